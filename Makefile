@@ -1,0 +1,51 @@
+# make demo      a first GAN, trained in about a minute
+# make test      the tests but the slow ones;  make test-all: all of them
+# make check     lint, format, types
+
+# The first of these that is Python 3.11, 3.12 or 3.13; PYTHON=… names another.
+CANDIDATES := python3 python3.13 python3.12 python3.11
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c "$(SUPPORTED)" 2>/dev/null && echo $(p))))
+UV := $(shell command -v uv)
+INSTALLED := .venv/installed
+BIN := .venv/bin
+
+.PHONY: .venv demo test test-all check lock clean
+
+.venv: $(INSTALLED)
+
+# Exactly the locked versions, then this project without its dependencies.
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11, 3.12 or 3.13 is needed: make PYTHON=/path/to/python"; exit 2; }
+ifdef UV
+	uv venv --allow-existing --quiet --python $(PYTHON) .venv
+	VIRTUAL_ENV=.venv uv pip sync --require-hashes requirements.lock
+	VIRTUAL_ENV=.venv uv pip install --no-deps --no-build-isolation --editable .
+else
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endif
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/python train.py experiment=quickstart
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-all: $(INSTALLED)
+	$(BIN)/python -m pytest -m "slow or not slow"
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Newest versions that pyproject.toml allows; needs uv.
+lock:
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --upgrade \
+		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv
