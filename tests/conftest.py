@@ -1,0 +1,91 @@
+"""Commands are run through their real entry points, in this process, in an empty folder."""
+
+import os
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gan_lightning import cli
+
+ROOT = Path(__file__).parents[1]
+torch.set_num_threads(1)
+
+# One small network on few pictures: an iteration takes a millisecond.
+FAST = [
+    "data=digits",
+    "trainer=cpu",
+    "model.generator.hidden_dims=[16]",
+    "model.discriminator.hidden_dims=[16]",
+    "data.batch_size=256",  # 8 batches an epoch
+]
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable[..., Result]:
+    """run("train", "key=value", …): a command in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GAN_DATA_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def call(command: str, *arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", [f"{command}.py", *map(str, arguments)])
+        code = 0
+        try:
+            getattr(cli, command)()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        out, err = capfd.readouterr()
+        return Result(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def only_run(tmp_path: Path) -> Callable[[], Path]:
+    """The one run folder that there is."""
+
+    def find() -> Path:
+        (manifest,) = tmp_path.glob("outputs/*/*/manifest.json")
+        return manifest.parent
+
+    return find
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def idx_folder(tmp_path: Path) -> Path:
+    """A data folder with 128 random pictures in the place of each of torchvision's idx data sets."""
+    random = np.random.default_rng(0)
+    for dataset in ("MNIST", "FashionMNIST", "KMNIST"):
+        folder = tmp_path / "idx" / dataset / "raw"
+        write_idx(folder / "train-images-idx3-ubyte", random.integers(0, 256, (128, 28, 28)))
+        write_idx(folder / "train-labels-idx1-ubyte", random.integers(0, 10, 128))
+    return tmp_path / "idx"
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder with the real MNIST: GAN_DATA_DIR, ./data, or data/ in a folder beside the checkout."""
+    named = os.environ.get("GAN_DATA_DIR")
+    for folder in [*([Path(named)] if named else []), ROOT / "data", *ROOT.parent.glob("*/data")]:
+        if (folder / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
+            return folder.resolve()
+    pytest.skip("the real MNIST is not there: set GAN_DATA_DIR to the folder that holds MNIST/raw")

@@ -1,0 +1,151 @@
+"""The training step against an independent transcript of the article's algorithm."""
+
+import lightning.pytorch as L
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from gan_lightning.gan import GAN, frozen
+from gan_lightning.networks import mlp
+from gan_lightning.objectives import NonSaturating
+from gan_lightning.priors import normal
+
+
+def article_networks():
+    """The first article's networks as it writes them, with the sigmoid in the discriminator."""
+    generator = nn.Sequential(
+        nn.Linear(100, 256), nn.ReLU(),
+        nn.Linear(256, 512), nn.ReLU(),
+        nn.Linear(512, 1024), nn.ReLU(),
+        nn.Linear(1024, 784), nn.Tanh(),
+    )  # fmt: skip
+    discriminator = nn.Sequential(
+        nn.Linear(784, 1024), nn.LeakyReLU(0.2),
+        nn.Linear(1024, 512), nn.LeakyReLU(0.2),
+        nn.Linear(512, 256), nn.LeakyReLU(0.2),
+        nn.Linear(256, 1), nn.Sigmoid(),
+    )  # fmt: skip
+    return generator, discriminator
+
+
+def article_training(generator, discriminator, batches, noise):
+    """The article's loop in plain PyTorch; returns the losses of each step."""
+    criterion = nn.BCELoss()
+    g_optimizer = torch.optim.Adam(generator.parameters(), lr=0.0002)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=0.0002)
+    losses = []
+    for images, z in zip(batches, noise, strict=True):
+        real = images.view(images.size(0), -1)
+        ones, zeros = torch.ones(len(real), 1).to(real), torch.zeros(len(real), 1).to(real)
+        fake = generator(z)
+
+        d_loss = criterion(discriminator(real), ones) + criterion(discriminator(fake.detach()), zeros)
+        d_optimizer.zero_grad()
+        d_loss.backward()
+        d_optimizer.step()
+
+        g_loss = criterion(discriminator(fake), ones)
+        g_optimizer.zero_grad()
+        g_loss.backward()
+        g_optimizer.step()
+        losses.append((d_loss.item(), g_loss.item()))
+    return losses
+
+
+class LossRecorder(L.Callback):
+    def __init__(self):
+        self.losses = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.losses.append((outputs["loss/discriminator"].item(), outputs["loss/generator"].item()))
+
+
+def trained_side_by_side(dtype, steps):
+    torch.manual_seed(0)
+    batches = [torch.rand(64, 1, 28, 28, dtype=dtype) * 2 - 1 for _ in range(steps)]
+    noise = [torch.randn(64, 100, dtype=dtype) for _ in range(steps)]
+    reference = [network.to(dtype) for network in article_networks()]
+
+    remaining = iter(noise)
+    adam = torch.optim.Adam
+    gan = GAN(
+        latent_dim=100,
+        prior=lambda n, latent_dim, device: next(remaining),
+        generator=mlp.Generator(100, [1, 28, 28], [256, 512, 1024]),
+        discriminator=mlp.Discriminator([1, 28, 28], [1024, 512, 256]),
+        objective=NonSaturating(),
+        generator_optimizer=lambda parameters: adam(parameters, lr=2e-4),
+        discriminator_optimizer=lambda parameters: adam(parameters, lr=2e-4),
+    ).to(dtype)
+    for ours, theirs in zip((gan.generator, gan.discriminator), reference, strict=True):
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            a.data.copy_(b.data)
+
+    expected = article_training(*reference, batches, noise)
+    recorder = LossRecorder()
+    trainer = L.Trainer(
+        max_epochs=1, accelerator="cpu", precision="64-true" if dtype is torch.float64 else "32-true",
+        callbacks=[recorder], logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False,
+    )  # fmt: skip
+    labels = torch.zeros(64, dtype=torch.long)
+    trainer.fit(gan, DataLoader([(images, labels) for images in batches], batch_size=None))
+    weights = [
+        (a, b)
+        for ours, theirs in zip((gan.generator, gan.discriminator), reference, strict=True)
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True)
+    ]
+    return torch.tensor(recorder.losses), torch.tensor(expected), weights
+
+
+def test_parity_with_the_article_in_float64():
+    losses, expected, weights = trained_side_by_side(torch.float64, steps=200)
+    torch.testing.assert_close(losses, expected, rtol=0, atol=1e-9)
+    for ours, theirs in weights:
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
+
+
+def test_parity_with_the_article_in_float32():
+    losses, expected, _ = trained_side_by_side(torch.float32, steps=50)
+    torch.testing.assert_close(losses, expected, rtol=1e-5, atol=0)
+
+
+@pytest.fixture
+def small_gan():
+    torch.manual_seed(0)
+    adam = torch.optim.Adam
+    return GAN(
+        8,
+        normal,
+        mlp.Generator(8, [1, 4, 4], [16]),
+        mlp.Discriminator([1, 4, 4], [16]),
+        NonSaturating(),
+        adam,
+        adam,
+    )
+
+
+def test_samples_depend_on_the_seed_alone(small_gan):
+    small_gan.generator.train()
+    first = small_gan.sample(5, seed=3)
+    assert first.shape == (5, 1, 4, 4)
+    assert torch.equal(first, small_gan.sample(5, seed=3))
+    assert not torch.equal(first, small_gan.sample(5, seed=4))
+    assert small_gan.generator.training
+    assert not first.requires_grad
+
+
+def test_many_samples_are_made_in_parts(small_gan, monkeypatch):
+    whole = small_gan.sample(100, seed=1)
+    monkeypatch.setattr("gan_lightning.model.MAX_FORWARD", 7)
+    torch.testing.assert_close(small_gan.sample(100, seed=1), whole)
+
+
+def test_frozen_lets_gradients_through():
+    layer, x = nn.Linear(3, 1), torch.randn(2, 3, requires_grad=True)
+    with frozen(layer):
+        layer(x).sum().backward()
+    assert layer.weight.grad is None
+    assert torch.equal(x.grad, layer.weight.expand(2, 3))
+    assert layer.weight.requires_grad
