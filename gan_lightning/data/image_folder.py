@@ -1,0 +1,124 @@
+"""Any folder of pictures, decoded once into a memory-mapped file."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_lightning.data.images import ImageData
+from gan_lightning.errors import UserError
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+class ImageFolder(ImageData):
+    """Pictures below a folder; where all lie in subfolders, the subfolders' names, sorted, are the classes.
+
+    The rule for each picture, in this order: turn it upright by its EXIF orientation, lay it on white where it
+    is transparent, make it grey (1 channel) or RGB (3), scale its shorter side to ``image_size`` (Lanczos), crop
+    the centre. Of an animation, the first frame counts.
+
+    The result is kept as one uint8 file in ``cache_dir`` under a name made from the pictures' paths, sizes and
+    times of change, and mapped into memory: a set may be larger than the machine's memory.
+
+    Args:
+        root: the folder.
+        cache_dir: where decoded pictures are kept.
+        image_size: height and width of the samples, pixels.
+        channels: 1 or 3.
+        sample_shape: [channels, image_size, image_size].
+    """
+
+    def __init__(
+        self,
+        root: str,
+        cache_dir: str,
+        image_size: PositiveInt,
+        channels: Literal[1, 3],
+        sample_shape: Sequence[PositiveInt],
+        batch_size: PositiveInt,
+        num_classes: PositiveInt | None,
+        seed: NonNegativeInt,
+    ) -> None:
+        super().__init__(batch_size, sample_shape, num_classes, seed)
+        self.root = Path(root).expanduser()
+        self.cache_dir = Path(cache_dir).expanduser()
+        self.image_size = image_size
+        self.channels = channels
+
+    def load(self) -> tuple[Tensor, Tensor]:
+        paths = self._paths()
+        cache = self.cache_dir / f"{self._cache_key(paths)}.npy"
+        if not cache.exists():
+            self._decode(paths, cache)
+        # Copy-on-write: torch warns of arrays that it may not write to.
+        images = torch.from_numpy(np.load(cache, mmap_mode="c"))
+        return images, self._labels(paths)
+
+    def _paths(self) -> list[Path]:
+        if not self.root.is_dir():
+            raise UserError(f"data.root={self.root}: no such folder: data.root=<a folder of pictures>")
+        paths = [
+            Path(folder, name)
+            for folder, _, names in os.walk(self.root)
+            for name in names
+            if Path(name).suffix.lower() in SUFFIXES
+        ]
+        if not paths:
+            raise UserError(f"data.root={self.root}: no pictures in it or below ({', '.join(sorted(SUFFIXES))})")
+        return sorted(paths)
+
+    def _labels(self, paths: list[Path]) -> Tensor:
+        parts = [path.relative_to(self.root).parts for path in paths]
+        if any(len(part) == 1 for part in parts):
+            return torch.zeros(len(paths), dtype=torch.long)
+        classes = {name: label for label, name in enumerate(sorted({part[0] for part in parts}))}
+        return torch.tensor([classes[part[0]] for part in parts])
+
+    def _cache_key(self, paths: list[Path]) -> str:
+        digest = hashlib.sha256(repr(("v1", self.channels, self.image_size)).encode())
+        for path in paths:
+            state = path.stat()
+            digest.update(repr((str(path.relative_to(self.root)), state.st_size, state.st_mtime_ns)).encode())
+        return digest.hexdigest()[:32]
+
+    def _decode(self, paths: list[Path], cache: Path) -> None:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        shape = (len(paths), self.channels, self.image_size, self.image_size)
+        unfinished = cache.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+            with ThreadPoolExecutor() as pool:
+                decoded = pool.map(lambda path: read_picture(path, self.image_size, self.channels), paths)
+                for i, pixels in enumerate(tqdm(decoded, "decoding", len(paths), leave=False, disable=None)):
+                    images[i] = pixels
+            images.flush()
+            unfinished.replace(cache)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
+    """One picture as (channels, size, size) uint8, by the rule of :class:`ImageFolder`."""
+    try:
+        with Image.open(path) as picture:
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            if upright.has_transparency_data:
+                upright = upright.convert("RGBA")
+                upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+            upright = upright.convert("L" if channels == 1 else "RGB")
+            fitted = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: not a readable picture ({error}): repair or remove it") from error
+    return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)

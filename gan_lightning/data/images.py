@@ -1,0 +1,160 @@
+"""Pictures as one uint8 tensor, gathered, moved and normalized a batch at a time."""
+
+import hashlib
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+from torchvision.utils import make_grid
+
+from gan_lightning.errors import UserError
+from gan_lightning.randomness import SHUFFLE, derived_seed
+
+CELL = 56  # pixels: smaller pictures are enlarged in a grid until their height reaches it
+
+
+class ImageData(L.LightningDataModule):
+    """Pictures with labels, held as uint8 (N, C, H, W) and served as float (B, C, H, W) in [-1, 1].
+
+    A new data set is a subclass with ``load``, one YAML in ``conf/data/``, one test.
+
+    Args:
+        batch_size: pictures per batch; the last batch of an epoch is smaller where it does not divide the set.
+        sample_shape: (C, H, W).
+        num_classes: how many labels there are; None where pictures have none.
+        seed: the order of epoch e is a function of (seed, e).
+    """
+
+    images: Tensor  # (N, C, H, W) uint8
+    labels: Tensor  # (N,) int64
+
+    def __init__(
+        self,
+        batch_size: PositiveInt,
+        sample_shape: Sequence[PositiveInt],
+        num_classes: PositiveInt | None,
+        seed: NonNegativeInt,
+    ) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.sample_shape = tuple(sample_shape)
+        self.num_classes = num_classes
+        self.seed = seed
+
+    @abstractmethod
+    def load(self) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) uint8 and labels (N,) int64; a UserError where the data are missing or broken."""
+
+    def setup(self, stage: str) -> None:
+        if hasattr(self, "images"):
+            return
+        self.images, self.labels = self.load()
+        if self.images.shape[1:] != self.sample_shape:
+            raise UserError(
+                f"data.sample_shape={list(self.sample_shape)}: the pictures have {list(self.images.shape[1:])}"
+            )
+        if self.batch_size > len(self.images):
+            raise UserError(
+                f"data.batch_size={self.batch_size}: larger than the data set, which has {len(self.images):,} pictures"
+            )
+
+    def train_dataloader(self) -> DataLoader:
+        dataset = _GatheredPictures(self.images, self.labels)
+        sampler = EpochBatches(len(self.images), self.batch_size, self.seed)
+        return DataLoader(dataset, sampler=sampler, batch_size=None)
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        images, labels = batch
+        return images.float().div_(127.5).sub_(1), labels
+
+    def describe(self) -> dict[str, Any]:
+        """For the record: how many pictures, and the SHA-256 of all pictures and labels, whatever their files."""
+        digest = hashlib.sha256(f"{tuple(self.images.shape)}".encode())
+        for images in self.images.split(4096):  # in parts: the set may be larger than memory
+            digest.update(images.numpy().data)
+        digest.update(self.labels.numpy().data)
+        return {"pictures": len(self.images), "sha256": digest.hexdigest()}
+
+    def show(self, samples: Tensor) -> np.ndarray:
+        """A grid of samples (N, C, H, W) in [-1, 1] as one picture (H, W, 3) uint8, for people to look at."""
+        pictures = to_uint8(samples)
+        scale = math.ceil(CELL / pictures.shape[2])
+        pictures = pictures.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+        grid = make_grid(pictures, nrow=math.ceil(math.sqrt(len(pictures))), padding=2 * scale)
+        return grid.permute(1, 2, 0).numpy()
+
+    def write(self, samples: Tensor, path: Path, format: str) -> None:
+        """Samples (N, C, H, W) in [-1, 1] to files.
+
+        Args:
+            samples: what to write.
+            path: of the file, or of the folder for ``png``.
+            format: ``grid`` (one picture), ``png`` (a picture each), ``npz`` (``samples``, uint8, (N, C, H, W)).
+        """
+        pictures = to_uint8(samples)
+        if format == "grid":
+            Image.fromarray(self.show(samples)).save(path)
+        elif format == "png":
+            path.mkdir(parents=True, exist_ok=True)
+            for i, picture in enumerate(pictures):
+                to_picture(picture).save(path / f"{i:06d}.png")
+        elif format == "npz":
+            np.savez_compressed(path, samples=pictures.numpy())
+
+
+class EpochBatches(Sampler[Tensor]):
+    """Index tensors (B,), shuffled anew each epoch; the order is a function of (seed, epoch) alone.
+
+    ``start`` skips that many batches of the next epoch only: a resumed run begins where it stopped.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+        self.size = size
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+        self.start = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return math.ceil(self.size / self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, SHUFFLE, self.epoch))
+        batches = torch.randperm(self.size, generator=generator).split(self.batch_size)
+        start, self.start = self.start, 0
+        yield from batches[start:]
+
+
+class _GatheredPictures(Dataset[tuple[Tensor, Tensor]]):
+    """A batch by one index tensor, so that no Python code runs per picture."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        self.images = images
+        self.labels = labels
+
+    def __getitem__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        return self.images[indices], self.labels[indices]
+
+
+def to_uint8(samples: Tensor) -> Tensor:
+    """[-1, 1] to uint8 0…255 on the CPU, rounded to the nearest."""
+    return ((samples.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+
+
+def to_picture(pixels: Tensor) -> Image.Image:
+    """(C, H, W) uint8 to a picture: grey for one channel, RGB for three."""
+    array = pixels.permute(1, 2, 0).numpy()
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)

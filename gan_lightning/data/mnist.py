@@ -1,0 +1,97 @@
+"""MNIST and the data sets made in its image, in the idx files of torchvision's layout."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+from urllib.error import URLError
+
+import numpy as np
+import torch
+import torchvision
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor
+
+from gan_lightning.data.images import ImageData
+from gan_lightning.errors import UserError
+
+TRAINING_FILES = {"train-images-idx3-ubyte": 3, "train-labels-idx1-ubyte": 1}  # name: number of dimensions
+
+
+class MNIST(ImageData):
+    """The 60,000 training pictures of MNIST (LeCun et al., 1998), Fashion-MNIST or KMNIST, (1, 28, 28).
+
+    Args:
+        root: the folder that holds ``<dataset>/raw/``, as torchvision lays it out.
+        download: fetch missing files from torchvision's mirrors, which verifies their checksums.
+        dataset: which of the three.
+        checksums: MD5 of the unpacked files by name; None or a missing name is not checked.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        download: bool,
+        dataset: Literal["MNIST", "FashionMNIST", "KMNIST"],
+        checksums: Mapping[str, str] | None,
+        batch_size: PositiveInt,
+        sample_shape: Sequence[PositiveInt],
+        num_classes: PositiveInt | None,
+        seed: NonNegativeInt,
+    ) -> None:
+        super().__init__(batch_size, sample_shape, num_classes, seed)
+        self.root = Path(root)
+        self.download = download
+        self.dataset = dataset
+        self.checksums = checksums or {}
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.dataset / "raw"
+
+    def prepare_data(self) -> None:
+        missing = [name for name in TRAINING_FILES if not (self.folder / name).is_file()]
+        if not missing:
+            return
+        remedy = f"set GAN_DATA_DIR or data.root to the folder that holds {self.dataset}/raw, or use data=digits"
+        if not self.download:
+            raise UserError(
+                f"data.root={self.root}: {missing[0]} is not in {self.folder}: data.download=true, {remedy}"
+            )
+        created = [folder for folder in (self.root, self.folder.parent, self.folder) if not folder.exists()]
+        try:
+            getattr(torchvision.datasets, self.dataset)(self.root, download=True)
+        except (RuntimeError, URLError, OSError) as error:
+            for folder in reversed(created):
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(
+                f"data.root={self.root}: {self.dataset} is not there and cannot be downloaded ({reason}): {remedy}"
+            ) from error
+
+    def load(self) -> tuple[Tensor, Tensor]:
+        images, labels = (
+            read_idx(self.folder / name, dimensions, self.checksums.get(name))
+            for name, dimensions in TRAINING_FILES.items()
+        )
+        if len(images) != len(labels):
+            raise UserError(f"{self.folder}: {len(images)} pictures but {len(labels)} labels: replace the files")
+        return images.unsqueeze(1), labels.long()
+
+
+def read_idx(path: Path, dimensions: int, md5: str | None = None) -> Tensor:
+    """The uint8 array in an idx file: 2 zero bytes, 0x08, the number of dimensions, each size in 4 bytes, data."""
+    content = path.read_bytes()
+    remedy = "delete the file, and it will be downloaded again"
+    magic, header = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
+    if content[:4] != magic:
+        raise UserError(f"{path}: expected to begin with {magic.hex()}, found {content[:4].hex()}: {remedy}")
+    shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, header, 4)]
+    expected = header + math.prod(shape)
+    if len(content) != expected:
+        raise UserError(f"{path}: expected {expected:,} bytes, found {len(content):,}: {remedy}")
+    if md5 is not None and (found := hashlib.md5(content, usedforsecurity=False).hexdigest()) != md5:
+        raise UserError(f"{path}: expected MD5 {md5}, found {found}: {remedy}")
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy())

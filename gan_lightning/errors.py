@@ -1,0 +1,17 @@
+"""How a user's mistake is told: one line, exit code 2."""
+
+import sys
+import traceback
+from typing import NoReturn
+
+
+class UserError(Exception):
+    """A mistake in a command or its input; its text is one line that names key, value and remedy."""
+
+
+def fail(error: Exception, debug: bool) -> NoReturn:
+    """End the process with the error's line, after its traceback if ``debug`` is set."""
+    if debug:
+        traceback.print_exception(error)
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,183 @@
+"""What a data module serves, for each kind."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from gan_lightning.data.digits import Digits
+from gan_lightning.data.image_folder import ImageFolder, read_picture
+from gan_lightning.data.images import EpochBatches, to_uint8
+from gan_lightning.data.mnist import MNIST
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = Digits(batch_size=64, sample_shape=[1, 28, 28], num_classes=10, seed=1)
+    data.setup("fit")
+    return data
+
+
+def folder_data(root, cache, size=8, channels=3):
+    shape = [channels, size, size]
+    data = ImageFolder(str(root), str(cache), size, channels, shape, batch_size=1, num_classes=None, seed=1)
+    data.setup("fit")
+    return data
+
+
+class TestEpochBatches:
+    def test_each_index_once(self):
+        batches = list(EpochBatches(10, 4, seed=1))
+        assert [len(batch) for batch in batches] == [4, 4, 2]
+        assert sorted(torch.cat(batches).tolist()) == list(range(10))
+
+    def test_order_is_a_function_of_seed_and_epoch(self):
+        def order(seed, epoch, history=()):
+            sampler = EpochBatches(100, 10, seed)
+            for earlier in history:
+                sampler.set_epoch(earlier)
+                list(sampler)
+            sampler.set_epoch(epoch)
+            return torch.cat(list(sampler)).tolist()
+
+        assert order(1, 3) == order(1, 3, history=(0, 1, 2))
+        assert order(1, 3) != order(1, 4)
+        assert order(1, 3) != order(2, 3)
+
+    def test_start_skips_once(self):
+        sampler = EpochBatches(10, 4, seed=1)
+        whole = list(sampler)
+        sampler.start = 2
+        assert torch.equal(torch.cat(list(sampler)), whole[2])
+        assert len(list(sampler)) == 3
+
+
+class TestImages:
+    def test_batches_are_the_pictures_normalized(self, digits):
+        loader = digits.train_dataloader()
+        (indices, *_) = list(loader.sampler)
+        images, labels = digits.on_after_batch_transfer(next(iter(loader)), 0)
+        assert images.dtype == torch.float32
+        assert torch.equal(to_uint8(images), digits.images[indices])
+        assert torch.equal(labels, digits.labels[indices])
+        assert digits.images.dtype == torch.uint8
+        assert images.min() >= -1
+        assert images.max() <= 1
+
+    def test_uint8_is_rounded_and_clamped(self):
+        values = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])
+        assert to_uint8(values).tolist() == [0, 0, 128, 255, 255]
+        every = torch.arange(256, dtype=torch.uint8)
+        assert torch.equal(to_uint8(every.float() / 127.5 - 1), every)
+
+    def test_description_is_of_the_content(self, digits):
+        expected = hashlib.sha256(str(tuple(digits.images.shape)).encode())
+        expected.update(digits.images.numpy().tobytes() + digits.labels.numpy().tobytes())
+        assert digits.describe() == {"pictures": 1797, "sha256": expected.hexdigest()}
+
+    def test_show_is_a_square_grid_enlarged(self, digits):
+        picture = digits.show(torch.zeros(9, 1, 28, 28))
+        assert picture.shape == (3 * (56 + 4) + 4, 3 * (56 + 4) + 4, 3)
+        assert picture.dtype == np.uint8
+
+    def test_write(self, digits, tmp_path):
+        samples = torch.rand(3, 1, 28, 28) * 2 - 1
+        digits.write(samples, tmp_path / "pngs", "png")
+        digits.write(samples, tmp_path / "all.npz", "npz")
+        digits.write(samples, tmp_path / "grid.png", "grid")
+        pixels = to_uint8(samples).numpy()
+        assert np.array_equal(np.load(tmp_path / "all.npz")["samples"], pixels)
+        for i in range(3):
+            assert np.array_equal(np.asarray(Image.open(tmp_path / "pngs" / f"{i:06d}.png")), pixels[i, 0])
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png")), digits.show(samples))
+
+
+def test_digits_are_those_of_scikit_learn(digits):
+    original = load_digits()
+    assert digits.labels.tolist() == original.target.tolist()
+    # Resizing keeps the picture: seen at 7×7 (blocks of 4×4) both have the same ink.
+    assert digits.images.shape == (1797, 1, 28, 28)
+    ink = digits.images.float().mean((1, 2, 3)) / 255
+    assert np.corrcoef(ink, original.images.mean((1, 2)) / 16)[0, 1] > 0.99
+
+
+def test_real_mnist(real_data):
+    data = MNIST(str(real_data), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
+    data.prepare_data()
+    data.setup("fit")
+    assert data.images.shape == (60_000, 1, 28, 28)
+    assert data.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert data.labels.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+
+
+class TestImageFolder:
+    def test_subfolders_are_classes(self, tmp_path):
+        for i, name in enumerate(["cat/a.png", "cat/deep/b.png", "ant/c.jpg"]):
+            path = tmp_path / "pictures" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8), (40 * i, 0, 0)).save(path)
+        data = folder_data(tmp_path / "pictures", tmp_path / "cache")
+        assert data.labels.tolist() == [0, 1, 1]  # ant, cat, cat
+        assert data.images[1:, 0, 0, 0].tolist() == [0, 40]
+
+    def test_without_subfolders_there_are_no_classes(self, tmp_path):
+        (tmp_path / "pictures" / "sub").mkdir(parents=True)
+        for name in ("a.png", "sub/b.png"):
+            Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / name)
+        assert folder_data(tmp_path / "pictures", tmp_path / "cache").labels.tolist() == [0, 0]
+
+    def test_cache_is_used_until_a_picture_changes(self, tmp_path, monkeypatch):
+        folder, cache = tmp_path / "pictures", tmp_path / "cache"
+        folder.mkdir()
+        Image.new("RGB", (8, 8), "red").save(folder / "a.png")
+        folder_data(folder, cache)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("gan_lightning.data.image_folder.read_picture", None)
+            assert folder_data(folder, cache).images[0, :, 0, 0].tolist() == [255, 0, 0]
+
+        Image.new("RGB", (9, 9), "blue").save(folder / "a.png")
+        assert folder_data(folder, cache).images[0, :, 0, 0].tolist() == [0, 0, 255]
+        assert folder_data(folder, cache, channels=1).images.shape == (1, 1, 8, 8)
+        assert len(list(cache.iterdir())) == 3
+        assert not list(cache.glob("*.tmp"))
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+    def test_pictures_stay_on_disk(self, tmp_path):
+        (tmp_path / "pictures").mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "a.png")
+        images = folder_data(tmp_path / "pictures", tmp_path / "cache").images
+        (cached,) = (tmp_path / "cache").iterdir()
+        assert images.data_ptr()
+        assert str(cached) in Path("/proc/self/maps").read_text()
+
+    def test_wide_picture_loses_its_sides(self, tmp_path):
+        pixels = np.zeros((8, 16, 3), np.uint8)
+        pixels[:, 4:12] = 255  # the middle half is white
+        Image.fromarray(pixels).save(tmp_path / "a.png")
+        assert read_picture(tmp_path / "a.png", 8, 3).min() == 255
+
+    def test_transparency_lies_on_white(self, tmp_path):
+        Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "a.png")
+        assert read_picture(tmp_path / "a.png", 8, 1).min() == 255
+        Image.new("RGBA", (8, 8), (0, 0, 0, 128)).save(tmp_path / "a.png")
+        assert read_picture(tmp_path / "a.png", 8, 1)[0, 0, 0] == 127
+
+    def test_exif_orientation(self, tmp_path):
+        picture = Image.new("L", (8, 8))
+        picture.paste(255, (0, 0, 8, 4))  # white above
+        exif = Image.Exif()
+        exif[0x0112] = 3  # upside down
+        picture.save(tmp_path / "a.png", exif=exif)
+        pixels = read_picture(tmp_path / "a.png", 8, 1)[0]
+        assert pixels[:4].max() == 0
+        assert pixels[4:].min() == 255
+
+    def test_sixteen_bits(self, tmp_path):
+        Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "a.png")
+        assert read_picture(tmp_path / "a.png", 8, 1)[0, 0, 0] == 40_000 >> 8
