@@ -1,0 +1,67 @@
+"""One progress bar for the whole run; in a log file, a line now and then."""
+
+import logging
+import math
+import sys
+import time
+from typing import Any
+
+import lightning.pytorch as L
+from pydantic import PositiveInt
+from tqdm import tqdm
+
+from gan_lightning.model import GenerativeModel
+
+log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LINES = 30
+
+
+class Progress(L.Callback):
+    """Iterations, epochs, both losses and images per second.
+
+    Args:
+        max_iterations: where the run ends, if not by epochs.
+    """
+
+    def __init__(self, max_iterations: PositiveInt | None) -> None:
+        self.max_iterations = max_iterations
+        self._bar: tqdm | None = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        self._last_line = time.monotonic()
+        self._total = self.max_iterations or (trainer.max_epochs or 0) * int(trainer.num_training_batches)
+        if sys.stderr.isatty():
+            self._bar = tqdm(
+                desc="training", total=self._total, initial=pl_module.iteration, dynamic_ncols=True, leave=False
+            )
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix_str(_state(trainer), refresh=False)
+            self._bar.update()
+        elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            log.info("iteration %d/%d, %s", pl_module.iteration, self._total, _state(trainer))
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        self._close()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: GenerativeModel, exception: BaseException) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _state(trainer: L.Trainer) -> str:
+    """The figures of the last window that was logged."""
+    epochs = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
+    metrics = trainer.callback_metrics
+    losses = [f"{name.split('/')[1]} {value:.3f}" for name, value in metrics.items() if name.startswith("loss/")]
+    speed = metrics.get("time/images_per_second", math.nan)
+    return ", ".join([f"epoch {trainer.current_epoch + 1}{epochs}", *losses, f"{speed:,.0f} images/s"])

@@ -1,0 +1,48 @@
+"""A picture of what the generator makes of the same latents, as training goes on."""
+
+from pathlib import Path
+
+import lightning.pytorch as L
+from lightning.pytorch.loggers import TensorBoardLogger
+from PIL import Image
+from pydantic import NonNegativeInt, PositiveInt
+
+from gan_lightning.callbacks import data_of, epochs_done
+from gan_lightning.model import GenerativeModel
+
+
+class SampleGrid(L.Callback):
+    """Samples from fixed latents after the first epoch, every ``every_n_epochs``, and at the end.
+
+    Written to ``samples/`` in the run's folder and to TensorBoard on the axis of iterations.
+
+    Args:
+        every_n_epochs: how often.
+        n: how many samples.
+        seed: of the latents.
+    """
+
+    def __init__(self, every_n_epochs: PositiveInt, n: PositiveInt, seed: NonNegativeInt) -> None:
+        self.every_n_epochs = every_n_epochs
+        self.n = n
+        self.seed = seed
+        self._last_iteration = 0
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        epoch, unfinished = epochs_done(trainer, pl_module.iteration)
+        if not unfinished and (epoch == 1 or epoch % self.every_n_epochs == 0):
+            self._draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        if pl_module.iteration != self._last_iteration:
+            self._draw(trainer, pl_module)
+
+    def _draw(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        self._last_iteration = pl_module.iteration
+        picture = data_of(trainer).show(pl_module.sample(self.n, seed=self.seed))
+        folder = Path(trainer.default_root_dir, "samples")
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(picture).save(folder / f"iteration_{pl_module.iteration:07d}.png")
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("samples", picture, pl_module.iteration, dataformats="HWC")

@@ -1,0 +1,51 @@
+"""Ends a run between two iterations: at its limit, on Ctrl-C, on SIGTERM."""
+
+import signal
+from types import FrameType
+from typing import Any
+
+import lightning.pytorch as L
+
+from gan_lightning.model import GenerativeModel
+
+
+class Stop(L.Callback):
+    """Asks the Trainer to stop after the iteration that is under way, so that what is saved is whole.
+
+    Ctrl-C and SIGTERM are remembered in ``signal``; a second one ends the process at once.
+
+    Args:
+        max_iterations: generator updates; None for no limit of this kind.
+    """
+
+    def __init__(self, max_iterations: int | None) -> None:
+        self.max_iterations = max_iterations
+        self.signal: signal.Signals | None = None
+        self._handlers: dict[signal.Signals, Any] = {}
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._remember)
+        self._check(trainer, pl_module)  # a resumed run may have reached its limit already
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._check(trainer, pl_module)
+
+    def teardown(self, trainer: L.Trainer, pl_module: GenerativeModel, stage: str) -> None:
+        self._restore()
+
+    def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        reached = self.max_iterations is not None and pl_module.iteration >= self.max_iterations
+        if reached or self.signal is not None:
+            trainer.should_stop = True
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.signal = signal.Signals(number)
+        self._restore()
+
+    def _restore(self) -> None:
+        while self._handlers:
+            number, handler = self._handlers.popitem()
+            signal.signal(number, handler)

@@ -1,0 +1,49 @@
+"""Reads a checkpoint back into the model and the data module that its config describes."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lightning.config import instantiate
+from gan_lightning.data.images import ImageData
+from gan_lightning.errors import UserError
+from gan_lightning.model import GenerativeModel
+from gan_lightning.runs import LAST_CHECKPOINT
+
+
+@dataclass
+class Trained:
+    """A trained model, and the data module that knows what its samples look like; no data are read."""
+
+    path: Path
+    model: GenerativeModel
+    data: ImageData
+
+    @property
+    def run_dir(self) -> Path:
+        """The run's folder; for a file that lies elsewhere, the folder it lies in."""
+        folder = self.path.parent
+        return folder.parent if folder.name == LAST_CHECKPOINT.parent.name else folder
+
+
+def load(checkpoint: str) -> Trained:
+    """The model of a run's folder (its last checkpoint) or of a checkpoint file, on the CPU."""
+    path = Path(checkpoint)
+    if path.is_dir():
+        path = path / LAST_CHECKPOINT
+    if not path.is_file():
+        raise UserError(f"checkpoint={checkpoint}: {path} does not exist: give a run's folder or a .ckpt file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        config = OmegaConf.create(content["config"])
+        assert isinstance(config, DictConfig)
+        model = instantiate(config.model, "model")
+        model.load_state_dict(content["state_dict"])
+        model.on_load_checkpoint(content)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]
+        raise UserError(f"checkpoint={checkpoint}: {path} is not a checkpoint of this project ({reason})") from error
+    return Trained(path, model, instantiate(config.data, "data"))

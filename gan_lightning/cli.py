@@ -1,0 +1,141 @@
+"""The commands: Hydra apps whose errors of use are one line and exit code 2.
+
+Nothing heavy is imported here, so that ``--help`` and tab completion answer at once.
+"""
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_lightning.errors import UserError, fail
+from gan_lightning.paths import CONF_DIR
+
+
+def train() -> None:
+    """``python train.py`` and ``gan-train``."""
+    from gan_lightning.runs import register_resolvers, resumed_overrides
+
+    register_resolvers()
+    try:
+        for argument in sys.argv[1:]:
+            key, _, folder = argument.partition("=")
+            if key == "resume" and folder not in ("auto", "null"):
+                flags = [a for a in sys.argv[1:] if a.startswith("-")]
+                new = [a for a in sys.argv[1:] if not a.startswith("-")]
+                sys.argv[1:] = [*flags, *resumed_overrides(folder, new)]
+    except UserError as error:
+        fail(error, debug=False)
+    _run("train", _train_job)
+
+
+def generate() -> None:
+    """``python scripts/generate.py`` and ``gan-generate``."""
+    _run("generate", _generate_job)
+
+
+def _train_job(cfg: DictConfig) -> dict[str, float] | None:
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return _sweep_job(cfg)
+
+    from gan_lightning.hydra_callbacks import RunGuard
+    from gan_lightning.train import Interrupted, train
+
+    try:
+        return train(cfg)
+    except UserError as error:
+        RunGuard.undo()
+        fail(error, debug=cfg.debug)
+    except Interrupted as interruption:
+        raise SystemExit(128 + interruption.signal) from None
+
+
+def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
+    """A job of a sweep: when it fails it says why, and the sweep goes on."""
+    from gan_lightning.config import TrainSettings, validate
+    from gan_lightning.manifest import record_failure
+    from gan_lightning.sweep import summarize
+    from gan_lightning.train import Interrupted, train
+
+    try:
+        validate(cfg, TrainSettings)
+        return train(cfg)
+    except Interrupted as interruption:
+        summarize(Path(HydraConfig.get().sweep.dir))
+        raise SystemExit(128 + interruption.signal) from None
+    except Exception as error:
+        if not isinstance(error, UserError) or cfg.debug is True:
+            traceback.print_exc()
+        line = " ".join(str(error).split()) or type(error).__name__
+        print(f"error: job {HydraConfig.get().job.num}: {line}", file=sys.stderr)
+        record_failure(HydraConfig.get().runtime.output_dir, line)
+        return None
+
+
+def _generate_job(cfg: DictConfig) -> None:
+    from gan_lightning.config import GenerateSettings, validate
+    from gan_lightning.generate import generate
+
+    try:
+        validate(cfg, GenerateSettings)
+        print(generate(cfg))
+    except UserError as error:
+        fail(error, debug=cfg.debug is True)
+
+
+def _run(config_name: str, job: Callable[[DictConfig], Any]) -> None:
+    """Hand over to Hydra, and put what it or a job refuses in one line."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        debug = any(argument in ("debug=true", "debug=True") for argument in sys.argv)
+        fail(UserError(_explain(error, config_name)).with_traceback(error.__traceback__), debug)
+    except BrokenPipeError:  # --help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _explain(error: Exception, config_name: str) -> str:
+    """One line on why a command line could not be composed, with the nearest name where one was not known."""
+    from gan_lightning.config import did_you_mean
+
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        options = ", ".join(error.options)
+        return f"{group}={name}: no such option{did_you_mean(name, error.options)} ({group}: {options})"
+    if found := re.search(r"Could not override '([^']+)'", text):
+        key = found[1].split("@")[0]
+        suggestion = did_you_mean(key, list(_known_keys(config_name)))
+        return f"{key}: unknown key{suggestion or f' (+{key}=… adds one that the config does not have)'}"
+    return " ".join(line.strip() for line in (text or str(error.__cause__)).splitlines() if line.strip())
+
+
+def _known_keys(config_name: str) -> Iterator[str]:
+    """All keys and groups of the command's config, with the groups chosen that the command line names."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        chosen = [a for a in sys.argv[1:] if re.fullmatch(r"\w+=\w+", a) and (CONF_DIR / a.split("=")[0]).is_dir()]
+        config = hydra.compose(config_name, overrides=chosen)
+
+    def walk(node: Any, prefix: str) -> Iterator[str]:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                yield f"{prefix}{key}"
+                yield from walk(value, f"{prefix}{key}.")
+
+    yield from walk(OmegaConf.to_container(config, resolve=False), "")

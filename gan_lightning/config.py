@@ -1,0 +1,223 @@
+"""Checks a composed config against what it will call, and is the only place that instantiates.
+
+There is no second schema to keep in step: the constructor that a ``_target_`` names is the schema of that node.
+Its parameters are the keys that are allowed, its annotations (``PositiveInt``, ``Literal``, …) their types and
+ranges. The keys at the top are those of :class:`TrainSettings`.
+"""
+
+import difflib
+import inspect
+import json
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
+
+import pydantic
+from hydra.utils import get_object
+from hydra.utils import instantiate as hydra_instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from gan_lightning.errors import UserError
+
+Node = dict[str, Any]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
+
+# Third parties do not say in their annotations what they refuse later, after files were written.
+RANGES: dict[str, dict[str, Any]] = {
+    "torch.optim": {
+        "lr": PositiveFloat,
+        "betas": tuple[Beta, Beta],
+        "eps": PositiveFloat,
+        "weight_decay": NonNegativeFloat,
+    },
+    "lightning.pytorch": {"max_epochs": Annotated[int, Field(ge=-1)] | None},
+}
+
+
+class CheckpointSettings(BaseModel):
+    every_n_epochs: PositiveInt
+    every_n_minutes: PositiveFloat
+
+
+class TrainSettings(BaseModel):
+    """The top-level keys of ``conf/train.yaml``."""
+
+    name: str
+    seed: Seed
+    max_iterations: PositiveInt | None
+    sample_every_n_epochs: PositiveInt
+    checkpoint: CheckpointSettings
+    resume: str | None
+    debug: bool
+    run_dir: str
+    data: Node
+    model: Node
+    objective: Node
+    trainer: Node
+    callbacks: dict[str, Node | None]
+    logger: Node
+
+
+class GenerateSettings(BaseModel):
+    """The keys of ``conf/generate.yaml``."""
+
+    checkpoint: str
+    n: PositiveInt
+    seed: NonNegativeInt
+    format: typing.Literal["grid", "png", "npz"]
+    interpolate: PositiveInt | None
+    output: str | None
+    debug: bool
+
+
+def validate(cfg: DictConfig, settings: type[BaseModel]) -> None:
+    """Refuse a config that cannot work, with a UserError that names the key, the value and what is allowed."""
+    try:
+        plain = typing.cast(Node, OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
+    except OmegaConfBaseException as error:
+        raise UserError(explain(error)) from error
+    _check_settings(plain, settings, "")
+    # Before the model, which repeats the objective: the shorter name is the better one in a message.
+    for key in sorted(plain, key=lambda key: key == "model"):
+        _check_targets(plain[key], key)
+
+
+def instantiate(node: DictConfig, key: str, **kwargs: Any) -> Any:
+    """The object that a config node describes; what its constructor refuses becomes a UserError."""
+    try:
+        return hydra_instantiate(node, **kwargs, _convert_="all")
+    except Exception as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, ValueError | TypeError) or type(cause).__name__ == "MisconfigurationException":
+            raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
+        raise
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ ", did you mean 'x'?" for the known names that end in the same part or are nearest, or nothing."""
+    known = list(known)
+    same = [candidate for candidate in known if candidate.split(".")[-1] == name]
+    near = same or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f", did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def explain(error: Exception) -> str:
+    """The first line of an error of OmegaConf with the key that it is about."""
+    key = getattr(error, "full_key", None)
+    if isinstance(error, MissingMandatoryValue):
+        return f"{key} is not set: {key}=…"
+    first = str(error).strip().splitlines()[0]
+    return first if not key or str(key) in first else f"{key}: {first}"
+
+
+def _check_settings(values: Node, settings: type[BaseModel], prefix: str) -> None:
+    allowed = typing.get_type_hints(settings, include_extras=True)
+    for key in values:
+        if key not in settings.model_fields:
+            raise UserError(f"{prefix}{key}: unknown key{did_you_mean(key, settings.model_fields)}")
+    for key in settings.model_fields:
+        if key not in values:
+            raise UserError(f"{prefix}{key}: missing")
+        annotation = allowed[key]
+        if inspect.isclass(annotation) and issubclass(annotation, BaseModel) and isinstance(values[key], dict):
+            _check_settings(values[key], annotation, f"{prefix}{key}.")
+        else:
+            check_value(f"{prefix}{key}", values[key], annotation)
+
+
+def _check_targets(value: Any, key: str) -> None:
+    """Check every node below ``key`` that has a ``_target_``."""
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            _check_targets(item, f"{key}[{i}]")
+    elif isinstance(value, dict):
+        if "_target_" in value:
+            _check_call(value, key)
+        for name, item in value.items():
+            _check_targets(item, f"{key}.{name}")
+
+
+def _check_call(node: Node, key: str) -> None:
+    """Check a node's keys and values against the signature of its target."""
+    target = load_target(node["_target_"], f"{key}._target_")
+    try:
+        signature = inspect.signature(target)
+    except ValueError:  # written in C, without a signature
+        return
+    parameters = signature.parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    given = {name: value for name, value in node.items() if name not in HYDRA_KEYS}
+    for name in given:
+        if name not in parameters and not open_ended:
+            raise UserError(
+                f"{key}.{name}={given[name]}: unknown key of {node['_target_']}{did_you_mean(name, parameters)}"
+            )
+    if not node.get("_partial_") and "_args_" not in node:
+        for name, parameter in parameters.items():
+            positional = parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+            if positional and parameter.default is parameter.empty and name not in given:
+                raise UserError(f"{key}.{name}: missing, {node['_target_']} needs it")
+    hints = _hints(target)
+    for name, value in given.items():
+        if name in hints:
+            check_value(f"{key}.{name}", value, hints[name])
+
+
+def load_target(target: Any, key: str) -> Callable[..., Any]:
+    """The object that a ``_target_`` names."""
+    try:
+        found = get_object(target)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{key}={target}: cannot be imported ({reason})") from error
+    if not callable(found):
+        raise UserError(f"{key}={target}: not a class or a function")
+    return found
+
+
+def _hints(target: Any) -> dict[str, Any]:
+    """Annotations of a callable's parameters, narrowed by RANGES."""
+    function = target.__init__ if inspect.isclass(target) else target
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError):  # names that exist for type checkers only
+        hints = dict(getattr(function, "__annotations__", {}))
+    for package, ranges in RANGES.items():
+        if getattr(target, "__module__", "").startswith(package):
+            hints |= {name: hint for name, hint in ranges.items() if name in inspect.signature(target).parameters}
+    return hints
+
+
+def check_value(key: str, value: Any, annotation: Any) -> None:
+    """Refuse a plain value that does not fit the annotation; objects still to be built are checked as nodes."""
+    if _contains_target(value):
+        return
+    try:
+        adapter = pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
+    except (pydantic.errors.PydanticUserError, pydantic.errors.PydanticUndefinedAnnotation, TypeError):
+        return  # an annotation that says nothing of plain values
+    try:
+        adapter.validate_json(json.dumps(value), strict=True)  # as JSON: a list is a tuple, an int a float
+    except pydantic.ValidationError as error:
+        problems = dict.fromkeys(
+            _place(problem["loc"]) + problem["msg"].replace("Input should be ", "must be ").replace("array", "list")
+            for problem in error.errors()
+            if problem["type"] != "is_instance_of"
+        )
+        raise UserError(f"{key}={value}: {' or '.join(problems)}") from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Where in a list: 'item 1 '."""
+    indices = [part for part in location if isinstance(part, int)]
+    return f"item {indices[0]} " if indices else ""
+
+
+def _contains_target(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "_target_" in value or any(_contains_target(item) for item in value.values())
+    return isinstance(value, list) and any(_contains_target(item) for item in value)

@@ -1,0 +1,96 @@
+"""manifest.json: everything that a run's figures may depend on, and how the run went."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from gan_lightning import __version__
+from gan_lightning.runs import MANIFEST, write_json
+
+PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "tensorboard")
+
+
+class Manifest:
+    """Written when a run begins and again when it ends; a resumed run adds a session to the one that it has.
+
+    Args:
+        run_dir: the run's folder.
+        facts: what to record besides versions, revision and hardware.
+    """
+
+    def __init__(self, run_dir: Path, facts: dict[str, Any]) -> None:
+        self.path = run_dir / MANIFEST
+        earlier = json.loads(self.path.read_text())["sessions"] if self.path.exists() else []
+        self._since = time.monotonic()
+        self.session: dict[str, Any] = {
+            "command": sys.argv,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        self.content = facts | environment() | {"sessions": [*earlier, self.session]}
+        self.update("running")
+
+    @property
+    def duration(self) -> float:
+        """Seconds of all sessions together."""
+        return sum(session["duration_seconds"] for session in self.content["sessions"])
+
+    def update(self, status: Literal["running", "finished", "interrupted", "failed"]) -> None:
+        self.session |= {"status": status, "duration_seconds": round(time.monotonic() - self._since, 3)}
+        write_json(self.path, {"status": status, "duration_seconds": round(self.duration, 3)} | self.content)
+
+
+def record_failure(run_dir: str, reason: str) -> None:
+    """Leave the reason in the folder of a sweep's job, whether it had begun or not."""
+    path = Path(run_dir, MANIFEST)
+    begun = json.loads(path.read_text()) if path.exists() else {"duration_seconds": 0.0}
+    write_json(path, begun | {"status": "failed", "error": reason})
+
+
+def environment() -> dict[str, Any]:
+    """Versions, revision and hardware: what a figure may depend on besides the config."""
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    packages = {"gan-lightning": __version__, "torch": torch.__version__}
+    return {
+        "python": platform.python_version(),
+        "packages": {"gan-lightning": __version__, "torch": torch.__version__}
+        | {name: version(name) for name in PACKAGES},
+        "git": _git_state(),
+        "hardware": {
+            "platform": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "gpus": gpus,
+        },
+    }
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Revision of the checkout that the package lies in and whether it was changed; None outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"revision": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _processor() -> str:
+    """The processor's name, which ``platform.processor()`` does not know on Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())

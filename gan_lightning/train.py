@@ -1,0 +1,188 @@
+"""Trains one run: data, model, callbacks, trainer; then fits, and writes down what came out."""
+
+import json
+import logging
+import shutil
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from gan_lightning.callbacks.checkpoint import Checkpoint
+from gan_lightning.callbacks.stop import Stop
+from gan_lightning.config import instantiate
+from gan_lightning.data.images import ImageData
+from gan_lightning.errors import UserError
+from gan_lightning.manifest import Manifest
+from gan_lightning.model import GenerativeModel
+from gan_lightning.runs import LAST_CHECKPOINT, METRICS, write_json
+
+log = logging.getLogger(__name__)
+
+
+# What Lightning's Trainer offers but cannot do when two optimizers take turns.
+NOT_FOR_TWO_OPTIMIZERS = {
+    "max_steps": "counts the steps of both optimizers: use max_iterations",
+    "min_steps": "counts the steps of both optimizers: use trainer.min_epochs",
+    "gradient_clip_val": "clips for one optimizer only: leave it out",
+    "accumulate_grad_batches": "accumulates for one optimizer only: use a larger data.batch_size",
+}
+
+
+class Interrupted(Exception):
+    """The run was stopped by a signal; all that it did is saved."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(f"interrupted by {number.name}")
+        self.signal = number
+
+
+def train(cfg: DictConfig) -> dict[str, float]:
+    """Train what ``conf/train.yaml`` describes, in ``cfg.run_dir``.
+
+    Returns:
+        The final metrics, as in ``metrics.json``: means over the last iterations that were logged.
+
+    Raises:
+        UserError: for data or settings that cannot work; nothing was written then.
+        Interrupted: after Ctrl-C or SIGTERM, when all is saved.
+    """
+    for key, reason in NOT_FOR_TWO_OPTIMIZERS.items():
+        if key in cfg.trainer:
+            raise UserError(f"trainer.{key}={cfg.trainer[key]}: {reason}")
+    _quiet_lightning()
+    L.seed_everything(cfg.seed, verbose=False)
+    config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+
+    data = instantiate(cfg.data, "data")
+    model = instantiate(cfg.model, "model")
+    stop = Stop(cfg.max_iterations)
+    watchers = [instantiate(node, f"callbacks.{name}") for name, node in cfg.callbacks.items() if node]
+    logger = instantiate(cfg.logger, "logger")
+    trainer = instantiate(
+        cfg.trainer,
+        "trainer",
+        callbacks=[stop, *watchers, Checkpoint(config, **cfg.checkpoint)],
+        logger=logger,
+        max_epochs=-1 if cfg.max_iterations else cfg.trainer.max_epochs,
+    )
+    data.prepare_data()
+    data.setup("fit")
+
+    run_dir = Path(cfg.run_dir)
+    checkpoint = run_dir / LAST_CHECKPOINT
+    resumed = cfg.resume is not None and checkpoint.exists()
+    if resumed:
+        _refuse_lower_limit(cfg, checkpoint, batches_per_epoch=len(data.train_dataloader()))
+    manifest = Manifest(run_dir, {"seed": cfg.seed, "data": data.describe(), "config": config})
+    log.info("%s", _opening(model, data, trainer, run_dir))
+    try:
+        _log_config(logger, config)
+        trainer.fit(model, datamodule=data, ckpt_path=checkpoint if resumed else None, weights_only=True)
+        metrics = _final_metrics(trainer, model, run_dir)
+        write_json(run_dir / METRICS, metrics)
+        _log_hyperparameters(logger, config, metrics)
+    except BaseException:
+        manifest.update("failed")
+        raise
+    manifest.update("interrupted" if stop.signal else "finished")
+    log.info("%s", _closing(metrics, manifest, run_dir, stop.signal))
+    if stop.signal:
+        raise Interrupted(stop.signal)
+    return metrics
+
+
+def _refuse_lower_limit(cfg: DictConfig, checkpoint: Path, batches_per_epoch: int) -> None:
+    iteration = torch.load(checkpoint, weights_only=True, mmap=True)["iteration"]
+    epochs = iteration / batches_per_epoch
+    if not cfg.max_iterations and 0 <= cfg.trainer.max_epochs < epochs:
+        raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has done {epochs:.4g} epochs already")
+    if cfg.max_iterations and cfg.max_iterations < iteration:
+        raise UserError(f"max_iterations={cfg.max_iterations}: the run has done {iteration:,} iterations already")
+
+
+def _final_metrics(trainer: L.Trainer, model: GenerativeModel, run_dir: Path) -> dict[str, float]:
+    """What was logged last, without times; what is there already if a finished run was resumed."""
+    if not trainer.callback_metrics:
+        return json.loads((run_dir / METRICS).read_text())
+    figures = {name: value.item() for name, value in trainer.callback_metrics.items() if not name.startswith("time/")}
+    return {"iteration": model.iteration, "epoch": model.iteration / trainer.num_training_batches} | figures
+
+
+def _log_config(logger: Any, config: dict[str, Any]) -> None:
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(config))}```")
+
+
+def _log_hyperparameters(logger: Any, config: dict[str, Any], metrics: dict[str, float]) -> None:
+    """Hyperparameters beside final metrics, so that the HPARAMS tab compares the runs of a sweep."""
+    if isinstance(logger, TensorBoardLogger):
+        chosen = {key: config[key] for key in ("seed", "max_iterations", "data", "model", "trainer")}
+        final = {f"final/{name}": value for name, value in metrics.items()}
+        logger.log_hyperparams(chosen, final, step=int(metrics["iteration"]))
+        logger.finalize("success")
+
+
+def _opening(model: GenerativeModel, data: ImageData, trainer: L.Trainer, run_dir: Path) -> str:
+    """What is about to be trained, on what, where."""
+    networks = ", ".join(f"{name} {_count(network)}" for name, network in model.named_children())
+    pictures = f"{data.describe()['pictures']:,} pictures {'×'.join(map(str, data.sample_shape))}"
+    device = trainer.strategy.root_device
+    return f"{type(model).__name__}: {networks} parameters; {pictures}; on {device}; in {_near(run_dir)}"
+
+
+def _closing(metrics: dict[str, float], manifest: Manifest, run_dir: Path, number: signal.Signals | None) -> str:
+    """What came out and where it is."""
+    minutes, seconds = divmod(round(manifest.duration), 60)
+    duration = f"{minutes} min {seconds} s"
+    end = f"stopped by {number.name}" if number else "finished"
+    figures = "   ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" in name)
+    rows = {
+        "samples": run_dir / "samples",
+        "metrics": run_dir / METRICS,
+        "checkpoint": run_dir / LAST_CHECKPOINT,
+        "logs": run_dir / "tensorboard",
+    }
+    return "\n".join(
+        [
+            f"{end} after {metrics['epoch']:.4g} epochs, {metrics['iteration']:,} iterations, {duration}",
+            f"  {figures}",
+            *(f"  {name:<11} {_near(path)}" for name, path in rows.items()),
+            f"  {'dashboard':<11} {_tensorboard()} --logdir {_near(run_dir.parent)}",
+            *([f"  {'go on':<11} python train.py resume={_near(run_dir)}"] if number else []),
+        ]
+    )
+
+
+def _count(network: nn.Module) -> str:
+    return f"{sum(parameter.numel() for parameter in network.parameters()) / 1e6:.2f} M"
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from the working directory, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _tensorboard() -> str:
+    """How to call TensorBoard from here: by name if the environment is active, else by its path."""
+    beside = Path(sys.executable).with_name("tensorboard")
+    return "tensorboard" if shutil.which("tensorboard") else str(_near(beside))
+
+
+def _quiet_lightning() -> None:
+    """Silence what does not apply here: one process feeds pictures from memory, and resuming is exact."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (
+        "does not have many workers",
+        "smaller than the logging interval",
+        "ended before the epoch ended",
+        "treespec, LeafSpec",  # Lightning's own business with torch
+    ):
+        warnings.filterwarnings("ignore", f".*{message}.*")

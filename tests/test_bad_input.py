@@ -1,0 +1,156 @@
+"""A user's mistake gets one line, exit code 2, and leaves nothing behind."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import FAST, write_idx
+
+
+def assert_refused(result, folder, *expected):
+    assert result.code == 2
+    assert "Traceback" not in result.err
+    (line,) = [line for line in result.err.splitlines() if line.startswith("error: ")]
+    for text in expected:
+        assert text in line
+    assert not (folder / "outputs").exists(), "a refused command left a folder behind"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        # unknown keys, groups and options
+        (["modl=mlp"], ["modl", "did you mean 'model'"]),
+        (["model=mpl"], ["model=mpl", "did you mean 'mlp'", "mlp_small"]),
+        (["trainer.max_epoch=3"], ["did you mean 'trainer.max_epochs'"]),
+        (["batch_size=3"], ["did you mean 'data.batch_size'"]),
+        (["+trainer.max_epoch=3"], ["trainer.max_epoch=3", "did you mean 'max_epochs'"]),
+        (["+model.generator.hiden_dims=[3]"], ["hiden_dims", "did you mean 'hidden_dims'"]),
+        (["+sead=3"], ["sead", "did you mean 'seed'"]),
+        (["+checkpoint.every_n_epoch=3"], ["checkpoint.every_n_epoch", "did you mean 'every_n_epochs'"]),
+        (["model=mlp_small", "model.generator.hidden_dims=[3]"], ["did you mean 'model.generator.hidden_dim'"]),
+        (["seed"], ["seed"]),
+        # types and ranges
+        (["trainer.max_epochs=abc"], ["trainer.max_epochs=abc", "valid integer"]),
+        (["trainer.max_epochs=-5"], ["trainer.max_epochs=-5", "greater than or equal to -1"]),
+        (["trainer.precision=17"], ["trainer.precision=17", "bf16-mixed"]),
+        (["max_iterations=0"], ["max_iterations=0", "greater than 0"]),
+        (["seed=-1"], ["seed=-1", "greater than or equal to 0"]),
+        (["seed=1.5"], ["seed=1.5", "valid integer"]),
+        (["data.batch_size=0"], ["data.batch_size=0", "greater than 0"]),
+        (["data.batch_size=many"], ["data.batch_size=many", "valid integer"]),
+        (["model.latent_dim=0"], ["model.latent_dim=0", "greater than 0"]),
+        (["model.generator.hidden_dims=[16,-1]"], ["hidden_dims=[16, -1]", "item 1", "greater than 0"]),
+        (["model.generator.hidden_dims=16"], ["hidden_dims=16", "list"]),
+        (["model.generator_optimizer.lr=-1"], ["model.generator_optimizer.lr=-1", "greater than 0"]),
+        (["model.generator_optimizer.lr=fast"], ["model.generator_optimizer.lr=fast", "valid number"]),
+        (["model.generator_optimizer.betas=[0.5,1]"], ["betas=[0.5, 1]", "item 1", "less than 1"]),
+        (["sample_every_n_epochs=0"], ["sample_every_n_epochs=0", "greater than 0"]),
+        (["checkpoint.every_n_minutes=0"], ["checkpoint.every_n_minutes=0", "greater than 0"]),
+        (["debug=perhaps"], ["debug=perhaps", "valid boolean"]),
+        # what a target needs
+        (["model.generator._target_=gan_lightning.networks.nope.Generator"], ["_target_", "cannot be imported"]),
+        (["~model.generator.hidden_dims"], ["model.generator.hidden_dims: missing"]),
+        (["model.generator.sample_shape=${nope}"], ["nope"]),
+        (["data=image_folder"], ["data.root"]),
+        # contradictions
+        (["data.batch_size=5000"], ["data.batch_size=5000", "1,797"]),
+        (["trainer=gpu"], ["trainer", "gpu"]),
+        (["+trainer.max_steps=10"], ["trainer.max_steps=10", "max_iterations"]),
+        (["+trainer.gradient_clip_val=1"], ["trainer", "gradient_clip_val"]),
+        (["seed=1,2"], ["seed=1,2", "--multirun"]),
+        (["resume=nowhere"], ["resume=nowhere", "no run"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_train(run, tmp_path, arguments, expected):
+    base = [] if arguments[0].startswith(("data=", "model=mlp_small", "trainer=")) else FAST[:1]
+    assert_refused(run("train", *base, *arguments), tmp_path, *expected)
+
+
+def test_debug_shows_the_traceback(run):
+    result = run("train", "data=digits", "debug=true", "seed=-1")
+    assert result.code == 2
+    assert "Traceback" in result.err
+
+
+def test_mnist_without_files(run, tmp_path):
+    result = run("train", "data.root=nowhere", "data.download=false")
+    assert_refused(result, tmp_path, "data.root=nowhere", "GAN_DATA_DIR", "data=digits")
+
+
+def test_mnist_without_network(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    result = run("train", "data.root=nowhere")
+    assert_refused(result, tmp_path, "data.root=nowhere", "cannot be downloaded", "GAN_DATA_DIR", "data=digits")
+    assert not (tmp_path / "nowhere").exists()
+
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "expected"),
+    [
+        (IMAGES, lambda content: content[:1000], ["100,368 bytes", "found 1,000"]),
+        (IMAGES, lambda content: content[:10], ["found 10"]),
+        (IMAGES, lambda content: b"", ["begin with"]),
+        (IMAGES, lambda content: b"\x1f\x8b" + content, ["begin with 00000803", "found 1f8b0000"]),
+        (LABELS, lambda content: content + b"\0", ["136 bytes", "found 137"]),
+    ],
+)
+def test_mnist_broken_files(run, tmp_path, idx_folder, file, damage, expected):
+    path = idx_folder / "MNIST" / "raw" / file
+    path.write_bytes(damage(path.read_bytes()))
+    result = run("train", f"data.root={idx_folder}", "data.checksums=null")
+    assert_refused(result, tmp_path, str(path), *expected)
+
+
+def test_mnist_with_other_content(run, tmp_path, idx_folder):
+    assert_refused(run("train", f"data.root={idx_folder}"), tmp_path, IMAGES, "expected MD5 6bbc9ace")
+
+
+def test_mnist_with_fewer_labels(run, tmp_path, idx_folder):
+    write_idx(idx_folder / "MNIST" / "raw" / LABELS, np.zeros(127))
+    result = run("train", f"data.root={idx_folder}", "data.checksums=null")
+    assert_refused(result, tmp_path, "128 pictures but 127 labels")
+
+
+def test_image_folder_that_is_not_there(run, tmp_path):
+    assert_refused(run("train", "data=image_folder", "data.root=nowhere"), tmp_path, "data.root=nowhere", "no such")
+
+
+def test_image_folder_without_pictures(run, tmp_path):
+    (tmp_path / "pictures" / "sub").mkdir(parents=True)
+    (tmp_path / "pictures" / "notes.txt").write_text("none")
+    assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "no pictures")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", None])
+def test_image_folder_with_an_unreadable_picture(run, tmp_path, content):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (40, 40), "red").save(folder / name)
+    whole = (folder / "b.png").read_bytes()
+    (folder / "b.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
+    assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "b.png", "not a readable picture")
+    assert not list((tmp_path / "cache").rglob("*.*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ["checkpoint"]),
+        (["checkpoint=nowhere"], ["checkpoint=nowhere", "does not exist"]),
+        (["checkpoint=README.md"], ["checkpoint=README.md", "not a checkpoint"]),
+        (["chekpoint=x"], ["did you mean 'checkpoint'"]),
+        (["checkpoint=x", "n=0"], ["n=0", "greater than 0"]),
+        (["checkpoint=x", "format=jpeg"], ["format=jpeg", "grid"]),
+        (["checkpoint=x", "format=npz", "interpolate=3"], ["format=npz", "interpolate=3"]),
+    ],
+)
+def test_generate(run, tmp_path, arguments, expected):
+    (tmp_path / "README.md").write_text("# not a checkpoint")
+    assert_refused(run("generate", *arguments), tmp_path, *expected)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]

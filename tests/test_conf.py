@@ -1,0 +1,55 @@
+"""Every config file is run for a batch."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_lightning.paths import CONF_DIR
+
+SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
+
+
+def options(group):
+    return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
+
+
+GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir())
+CASES = [(group, option) for group in GROUPS for option in options(group)]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(32):
+        Image.fromarray(np.full((30, 40, 3), 8 * i, np.uint8)).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize(("group", "option"), CASES)
+def test_one_batch(run, only_run, idx_folder, pictures, group, option):
+    arguments = [f"{group}={option}"]
+    if group == "data" and "mnist" in option:
+        arguments += [f"data.root={idx_folder}", "data.checksums=null"]
+    elif option == "image_folder":
+        arguments += [f"data.root={pictures}"]
+    elif group == "trainer":
+        if option == "gpu":
+            pytest.skip("needs a GPU")
+        arguments += ["data=digits"]
+    elif group != "experiment":
+        arguments += ["data=digits"]
+    small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
+    result = run("train", *arguments, *small)
+    assert result.code == 0, result.err
+    metrics = json.loads((only_run() / "metrics.json").read_text())
+    assert metrics["iteration"] == 1
+
+
+@pytest.mark.parametrize("path", sorted(CONF_DIR.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF_DIR)))
+def test_each_says_what_it_is(path: Path):
+    comments = [line for line in path.read_text().splitlines()[:2] if line.startswith("# ") and "@package" not in line]
+    assert comments, "the first lines say what it is and where it comes from"

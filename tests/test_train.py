@@ -1,0 +1,247 @@
+"""What a run writes, limits, interruptions and resumption, through the command."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.conftest import FAST, ROOT
+
+
+def load(run_dir, name="last"):
+    return torch.load(run_dir / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+
+def board(run_dir):
+    accumulator = EventAccumulator(str(run_dir / "tensorboard"))
+    accumulator.Reload()
+    return accumulator
+
+
+def same(a, b):
+    """Equal in every tensor and value."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+STATE = ("state_dict", "optimizer_states", "iteration", "loops", "callbacks")
+
+
+def test_what_a_run_leaves(run, only_run):
+    result = run("train", *FAST, "trainer.max_epochs=12", "checkpoint.every_n_epochs=5", "name=all")
+    assert result.code == 0, result.err
+    folder = only_run()
+    assert folder.parent.name == "all"
+
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert {
+        ".hydra/config.yaml", ".hydra/overrides.yaml", "metrics.json", "manifest.json",
+        "checkpoints/last.ckpt", "checkpoints/epoch_0005.ckpt", "checkpoints/epoch_0010.ckpt",
+        "samples/iteration_0000008.png", "samples/iteration_0000080.png", "samples/iteration_0000096.png",
+    } <= names  # fmt: skip
+    assert sum(name.startswith("samples/") for name in names) == 3  # epochs 1, 10, 12
+    assert sum(name.startswith("checkpoints/") for name in names) == 3
+    assert Image.open(folder / "samples" / "iteration_0000096.png").size == (484, 484)
+
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics.keys() == {
+        "iteration", "epoch", "loss/discriminator", "loss/generator", "probability/real", "probability/fake",
+        "gradient_norm/discriminator", "gradient_norm/generator",
+    }  # fmt: skip
+    assert (metrics["iteration"], metrics["epoch"]) == (96, 12)
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["status"] == "finished"
+    assert manifest["seed"] == 1
+    assert manifest["config"]["model"]["generator"]["sample_shape"] == [1, 28, 28]
+    assert manifest["data"]["pictures"] == 1797
+    assert len(manifest["data"]["sha256"]) == 64
+    assert manifest["packages"]["torch"] == torch.__version__
+    assert manifest["hardware"]["cores"] == os.cpu_count()
+    assert manifest["sessions"][0]["command"][0] == "train.py"
+
+    # The closing summary.
+    assert "finished after 12 epochs, 96 iterations" in result.out
+    for text in ("loss/discriminator", "last.ckpt", "metrics.json", "samples", "tensorboard --logdir outputs/all"):
+        assert text in result.out
+
+
+def test_dashboard_has_one_axis(run, only_run):
+    run("train", *FAST, "trainer.max_epochs=2", "callbacks.scalars.every_n_iterations=3")
+    events = board(only_run())
+    steps = [3, 6, 9, 12, 15, 16]
+    for tag in ("loss/discriminator", "loss/generator", "probability/real", "time/images_per_second"):
+        assert [event.step for event in events.Scalars(tag)] == steps
+    assert [event.step for event in events.Scalars("gradient_norm/generator")] == steps
+    assert [event.step for event in events.Images("samples")] == [8, 16]
+    assert b"hidden_dims" in events.Tensors("config/text_summary")[0].tensor_proto.string_val[0]
+
+
+def test_scalars_are_means_of_their_window(run, only_run, tmp_path):
+    run("train", *FAST, "max_iterations=6", "callbacks.scalars.every_n_iterations=1", "name=single")
+    single = [event.value for event in board(only_run()).Scalars("loss/generator")]
+    run("train", *FAST, "max_iterations=6", "callbacks.scalars.every_n_iterations=3", "name=windows")
+    (folder,) = tmp_path.glob("outputs/windows/*")
+    windows = [event.value for event in board(folder).Scalars("loss/generator")]
+    assert windows == pytest.approx([sum(single[:3]) / 3, sum(single[3:]) / 3], rel=1e-6)
+
+
+def test_hparams_with_final_metrics(run, only_run):
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    run("train", *FAST, "max_iterations=4")
+    folder = only_run()
+    events = board(folder)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert events.Scalars("final/loss/generator")[0].value == pytest.approx(metrics["loss/generator"])
+    content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    hparams = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert hparams["data/batch_size"].number_value == 256
+    assert hparams["model/latent_dim"].number_value == 100
+
+
+def test_iterations_mean_generator_updates(run, only_run):
+    run("train", *FAST, "max_iterations=11", "trainer.max_epochs=1")
+    checkpoint = load(only_run())
+    assert checkpoint["iteration"] == 11
+    steps = {
+        state["step"].item() for optimizer in checkpoint["optimizer_states"] for state in optimizer["state"].values()
+    }
+    assert steps == {11}
+
+
+def test_checkpoint_carries_the_config(run, only_run):
+    run("train", *FAST, "max_iterations=1")
+    config = load(only_run())["config"]
+    assert config["model"]["generator"]["hidden_dims"] == [16]
+    assert config["data"]["_target_"] == "gan_lightning.data.digits.Digits"
+    assert "${" not in json.dumps(config)
+
+
+def test_equal_runs_have_equal_results(run, tmp_path):
+    for name in ("one", "two"):
+        run("train", *FAST, "trainer.max_epochs=2", f"hydra.run.dir={name}")
+    assert same(*(load(tmp_path / name)["state_dict"] for name in ("one", "two")))
+    assert (tmp_path / "one" / "metrics.json").read_bytes() == (tmp_path / "two" / "metrics.json").read_bytes()
+
+
+def test_another_seed_gives_another_result(run, tmp_path):
+    for seed in (1, 2):
+        run("train", *FAST, "max_iterations=3", f"seed={seed}", f"hydra.run.dir=seed{seed}")
+    assert not same(*(load(tmp_path / name)["state_dict"] for name in ("seed1", "seed2")))
+
+
+def test_bf16(run, only_run):
+    assert run("train", *FAST, "max_iterations=3", "trainer.precision=bf16-mixed").code == 0
+    metrics = json.loads((only_run() / "metrics.json").read_text())
+    assert 0 < metrics["loss/generator"] < 3
+    assert all(weight.dtype == torch.float32 for weight in load(only_run())["state_dict"].values())
+
+
+@pytest.mark.parametrize("first", [5, 8, 11], ids=["mid-epoch", "end of epoch", "second epoch"])
+def test_resumed_equals_uninterrupted(run, tmp_path, first):
+    run("train", *FAST, "max_iterations=20", "hydra.run.dir=whole")
+    run("train", *FAST, f"max_iterations={first}", "hydra.run.dir=parts")
+    result = run("train", "resume=parts", "max_iterations=20")
+    assert result.code == 0, result.err
+    whole, parts = load(tmp_path / "whole"), load(tmp_path / "parts")
+    for key in STATE:
+        assert same(whole[key], parts[key]), key
+    assert (tmp_path / "whole" / "metrics.json").read_bytes() == (tmp_path / "parts" / "metrics.json").read_bytes()
+    sessions = json.loads((tmp_path / "parts" / "manifest.json").read_text())["sessions"]
+    assert [session["status"] for session in sessions] == ["finished", "finished"]
+
+
+def test_resume_auto_goes_on_in_the_newest_equal_run(run, tmp_path):
+    arguments = [*FAST, "trainer.max_epochs=2", "resume=auto"]
+    assert run("train", *arguments).code == 0  # there is none: a new run
+    assert run("train", *arguments, "seed=2").code == 0  # another config: a new run
+    before = sorted(tmp_path.glob("outputs/mlp/*"))
+    assert len(before) == 2
+    result = run("train", *arguments)
+    assert result.code == 0, result.err
+    assert sorted(tmp_path.glob("outputs/mlp/*")) == before
+    assert "finished after 2 epochs" in result.out
+
+
+def test_resume_auto_starts_anew_without_a_checkpoint(run, tmp_path):
+    arguments = [*FAST, "trainer.max_epochs=1", "resume=auto"]
+    run("train", *arguments)
+    (first,) = tmp_path.glob("outputs/mlp/*")
+    (first / "checkpoints" / "last.ckpt").unlink()
+    assert run("train", *arguments).code == 0
+    assert len(list(tmp_path.glob("outputs/mlp/*"))) == 2
+
+
+def test_a_refused_resumption_changes_nothing(run, tmp_path):
+    run("train", *FAST, "trainer.max_epochs=2", "hydra.run.dir=run")
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file() and path.suffix != ".log"}
+    for mistake, expected in [
+        ("trainer.max_epochs=1", "has done 2 epochs"),
+        ("max_iterations=3", "has done 16 iterations"),
+        ("seed=-1", "seed=-1"),
+        ("data.batch_size=3000", "1,797"),
+    ]:
+        result = run("train", "resume=run", mistake)
+        assert result.code == 2
+        assert expected in result.err
+        assert before == {path: path.read_bytes() for path in before}
+    assert run("train", "resume=run", "trainer.max_epochs=3").code == 0
+
+
+def test_a_run_is_not_written_over(run, tmp_path):
+    run("train", *FAST, "max_iterations=1", "hydra.run.dir=run")
+    before = load(tmp_path / "run")
+    result = run("train", *FAST, "max_iterations=2", "hydra.run.dir=run")
+    assert result.code == 2
+    assert "hydra.run.dir=run" in result.err
+    assert same(load(tmp_path / "run"), before)
+
+
+def test_log_is_quiet_without_a_terminal(run):
+    result = run("train", *FAST, "trainer.max_epochs=3")
+    assert "it/s" not in result.err
+    assert len(result.out.splitlines()) < 12
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_cleanly(tmp_path, number, code):
+    command = [sys.executable, str(ROOT / "train.py"), *FAST, "max_iterations=1000000", "hydra.run.dir=run"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    sample = tmp_path / "run" / "samples" / "iteration_0000008.png"
+    deadline = time.monotonic() + 60
+    while not sample.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == code, output
+    assert f"stopped by {number.name}" in output
+    assert "resume=run" in output
+    assert "Traceback" not in output
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["status"] == "interrupted"
+    iteration = load(tmp_path / "run")["iteration"]
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["iteration"] == iteration >= 8
+
+
+def test_real_mnist(run, only_run, real_data):
+    """The article's GAN tells real digits from its own after 200 iterations."""
+    result = run("train", f"data.root={real_data}", "data=mnist", "model=mlp", "max_iterations=200", "trainer=cpu")
+    assert result.code == 0, result.err
+    metrics = json.loads((only_run() / "metrics.json").read_text())
+    assert metrics["epoch"] == pytest.approx(200 / 938)
+    assert metrics["probability/real"] > metrics["probability/fake"]
