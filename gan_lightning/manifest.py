@@ -61,8 +61,7 @@ def environment() -> dict[str, Any]:
     packages = {"gan-lightning": __version__, "torch": torch.__version__}
     return {
         "python": platform.python_version(),
-        "packages": {"gan-lightning": __version__, "torch": torch.__version__}
-        | {name: version(name) for name in PACKAGES},
+        "packages": packages | {name: version(name) for name in PACKAGES},
         "git": _git_state(),
         "hardware": {
             "platform": platform.platform(),

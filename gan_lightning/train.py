@@ -11,13 +11,13 @@ from typing import Any, cast
 
 import lightning.pytorch as L
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.config import instantiate
+from gan_lightning.dashboard import log_config, log_hyperparameters
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.manifest import Manifest
@@ -84,11 +84,11 @@ def train(cfg: DictConfig) -> dict[str, float]:
     manifest = Manifest(run_dir, {"seed": cfg.seed, "data": data.describe(), "config": config})
     log.info("%s", _opening(model, data, trainer, run_dir))
     try:
-        _log_config(logger, config)
+        log_config(logger, config)
         trainer.fit(model, datamodule=data, ckpt_path=checkpoint if resumed else None, weights_only=True)
         metrics = _final_metrics(trainer, model, run_dir)
         write_json(run_dir / METRICS, metrics)
-        _log_hyperparameters(logger, config, metrics)
+        log_hyperparameters(logger, config, metrics)
     except BaseException:
         manifest.update("failed")
         raise
@@ -114,20 +114,6 @@ def _final_metrics(trainer: L.Trainer, model: GenerativeModel, run_dir: Path) ->
         return json.loads((run_dir / METRICS).read_text())
     figures = {name: value.item() for name, value in trainer.callback_metrics.items() if not name.startswith("time/")}
     return {"iteration": model.iteration, "epoch": model.iteration / trainer.num_training_batches} | figures
-
-
-def _log_config(logger: Any, config: dict[str, Any]) -> None:
-    if isinstance(logger, TensorBoardLogger):
-        logger.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(config))}```")
-
-
-def _log_hyperparameters(logger: Any, config: dict[str, Any], metrics: dict[str, float]) -> None:
-    """Hyperparameters beside final metrics, so that the HPARAMS tab compares the runs of a sweep."""
-    if isinstance(logger, TensorBoardLogger):
-        chosen = {key: config[key] for key in ("seed", "max_iterations", "data", "model", "trainer")}
-        final = {f"final/{name}": value for name, value in metrics.items()}
-        logger.log_hyperparams(chosen, final, step=int(metrics["iteration"]))
-        logger.finalize("success")
 
 
 def _opening(model: GenerativeModel, data: ImageData, trainer: L.Trainer, run_dir: Path) -> str:

@@ -106,11 +106,16 @@ def test_hparams_with_final_metrics(run, only_run):
     folder = only_run()
     events = board(folder)
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert events.Scalars("final/loss/generator")[0].value == pytest.approx(metrics["loss/generator"])
+    assert events.Scalars("loss/generator")[-1].value == pytest.approx(metrics["loss/generator"])
+    experiment = HParamsPluginData.FromString(events.summary_metadata["_hparams_/experiment"].plugin_data.content)
+    columns = {info.name.tag for info in experiment.experiment.metric_infos}
+    assert columns == {name for name in metrics if "/" in name} <= set(events.Tags()["scalars"])
     content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     hparams = HParamsPluginData.FromString(content).session_start_info.hparams
     assert hparams["data/batch_size"].number_value == 256
     assert hparams["model/latent_dim"].number_value == 100
+    assert hparams["model/objective"].string_value == "objectives.NonSaturating"
+    assert not {"data/root", "model/seed", "model/generator/sample_shape"} & set(hparams)
 
 
 def test_iterations_mean_generator_updates(run, only_run):

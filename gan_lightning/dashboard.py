@@ -1,0 +1,46 @@
+"""What TensorBoard shows of a run besides its scalars and pictures: the config, and a row in the HPARAMS tab."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from omegaconf import OmegaConf
+from torch.utils.tensorboard.summary import hparams
+
+# Parts of the config that say how to get data or where to put results, and repetitions.
+NOT_HYPERPARAMETERS = {"seed", "root", "download", "checksums", "cache_dir", "sample_shape", "num_classes"}
+TRAINER = ("max_epochs", "precision")
+
+
+def log_config(logger: Logger, config: dict[str, Any]) -> None:
+    """The resolved config, in the TEXT tab."""
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(config))}```")
+
+
+def log_hyperparameters(logger: Logger, config: dict[str, Any], metrics: dict[str, float]) -> None:
+    """Hyperparameters beside the last value of each metric, so that the HPARAMS tab sorts the runs of a sweep."""
+    if isinstance(logger, TensorBoardLogger):
+        names = [name for name in metrics if "/" in name]  # those that are scalars on the dashboard too
+        writer = logger.experiment._get_file_writer()  # as Lightning does; open even after the fit
+        for summary in hparams(hyperparameters(config), dict.fromkeys(names, 0.0)):
+            writer.add_summary(summary)
+        logger.finalize("success")
+
+
+def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
+    """One level of plain values: 'data': 'MNIST', 'model/generator/hidden_dims': '[256, 512, 1024]', …"""
+    chosen = {key: config[key] for key in ("seed", "max_iterations", "data", "model")}
+    chosen["trainer"] = {key: config["trainer"][key] for key in TRAINER}
+    values = dict(_flat(chosen, ""))
+    return {key: value if isinstance(value, bool | int | float) else str(value) for key, value in values.items()}
+
+
+def _flat(node: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, dict):
+            if "_target_" in value:
+                yield f"{prefix}{key}", value["_target_"].removeprefix("gan_lightning.")
+            yield from _flat(value, f"{prefix}{key}/")
+        elif not key.startswith("_") and not (prefix and key in NOT_HYPERPARAMETERS):
+            yield f"{prefix}{key}", value
