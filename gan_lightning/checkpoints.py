@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -36,14 +37,21 @@ def load(checkpoint: str) -> Trained:
         path = path / LAST_CHECKPOINT
     if not path.is_file():
         raise UserError(f"checkpoint={checkpoint}: {path} does not exist: give a run's folder or a .ckpt file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        config = OmegaConf.create(content["config"])
-        assert isinstance(config, DictConfig)
-        model = instantiate(config.model, "model")
-        model.load_state_dict(content["state_dict"])
-        model.on_load_checkpoint(content)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]
-        raise UserError(f"checkpoint={checkpoint}: {path} is not a checkpoint of this project ({reason})") from error
+    content = read(path)
+    config = OmegaConf.create(content["config"])
+    assert isinstance(config, DictConfig)
+    model = instantiate(config.model, "model")
+    model.load_state_dict(content["state_dict"])
+    model.on_load_checkpoint(content)
     return Trained(path, model, instantiate(config.data, "data"))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint's content, tensors mapped into memory; a UserError where it is none or is damaged."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from error
+    if not isinstance(content, dict) or not {"config", "state_dict", "iteration"} <= content.keys():
+        raise UserError(f"{path}: not a checkpoint of this project")
+    return content

@@ -29,12 +29,11 @@ def train() -> None:
 
     register_resolvers()
     try:
-        for argument in sys.argv[1:]:
+        for i, argument in enumerate(sys.argv):
             key, _, folder = argument.partition("=")
             if key == "resume" and folder not in ("auto", "null"):
-                flags = [a for a in sys.argv[1:] if a.startswith("-")]
-                new = [a for a in sys.argv[1:] if not a.startswith("-")]
-                sys.argv[1:] = [*flags, *resumed_overrides(folder, new)]
+                sys.argv[i:i] = resumed_overrides(folder, sys.argv)
+                break
     except UserError as error:
         fail(error, debug=False)
     _run("train", _train_job)

@@ -57,14 +57,14 @@ def _what(config: Any) -> dict[str, Any]:
 
 
 def resumed_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
-    """The overrides that the run in ``folder`` was started with, replaced where ``overrides`` has the same key."""
+    """The overrides that the run in ``folder`` was started with, but those whose keys the new ones have."""
     run = Path(folder)
     if not (run / OVERRIDES).is_file():
         raise UserError(f"resume={folder}: no run in that folder: give the one that holds checkpoints/ and .hydra/")
     if not (run / LAST_CHECKPOINT).is_file():
         raise UserError(f"resume={folder}: no checkpoint there yet (checkpoints/last.ckpt): start the run anew")
     keys = {_key(override) for override in overrides}
-    return [override for override in stored_overrides(run) if _key(override) not in keys] + list(overrides)
+    return [override for override in stored_overrides(run) if _key(override) not in keys]
 
 
 def stored_overrides(run: Path) -> list[str]:

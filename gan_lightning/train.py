@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning.pytorch as L
-import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.stop import Stop
+from gan_lightning.checkpoints import read
 from gan_lightning.config import instantiate
 from gan_lightning.dashboard import log_config, log_hyperparameters
 from gan_lightning.data.images import ImageData
@@ -80,7 +80,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     checkpoint = run_dir / LAST_CHECKPOINT
     resumed = cfg.resume is not None and checkpoint.exists()
     if resumed:
-        _refuse_lower_limit(cfg, checkpoint, batches_per_epoch=len(data.train_dataloader()))
+        _check_resumption(cfg, model, checkpoint, batches_per_epoch=len(data.train_dataloader()))
     manifest = Manifest(run_dir, {"seed": cfg.seed, "data": data.describe(), "config": config})
     log.info("%s", _opening(model, data, trainer, run_dir))
     try:
@@ -99,8 +99,13 @@ def train(cfg: DictConfig) -> dict[str, float]:
     return metrics
 
 
-def _refuse_lower_limit(cfg: DictConfig, checkpoint: Path, batches_per_epoch: int) -> None:
-    iteration = torch.load(checkpoint, weights_only=True, mmap=True)["iteration"]
+def _check_resumption(cfg: DictConfig, model: GenerativeModel, checkpoint: Path, batches_per_epoch: int) -> None:
+    content = read(checkpoint)
+    try:
+        model.load_state_dict(content["state_dict"])
+    except RuntimeError as error:
+        raise UserError(f"resume={cfg.resume}: {checkpoint} holds other networks: keep the run's model.…") from error
+    iteration = content["iteration"]
     epochs = iteration / batches_per_epoch
     if not cfg.max_iterations and 0 <= cfg.trainer.max_epochs < epochs:
         raise UserError(f"trainer.max_epochs={cfg.trainer.max_epochs}: the run has done {epochs:.4g} epochs already")

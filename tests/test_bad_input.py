@@ -143,7 +143,7 @@ def test_image_folder_with_an_unreadable_picture(run, tmp_path, content):
     [
         ([], ["checkpoint"]),
         (["checkpoint=nowhere"], ["checkpoint=nowhere", "does not exist"]),
-        (["checkpoint=README.md"], ["checkpoint=README.md", "not a checkpoint"]),
+        (["checkpoint=README.md"], ["README.md", "not a checkpoint"]),
         (["chekpoint=x"], ["did you mean 'checkpoint'"]),
         (["checkpoint=x", "n=0"], ["n=0", "greater than 0"]),
         (["checkpoint=x", "format=jpeg"], ["format=jpeg", "grid"]),

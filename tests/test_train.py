@@ -198,6 +198,7 @@ def test_a_refused_resumption_changes_nothing(run, tmp_path):
         ("trainer.max_epochs=1", "has done 2 epochs"),
         ("max_iterations=3", "has done 16 iterations"),
         ("seed=-1", "seed=-1"),
+        ("model.latent_dim=7", "holds other networks"),
         ("data.batch_size=3000", "1,797"),
     ]:
         result = run("train", "resume=run", mistake)

@@ -40,8 +40,8 @@ class Progress(L.Callback):
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._bar is not None:
-            self._bar.set_postfix_str(_state(trainer), refresh=False)
-            self._bar.update()
+            if self._bar.update():  # only when it was drawn: some ten times a second
+                self._bar.set_postfix_str(_state(trainer), refresh=False)
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             log.info("iteration %d/%d, %s", pl_module.iteration, self._total, _state(trainer))
