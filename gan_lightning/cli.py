@@ -19,15 +19,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.errors import UserError, fail
+from gan_lightning.errors import Interrupted, UserError, fail
+from gan_lightning.hydra_callbacks import RunGuard
 from gan_lightning.paths import CONF_DIR
 
 
 def train() -> None:
     """``python train.py`` and ``gan-train``."""
-    from gan_lightning.runs import register_resolvers, resumed_overrides
+    from gan_lightning.runs import resumed_overrides
 
-    register_resolvers()
     try:
         for i, argument in enumerate(sys.argv):
             key, _, folder = argument.partition("=")
@@ -48,16 +48,17 @@ def _train_job(cfg: DictConfig) -> dict[str, float] | None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _sweep_job(cfg)
 
-    from gan_lightning.hydra_callbacks import RunGuard
-    from gan_lightning.train import Interrupted, train
-
     try:
+        from gan_lightning.train import train
+
         return train(cfg)
-    except UserError as error:
-        RunGuard.undo()
-        fail(error, debug=cfg.debug)
     except Interrupted as interruption:
         raise SystemExit(128 + interruption.signal) from None
+    except BaseException as error:
+        RunGuard.undo()
+        if isinstance(error, UserError):
+            fail(error, debug=cfg.debug)
+        raise
 
 
 def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
@@ -65,7 +66,7 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
     from gan_lightning.config import TrainSettings, validate
     from gan_lightning.manifest import record_failure
     from gan_lightning.sweep import summarize
-    from gan_lightning.train import Interrupted, train
+    from gan_lightning.train import train
 
     try:
         validate(cfg, TrainSettings)
@@ -98,14 +99,23 @@ def _run(config_name: str, job: Callable[[DictConfig], Any]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
     try:
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
-    except (HydraException, OmegaConfBaseException) as error:
-        debug = any(argument in ("debug=true", "debug=True") for argument in sys.argv)
-        fail(UserError(_explain(error, config_name)).with_traceback(error.__traceback__), debug)
     except BrokenPipeError:  # --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (HydraException, OmegaConfBaseException, OSError, ValueError) as error:
+        if isinstance(error, ValueError) and not _is_from_hydra(error):
+            raise
+        RunGuard.undo()
+        debug = any(argument in ("debug=true", "debug=True") for argument in sys.argv)
+        fail(UserError(_explain(error, config_name)).with_traceback(error.__traceback__), debug)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _is_from_hydra(error: Exception) -> bool:
+    """Whether Hydra raised it, and not what Hydra called."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].partition(".")[0] == "hydra"
 
 
 def _explain(error: Exception, config_name: str) -> str:
@@ -117,7 +127,7 @@ def _explain(error: Exception, config_name: str) -> str:
         group, _, name = error.missing_cfg_file.rpartition("/")
         options = ", ".join(error.options)
         return f"{group}={name}: no such option{did_you_mean(name, error.options)} ({group}: {options})"
-    if found := re.search(r"Could not override '([^']+)'", text):
+    if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
         key = found[1].split("@")[0]
         suggestion = did_you_mean(key, list(_known_keys(config_name)))
         return f"{key}: unknown key{suggestion or f' (+{key}=… adds one that the config does not have)'}"
@@ -127,9 +137,10 @@ def _explain(error: Exception, config_name: str) -> str:
 def _known_keys(config_name: str) -> Iterator[str]:
     """All keys and groups of the command's config, with the groups chosen that the command line names."""
     GlobalHydra.instance().clear()
+    options = [argument for argument in sys.argv[1:] if re.fullmatch(r"\w+=\w+", argument)]
+    known = [option for option in options if (CONF_DIR / f"{option.replace('=', '/')}.yaml").is_file()]
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        chosen = [a for a in sys.argv[1:] if re.fullmatch(r"\w+=\w+", a) and (CONF_DIR / a.split("=")[0]).is_dir()]
-        config = hydra.compose(config_name, overrides=chosen)
+        config = hydra.compose(config_name, overrides=known)
 
     def walk(node: Any, prefix: str) -> Iterator[str]:
         if isinstance(node, dict):

@@ -13,28 +13,35 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import pydantic
+import pydantic_core
 from hydra.utils import get_object
 from hydra.utils import instantiate as hydra_instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
-from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
 from gan_lightning.errors import UserError
 
 Node = dict[str, Any]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+SampleSeed = Annotated[int, Field(ge=0, lt=2**63)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[pydantic.FiniteFloat, Field(ge=0)]
 HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 
-# Third parties do not say in their annotations what they refuse later, after files were written.
+# What third parties do not say in their annotations but refuse later, when files have been written.
 RANGES: dict[str, dict[str, Any]] = {
-    "torch.optim": {
-        "lr": PositiveFloat,
-        "betas": tuple[Beta, Beta],
-        "eps": PositiveFloat,
-        "weight_decay": NonNegativeFloat,
-    },
-    "lightning.pytorch": {"max_epochs": Annotated[int, Field(ge=-1)] | None},
+    "torch.optim": {"lr": Rate, "betas": tuple[Beta, Beta], "weight_decay": Rate},
+    "lightning.pytorch": {"max_epochs": PositiveInt | typing.Literal[-1], "devices": typing.Literal[1]},
+}
+# What Lightning's Trainer offers but cannot do when two optimizers take turns.
+NOT_FOR_TWO_OPTIMIZERS = {
+    "max_steps": "counts the steps of both optimizers: use max_iterations",
+    "min_steps": "counts the steps of both optimizers: leave it out",
+    "min_epochs": "would go on past max_iterations and Ctrl-C: leave it out",
+    "gradient_clip_val": "clips for one optimizer only: leave it out",
+    "accumulate_grad_batches": "accumulates for one optimizer only: use a larger data.batch_size",
+    "overfit_batches": "replaces the order of the data: use +trainer.limit_train_batches",
 }
 
 
@@ -67,7 +74,7 @@ class GenerateSettings(BaseModel):
 
     checkpoint: str
     n: PositiveInt
-    seed: NonNegativeInt
+    seed: SampleSeed
     format: typing.Literal["grid", "png", "npz"]
     interpolate: PositiveInt | None
     output: str | None
@@ -81,6 +88,9 @@ def validate(cfg: DictConfig, settings: type[BaseModel]) -> None:
     except OmegaConfBaseException as error:
         raise UserError(explain(error)) from error
     _check_settings(plain, settings, "")
+    for key, reason in NOT_FOR_TWO_OPTIMIZERS.items():
+        if plain.get("trainer", {}).get(key) is not None:
+            raise UserError(f"trainer.{key}={plain['trainer'][key]}: {reason}")
     # Before the model, which repeats the objective: the shorter name is the better one in a message.
     for key in sorted(plain, key=lambda key: key == "model"):
         _check_targets(plain[key], key)
@@ -125,8 +135,19 @@ def _check_settings(values: Node, settings: type[BaseModel], prefix: str) -> Non
         annotation = allowed[key]
         if inspect.isclass(annotation) and issubclass(annotation, BaseModel) and isinstance(values[key], dict):
             _check_settings(values[key], annotation, f"{prefix}{key}.")
+        elif annotation == Node:
+            _check_node(f"{prefix}{key}", values[key])
+        elif key == "callbacks":
+            for name, node in (values[key] or {}).items():
+                if node is not None:
+                    _check_node(f"{key}.{name}", node)
         else:
             check_value(f"{prefix}{key}", values[key], annotation)
+
+
+def _check_node(key: str, value: Any) -> None:
+    if not isinstance(value, dict) or "_target_" not in value:
+        raise UserError(f"{key}={value}: must be a node with a _target_")
 
 
 def _check_targets(value: Any, key: str) -> None:
@@ -163,7 +184,8 @@ def _check_call(node: Node, key: str) -> None:
                 raise UserError(f"{key}.{name}: missing, {node['_target_']} needs it")
     hints = _hints(target)
     for name, value in given.items():
-        if name in hints:
+        implicitly_optional = value is None and name in parameters and parameters[name].default is None
+        if name in hints and not implicitly_optional:
             check_value(f"{key}.{name}", value, hints[name])
 
 
@@ -181,11 +203,10 @@ def load_target(target: Any, key: str) -> Callable[..., Any]:
 
 def _hints(target: Any) -> dict[str, Any]:
     """Annotations of a callable's parameters, narrowed by RANGES."""
-    function = target.__init__ if inspect.isclass(target) else target
     try:
-        hints = typing.get_type_hints(function, include_extras=True)
+        hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
     except (NameError, TypeError):  # names that exist for type checkers only
-        hints = dict(getattr(function, "__annotations__", {}))
+        hints = {}
     for package, ranges in RANGES.items():
         if getattr(target, "__module__", "").startswith(package):
             hints |= {name: hint for name, hint in ranges.items() if name in inspect.signature(target).parameters}
@@ -196,19 +217,21 @@ def check_value(key: str, value: Any, annotation: Any) -> None:
     """Refuse a plain value that does not fit the annotation; objects still to be built are checked as nodes."""
     if _contains_target(value):
         return
+    texts = str in (annotation, *typing.get_args(annotation))
+    if texts and isinstance(value, int | float) and not isinstance(value, bool):
+        return  # a name made of digits
     try:
         adapter = pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
-    except (pydantic.errors.PydanticUserError, pydantic.errors.PydanticUndefinedAnnotation, TypeError):
-        return  # an annotation that says nothing of plain values
-    try:
         adapter.validate_json(json.dumps(value), strict=True)  # as JSON: a list is a tuple, an int a float
+    except (pydantic.errors.PydanticUserError, pydantic_core.SchemaError, TypeError):
+        return  # an annotation that says nothing of plain values
     except pydantic.ValidationError as error:
         problems = dict.fromkeys(
             _place(problem["loc"]) + problem["msg"].replace("Input should be ", "must be ").replace("array", "list")
             for problem in error.errors()
-            if problem["type"] != "is_instance_of"
+            if problem["type"] not in ("is_instance_of", "needs_python_object", "callable_type")
         )
-        raise UserError(f"{key}={value}: {' or '.join(problems)}") from error
+        raise UserError(f"{key}={value}: {' or '.join(problems) or 'must be a node with a _target_'}") from error
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -32,15 +32,19 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     """One level of plain values: 'data': 'MNIST', 'model/generator/hidden_dims': '[256, 512, 1024]', …"""
     chosen = {key: config[key] for key in ("seed", "max_iterations", "data", "model")}
     chosen["trainer"] = {key: config["trainer"][key] for key in TRAINER}
-    values = dict(_flat(chosen, ""))
-    return {key: value if isinstance(value, bool | int | float) else str(value) for key, value in values.items()}
+    return {
+        key: value if isinstance(value, bool | int | float) else str(value)
+        for key, value in flat(chosen)
+        if "/" not in key or key.split("/")[-1] not in NOT_HYPERPARAMETERS
+    }
 
 
-def _flat(node: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """A config's leaves by path, and each ``_target_`` as the value of its node."""
     for key, value in node.items():
         if isinstance(value, dict):
             if "_target_" in value:
                 yield f"{prefix}{key}", value["_target_"].removeprefix("gan_lightning.")
-            yield from _flat(value, f"{prefix}{key}/")
-        elif not key.startswith("_") and not (prefix and key in NOT_HYPERPARAMETERS):
+            yield from flat(value, f"{prefix}{key}/")
+        elif not key.startswith("_"):
             yield f"{prefix}{key}", value

@@ -1,5 +1,6 @@
 """How a user's mistake is told: one line, exit code 2."""
 
+import signal
 import sys
 import traceback
 from typing import NoReturn
@@ -7,6 +8,14 @@ from typing import NoReturn
 
 class UserError(Exception):
     """A mistake in a command or its input; its text is one line that names key, value and remedy."""
+
+
+class Interrupted(Exception):
+    """A run was stopped by a signal; all that it did is saved."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(f"interrupted by {number.name}")
+        self.signal = number
 
 
 def fail(error: Exception, debug: bool) -> NoReturn:

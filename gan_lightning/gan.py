@@ -98,8 +98,11 @@ class GAN(GenerativeModel):
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
     """Gradients flow through the network but not into its parameters."""
-    network.requires_grad_(False)
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        network.requires_grad_(True)
+        for parameter in trainable:
+            parameter.requires_grad_(True)

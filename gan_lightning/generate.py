@@ -20,7 +20,7 @@ def generate(cfg: DictConfig) -> Path:
     """Write what ``conf/generate.yaml`` describes and return where it is."""
     if cfg.interpolate and cfg.format != "grid":
         raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of grids: leave out format")
-    trained = load(cfg.checkpoint)
+    trained = load(str(cfg.checkpoint))
     path = _output(cfg, trained)
     path.parent.mkdir(parents=True, exist_ok=True)
     if cfg.interpolate:
@@ -33,10 +33,16 @@ def generate(cfg: DictConfig) -> Path:
 
 def _output(cfg: DictConfig, trained: Trained) -> Path:
     """What ``output`` says, or a name in the run's folder that tells how the samples were made."""
-    if cfg.output:
-        return Path(cfg.output)
     suffix = SUFFIXES["gif" if cfg.interpolate else cfg.format]
-    return trained.run_dir / "generated" / f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}{suffix}"
+    if cfg.output is None:
+        walk = f"_walk{cfg.interpolate}" if cfg.interpolate else ""
+        return trained.run_dir / "generated" / f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}{walk}{suffix}"
+    path = Path(str(cfg.output))
+    if suffix and (path.suffix != suffix or path.is_dir()):
+        raise UserError(f"output={path}: the name of a {suffix} file is needed")
+    if not suffix and path.is_file():
+        raise UserError(f"output={path}: a file of that name exists; format=png writes a folder")
+    return path
 
 
 def _walk(trained: Trained, n: int, seed: int, steps: int) -> Iterator[Any]:

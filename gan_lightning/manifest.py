@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 from gan_lightning import __version__
+from gan_lightning.paths import PACKAGE
 from gan_lightning.runs import MANIFEST, write_json
 
 PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "tensorboard")
@@ -32,7 +33,7 @@ class Manifest:
         earlier = json.loads(self.path.read_text())["sessions"] if self.path.exists() else []
         self._since = time.monotonic()
         self.session: dict[str, Any] = {
-            "command": sys.argv,
+            "command": sys.orig_argv,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         self.content = facts | environment() | {"sessions": [*earlier, self.session]}
@@ -77,10 +78,12 @@ def _git_state() -> dict[str, Any] | None:
     """Revision of the checkout that the package lies in and whether it was changed; None outside a checkout."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        command = ["git", "-C", str(PACKAGE), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        if Path(git("rev-parse", "--show-toplevel")) != PACKAGE.parent:
+            return None  # some other project's repository, around an installed package
         return {"revision": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return None

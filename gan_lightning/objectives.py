@@ -3,13 +3,14 @@
 Logits have shape (B,) or (B, K); a loss is the mean over all of them.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
+@runtime_checkable
 class Objective(Protocol):
     """A pair of losses. A new objective is a class like those below, one YAML in ``conf/objective/``, one test."""
 

@@ -4,7 +4,6 @@ outputs/<name>/<date>_<time>/    .hydra/ checkpoints/ samples/ tensorboard/ metr
 """
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -20,27 +19,8 @@ LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
 HOW_NOT_WHAT = ("hydra", "resume", "debug")  # keys that do not change a run's result
 
 
-def register_resolvers() -> None:
-    OmegaConf.register_new_resolver("gan.run_dir", _run_dir, replace=True)
-
-
-def _run_dir(resume: str | None, new: str, *, _root_: DictConfig) -> str:
-    """The folder of a run: the one named by ``resume``, or the newest with an equal config, or a new one."""
-    if resume == "auto":
-        return str(_newest_equal(Path(new).parent, _root_) or _unused(new))
-    return resume or _unused(new)
-
-
-def _unused(folder: str) -> str:
-    """The folder's name, with a number where two runs begin in the same second."""
-    candidate, number = folder, 1
-    while Path(candidate).exists():
-        number += 1
-        candidate = f"{folder}_{number}"
-    return candidate
-
-
-def _newest_equal(parent: Path, config: DictConfig) -> Path | None:
+def newest_equal(parent: Path, config: DictConfig) -> Path | None:
+    """The run below ``parent`` with the newest checkpoint among those whose config is the same."""
     wanted = _what(config)
     runs = sorted(parent.glob(f"*/{LAST_CHECKPOINT}"), key=lambda checkpoint: checkpoint.stat().st_mtime)
     for checkpoint in reversed(runs):
@@ -76,35 +56,51 @@ def _key(override: str) -> str:
     return override.lstrip("+~").split("=")[0]
 
 
-def refuse_used_folder(run_dir: str, resume: str | None) -> None:
-    """A new run must not write over an old one."""
-    if resume is None and Path(run_dir, MANIFEST).exists():
-        raise UserError(
-            f"hydra.run.dir={run_dir}: holds a run already: resume={run_dir} goes on with it, or take another"
-        )
-
-
 class Undo:
     """Takes back what Hydra writes before a job, if the job turns out not to be able to begin.
 
-    Made before Hydra makes the run's folder.
+    Made before the folder of the run or the sweep is.
     """
 
-    def __init__(self, run_dir: str) -> None:
-        self.run_dir = Path(run_dir)
-        self.existed = self.run_dir.exists()
-        self.config = {path: path.read_bytes() for path in self.run_dir.glob(".hydra/*")}
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder).absolute()
+        self.missing = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        self.before = {path: path.read_bytes() for path in self._written_by_hydra() if path.is_file()}
+        self.others = self._others()
 
     def __call__(self) -> None:
-        if self.existed:
-            for path, content in self.config.items():
-                path.write_bytes(content)
-            return
-        shutil.rmtree(self.run_dir)
-        for parent in self.run_dir.absolute().parents:
-            if parent == Path.cwd() or any(parent.iterdir()):
-                return
-            parent.rmdir()
+        if not self.folder.exists() or self._others() != self.others:
+            return  # the job has begun
+        for path in self._written_by_hydra():
+            if path in self.before:
+                path.write_bytes(self.before[path])
+            elif path.is_file():
+                path.unlink()
+        for path in (self.folder / ".hydra", *self.missing):
+            if path.is_dir() and not any(path.iterdir()) and (path.name == ".hydra" or path in self.missing):
+                path.rmdir()
+
+    def _written_by_hydra(self) -> list[Path]:
+        return [path for pattern in (".hydra/*", "*.log", "multirun.yaml") for path in self.folder.glob(pattern)]
+
+    def _others(self) -> dict[Path, int]:
+        """What else lies in the folder, with the time of its last change."""
+        own = {self.folder / ".hydra", *self._written_by_hydra()}
+        paths = self.folder.iterdir() if self.folder.is_dir() else ()
+        return {path: path.stat().st_mtime_ns for path in paths if path not in own}
+
+
+def claim(folder: str) -> tuple[str, Undo]:
+    """Make a folder that nobody else has, with a number in its name where two begin in the same second."""
+    candidate, number = folder, 1
+    while True:
+        undo = Undo(candidate)
+        try:
+            Path(candidate).mkdir(parents=True)
+            return candidate, undo
+        except FileExistsError:
+            number += 1
+            candidate = f"{folder}_{number}"
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -16,7 +16,7 @@ STATE = ("status", "duration_seconds")
 
 def summarize(sweep_dir: Path) -> int:
     """Write ``summary.csv``, print it as Markdown with mean ± sd over seeds, and return how many jobs failed."""
-    jobs = [_job(path.parent.parent) for path in sweep_dir.glob(f"*/{OVERRIDES}")]
+    jobs = [_job(sweep_dir, path.parent.parent) for path in sweep_dir.rglob(str(OVERRIDES))]
     jobs.sort(key=lambda row: (len(row["job"]), row["job"]))
     metrics = list(dict.fromkeys(name for row in jobs for name in row["metrics"]))
     overrides = list(dict.fromkeys(name for row in jobs for name in row["overrides"]))
@@ -60,12 +60,12 @@ def _cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _job(folder: Path) -> Row:
+def _job(sweep_dir: Path, folder: Path) -> Row:
     """One job: its overrides, final metrics, duration, status; 'lost' where it was killed before it could say."""
     overrides = [override.lstrip("+").partition("=") for override in stored_overrides(folder)]
     manifest, metrics = (_read(folder / name) for name in (MANIFEST, METRICS))
     return {
-        "job": folder.name,
+        "job": str(folder.relative_to(sweep_dir)),
         "overrides": {key: value for key, _, value in overrides},
         "metrics": metrics,
         "status": manifest.get("status", "lost"),
@@ -90,7 +90,8 @@ def _over_seeds(jobs: Sequence[Row], metrics: Sequence[str]) -> list[Row]:
         if len(members) > 1:
             row: Row = dict(key) | {"seeds": len(members)}
             for name in metrics:
-                values = [member[name] for member in members]
-                row[name] = f"{statistics.mean(values):.4g} ± {statistics.stdev(values):.2g}"
+                values = [member[name] for member in members if name in member]
+                if len(values) > 1:
+                    row[name] = f"{statistics.mean(values):.4g} ± {statistics.stdev(values):.2g}"
             rows.append(row)
     return rows

@@ -17,31 +17,16 @@ from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.checkpoints import read
 from gan_lightning.config import instantiate
-from gan_lightning.dashboard import log_config, log_hyperparameters
+from gan_lightning.dashboard import flat, log_config, log_hyperparameters
 from gan_lightning.data.images import ImageData
-from gan_lightning.errors import UserError
+from gan_lightning.errors import Interrupted, UserError
 from gan_lightning.manifest import Manifest
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import LAST_CHECKPOINT, METRICS, write_json
 
+WHERE_DATA_ARE = ("root", "cache_dir", "download")  # may change between a run and its resumption
+
 log = logging.getLogger(__name__)
-
-
-# What Lightning's Trainer offers but cannot do when two optimizers take turns.
-NOT_FOR_TWO_OPTIMIZERS = {
-    "max_steps": "counts the steps of both optimizers: use max_iterations",
-    "min_steps": "counts the steps of both optimizers: use trainer.min_epochs",
-    "gradient_clip_val": "clips for one optimizer only: leave it out",
-    "accumulate_grad_batches": "accumulates for one optimizer only: use a larger data.batch_size",
-}
-
-
-class Interrupted(Exception):
-    """The run was stopped by a signal; all that it did is saved."""
-
-    def __init__(self, number: signal.Signals) -> None:
-        super().__init__(f"interrupted by {number.name}")
-        self.signal = number
 
 
 def train(cfg: DictConfig) -> dict[str, float]:
@@ -54,9 +39,6 @@ def train(cfg: DictConfig) -> dict[str, float]:
         UserError: for data or settings that cannot work; nothing was written then.
         Interrupted: after Ctrl-C or SIGTERM, when all is saved.
     """
-    for key, reason in NOT_FOR_TWO_OPTIMIZERS.items():
-        if key in cfg.trainer:
-            raise UserError(f"trainer.{key}={cfg.trainer[key]}: {reason}")
     _quiet_lightning()
     L.seed_everything(cfg.seed, verbose=False)
     config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
@@ -77,16 +59,20 @@ def train(cfg: DictConfig) -> dict[str, float]:
     data.setup("fit")
 
     run_dir = Path(cfg.run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = run_dir / LAST_CHECKPOINT
+    batches_per_epoch = len(data.train_dataloader())
     resumed = cfg.resume is not None and checkpoint.exists()
     if resumed:
-        _check_resumption(cfg, model, checkpoint, batches_per_epoch=len(data.train_dataloader()))
-    manifest = Manifest(run_dir, {"seed": cfg.seed, "data": data.describe(), "config": config})
-    log.info("%s", _opening(model, data, trainer, run_dir))
+        _check_resumption(cfg, config, checkpoint, batches_per_epoch)
+    device = str(trainer.strategy.root_device)
+    facts = {"seed": cfg.seed, "device": device, "data": data.describe(), "config": config}
+    manifest = Manifest(run_dir, facts)
+    log.info("%s", _opening(model, data, device, run_dir))
     try:
         log_config(logger, config)
         trainer.fit(model, datamodule=data, ckpt_path=checkpoint if resumed else None, weights_only=True)
-        metrics = _final_metrics(trainer, model, run_dir)
+        metrics = _final_metrics(trainer, model, run_dir, batches_per_epoch)
         write_json(run_dir / METRICS, metrics)
         log_hyperparameters(logger, config, metrics)
     except BaseException:
@@ -99,12 +85,16 @@ def train(cfg: DictConfig) -> dict[str, float]:
     return metrics
 
 
-def _check_resumption(cfg: DictConfig, model: GenerativeModel, checkpoint: Path, batches_per_epoch: int) -> None:
+def _check_resumption(cfg: DictConfig, config: dict[str, Any], checkpoint: Path, batches_per_epoch: int) -> None:
+    """A resumed run keeps the settings it was begun with, but for limits, what watches it and where things are."""
     content = read(checkpoint)
-    try:
-        model.load_state_dict(content["state_dict"])
-    except RuntimeError as error:
-        raise UserError(f"resume={cfg.resume}: {checkpoint} holds other networks: keep the run's model.…") from error
+    begun, now = (dict(flat(_settings(part))) for part in (content["config"], config))
+    for key in begun | now:
+        if begun.get(key) != now.get(key):
+            raise UserError(
+                f"resume={cfg.resume}: {key.replace('/', '.')}={now.get(key)}, but the run was begun with "
+                f"{begun.get(key)}, which a resumed run keeps"
+            )
     iteration = content["iteration"]
     epochs = iteration / batches_per_epoch
     if not cfg.max_iterations and 0 <= cfg.trainer.max_epochs < epochs:
@@ -113,19 +103,25 @@ def _check_resumption(cfg: DictConfig, model: GenerativeModel, checkpoint: Path,
         raise UserError(f"max_iterations={cfg.max_iterations}: the run has done {iteration:,} iterations already")
 
 
-def _final_metrics(trainer: L.Trainer, model: GenerativeModel, run_dir: Path) -> dict[str, float]:
+def _settings(config: dict[str, Any]) -> dict[str, Any]:
+    """What decides the result of an iteration."""
+    data = {key: value for key, value in config["data"].items() if key not in WHERE_DATA_ARE}
+    return {"seed": config["seed"], "data": data, "model": config["model"]}
+
+
+def _final_metrics(trainer: L.Trainer, model: GenerativeModel, run_dir: Path, batches_per_epoch: int) -> dict[str, Any]:
     """What was logged last, without times; what is there already if a finished run was resumed."""
-    if not trainer.callback_metrics:
-        return json.loads((run_dir / METRICS).read_text())
+    path = run_dir / METRICS
+    if not trainer.callback_metrics and path.exists():
+        return json.loads(path.read_text())
     figures = {name: value.item() for name, value in trainer.callback_metrics.items() if not name.startswith("time/")}
-    return {"iteration": model.iteration, "epoch": model.iteration / trainer.num_training_batches} | figures
+    return {"iteration": model.iteration, "epoch": model.iteration / batches_per_epoch} | figures
 
 
-def _opening(model: GenerativeModel, data: ImageData, trainer: L.Trainer, run_dir: Path) -> str:
+def _opening(model: GenerativeModel, data: ImageData, device: str, run_dir: Path) -> str:
     """What is about to be trained, on what, where."""
     networks = ", ".join(f"{name} {_count(network)}" for name, network in model.named_children())
-    pictures = f"{data.describe()['pictures']:,} pictures {'×'.join(map(str, data.sample_shape))}"
-    device = trainer.strategy.root_device
+    pictures = f"{len(data.images):,} pictures {'×'.join(map(str, data.sample_shape))}"
     return f"{type(model).__name__}: {networks} parameters; {pictures}; on {device}; in {_near(run_dir)}"
 
 
@@ -145,9 +141,9 @@ def _closing(metrics: dict[str, float], manifest: Manifest, run_dir: Path, numbe
         [
             f"{end} after {metrics['epoch']:.4g} epochs, {metrics['iteration']:,} iterations, {duration}",
             f"  {figures}",
-            *(f"  {name:<11} {_near(path)}" for name, path in rows.items()),
+            *(f"  {name:<11} {_near(path)}" for name, path in rows.items() if path.exists()),
             f"  {'dashboard':<11} {_tensorboard()} --logdir {_near(run_dir.parent)}",
-            *([f"  {'go on':<11} python train.py resume={_near(run_dir)}"] if number else []),
+            *([f"  {'go on':<11} {_command()} resume={_near(run_dir)}"] if number else []),
         ]
     )
 
@@ -159,6 +155,10 @@ def _count(network: nn.Module) -> str:
 def _near(path: Path) -> Path:
     """The path as seen from the working directory, where it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _command() -> str:
+    return "gan-train" if Path(sys.argv[0]).name == "gan-train" else "python train.py"
 
 
 def _tensorboard() -> str:

@@ -32,7 +32,7 @@ def assert_refused(result, folder, *expected):
         (["seed"], ["seed"]),
         # types and ranges
         (["trainer.max_epochs=abc"], ["trainer.max_epochs=abc", "valid integer"]),
-        (["trainer.max_epochs=-5"], ["trainer.max_epochs=-5", "greater than or equal to -1"]),
+        (["trainer.max_epochs=-5"], ["trainer.max_epochs=-5", "greater than 0 or must be -1"]),
         (["trainer.precision=17"], ["trainer.precision=17", "bf16-mixed"]),
         (["max_iterations=0"], ["max_iterations=0", "greater than 0"]),
         (["seed=-1"], ["seed=-1", "greater than or equal to 0"]),
@@ -42,7 +42,8 @@ def assert_refused(result, folder, *expected):
         (["model.latent_dim=0"], ["model.latent_dim=0", "greater than 0"]),
         (["model.generator.hidden_dims=[16,-1]"], ["hidden_dims=[16, -1]", "item 1", "greater than 0"]),
         (["model.generator.hidden_dims=16"], ["hidden_dims=16", "list"]),
-        (["model.generator_optimizer.lr=-1"], ["model.generator_optimizer.lr=-1", "greater than 0"]),
+        (["model.generator_optimizer.lr=-1"], ["model.generator_optimizer.lr=-1", "greater than or equal to 0"]),
+        (["model.generator_optimizer.lr=inf"], ["model.generator_optimizer.lr=inf", "finite"]),
         (["model.generator_optimizer.lr=fast"], ["model.generator_optimizer.lr=fast", "valid number"]),
         (["model.generator_optimizer.betas=[0.5,1]"], ["betas=[0.5, 1]", "item 1", "less than 1"]),
         (["sample_every_n_epochs=0"], ["sample_every_n_epochs=0", "greater than 0"]),
@@ -53,11 +54,25 @@ def assert_refused(result, folder, *expected):
         (["~model.generator.hidden_dims"], ["model.generator.hidden_dims: missing"]),
         (["model.generator.sample_shape=${nope}"], ["nope"]),
         (["data=image_folder"], ["data.root"]),
+        (["~model._target_"], ["model=", "_target_"]),
+        (["+callbacks.mine.every=3"], ["callbacks.mine", "_target_"]),
+        (["model.objective=5"], ["model.objective=5", "_target_"]),
+        (["model.generator=5"], ["model.generator=5", "_target_"]),
+        (["logger=null"], ["logger"]),
+        (["~callbacks.nope"], ["callbacks.nope"]),
         # contradictions
         (["data.batch_size=5000"], ["data.batch_size=5000", "1,797"]),
         (["trainer=gpu"], ["trainer", "gpu"]),
         (["+trainer.max_steps=10"], ["trainer.max_steps=10", "max_iterations"]),
         (["+trainer.gradient_clip_val=1"], ["trainer", "gradient_clip_val"]),
+        (["+trainer.min_epochs=2"], ["trainer.min_epochs=2", "max_iterations"]),
+        (["trainer.devices=2"], ["trainer.devices=2", "must be 1"]),
+        (["data.sample_shape=[28,28]"], ["data.sample_shape=[28, 28]"]),
+        (["data.sample_shape=[3,28,28]"], ["data.sample_shape=[3, 28, 28]"]),
+        (["--config-dir=.", "batch_size=3"], ["did you mean 'data.batch_size'"]),
+        (["-m", "resume=auto"], ["resume=auto", "-m"]),
+        (["-m", "model=mlp,mpl"], ["did you mean 'mlp'"]),
+        (["hydra.run.dir=/proc/nowhere/run"], ["/proc/nowhere"]),
         (["seed=1,2"], ["seed=1,2", "--multirun"]),
         (["resume=nowhere"], ["resume=nowhere", "no run"]),
     ],
@@ -65,7 +80,15 @@ def assert_refused(result, folder, *expected):
 )
 def test_train(run, tmp_path, arguments, expected):
     base = [] if arguments[0].startswith(("data=", "model=mlp_small", "trainer=")) else FAST[:1]
-    assert_refused(run("train", *base, *arguments), tmp_path, *expected)
+    assert_refused(run("train", *arguments, *base), tmp_path, *expected)
+
+
+def test_folders_of_others_stay(run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "empty").mkdir()
+    for folder in ("mine/new/run", "empty"):
+        assert run("train", *FAST, "data.batch_size=5000", f"hydra.run.dir={folder}").code == 2
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty", "mine"]
 
 
 def test_debug_shows_the_traceback(run):
@@ -148,6 +171,7 @@ def test_image_folder_with_an_unreadable_picture(run, tmp_path, content):
         (["checkpoint=x", "n=0"], ["n=0", "greater than 0"]),
         (["checkpoint=x", "format=jpeg"], ["format=jpeg", "grid"]),
         (["checkpoint=x", "format=npz", "interpolate=3"], ["format=npz", "interpolate=3"]),
+        (["checkpoint=x", "seed=9223372036854775808"], ["seed=9223372036854775808", "less than"]),
     ],
 )
 def test_generate(run, tmp_path, arguments, expected):

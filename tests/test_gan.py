@@ -142,6 +142,15 @@ def test_many_samples_are_made_in_parts(small_gan, monkeypatch):
     torch.testing.assert_close(small_gan.sample(100, seed=1), whole)
 
 
+def test_frozen_leaves_what_was_frozen_before():
+    layer = nn.Linear(3, 1)
+    layer.bias.requires_grad_(False)
+    with frozen(layer):
+        pass
+    assert layer.weight.requires_grad
+    assert not layer.bias.requires_grad
+
+
 def test_frozen_lets_gradients_through():
     layer, x = nn.Linear(3, 1), torch.randn(2, 3, requires_grad=True)
     with frozen(layer):

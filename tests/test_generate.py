@@ -43,9 +43,27 @@ def test_png_is_a_picture_each(run, trained):
 
 def test_walk_leaves_and_returns(run, trained):
     assert run("generate", "checkpoint=run", "n=4", "interpolate=10").code == 0
-    with Image.open(trained / "generated" / "last_n4_seed0.gif") as gif:
+    with Image.open(trained / "generated" / "last_n4_seed0_walk10.gif") as gif:
         assert gif.n_frames == 20
         assert gif.size == (124, 124)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["output=grid"], ".png file"),
+        (["output=run"], ".png file"),
+        (["output=samples.dat", "format=npz"], ".npz file"),
+        (["output=walk.png", "interpolate=2"], ".gif file"),
+        (["output=run/metrics.json", "format=png"], "a file of that name exists"),
+    ],
+)
+def test_output_that_does_not_fit_the_format(run, trained, arguments, expected):
+    before = set(trained.parent.rglob("*"))
+    result = run("generate", "checkpoint=run", "n=1", *arguments)
+    assert result.code == 2
+    assert expected in result.err
+    assert set(trained.parent.rglob("*")) == before
 
 
 def test_training_data_are_not_needed(run, idx_folder):

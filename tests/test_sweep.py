@@ -4,6 +4,7 @@ import csv
 import json
 import statistics
 
+from gan_lightning.sweep import summarize
 from tests.conftest import FAST
 
 
@@ -60,4 +61,18 @@ def test_an_unknown_option_is_refused_before_any_job(run, tmp_path):
     result = run("train", "-m", "data=digits", "model=mlp,mpl", "max_iterations=1")
     assert result.code == 2
     assert "did you mean 'mlp'" in result.err
-    assert not list(tmp_path.glob("outputs/sweep/*/0"))
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_runs_that_log_different_figures_share_a_table(run, tmp_path):
+    for seed, figure in ((1, "a"), (2, "b")):
+        folder = tmp_path / "sweep" / str(seed)
+        (folder / ".hydra").mkdir(parents=True)
+        (folder / ".hydra" / "overrides.yaml").write_text(f"- seed={seed}\n")
+        (folder / "metrics.json").write_text(json.dumps({figure: 1.0, "c": seed}))
+        (folder / "manifest.json").write_text(json.dumps({"status": "finished", "duration_seconds": 1.0}))
+    assert summarize(tmp_path / "sweep") == 0
+    assert (tmp_path / "sweep" / "summary.csv").read_text().splitlines()[1:] == [
+        "1,1,1.0,1,,finished,1.0",
+        "2,2,,2,1.0,finished,1.0",
+    ]

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gan_lightning.runs import claim
 from tests.conftest import FAST, ROOT
 
 
@@ -71,12 +72,25 @@ def test_what_a_run_leaves(run, only_run):
     assert len(manifest["data"]["sha256"]) == 64
     assert manifest["packages"]["torch"] == torch.__version__
     assert manifest["hardware"]["cores"] == os.cpu_count()
-    assert manifest["sessions"][0]["command"][0] == "train.py"
+    assert manifest["device"] == "cpu"
+    assert manifest["sessions"][0]["command"] == sys.orig_argv
 
     # The closing summary.
     assert "finished after 12 epochs, 96 iterations" in result.out
     for text in ("loss/discriminator", "last.ckpt", "metrics.json", "samples", "tensorboard --logdir outputs/all"):
         assert text in result.out
+
+
+def test_watchers_can_be_dropped(run, only_run):
+    result = run("train", *FAST, "max_iterations=4", "~callbacks.scalars", "callbacks.sample_grid=null")
+    assert result.code == 0, result.err
+    assert json.loads((only_run() / "metrics.json").read_text()) == {"iteration": 4, "epoch": 0.5}
+    assert not (only_run() / "samples").exists()
+
+
+def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path):
+    wanted = str(tmp_path / "a" / "run")
+    assert [claim(wanted)[0] for _ in range(3)] == [wanted, f"{wanted}_2", f"{wanted}_3"]
 
 
 def test_dashboard_has_one_axis(run, only_run):
@@ -85,7 +99,7 @@ def test_dashboard_has_one_axis(run, only_run):
     steps = [3, 6, 9, 12, 15, 16]
     for tag in ("loss/discriminator", "loss/generator", "probability/real", "time/images_per_second"):
         assert [event.step for event in events.Scalars(tag)] == steps
-    assert [event.step for event in events.Scalars("gradient_norm/generator")] == steps
+    assert [event.step for event in events.Scalars("gradient_norm/generator")] == steps[:-1]  # measured every third
     assert [event.step for event in events.Images("samples")] == [8, 16]
     assert b"hidden_dims" in events.Tensors("config/text_summary")[0].tensor_proto.string_val[0]
 
@@ -158,8 +172,9 @@ def test_bf16(run, only_run):
 
 @pytest.mark.parametrize("first", [5, 8, 11], ids=["mid-epoch", "end of epoch", "second epoch"])
 def test_resumed_equals_uninterrupted(run, tmp_path, first):
-    run("train", *FAST, "max_iterations=20", "hydra.run.dir=whole")
-    run("train", *FAST, f"max_iterations={first}", "hydra.run.dir=parts")
+    every = "callbacks.scalars.every_n_iterations=4"
+    run("train", *FAST, every, "max_iterations=20", "hydra.run.dir=whole")
+    run("train", *FAST, every, f"max_iterations={first}", "hydra.run.dir=parts")
     result = run("train", "resume=parts", "max_iterations=20")
     assert result.code == 0, result.err
     whole, parts = load(tmp_path / "whole"), load(tmp_path / "parts")
@@ -198,7 +213,11 @@ def test_a_refused_resumption_changes_nothing(run, tmp_path):
         ("trainer.max_epochs=1", "has done 2 epochs"),
         ("max_iterations=3", "has done 16 iterations"),
         ("seed=-1", "seed=-1"),
-        ("model.latent_dim=7", "holds other networks"),
+        ("model.latent_dim=7", "model.latent_dim=7, but the run was begun with 100"),
+        ("model.generator_optimizer.lr=0.5", "begun with 0.0002"),
+        ("data.batch_size=128", "data.batch_size=128, but the run was begun with 256"),
+        ("seed=2", "seed=2"),
+        ("hydra.run.dir=elsewhere", "leave out hydra.run.dir"),
         ("data.batch_size=3000", "1,797"),
     ]:
         result = run("train", "resume=run", mistake)

@@ -64,5 +64,8 @@ class Checkpoint(L.callbacks.Checkpoint):
         }
 
     def _save(self, trainer: L.Trainer, name: str) -> None:
-        trainer.save_checkpoint(Path(trainer.default_root_dir, LAST_CHECKPOINT.parent, name))
+        path = Path(trainer.default_root_dir, LAST_CHECKPOINT.parent, name)
+        unfinished = path.with_name(f".{name}.tmp")  # beside it: a rename within a file system leaves no half file
+        trainer.save_checkpoint(unfinished)
+        unfinished.replace(path)
         self._saved_at = time.monotonic()

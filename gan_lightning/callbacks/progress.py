@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 import lightning.pytorch as L
-from pydantic import PositiveInt
 from tqdm import tqdm
 
+from gan_lightning.callbacks.stop import Stop
 from gan_lightning.model import GenerativeModel
 
 log = logging.getLogger(__name__)
@@ -18,19 +18,14 @@ SECONDS_BETWEEN_LINES = 30
 
 
 class Progress(L.Callback):
-    """Iterations, epochs, both losses and images per second.
+    """Iterations, epochs, both losses and images per second."""
 
-    Args:
-        max_iterations: where the run ends, if not by epochs.
-    """
-
-    def __init__(self, max_iterations: PositiveInt | None) -> None:
-        self.max_iterations = max_iterations
+    def __init__(self) -> None:
         self._bar: tqdm | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._last_line = time.monotonic()
-        self._total = self.max_iterations or (trainer.max_epochs or 0) * int(trainer.num_training_batches)
+        self._total = _total_iterations(trainer)
         if sys.stderr.isatty():
             self._bar = tqdm(
                 desc="training", total=self._total, initial=pl_module.iteration, dynamic_ncols=True, leave=False
@@ -44,7 +39,7 @@ class Progress(L.Callback):
                 self._bar.set_postfix_str(_state(trainer), refresh=False)
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            log.info("iteration %d/%d, %s", pl_module.iteration, self._total, _state(trainer))
+            log.info("iteration %d/%s, %s", pl_module.iteration, self._total or "∞", _state(trainer))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._close()
@@ -56,6 +51,14 @@ class Progress(L.Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _total_iterations(trainer: L.Trainer) -> int | None:
+    """Where the run is going to end, None if it has no limit."""
+    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
+        return trainer.max_epochs * int(trainer.num_training_batches)
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return next((callback.max_iterations for callback in callbacks if isinstance(callback, Stop)), None)
 
 
 def _state(trainer: L.Trainer) -> str:

@@ -41,7 +41,7 @@ class SampleGrid(L.Callback):
         self._last_iteration = pl_module.iteration
         picture = data_of(trainer).show(pl_module.sample(self.n, seed=self.seed))
         folder = Path(trainer.default_root_dir, "samples")
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(folder / f"iteration_{pl_module.iteration:07d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

@@ -48,24 +48,27 @@ class Scalars(L.Callback):
             self._log(trainer, pl_module.iteration)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"window": self._window}
+        return {"window": self._window, "norms": self._norms}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._window = state_dict["window"]
+        self._norms = state_dict["norms"]
 
     def _log(self, trainer: L.Trainer, iteration: int) -> None:
         metrics = {
             name: torch.stack([outputs[name] for outputs in self._window]).mean().item() for name in self._window[0]
         }
-        metrics |= {f"gradient_norm/{name}": norm.item() for name, norm in self._norms.items()}
         now = time.perf_counter()
         images = (iteration - self._since_iteration) * data_of(trainer).batch_size
         metrics["time/images_per_second"] = images / (now - self._since)
         self._since, self._since_iteration = now, iteration
 
+        norms = {f"gradient_norm/{name}": norm.item() for name, norm in self._norms.items()}
+        measured = norms if iteration % self.every_n_iterations == 0 else {}  # else they are of an earlier iteration
         for logger in trainer.loggers:
-            logger.log_metrics(metrics, step=iteration)
-        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in metrics.items()})
+            logger.log_metrics(metrics | measured, step=iteration)
+        figures = metrics | norms
+        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in figures.items()})
 
 
 def _name(pl_module: GenerativeModel, parameter: Tensor) -> str:

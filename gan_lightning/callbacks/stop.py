@@ -34,7 +34,8 @@ class Stop(L.Callback):
         self._check(trainer, pl_module)
 
     def teardown(self, trainer: L.Trainer, pl_module: GenerativeModel, stage: str) -> None:
-        self._restore()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         reached = self.max_iterations is not None and pl_module.iteration >= self.max_iterations
@@ -43,9 +44,5 @@ class Stop(L.Callback):
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
-        self._restore()
-
-    def _restore(self) -> None:
-        while self._handlers:
-            number, handler = self._handlers.popitem()
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

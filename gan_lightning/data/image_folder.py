@@ -50,7 +50,7 @@ class ImageFolder(ImageData):
         seed: NonNegativeInt,
     ) -> None:
         super().__init__(batch_size, sample_shape, num_classes, seed)
-        self.root = Path(root).expanduser()
+        self.root = Path(str(root)).expanduser()
         self.cache_dir = Path(cache_dir).expanduser()
         self.image_size = image_size
         self.channels = channels
@@ -67,12 +67,13 @@ class ImageFolder(ImageData):
     def _paths(self) -> list[Path]:
         if not self.root.is_dir():
             raise UserError(f"data.root={self.root}: no such folder: data.root=<a folder of pictures>")
-        paths = [
-            Path(folder, name)
-            for folder, _, names in os.walk(self.root)
-            for name in names
-            if Path(name).suffix.lower() in SUFFIXES
-        ]
+        paths, seen = [], set()
+        for folder, subfolders, names in os.walk(self.root, followlinks=True):
+            if (real := os.path.realpath(folder)) in seen:  # a link to what was visited already
+                subfolders.clear()
+                continue
+            seen.add(real)
+            paths += [Path(folder, name) for name in names if _is_picture(name)]
         if not paths:
             raise UserError(f"data.root={self.root}: no pictures in it or below ({', '.join(sorted(SUFFIXES))})")
         return sorted(paths)
@@ -107,6 +108,10 @@ class ImageFolder(ImageData):
             unfinished.unlink(missing_ok=True)
 
 
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
 def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
     """One picture as (channels, size, size) uint8, by the rule of :class:`ImageFolder`."""
     try:
@@ -119,6 +124,6 @@ def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
                 upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
             upright = upright.convert("L" if channels == 1 else "RGB")
             fitted = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # decoders raise what they like
         raise UserError(f"{path}: not a readable picture ({error}): repair or remove it") from error
     return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)

@@ -45,6 +45,8 @@ class ImageData(L.LightningDataModule):
         seed: NonNegativeInt,
     ) -> None:
         super().__init__()
+        if len(sample_shape) != 3:
+            raise UserError(f"data.sample_shape={list(sample_shape)}: must be [channels, height, width]")
         self.batch_size = batch_size
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes

@@ -3,9 +3,9 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ class MNIST(ImageData):
         seed: NonNegativeInt,
     ) -> None:
         super().__init__(batch_size, sample_shape, num_classes, seed)
-        self.root = Path(root)
+        self.root = Path(str(root))
         self.download = download
         self.dataset = dataset
         self.checksums = checksums or {}
@@ -62,11 +62,11 @@ class MNIST(ImageData):
         created = [folder for folder in (self.root, self.folder.parent, self.folder) if not folder.exists()]
         try:
             getattr(torchvision.datasets, self.dataset)(self.root, download=True)
-        except (RuntimeError, URLError, OSError) as error:
+        except (RuntimeError, OSError, EOFError, HTTPException) as error:
             for folder in reversed(created):
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
-            reason = str(error).strip().splitlines()[-1]
+            reason = f"{type(error).__name__} {error}".strip().splitlines()[-1]
             raise UserError(
                 f"data.root={self.root}: {self.dataset} is not there and cannot be downloaded ({reason}): {remedy}"
             ) from error
