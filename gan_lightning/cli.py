@@ -131,6 +131,8 @@ def _explain(error: Exception, config_name: str) -> str:
         key = found[1].split("@")[0]
         suggestion = did_you_mean(key, list(_known_keys(config_name)))
         return f"{key}: unknown key{suggestion or f' (+{key}=… adds one that the config does not have)'}"
+    if "Config group override must be" in text and (emptied := [a for a in sys.argv if a.endswith("=null")]):
+        return f"{emptied[0]}: the group needs an option; --help lists them"
     return " ".join(line.strip() for line in (text or str(error.__cause__)).splitlines() if line.strip())
 
 

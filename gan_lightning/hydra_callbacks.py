@@ -43,7 +43,7 @@ class RunGuard(Callback):
         run_dir, chosen = config.hydra.run.dir, _chosen(config, "hydra.run.dir")
         if chosen and config.resume is not None:
             raise UserError(
-                f"hydra.run.dir={run_dir}: resume={config.resume} goes on in the run's own folder: leave it out"
+                f"hydra.run.dir={run_dir}: a resumed run goes on in its own folder: leave out hydra.run.dir"
             )
         earlier = newest_equal(Path(run_dir).parent, config) if config.resume == "auto" else config.resume
         run_dir = str(earlier or run_dir)
