@@ -66,15 +66,18 @@ class RunGuard(Callback):
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from gan_lightning.runs import Undo, claim
+        from gan_lightning.runs import MANIFEST, Undo, claim
 
+        sweep_dir = config.hydra.sweep.dir
         if config.resume is not None:
             raise UserError(f"resume={config.resume}: one run at a time: leave out -m")
-        if _chosen(config, "hydra.sweep.dir"):
-            RunGuard.undo = Undo(config.hydra.sweep.dir)
-        else:
+        if not _chosen(config, "hydra.sweep.dir"):
             with read_write(config.hydra.sweep):
-                config.hydra.sweep.dir, RunGuard.undo = claim(config.hydra.sweep.dir)
+                config.hydra.sweep.dir, RunGuard.undo = claim(sweep_dir)
+        elif any(Path(sweep_dir).rglob(MANIFEST)):
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
+        else:
+            RunGuard.undo = Undo(sweep_dir)
 
 
 class SweepSummary(Callback):

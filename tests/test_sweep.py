@@ -64,6 +64,16 @@ def test_an_unknown_option_is_refused_before_any_job(run, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+def test_a_sweep_is_not_written_over(run, tmp_path):
+    arguments = ["-m", *FAST, "max_iterations=1", "seed=1,2", "hydra.sweep.dir=sweep"]
+    assert run("train", *arguments).code == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").rglob("*")}
+    result = run("train", *arguments)
+    assert result.code == 2
+    assert "hydra.sweep.dir=sweep: holds runs already" in result.err
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").rglob("*")} == before
+
+
 def test_runs_that_log_different_figures_share_a_table(run, tmp_path):
     for seed, figure in ((1, "a"), (2, "b")):
         folder = tmp_path / "sweep" / str(seed)
