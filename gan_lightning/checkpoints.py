@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lightning.config import instantiate
+from gan_lightning.config import check_targets, instantiate
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel
@@ -40,6 +40,8 @@ def load(checkpoint: str) -> Trained:
     content = read(path)
     config = OmegaConf.create(content["config"])
     assert isinstance(config, DictConfig)
+    for key in ("model", "data"):
+        check_targets(content["config"][key], key)
     model = instantiate(config.model, "model")
     model.load_state_dict(content["state_dict"])
     model.on_load_checkpoint(content)

@@ -14,7 +14,7 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -131,6 +131,15 @@ def _explain(error: Exception, config_name: str) -> str:
         key = found[1].split("@")[0]
         suggestion = did_you_mean(key, list(_known_keys(config_name)))
         return f"{key}: unknown key{suggestion or f' (+{key}=… adds one that the config does not have)'}"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: not of the form key=value; a value with brackets, commas or = needs quotes of its own, "
+            "as in 'key=\"a (b)\"'"
+        )
+    if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
     if "Config group override must be" in text and (emptied := [a for a in sys.argv if a.endswith("=null")]):
         return f"{emptied[0]}: the group needs an option; --help lists them"
     return " ".join(line.strip() for line in (text or str(error.__cause__)).splitlines() if line.strip())

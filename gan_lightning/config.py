@@ -8,13 +8,13 @@ ranges. The keys at the top are those of :class:`TrainSettings`.
 import difflib
 import inspect
 import json
+import pkgutil
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 import pydantic
 import pydantic_core
-from hydra.utils import get_object
 from hydra.utils import instantiate as hydra_instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -93,7 +93,7 @@ def validate(cfg: DictConfig, settings: type[BaseModel]) -> None:
             raise UserError(f"trainer.{key}={plain['trainer'][key]}: {reason}")
     # Before the model, which repeats the objective: the shorter name is the better one in a message.
     for key in sorted(plain, key=lambda key: key == "model"):
-        _check_targets(plain[key], key)
+        check_targets(plain[key], key)
 
 
 def instantiate(node: DictConfig, key: str, **kwargs: Any) -> Any:
@@ -150,16 +150,16 @@ def _check_node(key: str, value: Any) -> None:
         raise UserError(f"{key}={value}: must be a node with a _target_")
 
 
-def _check_targets(value: Any, key: str) -> None:
+def check_targets(value: Any, key: str) -> None:
     """Check every node below ``key`` that has a ``_target_``."""
     if isinstance(value, list):
         for i, item in enumerate(value):
-            _check_targets(item, f"{key}[{i}]")
+            check_targets(item, f"{key}[{i}]")
     elif isinstance(value, dict):
         if "_target_" in value:
             _check_call(value, key)
         for name, item in value.items():
-            _check_targets(item, f"{key}.{name}")
+            check_targets(item, f"{key}.{name}")
 
 
 def _check_call(node: Node, key: str) -> None:
@@ -192,10 +192,10 @@ def _check_call(node: Node, key: str) -> None:
 def load_target(target: Any, key: str) -> Callable[..., Any]:
     """The object that a ``_target_`` names."""
     try:
-        found = get_object(target)
+        found = pkgutil.resolve_name(target)
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise UserError(f"{key}={target}: cannot be imported ({reason})") from error
+        raise UserError(f"{key}={target}: cannot be imported ({reason}): is its folder on PYTHONPATH?") from error
     if not callable(found):
         raise UserError(f"{key}={target}: not a class or a function")
     return found

@@ -43,6 +43,8 @@ class GAN(GenerativeModel):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if not isinstance(objective, Objective):
+            raise ValueError(f"objective {type(objective).__name__} needs discriminator_loss and generator_loss")
         self.automatic_optimization = False  # two optimizers take turns in training_step
         self.latent_dim = latent_dim
         self.prior = prior

@@ -40,8 +40,8 @@ def _output(cfg: DictConfig, trained: Trained) -> Path:
     path = Path(str(cfg.output))
     if suffix and (path.suffix != suffix or path.is_dir()):
         raise UserError(f"output={path}: the name of a {suffix} file is needed")
-    if not suffix and path.is_file():
-        raise UserError(f"output={path}: a file of that name exists; format=png writes a folder")
+    if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
+        raise UserError(f"output={path}: exists already; format=png needs a new or empty folder")
     return path
 
 

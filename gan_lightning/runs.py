@@ -40,9 +40,9 @@ def resumed_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
     """The overrides that the run in ``folder`` was started with, but those whose keys the new ones have."""
     run = Path(folder)
     if not (run / OVERRIDES).is_file():
-        raise UserError(f"resume={folder}: no run in that folder: give the one that holds checkpoints/ and .hydra/")
+        raise UserError(f"resume={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
     if not (run / LAST_CHECKPOINT).is_file():
-        raise UserError(f"resume={folder}: no checkpoint there yet (checkpoints/last.ckpt): start the run anew")
+        raise UserError(f"resume={folder}: no checkpoints/last.ckpt there: start the run anew")
     keys = {_key(override) for override in overrides}
     return [override for override in stored_overrides(run) if _key(override) not in keys]
 

@@ -1,7 +1,9 @@
 """Trains one run: data, model, callbacks, trainer; then fits, and writes down what came out."""
 
+import argparse
 import json
 import logging
+import shlex
 import shutil
 import signal
 import sys
@@ -65,6 +67,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     resumed = cfg.resume is not None and checkpoint.exists()
     if resumed:
         _check_resumption(cfg, config, checkpoint, batches_per_epoch)
+    elif cfg.resume is not None:
+        log.info("resume=%s: no run with this config has a checkpoint: beginning anew", cfg.resume)
     device = str(trainer.strategy.root_device)
     facts = {"seed": cfg.seed, "device": device, "data": data.describe(), "config": config}
     manifest = Manifest(run_dir, facts)
@@ -75,8 +79,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
         metrics = _final_metrics(trainer, model, run_dir, batches_per_epoch)
         write_json(run_dir / METRICS, metrics)
         log_hyperparameters(logger, config, metrics)
-    except BaseException:
-        manifest.update("failed")
+    except BaseException as error:
+        manifest.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         raise
     manifest.update("interrupted" if stop.signal else "finished")
     log.info("%s", _closing(metrics, manifest, run_dir, stop.signal))
@@ -142,8 +146,8 @@ def _closing(metrics: dict[str, float], manifest: Manifest, run_dir: Path, numbe
             f"{end} after {metrics['epoch']:.4g} epochs, {metrics['iteration']:,} iterations, {duration}",
             f"  {figures}",
             *(f"  {name:<11} {_near(path)}" for name, path in rows.items() if path.exists()),
-            f"  {'dashboard':<11} {_tensorboard()} --logdir {_near(run_dir.parent)}",
-            *([f"  {'go on':<11} {_command()} resume={_near(run_dir)}"] if number else []),
+            f"  {'dashboard':<11} {_tensorboard()} --logdir {shlex.quote(str(_near(run_dir.parent)))}",
+            *([f"  {'go on':<11} {_command()} {shlex.quote(f'resume={_near(run_dir)}')}"] if number else []),
         ]
     )
 
@@ -158,7 +162,12 @@ def _near(path: Path) -> Path:
 
 
 def _command() -> str:
-    return "gan-train" if Path(sys.argv[0]).name == "gan-train" else "python train.py"
+    """How this run was called, without its overrides."""
+    name = "gan-train" if Path(sys.argv[0]).name == "gan-train" else "python train.py"
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
+    config_dir = parser.parse_known_args(sys.argv[1:])[0].config_dir
+    return f"{name} --config-dir {shlex.quote(config_dir)}" if config_dir else name
 
 
 def _tensorboard() -> str:

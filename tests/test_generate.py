@@ -55,7 +55,7 @@ def test_walk_leaves_and_returns(run, trained):
         (["output=run"], ".png file"),
         (["output=samples.dat", "format=npz"], ".npz file"),
         (["output=walk.png", "interpolate=2"], ".gif file"),
-        (["output=run/metrics.json", "format=png"], "a file of that name exists"),
+        (["output=run/metrics.json", "format=png"], "exists already"),
     ],
 )
 def test_output_that_does_not_fit_the_format(run, trained, arguments, expected):

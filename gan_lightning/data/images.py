@@ -60,6 +60,11 @@ class ImageData(L.LightningDataModule):
         if hasattr(self, "images"):
             return
         self.images, self.labels = self.load()
+        if self.images.dtype != torch.uint8 or self.labels.dtype != torch.int64:
+            raise UserError(
+                f"data: load() gave {self.images.dtype} images and {self.labels.dtype} labels: "
+                "images must be uint8 in 0…255, labels int64"
+            )
         if self.images.shape[1:] != self.sample_shape:
             raise UserError(
                 f"data.sample_shape={list(self.sample_shape)}: the pictures have {list(self.images.shape[1:])}"
