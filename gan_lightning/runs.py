@@ -77,7 +77,7 @@ class Undo:
             elif path.is_file():
                 path.unlink()
         for path in (self.folder / ".hydra", *self.missing):
-            if path.is_dir() and not any(path.iterdir()) and (path.name == ".hydra" or path in self.missing):
+            if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
 
     def _written_by_hydra(self) -> list[Path]:
