@@ -21,7 +21,7 @@ PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "ten
 
 
 class Manifest:
-    """Written when a run begins and again when it ends; a resumed run adds a session to the one that it has.
+    """Written when a run begins and again when it ends; a resumed run adds a segment to the one that it has.
 
     Args:
         run_dir: the run's folder.
@@ -30,22 +30,22 @@ class Manifest:
 
     def __init__(self, run_dir: Path, facts: dict[str, Any]) -> None:
         self.path = run_dir / MANIFEST
-        earlier = json.loads(self.path.read_text())["sessions"] if self.path.exists() else []
+        earlier = json.loads(self.path.read_text())["segments"] if self.path.exists() else []
         self._since = time.monotonic()
-        self.session: dict[str, Any] = {
+        self.segment: dict[str, Any] = {
             "command": sys.orig_argv,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        self.content = facts | environment() | {"sessions": [*earlier, self.session]}
+        self.content = facts | environment() | {"segments": [*earlier, self.segment]}
         self.update("running")
 
     @property
     def duration(self) -> float:
-        """Seconds of all sessions together."""
-        return sum(session["duration_seconds"] for session in self.content["sessions"])
+        """Seconds of all segments together."""
+        return sum(segment["duration_seconds"] for segment in self.content["segments"])
 
     def update(self, status: Literal["running", "finished", "interrupted", "failed"]) -> None:
-        self.session |= {"status": status, "duration_seconds": round(time.monotonic() - self._since, 3)}
+        self.segment |= {"status": status, "duration_seconds": round(time.monotonic() - self._since, 3)}
         write_json(self.path, {"status": status, "duration_seconds": round(self.duration, 3)} | self.content)
 
 

@@ -73,7 +73,7 @@ def test_what_a_run_leaves(run, only_run):
     assert manifest["packages"]["torch"] == torch.__version__
     assert manifest["hardware"]["cores"] == os.cpu_count()
     assert manifest["device"] == "cpu"
-    assert manifest["sessions"][0]["command"] == sys.orig_argv
+    assert manifest["segments"][0]["command"] == sys.orig_argv
 
     # The closing summary.
     assert "finished after 12 epochs, 96 iterations" in result.out
@@ -181,8 +181,8 @@ def test_resumed_equals_uninterrupted(run, tmp_path, first):
     for key in STATE:
         assert same(whole[key], parts[key]), key
     assert (tmp_path / "whole" / "metrics.json").read_bytes() == (tmp_path / "parts" / "metrics.json").read_bytes()
-    sessions = json.loads((tmp_path / "parts" / "manifest.json").read_text())["sessions"]
-    assert [session["status"] for session in sessions] == ["finished", "finished"]
+    segments = json.loads((tmp_path / "parts" / "manifest.json").read_text())["segments"]
+    assert [segment["status"] for segment in segments] == ["finished", "finished"]
 
 
 def test_resume_auto_goes_on_in_the_newest_equal_run(run, tmp_path):
