@@ -10,7 +10,7 @@ import inspect
 import json
 import pkgutil
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import pydantic
@@ -105,6 +105,17 @@ def instantiate(node: DictConfig, key: str, **kwargs: Any) -> Any:
         if isinstance(cause, ValueError | TypeError) or type(cause).__name__ == "MisconfigurationException":
             raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
         raise
+
+
+def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """A config's leaves by path, and each ``_target_`` as the value of its node."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            if "_target_" in value:
+                yield f"{prefix}{key}", value["_target_"].removeprefix("gan_lightning.")
+            yield from flat(value, f"{prefix}{key}/")
+        elif not key.startswith("_"):
+            yield f"{prefix}{key}", value
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

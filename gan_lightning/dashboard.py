@@ -1,11 +1,12 @@
 """What TensorBoard shows of a run besides its scalars and pictures: the config, and a row in the HPARAMS tab."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import OmegaConf
 from torch.utils.tensorboard.summary import hparams
+
+from gan_lightning.config import flat
 
 # Parts of the config that say how to get data or where to put results, and repetitions.
 NOT_HYPERPARAMETERS = {"seed", "root", "download", "checksums", "cache_dir", "sample_shape", "num_classes"}
@@ -37,14 +38,3 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
         for key, value in flat(chosen)
         if "/" not in key or key.split("/")[-1] not in NOT_HYPERPARAMETERS
     }
-
-
-def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """A config's leaves by path, and each ``_target_`` as the value of its node."""
-    for key, value in node.items():
-        if isinstance(value, dict):
-            if "_target_" in value:
-                yield f"{prefix}{key}", value["_target_"].removeprefix("gan_lightning.")
-            yield from flat(value, f"{prefix}{key}/")
-        elif not key.startswith("_"):
-            yield f"{prefix}{key}", value

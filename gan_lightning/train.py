@@ -18,8 +18,8 @@ from torch import nn
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.checkpoints import read
-from gan_lightning.config import instantiate
-from gan_lightning.dashboard import flat, log_config, log_hyperparameters
+from gan_lightning.config import flat, instantiate
+from gan_lightning.dashboard import log_config, log_hyperparameters
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import Interrupted, UserError
 from gan_lightning.manifest import Manifest

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torchvision.datasets import MNIST
 from tqdm import tqdm
 
+from gan_lightning.data.images import normalize
 from gan_lightning.metrics.extractors import DigitClassifier, DigitNetwork, save_classifier
 
 EPOCHS, BATCH, LEARNING_RATE, SHIFT, SEED = 8, 128, 4e-3, 2, 1
@@ -35,7 +36,7 @@ def train(pictures: torch.Tensor, labels: torch.Tensor) -> DigitNetwork:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     order = torch.cat([torch.randperm(len(pictures)) for _ in range(EPOCHS)])
     for batch in tqdm(order.split(BATCH)[:steps], "training"):
-        real = shifted(pictures[batch]).float() / 127.5 - 1
+        real = normalize(shifted(pictures[batch]))
         with torch.autocast("cpu", torch.bfloat16):
             logits = network.classify(network(real))
         loss = F.cross_entropy(logits.float(), labels[batch])
@@ -44,7 +45,7 @@ def train(pictures: torch.Tensor, labels: torch.Tensor) -> DigitNetwork:
         optimizer.step()
         schedule.step()
     network.eval()
-    network.standardize(pictures[:10_000].float() / 127.5 - 1)
+    network.standardize(normalize(pictures[:10_000]))
     return network
 
 

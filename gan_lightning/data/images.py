@@ -81,7 +81,7 @@ class ImageData(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         images, labels = batch
-        return images.float().div_(127.5).sub_(1), labels
+        return normalize(images), labels
 
     def describe(self) -> dict[str, Any]:
         """For the record: how many pictures, and the SHA-256 of all pictures and labels, whatever their files."""
@@ -154,6 +154,11 @@ class _GatheredPictures(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         return self.images[indices], self.labels[indices]
+
+
+def normalize(pictures: Tensor) -> Tensor:
+    """uint8 0…255 to float32 in [-1, 1]."""
+    return pictures.float().div_(127.5).sub_(1)
 
 
 def to_uint8(samples: Tensor) -> Tensor:

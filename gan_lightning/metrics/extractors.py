@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from gan_lightning.data.images import normalize
 from gan_lightning.errors import UserError
 
 DIGITS = Path(__file__).with_name("digits-v1.safetensors")
@@ -100,7 +101,7 @@ class DigitClassifier:
         """Features and class probabilities of (n, C, 28, 28) uint8."""
         check_pictures(pictures)
         with torch.no_grad():
-            features = torch.cat([self._network(part.float() / 127.5 - 1) for part in pictures.split(BATCH)])
+            features = torch.cat([self._network(normalize(part)) for part in pictures.split(BATCH)])
             return Verdicts(features, self._network.classify(features).softmax(1))
 
 
@@ -121,7 +122,7 @@ class RandomConvolutions:
 
     def features(self, pictures: Tensor) -> Tensor:
         check_pictures(pictures)
-        return torch.cat([self._forward(part.float() / 127.5 - 1) for part in pictures.split(BATCH)])
+        return torch.cat([self._forward(normalize(part)) for part in pictures.split(BATCH)])
 
     def _forward(self, x: Tensor) -> Tensor:
         for kernel in self._kernels:
