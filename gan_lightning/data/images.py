@@ -71,7 +71,8 @@ class ImageData(L.LightningDataModule):
             )
         if self.batch_size > len(self.images):
             raise UserError(
-                f"data.batch_size={self.batch_size}: larger than the data set, which has {len(self.images):,} pictures"
+                f"data.batch_size={self.batch_size}: larger than the data set, "
+                f"which has {len(self.images):,} pictures: at most that many"
             )
 
     def train_dataloader(self) -> DataLoader:
