@@ -47,6 +47,7 @@ NOT_FOR_TWO_OPTIMIZERS = {
 
 class CheckpointSettings(BaseModel):
     every_n_epochs: PositiveInt
+    after_epochs: list[PositiveInt]
     every_n_minutes: PositiveFloat
 
 

@@ -37,6 +37,24 @@ class NonSaturating:
         return -F.logsigmoid(fake_logits).mean()
 
 
+class BinaryCrossEntropy:
+    """The same pair of losses as tutorials write it: Sigmoid, then BCELoss.
+
+    In float32 the sigmoid is exactly 1 from a logit of 17 on, and PyTorch limits the logarithm to −100: D's loss on
+    a fake that it is wrong about, and G's on one that D is sure of, then have no gradient. For runs as published;
+    :class:`NonSaturating` is the one to use.
+    """
+
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        real, fake = torch.sigmoid(real_logits), torch.sigmoid(fake_logits)
+        ones, zeros = torch.ones_like(real), torch.zeros_like(fake)
+        return F.binary_cross_entropy(real, ones) + F.binary_cross_entropy(fake, zeros)
+
+    def generator_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        fake = torch.sigmoid(fake_logits)
+        return F.binary_cross_entropy(fake, torch.ones_like(fake))
+
+
 def probability(logits: Tensor) -> Tensor:
     """Mean of D as a probability, for the dashboard: about 1/2 on both sides when D cannot tell."""
     return torch.sigmoid(logits).mean()

@@ -32,7 +32,7 @@ def pictures(tmp_path):
 @pytest.mark.parametrize(("group", "option"), CASES)
 def test_one_batch(run, only_run, idx_folder, pictures, group, option):
     arguments = [f"{group}={option}"]
-    if group == "data" and "mnist" in option:
+    if (group == "data" and "mnist" in option) or option == "article":
         arguments += [f"data.root={idx_folder}", "data.checksums=null"]
     elif option == "image_folder":
         arguments += [f"data.root={pictures}"]

@@ -42,7 +42,14 @@ STATE = ("state_dict", "optimizer_states", "iteration", "loops", "callbacks")
 
 
 def test_what_a_run_leaves(run, only_run):
-    result = run("train", *FAST, "trainer.max_epochs=12", "checkpoint.every_n_epochs=5", "name=all")
+    result = run(
+        "train",
+        *FAST,
+        "trainer.max_epochs=12",
+        "checkpoint.every_n_epochs=5",
+        "checkpoint.after_epochs=[2]",
+        "name=all",
+    )
     assert result.code == 0, result.err
     folder = only_run()
     assert folder.parent.name == "all"
@@ -50,11 +57,12 @@ def test_what_a_run_leaves(run, only_run):
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert {
         ".hydra/config.yaml", ".hydra/overrides.yaml", "metrics.json", "manifest.json",
-        "checkpoints/last.ckpt", "checkpoints/epoch_0005.ckpt", "checkpoints/epoch_0010.ckpt",
+        "checkpoints/last.ckpt", "checkpoints/epoch_0002.ckpt", "checkpoints/epoch_0005.ckpt",
+        "checkpoints/epoch_0010.ckpt",
         "samples/iteration_0000008.png", "samples/iteration_0000080.png", "samples/iteration_0000096.png",
     } <= names  # fmt: skip
     assert sum(name.startswith("samples/") for name in names) == 3  # epochs 1, 10, 12
-    assert sum(name.startswith("checkpoints/") for name in names) == 3
+    assert sum(name.startswith("checkpoints/") for name in names) == 4
     assert Image.open(folder / "samples" / "iteration_0000096.png").size == (484, 484)
 
     metrics = json.loads((folder / "metrics.json").read_text())

@@ -1,6 +1,7 @@
 """Checkpoints by iterations: Lightning's own callback counts the steps of both optimizers."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,16 @@ class Checkpoint(L.callbacks.Checkpoint):
     Args:
         config: the resolved config, plain values only.
         every_n_epochs: how often one is kept, as ``epoch_0025.ckpt``.
+        after_epochs: after which epochs one is kept besides.
         every_n_minutes: how often ``last.ckpt`` is written.
     """
 
-    def __init__(self, config: dict[str, Any], every_n_epochs: int, every_n_minutes: float) -> None:
+    def __init__(
+        self, config: dict[str, Any], every_n_epochs: int, after_epochs: Sequence[int], every_n_minutes: float
+    ) -> None:
         self.config = config
         self.every_n_epochs = every_n_epochs
+        self.after_epochs = after_epochs
         self.every_n_minutes = every_n_minutes
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
@@ -44,7 +49,7 @@ class Checkpoint(L.callbacks.Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         epoch, unfinished = epochs_done(trainer, pl_module.iteration)
-        if not unfinished and epoch % self.every_n_epochs == 0:
+        if not unfinished and (epoch % self.every_n_epochs == 0 or epoch in self.after_epochs):
             self._save(trainer, f"epoch_{epoch:04d}.ckpt")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
