@@ -20,6 +20,7 @@ class Trained:
     """A trained model, and the data module that knows what its samples look like; no data are read."""
 
     path: Path
+    config: dict[str, Any]
     model: GenerativeModel
     data: ImageData
 
@@ -45,7 +46,7 @@ def load(checkpoint: str) -> Trained:
     model = instantiate(config.model, "model")
     model.load_state_dict(content["state_dict"])
     model.on_load_checkpoint(content)
-    return Trained(path, model, instantiate(config.data, "data"))
+    return Trained(path, content["config"], model, instantiate(config.data, "data"))
 
 
 def read(path: Path) -> dict[str, Any]:

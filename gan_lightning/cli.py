@@ -44,6 +44,16 @@ def generate() -> None:
     _run("generate", _generate_job)
 
 
+def evaluate() -> None:
+    """``python scripts/evaluate.py`` and ``gan-evaluate``."""
+    _run("evaluate", _evaluate_job)
+
+
+def train_extractor() -> None:
+    """``python scripts/train_extractor.py`` and ``gan-train-extractor``."""
+    _run("train_extractor", _train_extractor_job)
+
+
 def _train_job(cfg: DictConfig) -> dict[str, float] | None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _sweep_job(cfg)
@@ -84,12 +94,33 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
 
 
 def _generate_job(cfg: DictConfig) -> None:
-    from gan_lightning.config import GenerateSettings, validate
+    from gan_lightning.config import GenerateSettings
     from gan_lightning.generate import generate
 
+    _validated(cfg, GenerateSettings, generate)
+
+
+def _evaluate_job(cfg: DictConfig) -> None:
+    from gan_lightning.config import EvaluateSettings
+    from gan_lightning.evaluate import evaluate
+
+    _validated(cfg, EvaluateSettings, evaluate)
+
+
+def _train_extractor_job(cfg: DictConfig) -> None:
+    from gan_lightning.config import ExtractorSettings
+    from gan_lightning.train_extractor import train_extractor
+
+    _validated(cfg, ExtractorSettings, train_extractor)
+
+
+def _validated(cfg: DictConfig, settings: Any, command: Callable[[DictConfig], Any]) -> None:
+    """Check the config, run the command and print what it returns."""
+    from gan_lightning.config import validate
+
     try:
-        validate(cfg, GenerateSettings)
-        print(generate(cfg))
+        validate(cfg, settings)
+        print(command(cfg))
     except UserError as error:
         fail(error, debug=cfg.debug is True)
 

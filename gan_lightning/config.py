@@ -58,6 +58,7 @@ class TrainSettings(BaseModel):
     seed: Seed
     max_iterations: PositiveInt | None
     sample_every_n_epochs: PositiveInt
+    evaluate_every_n_epochs: PositiveInt
     checkpoint: CheckpointSettings
     resume: str | None
     debug: bool
@@ -78,6 +79,31 @@ class GenerateSettings(BaseModel):
     seed: SampleSeed
     format: typing.Literal["grid", "png", "npz"]
     interpolate: PositiveInt | None
+    output: str | None
+    debug: bool
+
+
+class EvaluateSettings(BaseModel):
+    """The keys of ``conf/evaluate.yaml``."""
+
+    checkpoint: str | list[str] | None
+    samples: str | None
+    n: PositiveInt | None
+    seeds: Annotated[list[SampleSeed], Field(min_length=1)]
+    seed: SampleSeed
+    features: str
+    data: Node | None
+    output: str | None
+    debug: bool
+
+
+class ExtractorSettings(BaseModel):
+    """The keys of ``conf/train_extractor.yaml``."""
+
+    data: Node
+    epochs: PositiveInt
+    seed: Seed
+    name: str | None
     output: str | None
     debug: bool
 

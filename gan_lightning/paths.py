@@ -1,7 +1,13 @@
-"""Where the package's own files are."""
+"""Where the package's own files are, and where it keeps others."""
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 # Beside the package in a checkout, inside it in a wheel.
 CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+
+
+def cache_dir() -> Path:
+    """Where the package keeps what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "gan-lightning"

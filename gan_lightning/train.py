@@ -15,6 +15,7 @@ import lightning.pytorch as L
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from gan_lightning.callbacks import Reporter
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.checkpoints import read
@@ -83,7 +84,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
         manifest.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         raise
     manifest.update("interrupted" if stop.signal else "finished")
-    log.info("%s", _closing(metrics, manifest, run_dir, stop.signal))
+    reports = [line for watcher in watchers if isinstance(watcher, Reporter) for line in watcher.report()]
+    log.info("%s", _closing(metrics, reports, manifest, run_dir, stop.signal))
     if stop.signal:
         raise Interrupted(stop.signal)
     return metrics
@@ -116,8 +118,8 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
 def _final_metrics(trainer: L.Trainer, model: GenerativeModel, run_dir: Path, batches_per_epoch: int) -> dict[str, Any]:
     """What was logged last, without times; what is there already if a finished run was resumed."""
     path = run_dir / METRICS
-    if not trainer.callback_metrics and path.exists():
-        return json.loads(path.read_text())
+    if path.exists() and (earlier := json.loads(path.read_text()))["iteration"] == model.iteration:
+        return earlier
     figures = {name: value.item() for name, value in trainer.callback_metrics.items() if not name.startswith("time/")}
     return {"iteration": model.iteration, "epoch": model.iteration / batches_per_epoch} | figures
 
@@ -129,12 +131,15 @@ def _opening(model: GenerativeModel, data: ImageData, device: str, run_dir: Path
     return f"{type(model).__name__}: {networks} parameters; {pictures}; on {device}; in {_near(run_dir)}"
 
 
-def _closing(metrics: dict[str, float], manifest: Manifest, run_dir: Path, number: signal.Signals | None) -> str:
+def _closing(
+    metrics: dict[str, float], reports: list[str], manifest: Manifest, run_dir: Path, number: signal.Signals | None
+) -> str:
     """What came out and where it is."""
     minutes, seconds = divmod(round(manifest.duration), 60)
     duration = f"{minutes} min {seconds} s"
     end = f"stopped by {number.name}" if number else "finished"
-    figures = "   ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" in name)
+    training = ("loss/", "probability/", "gradient_norm/")
+    figures = "   ".join(f"{name} {value:.4g}" for name, value in metrics.items() if name.startswith(training))
     rows = {
         "samples": run_dir / "samples",
         "metrics": run_dir / METRICS,
@@ -145,6 +150,7 @@ def _closing(metrics: dict[str, float], manifest: Manifest, run_dir: Path, numbe
         [
             f"{end} after {metrics['epoch']:.4g} epochs, {metrics['iteration']:,} iterations, {duration}",
             f"  {figures}",
+            *(f"  {line}" for line in reports),
             *(f"  {name:<11} {_near(path)}" for name, path in rows.items() if path.exists()),
             f"  {'dashboard':<11} {_tensorboard()} --logdir {shlex.quote(str(_near(run_dir.parent)))}",
             *([f"  {'go on':<11} {_command()} {shlex.quote(f'resume={_near(run_dir)}')}"] if number else []),

@@ -76,8 +76,9 @@ def idx_folder(tmp_path: Path) -> Path:
     random = np.random.default_rng(0)
     for dataset in ("MNIST", "FashionMNIST", "KMNIST"):
         folder = tmp_path / "idx" / dataset / "raw"
-        write_idx(folder / "train-images-idx3-ubyte", random.integers(0, 256, (128, 28, 28)))
-        write_idx(folder / "train-labels-idx1-ubyte", random.integers(0, 10, 128))
+        for part in ("train", "t10k"):
+            write_idx(folder / f"{part}-images-idx3-ubyte", random.integers(0, 256, (128, 28, 28)))
+            write_idx(folder / f"{part}-labels-idx1-ubyte", random.integers(0, 10, 128))
     return tmp_path / "idx"
 
 

@@ -1,8 +1,20 @@
 """What watches a run; the module itself only trains."""
 
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
 import lightning.pytorch as L
+import torch
 
 from gan_lightning.data.images import ImageData
+
+
+@runtime_checkable
+class Reporter(Protocol):
+    """A callback that has something to say at the end of a run."""
+
+    def report(self) -> list[str]:
+        """Lines of the closing summary."""
 
 
 def data_of(trainer: L.Trainer) -> ImageData:
@@ -13,3 +25,15 @@ def data_of(trainer: L.Trainer) -> ImageData:
 def epochs_done(trainer: L.Trainer, iteration: int) -> tuple[int, int]:
     """Whole epochs, and batches of the next one."""
     return divmod(iteration, int(trainer.num_training_batches))
+
+
+def log_figures(trainer: L.Trainer, figures: Mapping[str, float], iteration: int) -> None:
+    """To the loggers, on the axis of iterations, and to the final metrics of the run."""
+    for logger in trainer.loggers:
+        logger.log_metrics(dict(figures), step=iteration)
+    keep_figures(trainer, figures)
+
+
+def keep_figures(trainer: L.Trainer, figures: Mapping[str, float]) -> None:
+    """To the final metrics of the run, where other callbacks find them too."""
+    trainer.callback_metrics.update({name: torch.tensor(value, dtype=torch.float64) for name, value in figures.items()})

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gan_lightning.callbacks import data_of
+from gan_lightning.callbacks import data_of, keep_figures
 from gan_lightning.model import GenerativeModel
 
 
@@ -67,8 +67,7 @@ class Scalars(L.Callback):
         measured = norms if iteration % self.every_n_iterations == 0 else {}  # else they are of an earlier iteration
         for logger in trainer.loggers:
             logger.log_metrics(metrics | measured, step=iteration)
-        figures = metrics | norms
-        trainer.callback_metrics.update({name: torch.tensor(value) for name, value in figures.items()})
+        keep_figures(trainer, metrics | norms)
 
 
 def _name(pl_module: GenerativeModel, parameter: Tensor) -> str:

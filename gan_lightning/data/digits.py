@@ -11,6 +11,8 @@ from gan_lightning.data.images import ImageData, to_uint8
 class Digits(ImageData):
     """1,797 handwritten digits of 8×8 pixels in 17 greys (UCI, Alpaydin & Kaynak, 1998), resized bicubically."""
 
+    features = "digits-v1"
+
     def load(self) -> tuple[Tensor, Tensor]:
         digits = load_digits()
         images = torch.from_numpy(digits.images).float().unsqueeze(1) / 8 - 1  # 0…16 to [-1, 1]

@@ -73,7 +73,7 @@ class ImageFolder(ImageData):
                 subfolders.clear()
                 continue
             seen.add(real)
-            paths += [Path(folder, name) for name in names if _is_picture(name)]
+            paths += [Path(folder, name) for name in names if is_picture(name)]
         if not paths:
             raise UserError(f"data.root={self.root}: no pictures in it or below ({', '.join(sorted(SUFFIXES))})")
         return sorted(paths)
@@ -108,7 +108,7 @@ class ImageFolder(ImageData):
             unfinished.unlink(missing_ok=True)
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 

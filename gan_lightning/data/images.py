@@ -4,6 +4,7 @@ import hashlib
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ CELL = 56  # pixels: smaller pictures are enlarged in a grid until their height 
 class ImageData(L.LightningDataModule):
     """Pictures with labels, held as uint8 (N, C, H, W) and served as float (B, C, H, W) in [-1, 1].
 
-    A new data set is a subclass with ``load``, one YAML in ``conf/data/``, one test.
+    A new data set is a subclass with ``load``, one YAML in ``conf/data/``, one test. A set with a test split has
+    ``load_test`` too. ``features`` names the extractor that judges its samples where the user names none, and
+    ``evaluation_samples`` how many are judged; ``uniform_classes`` has their classes compared with equal shares instead
+    of the data's.
 
     Args:
         batch_size: pictures per batch; the last batch of an epoch is smaller where it does not divide the set.
@@ -34,8 +38,14 @@ class ImageData(L.LightningDataModule):
         seed: the order of epoch e is a function of (seed, e).
     """
 
+    features: str | None = None
+    evaluation_samples = 10_000
+    uniform_classes = False
+
     images: Tensor  # (N, C, H, W) uint8
     labels: Tensor  # (N,) int64
+    test_images: Tensor | None  # after setup("test"): what nobody trains on; None where there is no such split
+    test_labels: Tensor | None
 
     def __init__(
         self,
@@ -56,24 +66,31 @@ class ImageData(L.LightningDataModule):
     def load(self) -> tuple[Tensor, Tensor]:
         """Images (N, C, H, W) uint8 and labels (N,) int64; a UserError where the data are missing or broken."""
 
+    def load_test(self) -> tuple[Tensor, Tensor] | None:
+        """The same of pictures that nobody trains on; None where the data have no such split."""
+        return None
+
     def setup(self, stage: str) -> None:
-        if hasattr(self, "images"):
-            return
-        self.images, self.labels = self.load()
-        if self.images.dtype != torch.uint8 or self.labels.dtype != torch.int64:
+        if not hasattr(self, "images"):
+            self.images, self.labels = self._checked(*self.load())
+            if self.batch_size > len(self.images):
+                raise UserError(
+                    f"data.batch_size={self.batch_size}: larger than the data set, "
+                    f"which has {len(self.images):,} pictures: at most that many"
+                )
+        if stage == "test" and not hasattr(self, "test_images"):
+            test = self.load_test()
+            self.test_images, self.test_labels = (None, None) if test is None else self._checked(*test)
+
+    def _checked(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if images.dtype != torch.uint8 or labels.dtype != torch.int64:
             raise UserError(
-                f"data: load() gave {self.images.dtype} images and {self.labels.dtype} labels: "
+                f"data: load() gave {images.dtype} images and {labels.dtype} labels: "
                 "images must be uint8 in 0…255, labels int64"
             )
-        if self.images.shape[1:] != self.sample_shape:
-            raise UserError(
-                f"data.sample_shape={list(self.sample_shape)}: the pictures have {list(self.images.shape[1:])}"
-            )
-        if self.batch_size > len(self.images):
-            raise UserError(
-                f"data.batch_size={self.batch_size}: larger than the data set, "
-                f"which has {len(self.images):,} pictures: at most that many"
-            )
+        if images.shape[1:] != self.sample_shape:
+            raise UserError(f"data.sample_shape={list(self.sample_shape)}: the pictures have {list(images.shape[1:])}")
+        return images, labels
 
     def train_dataloader(self) -> DataLoader:
         dataset = _GatheredPictures(self.images, self.labels)
@@ -86,11 +103,15 @@ class ImageData(L.LightningDataModule):
 
     def describe(self) -> dict[str, Any]:
         """For the record: how many pictures, and the SHA-256 of all pictures and labels, whatever their files."""
+        return {"pictures": len(self.images), "sha256": self._sha256}
+
+    @cached_property
+    def _sha256(self) -> str:
         digest = hashlib.sha256(f"{tuple(self.images.shape)}".encode())
         for images in self.images.split(4096):  # in parts: the set may be larger than memory
             digest.update(images.numpy().data)
         digest.update(self.labels.numpy().data)
-        return {"pictures": len(self.images), "sha256": digest.hexdigest()}
+        return digest.hexdigest()
 
     def show(self, samples: Tensor) -> np.ndarray:
         """A grid of samples (N, C, H, W) in [-1, 1] as one picture (H, W, 3) uint8, for people to look at."""

@@ -16,11 +16,12 @@ from torch import Tensor
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 
-TRAINING_FILES = {"train-images-idx3-ubyte": 3, "train-labels-idx1-ubyte": 1}  # name: number of dimensions
+TRAINING_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 class MNIST(ImageData):
-    """The 60,000 training pictures of MNIST (LeCun et al., 1998), Fashion-MNIST or KMNIST, (1, 28, 28).
+    """MNIST (LeCun et al., 1998), Fashion-MNIST or KMNIST: 60,000 training and 10,000 test pictures, (1, 28, 28).
 
     Args:
         root: the folder that holds ``<dataset>/raw/``, as torchvision lays it out.
@@ -45,13 +46,14 @@ class MNIST(ImageData):
         self.download = download
         self.dataset = dataset
         self.checksums = checksums or {}
+        self.features = "digits-v1" if dataset == "MNIST" else None
 
     @property
     def folder(self) -> Path:
         return self.root / self.dataset / "raw"
 
     def prepare_data(self) -> None:
-        missing = [name for name in TRAINING_FILES if not (self.folder / name).is_file()]
+        missing = [name for name in (*TRAINING_FILES, *TEST_FILES) if not (self.folder / name).is_file()]
         if not missing:
             return
         remedy = f"set GAN_DATA_DIR or data.root to the folder that holds {self.dataset}/raw, or use data=digits"
@@ -72,10 +74,14 @@ class MNIST(ImageData):
             ) from error
 
     def load(self) -> tuple[Tensor, Tensor]:
-        images, labels = (
-            read_idx(self.folder / name, dimensions, self.checksums.get(name))
-            for name, dimensions in TRAINING_FILES.items()
-        )
+        return self._read(*TRAINING_FILES)
+
+    def load_test(self) -> tuple[Tensor, Tensor] | None:
+        return self._read(*TEST_FILES)
+
+    def _read(self, images_file: str, labels_file: str) -> tuple[Tensor, Tensor]:
+        images = read_idx(self.folder / images_file, 3, self.checksums.get(images_file))
+        labels = read_idx(self.folder / labels_file, 1, self.checksums.get(labels_file))
         if len(images) != len(labels):
             raise UserError(f"{self.folder}: {len(images)} pictures but {len(labels)} labels: replace the files")
         return images.unsqueeze(1), labels.long()

@@ -10,16 +10,25 @@ def classifier_score(probabilities: Tensor) -> float:
     With an Inception network it is the Inception score (Salimans et al., 2016, arXiv:1606.03498). A confident
     classifier is no proof of good samples: noise can score high.
     """
-    p = probabilities.double().clamp(min=1e-30)
-    marginal = p.mean(0)
-    return (p * (p.log() - marginal.log())).sum(1).mean().exp().item()
+    p = probabilities.clamp(min=1e-30)
+    marginal = p.mean(0, dtype=torch.float64)
+    entropies = (p * p.log()).sum(1, dtype=torch.float64)
+    return (entropies.mean() - (marginal * marginal.log()).sum()).exp().item()
 
 
-def class_kl(labels: Tensor, reference: Tensor, num_classes: int) -> float:
-    """KL(classes of the samples ‖ classes of the reference), in nats, of labels (n,) and (m,)."""
-    p, q = (torch.bincount(x, minlength=num_classes).double() / len(x) for x in (labels, reference))
+def class_kl(labels: Tensor, reference: Tensor) -> float:
+    """KL(classes of the samples ‖ reference), in nats, of labels (n,) and probabilities (classes,).
+
+    Never negative, 0 for equal shares, inf if there is a class that the reference does not have.
+    """
+    p = shares(labels, len(reference))
     seen = p > 0
-    return (p[seen] * (p[seen] / q[seen]).log()).sum().item()
+    return (p[seen] * (p[seen] / reference[seen]).log()).sum().item()
+
+
+def shares(labels: Tensor, num_classes: int) -> Tensor:
+    """Share (classes,) of each class among labels (n,)."""
+    return torch.bincount(labels, minlength=num_classes).double() / len(labels)
 
 
 def modes(labels: Tensor, at_least: int = 1) -> int:

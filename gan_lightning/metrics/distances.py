@@ -1,6 +1,7 @@
 """How far two sets of features (n, d) are apart as distributions."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 ROWS = 1000  # of a kernel matrix that are in memory at once
@@ -28,18 +29,32 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     The full statistic, without subsets: at 10,000 features the noise of subsets of 1,000 is larger than the distance
     between two real sets. Unbiased: it can be slightly negative.
     """
-    a, b = a.double(), b.double()
+    a, b = _with_constant(a), _with_constant(b)
     n, m = len(a), len(b)
-    within_a = (_kernel_sum(a, a) - _kernel(a, a).sum()) / (n * (n - 1))
-    within_b = (_kernel_sum(b, b) - _kernel(b, b).sum()) / (m * (m - 1))
-    return (within_a + within_b - 2 * _kernel_sum(a, b) / (n * m)).item()
+    if a.shape[1] ** 2 < min(n, m):  # the sums over all pairs without visiting them: ⟨Σ z⊗z⊗z, Σ z′⊗z′⊗z′⟩
+        a_moment, b_moment = _third_moment(a), _third_moment(b)
+        aa, bb, ab = (a_moment**2).sum(), (b_moment**2).sum(), (a_moment * b_moment).sum()
+    else:
+        aa, bb, ab = _kernel_sum(a, a), _kernel_sum(b, b), _kernel_sum(a, b)
+    within_a = (aa - a.square().sum(1).pow(3).sum()) / (n * (n - 1))
+    within_b = (bb - b.square().sum(1).pow(3).sum()) / (m * (m - 1))
+    return (within_a + within_b - 2 * ab / (n * m)).item()
 
 
-def _kernel(a: Tensor, b: Tensor) -> Tensor:
-    """k of the rows of a with the rows of b, pair by pair."""
-    return ((a * b).sum(1) / a.shape[1] + 1) ** 3
+def _with_constant(features: Tensor) -> Tensor:
+    """z = (x / √d, 1), so that the kernel is (z·z′)³."""
+    scaled = features.double() / features.shape[1] ** 0.5
+    return F.pad(scaled, (0, 1), value=1.0)
 
 
 def _kernel_sum(a: Tensor, b: Tensor) -> Tensor:
-    """Sum of k over all pairs of rows."""
-    return torch.stack([(part @ b.T).div_(a.shape[1]).add_(1).pow_(3).sum() for part in a.split(ROWS)]).sum()
+    """Sum of (z·z′)³ over all pairs of rows."""
+    return torch.stack([(part @ b.T).pow_(3).sum() for part in a.split(ROWS)]).sum()
+
+
+def _third_moment(z: Tensor) -> Tensor:
+    """Σ z⊗z⊗z, (d², d)."""
+    moment = z.new_zeros(z.shape[1] ** 2, z.shape[1])
+    for part in z.split(ROWS):
+        moment += (part[:, :, None] * part[:, None, :]).flatten(1).T @ part
+    return moment

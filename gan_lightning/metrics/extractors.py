@@ -1,4 +1,4 @@
-"""Pictures to features: a digit classifier with fixed weights, and two judges that do not share its blind spots.
+"""Pictures to features: classifiers with fixed weights, and a judge that does not share their blind spots.
 
 An extractor is no ``nn.Module``: as an attribute of one it stays out of its parameters, its checkpoints and its
 ``train()``. Its weights never change, so that figures of different runs can be compared.
@@ -6,15 +6,17 @@ An extractor is no ``nn.Module``: as an attribute of one it stays out of its par
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gan_lightning.data.images import normalize
 from gan_lightning.errors import UserError
@@ -23,18 +25,41 @@ DIGITS = Path(__file__).with_name("digits-v1.safetensors")
 BATCH = 500  # pictures at once
 
 
+class Verdicts(NamedTuple):
+    features: Tensor  # (n, d) float32
+    probabilities: Tensor | None  # (n, classes), of a classifier
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The likeliest class (n,)."""
+        return None if self.probabilities is None else self.probabilities.argmax(1)
+
+
 class Extractor(Protocol):
     """Makes features of pictures."""
 
-    name: str  # what a figure is labelled with
-    sha256: str  # of what determines the features
+    @property
+    def name(self) -> str:
+        """What a figure is labelled with."""
 
-    def features(self, pictures: Tensor) -> Tensor:
-        """(n, C, H, W) uint8 to (n, d) float32."""
+    @property
+    def sha256(self) -> str:
+        """Of what determines the features."""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What else a reader should know of it."""
+
+    @property
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """(C, H, W) of the pictures that it judges; None for any."""
+
+    def judge(self, pictures: Tensor) -> Verdicts:
+        """(n, C, H, W) uint8 to features, and class probabilities if it is a classifier."""
 
 
-class DigitNetwork(nn.Module):
-    """Five convolutions with batch norm, 64 features, 10 classes; 112,000 parameters.
+class ClassifierNetwork(nn.Module):
+    """Five convolutions with batch norm, 64 features, classes; 112,000 parameters for 1×28×28 pictures and 10 classes.
 
     ``scale`` gives the features of real pictures a variance of 1 on average, so that distances between them mean the
     same whatever a training run makes of the last layer.
@@ -42,20 +67,22 @@ class DigitNetwork(nn.Module):
 
     scale: Tensor
 
-    def __init__(self, channels: int = 1, num_classes: int = 10) -> None:
+    def __init__(self, sample_shape: Sequence[int] = (1, 28, 28), num_classes: int = 10) -> None:
         super().__init__()
+        channels, height, width = sample_shape
         widths = [(channels, 16, 2), (16, 32, 1), (32, 64, 2), (64, 64, 1), (64, 32, 2)]  # in, out, stride
         blocks = [
             layer
             for i, o, stride in widths
             for layer in (nn.Conv2d(i, o, 3, stride, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
         ]
-        self.body = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(32 * 4 * 4, 64), nn.ReLU())
+        positions = math.ceil(height / 8) * math.ceil(width / 8)
+        self.body = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(32 * positions, 64), nn.ReLU())
         self.head = nn.Linear(64, num_classes)
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """(n, C, 28, 28) in [-1, 1] to features (n, 64)."""
+        """(n, C, H, W) in [-1, 1] to features (n, 64)."""
         return self.body(pictures) * self.scale
 
     def classify(self, features: Tensor) -> Tensor:
@@ -64,45 +91,70 @@ class DigitNetwork(nn.Module):
 
     @torch.no_grad()
     def standardize(self, pictures: Tensor) -> None:
-        """Set ``scale`` by real pictures (n, C, 28, 28) in [-1, 1]."""
+        """Set ``scale`` by real pictures (n, C, H, W) in [-1, 1]."""
         features = torch.cat([self.body(part) for part in pictures.split(BATCH)])
         self.scale.copy_(features.var(0).mean().rsqrt())
 
+    def fused(self) -> "ClassifierNetwork":
+        """For evaluation: each batch norm folded into its convolution."""
+        layers = list(self.body)
+        for i, layer in enumerate(layers):
+            if isinstance(layer, nn.BatchNorm2d):
+                convolution = cast(nn.Conv2d, layers[i - 1])
+                layers[i - 1], layers[i] = fuse_conv_bn_eval(convolution, layer), nn.Identity()
+        self.body = nn.Sequential(*layers)
+        return self
 
-class Verdicts(NamedTuple):
-    features: Tensor  # (n, 64)
-    probabilities: Tensor  # (n, classes)
 
-
-class DigitClassifier:
-    """A trained :class:`DigitNetwork`, by default the one that comes with the package, trained on MNIST.
+class Classifier:
+    """A trained :class:`ClassifierNetwork`, by default the one that comes with the package, trained on MNIST.
 
     Raises:
-        UserError: if the file is damaged, by the hash that it carries.
+        UserError: if there is no such file, or it is none of these or damaged, by the hash that it carries.
     """
 
     def __init__(self, path: Path = DIGITS) -> None:
-        weights = load_file(path)
-        with safe_open(path, "pt") as file:
-            facts = file.metadata()
+        try:
+            weights = load_file(path)
+            with safe_open(path, "pt") as file:
+                self.facts = file.metadata() or {}
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"features={path}: not a readable .safetensors file ({error})") from error
+        if not {"name", "sha256", "sample_shape"} <= self.facts.keys():
+            raise UserError(f"features={path}: not a classifier that scripts/train_extractor.py wrote")
+        self.name = self.facts["name"]
         self.sha256 = weights_hash(weights)
-        if facts["sha256"] != self.sha256:
-            raise UserError(f"{path}: expected SHA-256 {facts['sha256']}, found {self.sha256}: install it again")
-        self.name = facts["name"]
-        self.accuracy = float(facts["accuracy"])  # on the test pictures
-        channels, num_classes = weights["body.0.weight"].shape[1], len(weights["head.bias"])
-        self._network = DigitNetwork(channels, num_classes).eval().requires_grad_(False)
-        self._network.load_state_dict({name: weight.float() for name, weight in weights.items()})
-
-    def features(self, pictures: Tensor) -> Tensor:
-        return self.judge(pictures).features
+        if self.facts["sha256"] != self.sha256:
+            raise UserError(f"{path}: expected SHA-256 {self.facts['sha256']}, found {self.sha256}: get it again")
+        self.sample_shape = tuple(json.loads(self.facts["sample_shape"]))
+        self.num_classes = len(weights["head.bias"])
+        network = ClassifierNetwork(self.sample_shape, self.num_classes).eval().requires_grad_(False)
+        network.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        self._network = network.fused()
 
     def judge(self, pictures: Tensor) -> Verdicts:
-        """Features and class probabilities of (n, C, 28, 28) uint8."""
-        check_pictures(pictures)
+        check_pictures(pictures, self.sample_shape)
         with torch.no_grad():
             features = torch.cat([self._network(normalize(part)) for part in pictures.split(BATCH)])
             return Verdicts(features, self._network.classify(features).softmax(1))
+
+
+class StackedClassifier:
+    """Judges pictures of three channels as three grey ones: 3 times the features, classes³ classes."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+        self.name = f"{classifier.name} on each channel"
+        self.sha256 = classifier.sha256
+        self.facts = classifier.facts
+        self.sample_shape = (3, *classifier.sample_shape[1:])
+
+    def judge(self, pictures: Tensor) -> Verdicts:
+        check_pictures(pictures, self.sample_shape)
+        red, green, blue = (self.classifier.judge(pictures[:, i : i + 1]) for i in range(3))
+        features = torch.cat([red.features, green.features, blue.features], 1)
+        triples = torch.einsum("ni,nj,nk->nijk", red.probabilities, green.probabilities, blue.probabilities)
+        return Verdicts(features, triples.flatten(1))
 
 
 class RandomConvolutions:
@@ -115,14 +167,16 @@ class RandomConvolutions:
         generator = torch.Generator().manual_seed(seed)
         self.name = f"random-conv-{channels}-{'-'.join(map(str, widths))}-{seed}"
         self.sha256 = hashlib.sha256(self.name.encode()).hexdigest()
+        self.facts: dict[str, str] = {}
+        self.sample_shape = None
         self._kernels = [
             torch.randn(o, i, 3, 3, generator=generator) * (2 / (9 * i)) ** 0.5
             for i, o in zip([channels, *widths], widths, strict=False)
         ]
 
-    def features(self, pictures: Tensor) -> Tensor:
+    def judge(self, pictures: Tensor) -> Verdicts:
         check_pictures(pictures)
-        return torch.cat([self._forward(normalize(part)) for part in pictures.split(BATCH)])
+        return Verdicts(torch.cat([self._forward(normalize(part)) for part in pictures.split(BATCH)]), None)
 
     def _forward(self, x: Tensor) -> Tensor:
         for kernel in self._kernels:
@@ -130,32 +184,21 @@ class RandomConvolutions:
         return torch.cat([x.mean((2, 3)), x.std((2, 3))], 1)
 
 
-class Pixels:
-    """The pictures themselves, flat, in [0, 1]."""
-
-    name = "pixels"
-    sha256 = hashlib.sha256(name.encode()).hexdigest()
-
-    def features(self, pictures: Tensor) -> Tensor:
-        check_pictures(pictures)
-        return pictures.flatten(1).float() / 255
-
-
-def check_pictures(pictures: Tensor) -> None:
+def check_pictures(pictures: Tensor, sample_shape: Sequence[int] | None = None) -> None:
     """Refuse anything but (n, C, H, W) uint8: a wrong range gives figures that look plausible."""
     if pictures.dtype != torch.uint8:
         raise TypeError(f"pictures must be uint8 in 0…255, not {pictures.dtype}: to_uint8() converts from [-1, 1]")
-    if pictures.dim() != 4:
-        raise ValueError(f"pictures must be (n, C, H, W), not {tuple(pictures.shape)}")
+    expected = "(n, C, H, W)" if sample_shape is None else f"(n, {', '.join(map(str, sample_shape))})"
+    if pictures.dim() != 4 or (sample_shape is not None and pictures.shape[1:] != sample_shape):
+        raise ValueError(f"pictures must be {expected}, not {tuple(pictures.shape)}")
 
 
-def save_classifier(network: DigitNetwork, path: Path, name: str, accuracy: float, facts: dict[str, str]) -> None:
-    """Write a classifier's weights in float16, with its name, its accuracy and their hash."""
+def save_classifier(network: ClassifierNetwork, path: Path, facts: dict[str, str]) -> None:
+    """Write a classifier's weights in float16, with what is to be known of it and their hash."""
     weights = {
         key: weight.half() if weight.is_floating_point() else weight for key, weight in network.state_dict().items()
     }
-    facts = facts | {"name": name, "accuracy": f"{accuracy:.4f}", "sha256": weights_hash(weights)}
-    save_file(weights, path, metadata=facts)
+    save_file(weights, path, metadata=facts | {"sha256": weights_hash(weights)})
 
 
 def weights_hash(weights: dict[str, Tensor]) -> str:
