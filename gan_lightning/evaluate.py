@@ -63,8 +63,6 @@ def evaluate(cfg: DictConfig) -> str:
         folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
         subjects = [Subject(str(path), folder, {"samples": str(path)}, [lambda count: _spread(samples, count)])]
     reference = Reference(data, extractor, n, cfg.seed)
-    if reference.n <= 5:
-        raise UserError(f"{reference.n} samples beside as many real pictures: more than 5 are needed")
 
     draws = sum(len(subject.draws) for subject in subjects)
     with tqdm(total=PARTS * (draws + 1), desc="evaluating", leave=False, disable=None) as bar:

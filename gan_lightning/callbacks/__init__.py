@@ -1,5 +1,6 @@
 """What watches a run; the module itself only trains."""
 
+import logging
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
@@ -7,6 +8,11 @@ import lightning.pytorch as L
 import torch
 
 from gan_lightning.data.images import ImageData
+from gan_lightning.errors import UserError
+from gan_lightning.metrics.choice import choose
+from gan_lightning.metrics.suite import Reference, Split
+
+log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -25,6 +31,18 @@ def data_of(trainer: L.Trainer) -> ImageData:
 def epochs_done(trainer: L.Trainer, iteration: int) -> tuple[int, int]:
     """Whole epochs, and batches of the next one."""
     return divmod(iteration, int(trainer.num_training_batches))
+
+
+def reference_for(trainer: L.Trainer, features: str, n: int | None, split: Split) -> Reference | None:
+    """Real pictures to compare the run's samples with; None, with a line in the log, where there are too few."""
+    data = data_of(trainer)
+    data.setup("test")
+    extractor = choose(features, data)
+    try:
+        return Reference(data, extractor, n or data.evaluation_samples, split=split)
+    except UserError as error:
+        log.warning("samples will not be judged: %s", error)
+        return None
 
 
 def log_figures(trainer: L.Trainer, figures: Mapping[str, float], iteration: int) -> None:

@@ -7,9 +7,8 @@ import lightning.pytorch as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
-from gan_lightning.callbacks import data_of, keep_figures, log_figures
+from gan_lightning.callbacks import keep_figures, log_figures, reference_for
 from gan_lightning.data.images import to_uint8
-from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.findings import collapse
 from gan_lightning.metrics.suite import Figures, Reference, View
 from gan_lightning.model import GenerativeModel
@@ -52,15 +51,14 @@ class CollapseAlarm(L.Callback):
         return bool(self._collapses) and self._collapses[-1]["until"] is None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        data = data_of(trainer)
-        self._reference = Reference(data, choose(self.features, data), self.n, split="train")
+        self._reference = reference_for(trainer, self.features, self.n, "train")
         keep_figures(trainer, self._figures)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if pl_module.iteration % self.every_n_iterations == 0:
-            self._check(trainer, pl_module)
+        if self._reference is not None and pl_module.iteration % self.every_n_iterations == 0:
+            self._check(trainer, pl_module, self._reference)
 
     def state_dict(self) -> dict[str, Any]:
         return {"figures": self._figures, "suspected": self._suspected, "collapses": self._collapses}
@@ -79,12 +77,11 @@ class CollapseAlarm(L.Callback):
         )
         return [f"{'alarm':<11} {span}" for span in spans] + ([f"{'':<11} {REMEDIES}"] if self.ringing else [])
 
-    def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        assert self._reference is not None
-        samples = to_uint8(pl_module.sample(self._reference.n, seed=self.seed))
-        quality = self._reference.quick(View(samples, self._reference.extractor))
+    def _check(self, trainer: L.Trainer, pl_module: GenerativeModel, reference: Reference) -> None:
+        samples = to_uint8(pl_module.sample(reference.n, seed=self.seed))
+        quality = reference.quick(View(samples, reference.extractor))
         training = {name: value.item() for name, value in trainer.callback_metrics.items()}
-        reasons = collapse(quality, self._reference.num_classes, training)
+        reasons = collapse(quality, reference.num_classes, training)
         if reasons and self._suspected and not self.ringing:
             self._ring(trainer, pl_module.iteration, "; ".join(reasons))
         elif not reasons and self.ringing:

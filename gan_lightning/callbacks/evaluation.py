@@ -1,6 +1,5 @@
 """All metrics of the samples, seldom and at the end."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +8,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 from tqdm import tqdm
 
-from gan_lightning.callbacks import data_of, epochs_done, log_figures
+from gan_lightning.callbacks import epochs_done, log_figures, reference_for
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.images import to_uint8
-from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.findings import MEANING, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import METRICS
 from gan_lightning.sweep import markdown
-
-log = logging.getLogger(__name__)
 
 SHOWN = ("fcd", "fcd_train", "precision", "recall", "coverage", "class_kl", "frechet_random_conv")
 
@@ -42,24 +38,27 @@ class Evaluation(L.Callback):
         self.seed = seed
         self.features = features
         self._reference: Reference | None = None
+        self._last_iteration = 0
         self._figures: Figures = {}
         self._floor: Figures = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        self._begun_at = self._last_iteration = pl_module.iteration
+        self._begun_at = pl_module.iteration
+        self._reference = reference_for(trainer, self.features, self.n, "test")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         epoch, unfinished = epochs_done(trainer, pl_module.iteration)
-        if not unfinished and epoch % self.every_n_epochs == 0:
-            self._evaluate(trainer, pl_module)
+        if self._reference is not None and not unfinished and epoch % self.every_n_epochs == 0:
+            self._evaluate(trainer, pl_module, self._reference)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         """The last checkpoint has been written by now."""
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         interrupted = any(isinstance(callback, Stop) and callback.signal for callback in callbacks)
         was_finished = pl_module.iteration == self._begun_at and Path(trainer.default_root_dir, METRICS).exists()
-        if not (interrupted or was_finished or (self._figures and pl_module.iteration == self._last_iteration)):
-            self._evaluate(trainer, pl_module)
+        up_to_date = was_finished or pl_module.iteration == self._last_iteration
+        if self._reference is not None and not interrupted and not up_to_date:
+            self._evaluate(trainer, pl_module, self._reference)
 
     def report(self) -> list[str]:
         if not self._figures:
@@ -68,19 +67,15 @@ class Evaluation(L.Callback):
         found = findings(self._figures, self._floor)
         return [f"{'evaluation':<11} {'   '.join(shown)}, in brackets real data", *(f"{'':<11} {one}" for one in found)]
 
-    def _evaluate(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        data = data_of(trainer)
+    def _evaluate(self, trainer: L.Trainer, pl_module: GenerativeModel, reference: Reference) -> None:
         with tqdm(total=2 * PARTS, desc="evaluating", leave=False, disable=None) as bar:
-            if self._reference is None:
-                data.setup("test")
-                n = self.n or data.evaluation_samples
-                self._reference = Reference(data, choose(self.features, data), n)
-                for part in self._reference.floor():
+            if not self._floor:
+                for part in reference.floor():
                     self._floor |= part
                     bar.update()
             bar.update(PARTS - bar.n)
-            samples = View(to_uint8(pl_module.sample(self._reference.n, seed=self.seed)), self._reference.extractor)
-            for part in self._reference.judge(samples):
+            samples = View(to_uint8(pl_module.sample(reference.n, seed=self.seed)), reference.extractor)
+            for part in reference.judge(samples):
                 self._figures |= part
                 bar.update()
         self._last_iteration = pl_module.iteration
@@ -89,20 +84,15 @@ class Evaluation(L.Callback):
         )
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_text("evaluation", self._table(), pl_module.iteration)
+                logger.experiment.add_text("evaluation", self._text(reference), pl_module.iteration)
 
-    def _table(self) -> str:
-        assert self._reference is not None
+    def _text(self, reference: Reference) -> str:
         rows: list[dict[str, Any]] = [
             {"metric": name, "samples": self._figures[name], "real data": self._floor[name], "what it is": meaning}
             for name, meaning in MEANING.items()
             if name in self._figures
         ]
-        judged = f"{self._reference.n:,} samples against as many real ones ({self._reference.split})"
-        return "\n\n".join(
-            [
-                f"{judged}, by {self._reference.extractor.name}",
-                markdown(["metric", "samples", "real data", "what it is"], rows),
-                *findings(self._figures, self._floor),
-            ]
-        )
+        split, name = reference.split, reference.extractor.name
+        judged = f"{reference.n:,} samples against as many real pictures ({split}), by {name}"
+        table = markdown(["metric", "samples", "real data", "what it is"], rows)
+        return "\n\n".join([judged, table, *findings(self._figures, self._floor)])

@@ -48,9 +48,11 @@ def findings(figures: Figures, floor: Figures) -> list[str]:
             f"fidelity: {1 - figures['precision']:.0%} of the samples are not like real pictures "
             f"(real {1 - floor['precision']:.0%})"
         )
-    variety = min(("recall", "coverage"), key=lambda name: figures[name] / floor[name])
-    if figures[variety] < 0.6 * floor[variety]:
-        found.append(f"variety: {variety} {figures[variety]:.2g} (real {floor[variety]:.2g})")
+    missing = [name for name in ("recall", "coverage") if figures[name] < 0.6 * floor[name]]
+    if missing:
+        found.append(
+            "variety: " + ", ".join(f"{name} {figures[name]:.2g} (real {floor[name]:.2g})" for name in missing)
+        )
     if figures["sharpness"] < 0.5:
         found.append(f"blur: {figures['sharpness']:.2g} of the sharpness of real pictures")
     if figures["sharpness"] > 2:
@@ -74,7 +76,7 @@ def collapse(quality: Figures, num_classes: int, training: Mapping[str, float]) 
         training: what the run logs of itself, as far as it does: ``probability/*``, ``gradient_norm/*``.
     """
     found = []
-    if quality.get("class_kl", 0) > 0.7 * math.log(num_classes):
+    if quality.get("class_kl", 0) > 0.75 * math.log(num_classes):
         found.append(f"few classes: {quality['modes']:.0f} of {num_classes} (class KL {quality['class_kl']:.2g})")
     if quality["duplicate_rate"] > 0.5:
         found.append(f"{quality['duplicate_rate']:.0%} of the samples repeat another one")

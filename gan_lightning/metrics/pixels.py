@@ -13,13 +13,13 @@ def sharpness(samples: Tensor, real: Tensor) -> float:
 
     A measure of focus (Pech-Pacheco et al., 2000, Diatom autofocusing in brightfield microscopy).
     """
-    return _laplacian_variance(samples) / _laplacian_variance(real)
+    return (_laplacian_variance(samples) / _laplacian_variance(real)).item()
 
 
-def _laplacian_variance(pictures: Tensor) -> float:
+def _laplacian_variance(pictures: Tensor) -> Tensor:
     kernel = LAPLACIAN.expand(1, 1, 3, 3)
     variances = [
         F.conv2d(part.float().flatten(0, 1).unsqueeze(1), kernel).flatten(1).var(1).sum(dtype=torch.float64)
         for part in pictures.split(ROWS)
     ]
-    return torch.stack(variances).sum().item() / (len(pictures) * pictures.shape[1])
+    return torch.stack(variances).sum() / (len(pictures) * pictures.shape[1])

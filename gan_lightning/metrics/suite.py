@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.data.images import ImageData
+from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl, classifier_score, modes, shares
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
 from gan_lightning.metrics.extractors import Extractor, RandomConvolutions
@@ -20,6 +21,7 @@ from gan_lightning.metrics.pixels import sharpness
 
 Figures = dict[str, float]
 Split = Literal["test", "train"]
+NEIGHBOURS = 5  # k of precision, recall, density, coverage
 PARTS = 5  # that `Reference.judge` yields
 COMPARED_WITH_TRAINING = 1000  # samples whose nearest training pictures are looked for
 QUICK = ("class_kl", "modes", "coverage", "duplicate_rate")
@@ -35,7 +37,7 @@ class View:
 
     @cached_property
     def neighbourhoods(self) -> Neighbourhoods:
-        return Neighbourhoods(self.features)
+        return Neighbourhoods(self.features, NEIGHBOURS)
 
 
 class Reference:
@@ -51,6 +53,9 @@ class Reference:
         seed: which real pictures, where there are more.
         split: what distances are measured to: ``train`` for whatever decides something about a run, so that figures
             to ``test`` stay unseen.
+
+    Raises:
+        UserError: for fewer samples than neighbours are counted.
 
     Attributes:
         n: how many samples can be judged beside as many real pictures.
@@ -71,6 +76,8 @@ class Reference:
             in_test = torch.randperm(len(data.test_images), generator=generator)
             self._real = data.test_images[in_test[: self.n]]
             self._other = self.training[in_training[: self.n]]
+        if self.n <= NEIGHBOURS:
+            raise UserError(f"{self.n} samples beside as many real pictures: at least {NEIGHBOURS + 1} are needed")
         self.extractor = extractor
         self.uniform_classes = data.uniform_classes
         self._untrained = RandomConvolutions(data.sample_shape[0])

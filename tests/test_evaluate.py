@@ -1,0 +1,222 @@
+"""scripts/evaluate.py and scripts/train_extractor.py, on digits and folders of pictures."""
+
+import hashlib
+import json
+import statistics
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from gan_lightning.checkpoints import load
+from gan_lightning.data.images import to_uint8
+from gan_lightning.metrics.extractors import Classifier
+from gan_lightning.metrics.findings import MEANING
+from gan_lightning.metrics.suite import Reference, View
+from tests.conftest import FAST
+
+
+@pytest.fixture
+def trained(run, tmp_path):
+    arguments = ["trainer.max_epochs=2", "checkpoint.after_epochs=[1]", "hydra.run.dir=outputs/run"]
+    assert run("train", *FAST, *arguments).code == 0
+    return tmp_path / "outputs" / "run"
+
+
+def read(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_run(run, trained):
+    result = run("evaluate", "checkpoint=outputs/run/checkpoints/last.ckpt", "n=100", "seeds=[3,4]")
+    assert result.code == 0, result.err
+    folder = trained / "evaluation" / "last"
+    names = {"metrics.json", "samples.png", "nearest_training.png", "classes.png", "precision_recall.png"}
+    assert {path.name for path in folder.iterdir()} == names
+
+    content = read(folder)
+    assert content["n"] == 100
+    assert content["seeds"] == [3, 4]
+    assert content["iteration"] == 16
+    assert content["extractor"]["sha256"] == Classifier().sha256
+    assert content["reference"]["split"] == "train"
+    assert content["versions"]["torch"] == torch.__version__
+    figures = content["generators"]["raw"]
+    assert figures.keys() == content["floor"].keys() == MEANING.keys() - {"fcd"}  # digits have no test split
+    for figure in figures.values():
+        assert figure["mean"] == pytest.approx(statistics.mean(figure["values"]))
+        assert figure["sd"] == pytest.approx(statistics.stdev(figure["values"]))
+
+    for text in (*figures, "real data", "100 samples × 2", "digits-v1", "variety", "evaluation/last"):
+        assert text in result.out
+    assert "±" in result.out
+
+
+def test_figures_are_those_of_the_samples(run, trained):
+    """The same from the library as from the command, twice."""
+    run("evaluate", "checkpoint=outputs/run", "n=100", "seeds=[3]", "output=first")
+    run("evaluate", "checkpoint=outputs/run/checkpoints/last.ckpt", "n=100", "seeds=[3]", "output=second")
+    first, second = (read(trained.parents[1] / name) for name in ("first", "second"))
+    assert first["generators"] == second["generators"]
+
+    one = load("outputs/run")
+    one.data.setup("test")
+    reference = Reference(one.data, Classifier(), 100)
+    view = View(to_uint8(one.model.sample(100, seed=3)), reference.extractor)
+    for part in reference.judge(view):
+        for name, value in part.items():
+            assert first["generators"]["raw"][name]["values"] == [value]
+
+
+def test_several_checkpoints_make_a_table(run, trained):
+    result = run("evaluate", "checkpoint=outputs/run/checkpoints", "n=100", "seeds=[0]")
+    assert result.code == 0, result.err
+    rows = [line for line in result.out.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[1].strip() for row in rows] == ["", "run/epoch_0001", "run/last", "real data"]
+    assert {path.name for path in (trained / "evaluation").iterdir()} == {"epoch_0001", "last"}
+    assert run("evaluate", "checkpoint=[outputs/run,outputs/run]", "n=100", "seeds=[0]", "output=both").code == 0
+
+
+@pytest.mark.parametrize("layout", ["folder", "npz", "channels last", "grey"])
+def test_samples_from_anywhere(run, trained, tmp_path, layout):
+    run("generate", "checkpoint=outputs/run", "n=60", "format=npz", "output=all.npz")
+    samples = np.load(tmp_path / "all.npz")["samples"]
+    if layout == "folder":
+        run("generate", "checkpoint=outputs/run", "n=60", "format=png", "output=samples")
+    else:
+        array = {"npz": samples, "channels last": samples.transpose(0, 2, 3, 1), "grey": samples[:, 0]}[layout]
+        np.savez(tmp_path / "samples.npz", array)
+    name = "samples" if layout == "folder" else "samples.npz"
+    result = run("evaluate", f"samples={name}", "data=digits", "output=here")
+    assert result.code == 0, result.err
+    expected = run("evaluate", "checkpoint=outputs/run", "n=60", "seeds=[0]", "output=there")
+    assert expected.code == 0
+    here, there = (read(tmp_path / folder)["generators"]["raw"] for folder in ("here", "there"))
+    for metric, figure in there.items():
+        assert here[metric]["mean"] == pytest.approx(figure["mean"], rel=1e-5)
+
+
+@pytest.fixture
+def class_folders(tmp_path):
+    """200 digits in folders of their classes."""
+    digits = load_digits()
+    for i in range(200):
+        folder = tmp_path / "pictures" / str(digits.target[i])
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray((digits.images[i] * 15.9).astype(np.uint8)).resize((28, 28))
+        picture.save(folder / f"{i}.png")
+    return ["data=image_folder", "data.root=pictures", "data.channels=1", "data.batch_size=50"]
+
+
+def test_own_data(run, class_folders, tmp_path):
+    """Without a classifier: random convolutions and pixels; with one: all metrics."""
+    small = [argument for argument in FAST if not argument.startswith("data")]
+    assert run("train", *class_folders, *small, "max_iterations=2", "hydra.run.dir=run").code == 0
+    result = run("evaluate", "checkpoint=run", "seeds=[0]")
+    assert result.code == 0, result.err
+    assert "random-conv" in result.out
+    assert "fcd" not in read(tmp_path / "run" / "evaluation" / "last")["floor"]
+
+    result = run("train_extractor", *class_folders, "epochs=2", "data.num_classes=10")
+    assert result.code == 0, result.err
+    (path,) = (tmp_path / "cache").rglob("*.safetensors")
+    assert result.out.startswith(f"{path}: accuracy ")
+    assert "on 20 pictures that it was not trained on" in result.out
+    assert run("evaluate", "checkpoint=run", "seeds=[0]").code == 0
+    found = read(tmp_path / "run" / "evaluation" / "last")
+    assert found["extractor"]["name"].startswith("classifier-")
+    assert found["generators"]["raw"].keys() == MEANING.keys() - {"fcd"}
+    again = run("train_extractor", *class_folders, "epochs=2")
+    assert again.code == 2
+    assert "exists already" in again.err
+
+
+def test_classifier_of_a_file(run, trained):
+    assert run("train_extractor", "data=digits", "epochs=1", "name=mine", "output=mine.safetensors").code == 0
+    result = run("evaluate", "checkpoint=outputs/run", "n=50", "seeds=[0]", "features=mine.safetensors")
+    assert result.code == 0, result.err
+    assert "by mine" in result.out
+
+
+def test_inception(run, trained, tmp_path, monkeypatch):
+    """With a stand-in for torch-fidelity and its weights: three channels, the checksum in the name."""
+    module = ModuleType("torch_fidelity.feature_extractor_inceptionv3")
+
+    class FeatureExtractorInceptionV3:
+        def __init__(self, name, features, path):
+            assert features == ["2048"]
+
+        def __call__(self, pictures):
+            assert pictures.shape[1:] == (3, 28, 28)
+            assert pictures.dtype == torch.uint8
+            return (pictures[:, 0, ::4, ::4].flatten(1).float(),)
+
+    module.FeatureExtractorInceptionV3 = FeatureExtractorInceptionV3
+    monkeypatch.setitem(sys.modules, "torch_fidelity", ModuleType("torch_fidelity"))
+    monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", module)
+    content = b"weights"
+    weights = tmp_path / "checkpoints" / f"weights-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    monkeypatch.setattr("gan_lightning.metrics.inception.WEIGHTS", weights.name)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    weights.parent.mkdir()
+    weights.write_bytes(b"others")
+    arguments = ["checkpoint=outputs/run", "n=30", "seeds=[0]", "features=inception", "output=judged"]
+    damaged = run("evaluate", *arguments)
+    assert damaged.code == 2
+    assert "is damaged" in damaged.err
+
+    weights.write_bytes(content)
+    result = run("evaluate", *arguments)
+    assert result.code == 0, result.err
+    assert "by inception-2015-12-05" in result.out
+
+
+def test_inception_needs_its_extra(run, trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
+    result = run("evaluate", "checkpoint=outputs/run", "features=inception")
+    assert result.code == 2
+    assert result.err.strip() == ("error: features=inception: needs an extra: pip install 'gan-lightning[inception]'")
+
+
+BAD = {
+    "nothing": ([], "checkpoint=…"),
+    "both": (["checkpoint=outputs/run", "samples=x.npz"], "not both"),
+    "no checkpoint": (["checkpoint=nowhere"], "does not exist"),
+    "unknown features": (["checkpoint=outputs/run", "features=vgg"], "features=vgg: must be auto, digits-v1"),
+    "no such classifier": (["checkpoint=outputs/run", "features=a.safetensors"], "a.safetensors: not a readable"),
+    "not a classifier": (["checkpoint=outputs/run", "features=b.safetensors"], "b.safetensors: not a readable"),
+    "no seeds": (["checkpoint=outputs/run", "seeds=[]"], "seeds=[]"),
+    "few samples": (["checkpoint=outputs/run", "n=5"], "at least 6 are needed"),
+    "no data": (["samples=float.npz"], "data=… is needed"),
+    "floats": (["samples=float.npz", "data=digits"], "samples is float32: must be uint8"),
+    "another shape": (["samples=shape.npz", "data=digits"], "is [9, 1, 32, 32]: must be [n, 1, 28, 28]"),
+    "not an npz": (["samples=text.npz", "data=digits"], "must be a folder of pictures or an .npz file"),
+    "missing": (["samples=none.npz", "data=digits"], "must be a folder of pictures or an .npz file"),
+    "empty folder": (["samples=empty", "data=digits"], "no pictures"),
+    "another size": (["samples=large", "data=digits"], "is L, 30×30: the data are grey, 28×28"),
+    "colour": (["samples=colour", "data=digits"], "is RGB, 28×28: the data are grey, 28×28"),
+    "other data": (["checkpoint=outputs/run", "data=image_folder", "data.root=x"], "makes pictures of [1, 28, 28]"),
+    "did you mean": (["checkpoint=outputs/run", "feature=auto"], "did you mean 'features'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input(run, trained, tmp_path, name):
+    np.savez(tmp_path / "float.npz", samples=np.zeros((9, 1, 28, 28), np.float32))
+    np.savez(tmp_path / "shape.npz", samples=np.zeros((9, 1, 32, 32), np.uint8))
+    (tmp_path / "text.npz").write_text("no array")
+    (tmp_path / "b.safetensors").write_text("no weights")
+    for folder in ("empty", "large", "colour"):
+        (tmp_path / folder).mkdir()
+    Image.new("L", (30, 30)).save(tmp_path / "large" / "1.png")
+    Image.new("RGB", (28, 28)).save(tmp_path / "colour" / "1.png")
+    arguments, expected = BAD[name]
+    result = run("evaluate", *arguments)
+    assert result.code == 2
+    assert len(result.err.strip().splitlines()) == 1, result.err
+    assert expected in result.err
+    assert not list(tmp_path.rglob("evaluation"))

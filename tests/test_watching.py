@@ -1,0 +1,141 @@
+"""Metrics in training, and the alarm, through train.py."""
+
+import json
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan_lightning.checkpoints import load
+from gan_lightning.data.images import to_uint8
+from gan_lightning.metrics.extractors import Classifier
+from gan_lightning.metrics.suite import Reference, View
+from tests.conftest import FAST
+
+JUDGED = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
+OFTEN = ["callbacks.collapse_alarm.every_n_iterations=5", "callbacks.collapse_alarm.n=200"]
+
+
+def metrics_of(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def scalars(folder, tag):
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return {event.step: event.value for event in events.Scalars(tag)}
+
+
+def test_full_set_every_few_epochs_and_at_the_end(run, only_run):
+    result = run("train", *JUDGED, "evaluate_every_n_epochs=2", "trainer.max_epochs=3", "callbacks.evaluation.n=200")
+    assert result.code == 0, result.err
+    folder = only_run()
+    assert list(scalars(folder, "evaluation/fcd_train")) == [16, 24]
+    final = metrics_of(folder)
+    assert "evaluation  fcd_train" in result.out
+    assert "in brackets real data" in result.out
+    assert "variety: " in result.out
+
+    # The same as from the checkpoint.
+    one = load(str(folder))
+    one.data.setup("test")
+    reference = Reference(one.data, Classifier(), 200)
+    view = View(to_uint8(one.model.sample(200, seed=1)), reference.extractor)
+    for part in reference.judge(view):
+        for name, value in part.items():
+            assert final[f"evaluation/{name}"] == pytest.approx(value, rel=1e-9)
+
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    assert "evaluation/text_summary" in events.Tags()["tensors"]
+
+
+def test_training_is_the_same_with_and_without_metrics(run, tmp_path):
+    run("train", *JUDGED, *OFTEN, "evaluate_every_n_epochs=1", "max_iterations=12", "hydra.run.dir=with")
+    run("train", *FAST, "callbacks.collapse_alarm=null", "max_iterations=12", "hydra.run.dir=without")
+    weights = [
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for name in ("with", "without")
+    ]
+    assert weights[0].keys() == weights[1].keys()  # no extractor among them
+    for name, weight in weights[0].items():
+        assert torch.equal(weight, weights[1][name])
+
+
+def test_resumed_metrics_equal_uninterrupted_ones(run, tmp_path):
+    often = [*JUDGED, *OFTEN, "callbacks.evaluation.n=100"]
+    run("train", *often, "max_iterations=13", "hydra.run.dir=whole")
+    run("train", *often, "max_iterations=11", "hydra.run.dir=parts")
+    run("train", "resume=parts", "max_iterations=13")
+    assert metrics_of(tmp_path / "parts") == metrics_of(tmp_path / "whole")
+    assert "quality/coverage" in metrics_of(tmp_path / "whole")
+
+    finished = run("train", "resume=parts", "max_iterations=13")  # nothing left to do
+    assert finished.code == 0, finished.err
+    assert metrics_of(tmp_path / "parts") == metrics_of(tmp_path / "whole")
+
+
+def test_alarm_rings_on_a_collapse(run, only_run):
+    """A generator that hardly begins to learn makes one picture."""
+    result = run("train", *FAST, *OFTEN, "max_iterations=20", "model.generator_optimizer.lr=1e-6")
+    assert result.code == 0, result.err
+    assert "alarm: collapsed since iteration 5 or before: " in result.out
+    assert "usual remedies: " in result.out
+    assert "alarm       collapsed from iteration 5 on: " in result.out
+    folder = only_run()
+    assert list(scalars(folder, "alarm/collapsed").values()) == [0, 1, 1, 1]
+    assert metrics_of(folder)["alarm/collapsed"] == 1
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    assert "alarm/text_summary" in events.Tags()["tensors"]
+
+
+def test_alarm_says_when_a_run_recovers(run, only_run, monkeypatch):
+    verdicts = iter([["lost"], ["lost"], ["lost"], [], []])
+    monkeypatch.setattr("gan_lightning.callbacks.collapse_alarm.collapse", lambda *figures: next(verdicts))
+    result = run("train", *FAST, *OFTEN, "max_iterations=25")
+    assert result.out.count("alarm: collapsed since iteration 5 or before: lost") == 1
+    assert "alarm: the run has recovered by iteration 20" in result.out
+    assert "alarm       collapsed from iteration 5 to 20: lost" in result.out
+    assert "usual remedies" not in result.out.split("finished")[1]
+    assert list(scalars(only_run(), "alarm/collapsed").values()) == [0, 1, 1, 0, 0]
+
+
+def test_one_suspicion_is_no_alarm(run, monkeypatch):
+    verdicts = iter([["lost"], [], ["lost"], []])
+    monkeypatch.setattr("gan_lightning.callbacks.collapse_alarm.collapse", lambda *figures: next(verdicts))
+    result = run("train", *FAST, *OFTEN, "max_iterations=20")
+    assert "alarm" not in result.out
+
+
+def test_too_few_pictures_are_not_judged(run, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "few").mkdir()
+    for i in range(8):
+        Image.new("L", (28, 28), 30 * i).save(tmp_path / "few" / f"{i}.png")
+    own = ["data=image_folder", "data.root=few", "data.channels=1", "data.batch_size=4", "trainer=cpu"]
+    result = run("train", *own, "max_iterations=5", *OFTEN)
+    assert result.code == 0, result.err
+    assert "samples will not be judged" in result.out
+
+
+@pytest.mark.parametrize("key", ["callbacks.collapse_alarm.features", "callbacks.evaluation.features"])
+def test_wrong_features_are_refused_before_training(run, key):
+    result = run("train", *JUDGED, f"+{key}=vgg", "max_iterations=3")
+    assert result.code == 2
+    assert "features=vgg: must be auto, digits-v1" in result.err
+    assert "finished" not in result.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("experiment", "iterations", "rings"), [("article", 1876, True), ("quickstart", 3000, False)])
+def test_alarm_on_the_experiments(run, real_data, experiment, iterations, rings):
+    """The article's GAN is collapsed in its first two epochs; the quickstart's is not lost."""
+    where = [f"data.root={real_data}"] if experiment == "article" else []
+    where.append("callbacks.evaluation=null")
+    result = run(
+        "train", f"experiment={experiment}", *where, f"max_iterations={iterations}", "callbacks.evaluation=null"
+    )
+    assert result.code == 0, result.err
+    assert ("alarm: collapsed" in result.out) == rings
