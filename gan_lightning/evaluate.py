@@ -22,15 +22,12 @@ from gan_lightning.errors import UserError
 from gan_lightning.manifest import environment
 from gan_lightning.metrics import pictures
 from gan_lightning.metrics.choice import choose
-from gan_lightning.metrics.findings import MEANING, findings
+from gan_lightning.metrics.findings import HEADLINE, MEANING, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
 from gan_lightning.runs import METRICS, write_json
 from gan_lightning.sweep import markdown
 
-COLUMNS = (  # of the table of several checkpoints
-    "fcd", "fcd_train", "frechet_random_conv", "precision", "recall", "coverage", "class_kl", "modes", "duplicate_rate",
-    "copy_rate",
-)  # fmt: skip
+COLUMNS = (*HEADLINE, "modes", "duplicate_rate", "copy_rate")  # of the table of several checkpoints
 NOT_THE_PICTURES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed"}
 
 

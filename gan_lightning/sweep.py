@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.metrics.findings import HEADLINE
 from gan_lightning.runs import MANIFEST, METRICS, OVERRIDES, stored_overrides
 
 Row = dict[str, Any]
+ON_SCREEN = {"alarm/collapsed", *(f"evaluation/{name}" for name in HEADLINE)}  # summary.csv has all
 STATE = ("status", "duration_seconds")
 
 
@@ -30,7 +32,7 @@ def summarize(sweep_dir: Path) -> int:
         writer.writerows(rows)
 
     varied = [name for name in overrides if len({row["overrides"].get(name) for row in jobs}) > 1]
-    shown = [name for name in metrics if name not in ("iteration", "epoch") and "gradient_norm" not in name]
+    shown = [name for name in metrics if name.startswith("loss/") or name in ON_SCREEN]
     print("\n" + markdown(["job", *varied, *shown, *STATE], rows))
     groups = _over_seeds(jobs, shown)
     if groups:

@@ -34,6 +34,7 @@ def test_one_batch(run, only_run, idx_folder, pictures, group, option):
     arguments = [f"{group}={option}"]
     if (group == "data" and "mnist" in option) or option == "article":
         arguments += [f"data.root={idx_folder}", "data.checksums=null"]
+        arguments += ["data.stacks=500"] if option == "stacked_mnist" else []
     elif option == "image_folder":
         arguments += [f"data.root={pictures}"]
     elif group == "trainer":

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.checkpoints import load
@@ -109,8 +110,6 @@ def test_one_suspicion_is_no_alarm(run, monkeypatch):
 
 
 def test_too_few_pictures_are_not_judged(run, tmp_path):
-    from PIL import Image
-
     (tmp_path / "few").mkdir()
     for i in range(8):
         Image.new("L", (28, 28), 30 * i).save(tmp_path / "few" / f"{i}.png")
@@ -133,9 +132,7 @@ def test_wrong_features_are_refused_before_training(run, key):
 def test_alarm_on_the_experiments(run, real_data, experiment, iterations, rings):
     """The article's GAN is collapsed in its first two epochs; the quickstart's is not lost."""
     where = [f"data.root={real_data}"] if experiment == "article" else []
-    where.append("callbacks.evaluation=null")
-    result = run(
-        "train", f"experiment={experiment}", *where, f"max_iterations={iterations}", "callbacks.evaluation=null"
-    )
+    limits = [f"max_iterations={iterations}", "callbacks.evaluation=null"]
+    result = run("train", f"experiment={experiment}", *where, *limits)
     assert result.code == 0, result.err
     assert ("alarm: collapsed" in result.out) == rings

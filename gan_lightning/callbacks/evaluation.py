@@ -11,13 +11,11 @@ from tqdm import tqdm
 from gan_lightning.callbacks import epochs_done, log_figures, reference_for
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.images import to_uint8
-from gan_lightning.metrics.findings import MEANING, findings
+from gan_lightning.metrics.findings import HEADLINE, MEANING, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import METRICS
 from gan_lightning.sweep import markdown
-
-SHOWN = ("fcd", "fcd_train", "precision", "recall", "coverage", "class_kl", "frechet_random_conv")
 
 
 class Evaluation(L.Callback):
@@ -63,7 +61,9 @@ class Evaluation(L.Callback):
     def report(self) -> list[str]:
         if not self._figures:
             return []
-        shown = [f"{name} {self._figures[name]:.4g} ({self._floor[name]:.4g})" for name in SHOWN if name in self._floor]
+        shown = [
+            f"{name} {self._figures[name]:.4g} ({self._floor[name]:.4g})" for name in HEADLINE if name in self._floor
+        ]
         found = findings(self._figures, self._floor)
         return [f"{'evaluation':<11} {'   '.join(shown)}, in brackets real data", *(f"{'':<11} {one}" for one in found)]
 

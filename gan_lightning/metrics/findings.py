@@ -25,6 +25,9 @@ MEANING = {
     "frechet_random_conv": "Fréchet distance of a network that nobody trained",
 }
 
+# What stands in tables that have no room for all.
+HEADLINE = ("fcd", "fcd_train", "frechet_random_conv", "precision", "recall", "coverage", "class_kl")
+
 
 def findings(figures: Figures, floor: Figures) -> list[str]:
     """What is wrong with samples, one line each, most telling first; none for samples like real pictures.

@@ -121,7 +121,7 @@ class Reference:
     def judge(self, samples: View) -> Iterator[Figures]:
         """All metrics of n samples, part by part."""
         yield self._distances(samples)
-        yield self._classes(samples)
+        yield self.classes(samples)
         yield self._neighbours(samples)
         yield self._pixels(samples)
         features = self._untrained.judge(samples.pictures).features
@@ -129,7 +129,7 @@ class Reference:
 
     def quick(self, samples: View) -> Figures:
         """What tells a collapse, at little cost."""
-        classes, neighbours = self._classes(samples), self._neighbours(samples)
+        classes, neighbours = self.classes(samples), self._neighbours(samples)
         return {name: figure for name, figure in (classes | neighbours).items() if name in QUICK}
 
     def floor(self) -> Iterator[Figures]:
@@ -151,7 +151,8 @@ class Reference:
             return {"fcd_train": to_real} | kernel
         return {"fcd": to_real, "fcd_train": frechet_distance(samples.features, self.other.features)} | kernel
 
-    def _classes(self, samples: View) -> Figures:
+    def classes(self, samples: View) -> Figures:
+        """What the classes of samples tell; nothing if the extractor knows none."""
         if samples.labels is None or samples.probabilities is None:
             return {}
         return {
