@@ -6,6 +6,7 @@
     python scripts/evaluate.py 'checkpoint=[outputs/article/seed1/checkpoints,outputs/article/seed2/checkpoints,\
 outputs/article/seed3/checkpoints]'
     python scripts/results.py outputs/article/seed1 outputs/article/seed2 outputs/article/seed3 > docs/benchmarks.md
+    python scripts/results.py outputs/article/seed1 --picture docs/evaluation.png
 """
 
 import argparse
@@ -14,6 +15,8 @@ import re
 import statistics
 from pathlib import Path
 from typing import Any
+
+from PIL import Image, ImageOps
 
 from gan_lightning.sweep import markdown
 
@@ -46,7 +49,15 @@ Mean over the seeds ± standard deviation where there are several; the last row 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a run whose checkpoints have been evaluated")
-    runs = [Run(folder) for folder in parser.parse_args().run]
+    parser.add_argument("--picture", type=Path, help="write the first run's pictures after 20 epochs, side by side")
+    arguments = parser.parse_args()
+    if arguments.picture:
+        side_by_side(arguments.run[0] / "evaluation" / "epoch_0020").save(arguments.picture)
+    else:
+        print_figures([Run(folder) for folder in arguments.run])
+
+
+def print_figures(runs: "list[Run]") -> None:
     epochs = sorted({epoch for run in runs for epoch in run.figures})
     one = runs[0].evaluations[0]
     extractor = one["extractor"]
@@ -100,6 +111,17 @@ class Run:
             return ""
         figure = self.figures[epoch]["fcd"]
         return f"{figure['mean']:.4g} ± {figure['sd']:.2g}" if figure["sd"] is not None else f"{figure['mean']:.4g}"
+
+
+def side_by_side(folder: Path) -> Image.Image:
+    """What an evaluation shows: nearest training pictures, classes, precision and recall."""
+    pictures = [Image.open(folder / f"{name}.png") for name in ("nearest_training", "classes", "precision_recall")]
+    height = min(picture.height for picture in pictures)
+    scaled = [ImageOps.scale(picture, height / picture.height) for picture in pictures]
+    sheet = Image.new("RGB", (sum(picture.width for picture in scaled), height), "white")
+    for i, picture in enumerate(scaled):
+        sheet.paste(picture, (sum(earlier.width for earlier in scaled[:i]), 0))
+    return sheet
 
 
 def row(epoch: int, runs: list[Run]) -> dict[str, Any]:
