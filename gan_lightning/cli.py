@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import gan_lightning.resolvers  # noqa: F401  registers them
 from gan_lightning.errors import Interrupted, UserError, fail
 from gan_lightning.hydra_callbacks import RunGuard
 from gan_lightning.paths import CONF_DIR

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
+import gan_lightning.resolvers  # noqa: F401  registers them
 from gan_lightning.errors import UserError
 
 Node = dict[str, Any]
@@ -57,6 +58,10 @@ class TrainSettings(BaseModel):
     name: str
     seed: Seed
     max_iterations: PositiveInt | None
+    conditional: bool
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] | None
+    pack: PositiveInt
+    wrappers: dict[str, Node | None]
     sample_every_n_epochs: PositiveInt
     evaluate_every_n_epochs: PositiveInt
     checkpoint: CheckpointSettings
@@ -66,6 +71,7 @@ class TrainSettings(BaseModel):
     data: Node
     model: Node
     objective: Node
+    regularizer: Node
     trainer: Node
     callbacks: dict[str, Node | None]
     logger: Node
@@ -77,6 +83,8 @@ class GenerateSettings(BaseModel):
     checkpoint: str
     n: PositiveInt
     seed: SampleSeed
+    label: typing.Annotated[int, Field(ge=0)] | None
+    weights: typing.Literal["ema", "raw"] | None
     format: typing.Literal["grid", "png", "npz"]
     interpolate: PositiveInt | None
     output: str | None
@@ -118,6 +126,9 @@ def validate(cfg: DictConfig, settings: type[BaseModel]) -> None:
     for key, reason in NOT_FOR_TWO_OPTIMIZERS.items():
         if plain.get("trainer", {}).get(key) is not None:
             raise UserError(f"trainer.{key}={plain['trainer'][key]}: {reason}")
+    batch_size, pack = (plain.get("data") or {}).get("batch_size"), plain.get("pack", 1)
+    if isinstance(batch_size, int) and batch_size % pack:
+        raise UserError(f"pack={pack}: does not divide data.batch_size={batch_size}")
     # Before the model, which repeats the objective: the shorter name is the better one in a message.
     for key in sorted(plain, key=lambda key: key == "model"):
         check_targets(plain[key], key)
@@ -175,7 +186,7 @@ def _check_settings(values: Node, settings: type[BaseModel], prefix: str) -> Non
             _check_settings(values[key], annotation, f"{prefix}{key}.")
         elif annotation == Node:
             _check_node(f"{prefix}{key}", values[key])
-        elif key == "callbacks":
+        elif annotation == dict[str, Node | None]:
             for name, node in (values[key] or {}).items():
                 if node is not None:
                     _check_node(f"{key}.{name}", node)

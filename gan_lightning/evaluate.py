@@ -24,11 +24,15 @@ from gan_lightning.metrics import pictures
 from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.findings import HEADLINE, MEANING, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
+from gan_lightning.model import Weights
 from gan_lightning.runs import METRICS, write_json
 from gan_lightning.sweep import markdown
 
 COLUMNS = (*HEADLINE, "modes", "duplicate_rate", "copy_rate")  # of the table of several checkpoints
 NOT_THE_PICTURES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed"}
+
+Draws = list[Callable[[int], Tensor]]
+Values = dict[str, list[float]]  # of each metric, one a seed
 
 
 @dataclass
@@ -38,7 +42,7 @@ class Subject:
     name: str
     folder: Path
     facts: dict[str, Any]
-    draws: list[Callable[[int], Tensor]]  # one a seed: n to pictures (n, C, H, W) uint8
+    draws: dict[str, Draws]  # by generator, one a seed: n to pictures (n, C, H, W) uint8
 
 
 def evaluate(cfg: DictConfig) -> str:
@@ -58,23 +62,34 @@ def evaluate(cfg: DictConfig) -> str:
         samples = read_samples(path, data.sample_shape)
         n = min(n or len(samples), len(samples))
         folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
-        subjects = [Subject(str(path), folder, {"samples": str(path)}, [lambda count: _spread(samples, count)])]
+        subjects = [
+            Subject(str(path), folder, {"samples": str(path)}, {"raw": [lambda count: _spread(samples, count)]})
+        ]
     reference = Reference(data, extractor, n, cfg.seed)
 
-    draws = sum(len(subject.draws) for subject in subjects)
-    with tqdm(total=PARTS * (draws + 1), desc="evaluating", leave=False, disable=None) as bar:
+    sets = sum(len(draws) for subject in subjects for draws in subject.draws.values())
+    with tqdm(total=PARTS * (sets + 1), desc="evaluating", leave=False, disable=None) as bar:
         floor = _whole(reference.floor(), bar)
-        rows = {}
+        rows: dict[str, Values] = {}
+        folders = []
         for subject in subjects:
             bar.set_description(f"evaluating {subject.name}")
-            drawn = [View(draw(reference.n), extractor) for draw in subject.draws]
-            figures = [_whole(reference.judge(view), bar) for view in drawn]
-            rows[subject.name] = _write(cfg, subject, reference, data, drawn[0], figures, floor)
-    heading = f"{reference.n:,} samples × {len(subjects[0].draws)} against {reference.n:,} real pictures " + (
+            values, shown = {}, None
+            for generator, draws in subject.draws.items():
+                views = [View(draw(reference.n), extractor) for draw in draws]
+                shown = shown or views[0]
+                figures = [_whole(reference.judge(view), bar) for view in views]
+                values[generator] = {name: [one[name] for one in figures] for name in figures[0]}
+            assert shown is not None
+            _write(subject, reference, data, cfg.seed, shown, values, floor)
+            several = len(values) > 1
+            rows |= {f"{subject.name} ({name})" if several else subject.name: one for name, one in values.items()}
+            folders.append(f"{subject.name}: {subject.folder}")
+    heading = f"{reference.n:,} samples × {len(draws)} against {reference.n:,} real pictures " + (
         f"({reference.split}), by {extractor.name}"
     )
-    table = _single_table(rows, floor) if len(rows) == 1 else _table(rows, floor)
-    return "\n".join([heading, "", table, "", *(_verdict(subject, rows[subject.name], floor) for subject in subjects)])
+    table = _single_table(rows, floor) if len(subjects) == 1 else _table(rows, floor)
+    return "\n".join([heading, "", table, "", *(_verdict(name, rows[name], floor) for name in rows), "", *folders])
 
 
 def _checkpoints(cfg: DictConfig) -> tuple[list[Subject], ImageData]:
@@ -106,7 +121,9 @@ def _checkpoints(cfg: DictConfig) -> tuple[list[Subject], ImageData]:
             "iteration": one.model.iteration,
             "seeds": list(cfg.seeds),
         }
-        draws = [_sampler(one, seed) for seed in cfg.seeds]
+        draws: dict[str, Draws] = {
+            name: [_sampler(one, seed, name) for seed in cfg.seeds] for name in one.model.weights
+        }
         subjects.append(Subject(f"{one.run_dir.name}/{one.path.stem}", where, facts, draws))
     return subjects, data
 
@@ -117,8 +134,8 @@ def _files(checkpoint: str) -> list[Path]:
     return inside or [Path(checkpoint)]
 
 
-def _sampler(trained: Trained, seed: int) -> Callable[[int], Tensor]:
-    return lambda n: to_uint8(trained.model.sample(n, seed=seed))
+def _sampler(trained: Trained, seed: int, weights: Weights) -> Callable[[int], Tensor]:
+    return lambda n: to_uint8(trained.model.sample(n, seed=seed, weights=weights))
 
 
 def _chosen_data(cfg: DictConfig) -> ImageData:
@@ -185,26 +202,28 @@ def _whole(parts: Iterator[Figures], bar: tqdm) -> Figures:
 
 
 def _write(
-    cfg: DictConfig,
     subject: Subject,
     reference: Reference,
     data: ImageData,
+    seed: int,
     view: View,
-    figures: list[Figures],
+    values: dict[str, Values],
     floor: Figures,
-) -> dict[str, list[float]]:
-    """metrics.json and the pictures of one subject; returns the values of each metric over the seeds."""
-    values = {name: [one[name] for one in figures] for name in figures[0]}
+) -> None:
+    """metrics.json and the pictures of one subject, the latter of its first generator's samples."""
     extractor = reference.extractor
     versions = environment()
     subject.folder.mkdir(parents=True, exist_ok=True)
     content = subject.facts | {
         "n": reference.n,
         "extractor": {"name": extractor.name, "sha256": extractor.sha256} | extractor.facts,
-        "reference": {"split": reference.split, "n": reference.n, "seed": cfg.seed} | data.describe(),
+        "reference": {"split": reference.split, "n": reference.n, "seed": seed} | data.describe(),
         "versions": {"python": versions["python"]} | versions["packages"],
         "threads": torch.get_num_threads(),
-        "generators": {"raw": {name: _spread_of(many) for name, many in values.items()}},
+        "generators": {
+            generator: {name: _spread_of(many) for name, many in figures.items()}
+            for generator, figures in values.items()
+        },
         "floor": floor,
     }
     write_json(subject.folder / METRICS, content)
@@ -217,7 +236,6 @@ def _write(
         drawn["classes"] = pictures.class_histogram(reference, view)
     for name, picture in drawn.items():
         Image.fromarray(picture).save(subject.folder / f"{name}.png")
-    return values
 
 
 def _spread_of(values: list[float]) -> dict[str, Any]:
@@ -231,22 +249,23 @@ def _cell(values: list[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
 
 
-def _single_table(rows: dict[str, dict[str, list[float]]], floor: Figures) -> str:
-    ((subject, values),) = rows.items()
+def _single_table(rows: dict[str, Values], floor: Figures) -> str:
     lines = [
-        {"metric": name, subject: _cell(values[name]), "real data": floor[name], "what it is": MEANING[name]}
-        for name in MEANING
-        if name in values
+        {"metric": metric}
+        | {name: _cell(values[metric]) for name, values in rows.items()}
+        | {"real data": floor[metric], "what it is": MEANING[metric]}
+        for metric in MEANING
+        if metric in floor
     ]
-    return markdown(["metric", subject, "real data", "what it is"], lines)
+    return markdown(["metric", *rows, "real data", "what it is"], lines)
 
 
-def _table(rows: dict[str, dict[str, list[float]]], floor: Figures) -> str:
+def _table(rows: dict[str, Values], floor: Figures) -> str:
     columns = [name for name in COLUMNS if name in floor]
     lines = [{"": subject} | {name: _cell(values[name]) for name in columns} for subject, values in rows.items()]
     return markdown(["", *columns], [*lines, {"": "real data"} | {name: floor[name] for name in columns}])
 
 
-def _verdict(subject: Subject, values: dict[str, list[float]], floor: Figures) -> str:
-    found = findings({name: statistics.mean(many) for name, many in values.items()}, floor)
-    return "\n".join([f"{subject.name}: {'; '.join(found) or 'nothing found wrong'}", f"  {subject.folder}"])
+def _verdict(name: str, values: Values, floor: Figures) -> str:
+    found = findings({metric: statistics.mean(many) for metric, many in values.items()}, floor)
+    return f"{name}: {'; '.join(found) or 'nothing found wrong'}"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gan_lightning.checkpoints import Trained, load
 from gan_lightning.errors import UserError
+from gan_lightning.grids import sample_grid
 
 SUFFIXES = {"grid": ".png", "png": "", "npz": ".npz", "gif": ".gif"}
 FRAME_MILLISECONDS = 60
@@ -21,22 +22,44 @@ def generate(cfg: DictConfig) -> Path:
     if cfg.interpolate and cfg.format != "grid":
         raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of grids: leave out format")
     trained = load(str(cfg.checkpoint))
+    _check(cfg, trained)
     path = _output(cfg, trained)
     path.parent.mkdir(parents=True, exist_ok=True)
     if cfg.interpolate:
-        frames = [Image.fromarray(frame) for frame in _walk(trained, cfg.n, cfg.seed, cfg.interpolate)]
+        frames = [Image.fromarray(frame) for frame in _walk(cfg, trained)]
         frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0)
+    elif cfg.format == "grid" and cfg.label is None:
+        Image.fromarray(sample_grid(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)).save(path)
     else:
-        trained.data.write(trained.model.sample(cfg.n, seed=cfg.seed), path, cfg.format)
+        samples = trained.model.sample(cfg.n, _labels(cfg, trained), seed=cfg.seed, weights=cfg.weights)
+        trained.data.write(samples, path, cfg.format)
     return path
+
+
+def _check(cfg: DictConfig, trained: Trained) -> None:
+    classes = trained.model.num_classes
+    if cfg.label is not None and classes is None:
+        raise UserError(f"label={cfg.label}: the model is not conditional: train one with conditional=true")
+    if cfg.label is not None and classes is not None and cfg.label >= classes:
+        raise UserError(f"label={cfg.label}: the model knows {classes} classes: label=0 to {classes - 1}")
+    if cfg.weights is not None and cfg.weights not in trained.model.weights:
+        raise UserError(f"weights={cfg.weights}: the model has no averaged generator: weights=raw")
+
+
+def _labels(cfg: DictConfig, trained: Trained) -> Tensor | None:
+    """The wanted label for each sample, else random ones where the model wants some."""
+    return trained.model.sample_labels(cfg.n, cfg.seed) if cfg.label is None else torch.full((cfg.n,), cfg.label)
 
 
 def _output(cfg: DictConfig, trained: Trained) -> Path:
     """What ``output`` says, or a name in the run's folder that tells how the samples were made."""
     suffix = SUFFIXES["gif" if cfg.interpolate else cfg.format]
     if cfg.output is None:
-        walk = f"_walk{cfg.interpolate}" if cfg.interpolate else ""
-        return trained.run_dir / "generated" / f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}{walk}{suffix}"
+        name = f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}"
+        name += f"_label{cfg.label}" if cfg.label is not None else ""
+        name += f"_{cfg.weights}" if cfg.weights else ""
+        name += f"_walk{cfg.interpolate}" if cfg.interpolate else ""
+        return trained.run_dir / "generated" / f"{name}{suffix}"
     path = Path(str(cfg.output))
     if suffix and (path.suffix != suffix or path.is_dir()):
         raise UserError(f"output={path}: the name of a {suffix} file is needed")
@@ -45,12 +68,14 @@ def _output(cfg: DictConfig, trained: Trained) -> Path:
     return path
 
 
-def _walk(trained: Trained, n: int, seed: int, steps: int) -> Iterator[Any]:
+def _walk(cfg: DictConfig, trained: Trained) -> Iterator[Any]:
     """Grids of n samples on the way from the latents of ``seed`` to those of ``seed + 1``, and back."""
-    begin, end = (trained.model.sample_latent(n, s) for s in (seed, seed + 1))
-    there = torch.linspace(0, 1, steps + 1).tolist()
+    model = trained.model
+    begin, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
+    labels = _labels(cfg, trained)
+    there = torch.linspace(0, 1, cfg.interpolate + 1).tolist()
     for t in there + there[-2:0:-1]:
-        yield trained.data.show(trained.model.sample(n, latent=slerp(begin, end, t)))
+        yield trained.data.show(model.sample(cfg.n, labels, latent=slerp(begin, end, t), weights=cfg.weights))
 
 
 def slerp(begin: Tensor, end: Tensor, t: float) -> Tensor:

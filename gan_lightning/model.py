@@ -1,33 +1,79 @@
 """What callbacks and commands know of a model, whatever algorithm trains it."""
 
+import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import lightning.pytorch as L
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from gan_lightning.averaging import update_average
+
 MAX_FORWARD = 1024  # samples the generator makes at once outside training
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Weights = Literal["ema", "raw"]
 
 
 class GenerativeModel(L.LightningModule):
     """A generator that is trained by some algorithm: the surface that callbacks and commands touch.
 
-    A subclass sets these three, adds one to ``iteration`` in each ``training_step`` and returns the scalars to log.
+    A subclass calls ``finish_iteration`` at the end of each ``training_step``, and returns the scalars to log.
+
+    Args:
+        generator: (latent, condition) -> sample.
+        latent_dim: length of the latent vector z.
+        prior: (n, latent_dim, device=, generator=) -> latents (n, latent_dim).
+        num_classes: of the labels that the generator is given; None for none.
+        ema_decay: of the averaged generator, which is then what is sampled from; None for none.
+
+    Attributes:
+        iteration: generator updates so far, over all epochs and resumptions.
+        batches_per_iteration: how many batches of the data one ``training_step`` takes, as one.
     """
 
-    generator: nn.Module
-    latent_dim: int
-    prior: Callable[..., Tensor]
+    batches_per_iteration = 1
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        generator: nn.Module,
+        latent_dim: int,
+        prior: Callable[..., Tensor],
+        num_classes: int | None,
+        ema_decay: float | None,
+    ) -> None:
         super().__init__()
-        self.iteration = 0  # generator updates so far, over all epochs and resumptions
+        self.generator = generator
+        self.ema = None if ema_decay is None else copy.deepcopy(generator).eval().requires_grad_(False)
+        self.ema_decay = ema_decay
+        self.latent_dim = latent_dim
+        self.prior = prior
+        self.num_classes = num_classes
+        self.iteration = 0
+
+    @property
+    def weights(self) -> list[Weights]:
+        """Which generators there are to sample from, the preferred one first."""
+        return ["raw"] if self.ema is None else ["ema", "raw"]
+
+    def finish_iteration(self) -> None:
+        """Count it, and move the averaged generator on."""
+        if self.ema is not None and self.ema_decay is not None:
+            update_average(self.ema, self.generator, self.ema_decay, self.iteration)
+        self.iteration += 1
 
     def sample_latent(self, n: int, seed: int) -> Tensor:
         """Latents (n, latent_dim), drawn on the CPU so that a seed means the same on every device."""
         generator = torch.Generator().manual_seed(seed)
         return self.prior(n, self.latent_dim, generator=generator).to(self.device)
+
+    def sample_labels(self, n: int, seed: int) -> Tensor | None:
+        """Labels (n,), all equally likely; None for a model without."""
+        if self.num_classes is None:
+            return None
+        return torch.randint(self.num_classes, (n,), generator=torch.Generator().manual_seed(seed))
 
     @torch.no_grad()
     def sample(
@@ -37,26 +83,30 @@ class GenerativeModel(L.LightningModule):
         *,
         seed: int = 0,
         latent: Tensor | None = None,
+        weights: Weights | None = None,
         **options: Any,
     ) -> Tensor:
         """n samples (n, *sample_shape) in evaluation mode.
 
         Args:
             n: how many.
-            condition: one a sample, on any device.
-            seed: of the latents.
+            condition: one a sample, on any device; None for random labels where the model wants some.
+            seed: of the latents, and of random labels.
             latent: (n, latent_dim), in place of what the seed gives.
+            weights: of the averaged generator or of the one that is trained; None for the first of ``weights``.
             options: keyword arguments of the generator's ``forward``.
         """
         latent = self.sample_latent(n, seed) if latent is None else latent.to(self.device)
-        training = self.generator.training
-        self.generator.eval()
+        condition = self.sample_labels(n, seed) if condition is None else condition
+        generator = self.ema if self.ema is not None and weights != "raw" else self.generator
+        training = generator.training
+        generator.eval()
         samples = []
         for start in range(0, n, MAX_FORWARD):
             part = slice(start, start + MAX_FORWARD)
             part_condition = None if condition is None else condition[part].to(self.device)
-            samples.append(self.generator(latent[part], part_condition, **options))
-        self.generator.train(training)
+            samples.append(generator(latent[part], part_condition, **options))
+        generator.train(training)
         return torch.cat(samples)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

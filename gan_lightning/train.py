@@ -48,6 +48,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
 
     data = instantiate(cfg.data, "data")
     model = instantiate(cfg.model, "model")
+    data.batches_per_iteration = model.batches_per_iteration
     stop = Stop(cfg.max_iterations)
     watchers = [instantiate(node, f"callbacks.{name}") for name, node in cfg.callbacks.items() if node]
     logger = instantiate(cfg.logger, "logger")
@@ -126,7 +127,7 @@ def _final_metrics(trainer: L.Trainer, model: GenerativeModel, run_dir: Path, ba
 
 def _opening(model: GenerativeModel, data: ImageData, device: str, run_dir: Path) -> str:
     """What is about to be trained, on what, where."""
-    networks = ", ".join(f"{name} {_count(network)}" for name, network in model.named_children())
+    networks = ", ".join(f"{name} {_count(network)}" for name, network in model.named_children() if name != "ema")
     pictures = f"{len(data.images):,} pictures {'×'.join(map(str, data.sample_shape))}"
     return f"{type(model).__name__}: {networks} parameters; {pictures}; on {device}; in {_near(run_dir)}"
 
@@ -189,6 +190,7 @@ def _quiet_lightning() -> None:
         "does not have many workers",
         "smaller than the logging interval",
         "ended before the epoch ended",
+        "in eval mode at the start of training",  # the averaged generator
         "treespec, LeafSpec",  # Lightning's own business with torch
     ):
         warnings.filterwarnings("ignore", f".*{message}.*")

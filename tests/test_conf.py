@@ -32,11 +32,13 @@ def pictures(tmp_path):
 @pytest.mark.parametrize(("group", "option"), CASES)
 def test_one_batch(run, only_run, idx_folder, pictures, group, option):
     arguments = [f"{group}={option}"]
-    if (group == "data" and "mnist" in option) or option == "article":
+    if (group == "data" and "mnist" in option) or option in ("article", "wgan"):
         arguments += [f"data.root={idx_folder}", "data.checksums=null"]
         arguments += ["data.stacks=500"] if option == "stacked_mnist" else []
     elif option == "image_folder":
         arguments += [f"data.root={pictures}"]
+    elif option == "wasserstein":
+        arguments += ["data=digits", "regularizer=gradient_penalty"]
     elif group == "trainer":
         if option == "gpu":
             pytest.skip("needs a GPU")

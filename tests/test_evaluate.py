@@ -22,7 +22,7 @@ from tests.conftest import FAST
 
 @pytest.fixture
 def trained(run, tmp_path):
-    arguments = ["trainer.max_epochs=2", "checkpoint.after_epochs=[1]", "hydra.run.dir=outputs/run"]
+    arguments = ["trainer.max_epochs=2", "checkpoint.after_epochs=[1]", "ema_decay=null", "hydra.run.dir=outputs/run"]
     assert run("train", *FAST, *arguments).code == 0
     return tmp_path / "outputs" / "run"
 

@@ -32,7 +32,9 @@ def test_mlp_small_thinks_in_zero_to_one():
     keras = torch.sigmoid(generator.pixels(torch.relu(generator.hidden(latent))))  # [0, 1]
     samples = generator(latent)
     torch.testing.assert_close((samples.flatten(1) + 1) / 2, keras)
-    torch.testing.assert_close(discriminator(samples), discriminator.logit(torch.relu(discriminator.hidden(keras))))
+    torch.testing.assert_close(
+        discriminator(samples), discriminator.head.linear(torch.relu(discriminator.hidden(keras)))
+    )
 
 
 def test_mlp_small_starts_as_keras_does():

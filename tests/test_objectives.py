@@ -1,8 +1,22 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from gan_lightning.objectives import BinaryCrossEntropy, NonSaturating, probability
+from gan_lightning.objectives import (
+    BinaryCrossEntropy,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    Objective,
+    Relativistic,
+    Wasserstein,
+    probability,
+)
+
+ALL = [BinaryCrossEntropy, Hinge, LeastSquares, Minimax, NonSaturating, Relativistic, Wasserstein]
 
 
 @pytest.fixture
@@ -32,10 +46,67 @@ def test_binary_cross_entropy_loses_it_there():
     assert fake.grad.item() == 0
 
 
-@pytest.mark.parametrize("objective", [NonSaturating(), BinaryCrossEntropy()])
-def test_gradients(logits, objective):
+def both(objective, real, fake):
+    return objective.discriminator_loss(real, fake).item(), objective.generator_loss(fake, real).item()
+
+
+def test_each_against_its_definition(logits):
+    """By loops over single logits, in plain Python."""
+    real, fake = (x.flatten().tolist() for x in logits)
+
+    def mean(function, *lists):
+        values = [function(*pair) for pair in zip(*lists, strict=True)]
+        return sum(values) / len(values)
+
+    def log_sigmoid(x):
+        return -math.log1p(math.exp(-x))
+
+    discriminator = {
+        Minimax: -mean(log_sigmoid, real) - mean(lambda f: log_sigmoid(-f), fake),
+        LeastSquares: mean(lambda r: (r - 1) ** 2, real) / 2 + mean(lambda f: f**2, fake) / 2,
+        Hinge: mean(lambda r: max(0, 1 - r), real) + mean(lambda f: max(0, 1 + f), fake),
+        Wasserstein: mean(lambda f: f, fake) - mean(lambda r: r, real),
+        Relativistic: mean(lambda r, f: -log_sigmoid(r - f), real, fake),
+    }
+    generator = {
+        Minimax: mean(lambda f: log_sigmoid(-f), fake),
+        LeastSquares: mean(lambda f: (f - 1) ** 2, fake) / 2,
+        Hinge: -mean(lambda f: f, fake),
+        Wasserstein: -mean(lambda f: f, fake),
+        Relativistic: mean(lambda r, f: -log_sigmoid(f - r), real, fake),
+    }
+    for kind, expected in discriminator.items():
+        assert both(kind(), *logits) == pytest.approx((expected, generator[kind]), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_gradients(logits, kind):
+    objective = kind()
+    assert isinstance(objective, Objective)
     assert torch.autograd.gradcheck(objective.discriminator_loss, tuple(logits))
-    assert torch.autograd.gradcheck(objective.generator_loss, (logits[1],))
+    assert torch.autograd.gradcheck(lambda fake, real: objective.generator_loss(fake, real), (logits[1], logits[0]))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_each_side_pulls_its_own_way(kind):
+    """D raises the reals' logits and lowers the fakes'; G raises the fakes'."""
+    real, fake = torch.zeros(2, 4, 1, requires_grad=True)
+    to_real, to_fake = torch.autograd.grad(kind().discriminator_loss(real, fake), (real, fake), materialize_grads=True)
+    assert (to_real < 0).all()
+    assert (to_fake > 0).all() or (kind is LeastSquares and not to_fake.any())  # at its label already
+    (to_fake,) = torch.autograd.grad(kind().generator_loss(fake, real), fake)
+    assert (to_fake < 0).all()
+
+
+def test_one_sided_label_smoothing(logits):
+    """Targets of .9 for reals only."""
+    real, fake = logits
+    bce = nn.BCEWithLogitsLoss()
+    expected = bce(real, torch.full_like(real, 0.9)) + bce(fake, torch.zeros_like(fake))
+    torch.testing.assert_close(NonSaturating(0.9).discriminator_loss(real, fake), expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(Minimax(0.9).discriminator_loss(real, fake), expected, rtol=1e-12, atol=0)
+    assert LeastSquares(0.9).discriminator_loss(torch.full_like(real, 0.9), torch.zeros_like(fake)) == 0
+    assert NonSaturating(0.9).generator_loss(fake) == NonSaturating().generator_loss(fake)
 
 
 def test_probability():

@@ -8,6 +8,7 @@ from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.callbacks import data_of, epochs_done
+from gan_lightning.grids import sample_grid
 from gan_lightning.model import GenerativeModel
 
 
@@ -39,7 +40,7 @@ class SampleGrid(L.Callback):
 
     def _draw(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._last_iteration = pl_module.iteration
-        picture = data_of(trainer).show(pl_module.sample(self.n, seed=self.seed))
+        picture = sample_grid(pl_module, data_of(trainer), self.n, self.seed)
         folder = Path(trainer.default_root_dir, "samples")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(folder / f"iteration_{pl_module.iteration:07d}.png")

@@ -40,12 +40,12 @@ class Scalars(L.Callback):
     ) -> None:
         self._window.append(outputs)
         if pl_module.iteration % self.every_n_iterations == 0:
-            self._log(trainer, pl_module.iteration)
+            self._log(trainer, pl_module)
             self._window = []
 
     def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         if self._window:  # kept, for a resumed run to complete
-            self._log(trainer, pl_module.iteration)
+            self._log(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         return {"window": self._window, "norms": self._norms}
@@ -54,12 +54,14 @@ class Scalars(L.Callback):
         self._window = state_dict["window"]
         self._norms = state_dict["norms"]
 
-    def _log(self, trainer: L.Trainer, iteration: int) -> None:
+    def _log(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        iteration = pl_module.iteration
         metrics = {
             name: torch.stack([outputs[name] for outputs in self._window]).mean().item() for name in self._window[0]
         }
         now = time.perf_counter()
-        images = (iteration - self._since_iteration) * data_of(trainer).batch_size
+        batch_size = data_of(trainer).batch_size * pl_module.batches_per_iteration
+        images = (iteration - self._since_iteration) * batch_size
         metrics["time/images_per_second"] = images / (now - self._since)
         self._since, self._since_iteration = now, iteration
 

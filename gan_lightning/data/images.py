@@ -61,6 +61,7 @@ class ImageData(L.LightningDataModule):
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
         self.seed = seed
+        self.batches_per_iteration = 1  # that the model takes at once
 
     @abstractmethod
     def load(self) -> tuple[Tensor, Tensor]:
@@ -90,11 +91,13 @@ class ImageData(L.LightningDataModule):
             )
         if images.shape[1:] != self.sample_shape:
             raise UserError(f"data.sample_shape={list(self.sample_shape)}: the pictures have {list(images.shape[1:])}")
+        if self.num_classes is not None and labels.max() >= self.num_classes:
+            raise UserError(f"data.num_classes={self.num_classes}: there are {labels.max() + 1} classes of pictures")
         return images, labels
 
     def train_dataloader(self) -> DataLoader:
         dataset = _GatheredPictures(self.images, self.labels)
-        sampler = EpochBatches(len(self.images), self.batch_size, self.seed)
+        sampler = EpochBatches(len(self.images), self.batch_size * self.batches_per_iteration, self.seed)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
@@ -113,12 +116,15 @@ class ImageData(L.LightningDataModule):
         digest.update(self.labels.numpy().data)
         return digest.hexdigest()
 
-    def show(self, samples: Tensor) -> np.ndarray:
-        """A grid of samples (N, C, H, W) in [-1, 1] as one picture (H, W, 3) uint8, for people to look at."""
+    def show(self, samples: Tensor, columns: int | None = None) -> np.ndarray:
+        """A grid of samples (N, C, H, W) in [-1, 1] as one picture (H, W, 3) uint8, for people to look at.
+
+        As many columns as rows if None.
+        """
         pictures = to_uint8(samples)
         scale = math.ceil(CELL / pictures.shape[2])
         pictures = pictures.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-        grid = make_grid(pictures, nrow=math.ceil(math.sqrt(len(pictures))), padding=2 * scale)
+        grid = make_grid(pictures, nrow=columns or math.ceil(math.sqrt(len(pictures))), padding=2 * scale)
         return grid.permute(1, 2, 0).numpy()
 
     def write(self, samples: Tensor, path: Path, format: str) -> None:

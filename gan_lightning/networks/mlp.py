@@ -7,32 +7,65 @@ from math import prod
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
+
 
 class Generator(nn.Module):
     """Latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]."""
 
     def __init__(
-        self, latent_dim: PositiveInt, sample_shape: Sequence[PositiveInt], hidden_dims: Sequence[PositiveInt]
+        self,
+        latent_dim: PositiveInt,
+        sample_shape: Sequence[PositiveInt],
+        hidden_dims: Sequence[PositiveInt],
+        num_classes: PositiveInt | None = None,
     ) -> None:
         super().__init__()
-        dims = [latent_dim, *hidden_dims]
+        self.latent = LabelledLatent(latent_dim, num_classes)
+        dims = [self.latent.out_features, *hidden_dims]
         hidden = [layer for i, o in pairwise(dims) for layer in (nn.Linear(i, o), nn.ReLU())]
         self.layers = nn.Sequential(
             *hidden, nn.Linear(dims[-1], prod(sample_shape)), nn.Tanh(), nn.Unflatten(1, tuple(sample_shape))
         )
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        return self.layers(latent)
+        return self.layers(self.latent(latent, condition))
 
 
 class Discriminator(nn.Module):
     """Samples (B, *sample_shape) to logits (B, 1)."""
 
-    def __init__(self, sample_shape: Sequence[PositiveInt], hidden_dims: Sequence[PositiveInt]) -> None:
+    def __init__(
+        self,
+        sample_shape: Sequence[PositiveInt],
+        hidden_dims: Sequence[PositiveInt],
+        num_classes: PositiveInt | None = None,
+    ) -> None:
         super().__init__()
         dims = [prod(sample_shape), *hidden_dims]
         hidden = [layer for i, o in pairwise(dims) for layer in (nn.Linear(i, o), nn.LeakyReLU(0.2))]
-        self.layers = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(dims[-1], 1))
+        self.layers = nn.Sequential(nn.Flatten(), *hidden)
+        self.head = ProjectionHead(dims[-1], num_classes)
 
     def forward(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
-        return self.layers(sample)
+        return self.head(self.layers(sample), condition)
+
+
+class Encoder(nn.Module):
+    """Samples (B, *sample_shape) to mean and log-variance (B, 2 · latent_dim) of a latent: a VAE's other half."""
+
+    def __init__(
+        self,
+        sample_shape: Sequence[PositiveInt],
+        latent_dim: PositiveInt,
+        hidden_dims: Sequence[PositiveInt],
+        num_classes: PositiveInt | None = None,
+    ) -> None:
+        super().__init__()
+        self.label = LabelledLatent(prod(sample_shape), num_classes)
+        dims = [self.label.out_features, *hidden_dims]
+        hidden = [layer for i, o in pairwise(dims) for layer in (nn.Linear(i, o), nn.ReLU())]
+        self.layers = nn.Sequential(*hidden, nn.Linear(dims[-1], 2 * latent_dim))
+
+    def forward(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self.layers(self.label(sample.flatten(1), condition))

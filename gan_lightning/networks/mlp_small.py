@@ -7,6 +7,8 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
+
 
 def _dense(in_features: int, out_features: int) -> nn.Linear:
     """A linear layer that starts as a Keras ``Dense`` does."""
@@ -19,25 +21,36 @@ def _dense(in_features: int, out_features: int) -> nn.Linear:
 class Generator(nn.Module):
     """Latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]: 2σ − 1 of what the network says."""
 
-    def __init__(self, latent_dim: PositiveInt, sample_shape: Sequence[PositiveInt], hidden_dim: PositiveInt) -> None:
+    def __init__(
+        self,
+        latent_dim: PositiveInt,
+        sample_shape: Sequence[PositiveInt],
+        hidden_dim: PositiveInt,
+        num_classes: PositiveInt | None = None,
+    ) -> None:
         super().__init__()
-        self.hidden = _dense(latent_dim, hidden_dim)
+        self.latent = LabelledLatent(latent_dim, num_classes)
+        self.hidden = _dense(self.latent.out_features, hidden_dim)
         self.pixels = _dense(hidden_dim, prod(sample_shape))
         self.sample_shape = tuple(sample_shape)
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        pixels = torch.sigmoid(self.pixels(torch.relu(self.hidden(latent))))  # [0, 1]
+        hidden = torch.relu(self.hidden(self.latent(latent, condition)))
+        pixels = torch.sigmoid(self.pixels(hidden))  # [0, 1]
         return (2 * pixels - 1).unflatten(1, self.sample_shape)
 
 
 class Discriminator(nn.Module):
     """Samples (B, *sample_shape) in [-1, 1] to logits (B, 1), seen as (x + 1) / 2."""
 
-    def __init__(self, sample_shape: Sequence[PositiveInt], hidden_dim: PositiveInt) -> None:
+    def __init__(
+        self, sample_shape: Sequence[PositiveInt], hidden_dim: PositiveInt, num_classes: PositiveInt | None = None
+    ) -> None:
         super().__init__()
         self.hidden = _dense(prod(sample_shape), hidden_dim)
-        self.logit = _dense(hidden_dim, 1)
+        self.head = ProjectionHead(hidden_dim, num_classes)
+        self.head.linear = _dense(hidden_dim, 1)
 
     def forward(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
         pixels = (sample.flatten(1) + 1) / 2  # [0, 1]
-        return self.logit(torch.relu(self.hidden(pixels)))
+        return self.head(torch.relu(self.hidden(pixels)), condition)

@@ -1,0 +1,34 @@
+"""How class labels enter a network: nothing happens where ``num_classes`` is None."""
+
+import torch
+from torch import Tensor, nn
+
+
+class LabelledLatent(nn.Module):
+    """Latents (B, latent_dim) with an embedding of the labels (B,) behind them: (B, out_features)."""
+
+    def __init__(self, latent_dim: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.embedding = None if num_classes is None else nn.Embedding(num_classes, latent_dim)
+        self.out_features = latent_dim if num_classes is None else 2 * latent_dim
+
+    def forward(self, latent: Tensor, condition: Tensor | None) -> Tensor:
+        return latent if self.embedding is None else torch.cat([latent, self.embedding(condition)], 1)
+
+
+class ProjectionHead(nn.Module):
+    """Features (B, d) to logits (B, 1), with labels w·h + b + ⟨embedding of the label, h⟩.
+
+    Miyato & Koyama, 2018, cGANs with projection discriminator, https://arxiv.org/abs/1802.05637.
+    """
+
+    def __init__(self, features: int, num_classes: int | None) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, 1)
+        self.embedding = None if num_classes is None else nn.Embedding(num_classes, features)
+
+    def forward(self, features: Tensor, condition: Tensor | None) -> Tensor:
+        logits = self.linear(features)
+        if self.embedding is not None:
+            logits = logits + (self.embedding(condition) * features).sum(1, keepdim=True) / features.shape[1] ** 0.5
+        return logits

@@ -1,0 +1,40 @@
+"""Optimizers that torch does not have."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from pydantic import PositiveFloat
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+
+class ClippedAdam(Adam):
+    """Adam that keeps each weight in [−limit, limit], as WGAN's critic needs (Arjovsky et al., 2017, arXiv:1701.07875).
+
+    The paper has RMSprop, which is Adam with betas of (0, 0.99) but for the correction of the first steps.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        limit: PositiveFloat,
+        lr: PositiveFloat = 5e-5,
+        betas: tuple[float, float] = (0.0, 0.99),
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas)
+        self.limit = limit
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        loss = super().step(closure)
+        weights: list[Tensor] = [weight for group in self.param_groups for weight in group["params"]]
+        torch._foreach_clamp_min_(weights, -self.limit)
+        torch._foreach_clamp_max_(weights, self.limit)
+        return loss
+
+
+def clips_weights(optimizer: Callable[..., Optimizer]) -> bool:
+    """Whether that is what it makes."""
+    return isinstance(optimizer, partial) and optimizer.func is ClippedAdam

@@ -1,0 +1,35 @@
+import copy
+
+import torch
+from torch import nn
+
+from gan_lightning.averaging import update_average
+
+
+def test_recurrence_in_closed_form():
+    """average_t = Σ weights of the past, by the warm-up's own products."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
+    average = copy.deepcopy(network)
+    expected = [parameter.detach().clone() for parameter in network.parameters()]
+    for t in range(50):
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        network[1].running_mean.add_(1)
+        update_average(average, network, 0.8, t)
+        d = min(0.8, (1 + t) / (10 + t))
+        expected = [d * e + (1 - d) * p.detach() for e, p in zip(expected, network.parameters(), strict=True)]
+    for found, wanted in zip(average.parameters(), expected, strict=True):
+        torch.testing.assert_close(found.detach(), wanted, rtol=1e-12, atol=1e-12)
+    assert torch.equal(average[1].running_mean, network[1].running_mean)
+
+
+def test_the_first_weights_are_soon_forgotten():
+    network = nn.Linear(1, 1, bias=False)
+    average = copy.deepcopy(network)
+    nn.init.zeros_(network.weight)
+    nn.init.ones_(average.weight)
+    for t in range(20):
+        update_average(average, network, 0.9999, t)
+    assert average.weight.item() < 1e-6

@@ -1,0 +1,194 @@
+"""Every pairing of model, objective and regularizer, through train.py; what cannot work is refused with the reason."""
+
+import itertools
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from gan_lightning.checkpoints import load
+from tests.conftest import FAST
+
+SMALL = {
+    "mlp": ["model.generator.hidden_dims=[16]", "model.discriminator.hidden_dims=[16]"],
+    "mlp_bn": ["model.generator.hidden_dims=[16]", "model.discriminator.hidden_dims=[16]"],
+    "mlp_small": ["model.generator.hidden_dim=16", "model.discriminator.hidden_dim=16"],
+    "dcgan": ["model.generator.width=4", "model.discriminator.width=4"],
+    "resnet": ["model.generator.width=8", "model.discriminator.width=8"],
+}
+OBJECTIVES = ["non_saturating", "minimax", "least_squares", "hinge", "wasserstein", "relativistic"]
+REGULARIZERS = ["none", "r1", "r1_r2", "gradient_penalty"]
+QUICK = ["data=digits", "trainer=cpu", "data.batch_size=32", "callbacks.evaluation=null", "max_iterations=2"]
+VAE = ["model=vae", "model.generator.hidden_dims=[16]", "model.encoder.hidden_dims=[16]"]
+
+
+def trains(result, only_run):
+    assert result.code == 0, result.err
+    metrics = json.loads((only_run() / "metrics.json").read_text())
+    assert metrics["iteration"] == 2
+    assert all(value == value for value in metrics.values()), metrics  # no NaN
+    return metrics
+
+
+@pytest.mark.parametrize(("model", "objective", "regularizer"), itertools.product(SMALL, OBJECTIVES, REGULARIZERS))
+def test_every_pairing(run, only_run, model, objective, regularizer):
+    choices = [f"model={model}", f"objective={objective}", f"regularizer={regularizer}"]
+    result = run("train", *choices, *SMALL[model], *QUICK)
+    if (objective, regularizer) == ("wasserstein", "none"):
+        assert result.code == 2
+        assert "needs a discriminator of limited slope: regularizer=gradient_penalty" in result.err
+    else:
+        metrics = trains(result, only_run)
+        assert ("loss/penalty" in metrics) == (regularizer != "none")
+
+
+@pytest.mark.parametrize("model", SMALL)
+@pytest.mark.parametrize("wrapper", ["spectral_norm", "diffaugment", "[spectral_norm,diffaugment]"])
+def test_wrappers(run, only_run, model, wrapper):
+    trains(run("train", f"model={model}", f"wrapper={wrapper}", "pack=2", *SMALL[model], *QUICK), only_run)
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_conditional(run, only_run, tmp_path, model):
+    result = run("train", f"model={model}", "conditional=true", *SMALL[model], *QUICK)
+    trains(result, only_run)
+    assert run("generate", f"checkpoint={only_run()}", "n=4", "label=7", "format=npz", "output=seven.npz").code == 0
+    one = load(str(only_run()))
+    latent = one.model.sample_latent(3, 0)
+    sevens, threes = (one.model.sample(3, torch.full((3,), label), latent=latent) for label in (7, 3))
+    assert not torch.equal(sevens, threes)
+    assert run("evaluate", f"checkpoint={only_run()}", "n=20", "seeds=[0]").code == 0
+
+
+def test_vae(run, only_run):
+    """No GAN, and all the same: figures, samples, evaluation, conditions."""
+    metrics = trains(run("train", *VAE, *QUICK, "conditional=true"), only_run)
+    assert {"loss/reconstruction", "loss/kl"} <= metrics.keys()
+    folder = only_run()
+    assert run("generate", f"checkpoint={folder}", "n=4", "label=7").code == 0
+    assert run("evaluate", f"checkpoint={folder}", "n=20", "seeds=[0]").code == 0
+    assert (folder / "evaluation" / "last" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(("size", "channels"), [(28, 3), (32, 1), (64, 3)])
+@pytest.mark.parametrize("model", ["dcgan", "resnet"])
+def test_sizes_and_channels(run, only_run, model, size, channels, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for i in range(16):
+        Image.new("RGB", (size, size), (16 * i, 0, 255)).save(tmp_path / "pictures" / f"{i}.png")
+    data = ["data=image_folder", "data.root=pictures", f"data.image_size={size}", f"data.channels={channels}"]
+    trains(run("train", f"model={model}", *SMALL[model], *QUICK, *data, "data.batch_size=8"), only_run)
+
+
+def test_discriminator_steps(run, only_run):
+    """Two iterations of three updates take six batches, and count as two."""
+    result = run("train", *SMALL["mlp"], *QUICK, "model.discriminator_steps=3")
+    trains(result, only_run)
+    checkpoint = torch.load(only_run() / "checkpoints" / "last.ckpt", weights_only=True)
+    steps = [next(iter(state["state"].values()))["step"].item() for state in checkpoint["optimizer_states"]]
+    assert steps == [6, 2]
+    assert json.loads((only_run() / "metrics.json").read_text())["epoch"] == pytest.approx(2 / -(-1797 // 96))
+
+
+def test_learning_rate_schedule(run, only_run):
+    factor = "{_target_: gan_lightning.schedules.Linear, begin: 1, end: 0, iterations: 4}"
+    trains(run("train", *SMALL["mlp"], *QUICK, f"model.learning_rate_schedule={factor}"), only_run)
+    checkpoint = torch.load(only_run() / "checkpoints" / "last.ckpt", weights_only=True)
+    for state in checkpoint["optimizer_states"]:
+        assert state["param_groups"][0]["lr"] == pytest.approx(2e-4 * 0.75)  # that of iteration 1, the second
+
+
+def test_penalty_schedule(run, only_run):
+    weight = "{_target_: gan_lightning.schedules.Cosine, begin: 1, end: 0.1, iterations: 100}"
+    trains(run("train", *SMALL["mlp"], *QUICK, "regularizer=r1", f"regularizer.weight={weight}"), only_run)
+
+
+def test_averaged_generator(run, only_run, tmp_path):
+    """Samples come from it, and evaluation tells of both."""
+    trains(run("train", *SMALL["mlp"], *QUICK), only_run)
+    folder = only_run()
+    one = load(str(folder))
+    state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    for name, weight in one.model.generator.state_dict().items():
+        torch.testing.assert_close(state[f"ema.{name}"], one.model.ema.state_dict()[name])
+        if weight.is_floating_point():
+            assert not torch.equal(state[f"ema.{name}"], weight)
+    assert torch.equal(one.model.sample(3), one.model.sample(3, weights="ema"))
+    assert not torch.equal(one.model.sample(3), one.model.sample(3, weights="raw"))
+
+    result = run("evaluate", f"checkpoint={folder}", "n=20", "seeds=[0]")
+    assert "(ema)" in result.out
+    assert "(raw)" in result.out
+    content = json.loads((folder / "evaluation" / "last" / "metrics.json").read_text())
+    assert list(content["generators"]) == ["ema", "raw"]
+
+
+def test_grid_has_a_row_for_each_class(run, only_run):
+    trains(run("train", *SMALL["mlp"], *QUICK, "conditional=true"), only_run)
+    (grid,) = (only_run() / "samples").glob("*.png")
+    width, height = Image.open(grid).size
+    assert (width, height) == (7 * 60 + 4, 10 * 60 + 4)  # 64 samples: 7 for each of 10 classes
+
+
+@pytest.mark.parametrize("part", ["regularizer=r1", "pack=2", "conditional=true", "model.discriminator_steps=2"])
+def test_resumed_equals_uninterrupted(run, tmp_path, part):
+    common = [*FAST, part, "callbacks.collapse_alarm=null"]
+    assert run("train", *common, "max_iterations=7", "hydra.run.dir=whole").code == 0
+    assert run("train", *common, "max_iterations=3", "hydra.run.dir=parts").code == 0
+    assert run("train", "resume=parts", "max_iterations=7").code == 0
+    states = [
+        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for name in ("whole", "parts")
+    ]
+    assert any(name.startswith("ema.") for name in states[0])
+    for name, weight in states[0].items():
+        assert torch.equal(weight, states[1][name]), name
+
+
+REFUSED = {
+    "batch norm": (
+        ["model=dcgan", "model.discriminator.batch_norm=true", "regularizer=r1"],
+        "R1 is about single samples, but the discriminator has batch norm",
+    ),
+    "pack": (["pack=3"], "pack=3: does not divide data.batch_size=32"),
+    "pack and labels": (["pack=2", "conditional=true"], "pack > 1 judges several samples as one"),
+    "no classes": (["conditional=true", "data.num_classes=null"], "conditional=true: the data have no classes"),
+    "too few classes": (["data.num_classes=5"], "data.num_classes=5: there are 10 classes"),
+    "size": (["model=dcgan", "data.sample_shape=[1,30,30]"], "must be 28, 32, 64 or so"),
+    "label": (["objective.real_label=1.5"], "objective.real_label=1.5: must be less than or equal to 1"),
+    "ema": (["ema_decay=1"], "ema_decay=1: must be less than 1"),
+    "weight": (["regularizer=r1", "regularizer.weight=high"], "regularizer.weight=high"),
+    "policy": (["wrapper=diffaugment", "wrappers.diffaugment.policy=[blur]"], "wrappers.diffaugment.policy"),
+    "steps": (["model.discriminator_steps=0"], "model.discriminator_steps=0: must be greater than 0"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(run, tmp_path, name):
+    arguments, expected = REFUSED[name]
+    result = run("train", *QUICK, *arguments)
+    assert result.code == 2
+    assert len(result.err.strip().splitlines()) == 1, result.err
+    assert expected in result.err
+    assert not list(tmp_path.glob("outputs"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["label=3"], "label=3: the model is not conditional"),
+        (["weights=ema"], "weights=ema: the model has no averaged generator"),
+    ],
+)
+def test_generate_refuses(run, arguments, expected):
+    assert run("train", *SMALL["mlp"], *QUICK, "ema_decay=null", "hydra.run.dir=run").code == 0
+    result = run("generate", "checkpoint=run", *arguments)
+    assert result.code == 2
+    assert expected in result.err
+
+
+def test_generate_refuses_an_unknown_label(run):
+    assert run("train", *SMALL["mlp"], *QUICK, "conditional=true", "hydra.run.dir=run").code == 0
+    result = run("generate", "checkpoint=run", "label=10")
+    assert "label=10: the model knows 10 classes: label=0 to 9" in result.err
