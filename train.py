@@ -13,6 +13,7 @@ The way of one batch:
     gan_lightning/data/          (real, condition), gathered a batch at a time, normalized to [-1, 1]
     gan_lightning/gan.py         one iteration: the discriminator's update, then the generator's
     gan_lightning/objectives.py  logits to losses
+    gan_lightning/regularizers.py  penalties on the discriminator
     gan_lightning/callbacks/     scalars, sample grids, metrics, alarm, checkpoints
 """
 

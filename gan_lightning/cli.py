@@ -161,7 +161,10 @@ def _explain(error: Exception, config_name: str) -> str:
         return f"{group}={name}: no such option{did_you_mean(name, error.options)} ({group}: {options})"
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
         key = found[1].split("@")[0]
-        suggestion = did_you_mean(key, list(_known_keys(config_name)))
+        known = list(_known_keys(config_name))
+        if key in known:
+            return f"~{key}: is null already"
+        suggestion = did_you_mean(key, known)
         return f"{key}: unknown key{suggestion or f' (+{key}=… adds one that the config does not have)'}"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"

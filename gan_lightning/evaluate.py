@@ -268,4 +268,4 @@ def _table(rows: dict[str, Values], floor: Figures) -> str:
 
 def _verdict(name: str, values: Values, floor: Figures) -> str:
     found = findings({metric: statistics.mean(many) for metric, many in values.items()}, floor)
-    return f"{name}: {'; '.join(found) or 'nothing found wrong'}"
+    return "\n  ".join([f"{name}:", *(found or ["nothing found wrong"])])

@@ -29,4 +29,4 @@ for seed in 1 2 3; do
         [ -e "$out/$name/$seed" ] || echo "name=$name $overrides seed=$seed hydra.run.dir=$out/$name/$seed"
     done
 done | xargs -P "${JOBS:-2}" -I{} sh -c 'python train.py {} +trainer.max_time=00:00:02:00 > /dev/null'
-python scripts/compare.py "$out"/*/* --table docs/families.md --sheet docs/families.png
+python scripts/compare.py "$out"/*/* --page docs/families.md --sheet docs/families.png

@@ -1,0 +1,92 @@
+"""Runs side by side: a table of their figures, and a sheet of samples from the same latents.
+
+    python scripts/compare.py outputs/families/*/* --page docs/families.md --sheet docs/families.png
+
+Runs of the same name and other seeds make one row; the sheet shows the first seed of each. The table goes on screen, or
+between the lines `<!-- table -->` and `<!-- end -->` of a page.
+"""
+
+import argparse
+import json
+import statistics
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from gan_lightning.checkpoints import load
+from gan_lightning.config import flat
+from gan_lightning.sweep import markdown
+
+METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "frechet_random_conv")
+COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and height of its letters, pixels
+BEGIN, END = "<!-- table -->\n", "<!-- end -->"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", nargs="+", type=Path, help="folder of a finished run")
+    parser.add_argument("--page", type=Path, help="Markdown file to put the table into")
+    parser.add_argument("--sheet", type=Path, help="picture to write")
+    arguments = parser.parse_args()
+
+    families: dict[str, list[Path]] = defaultdict(list)
+    for run in sorted(arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text())["seed"]):
+        families[json.loads((run / "manifest.json").read_text())["config"]["name"]].append(run)
+    rows = [row(name, runs) for name, runs in families.items()]
+    table = markdown(["", "seeds", "iterations", *METRICS], rows) + f"\n\n{footnote(families)}\n"
+    if arguments.page:
+        before, rest = arguments.page.read_text().split(BEGIN)
+        arguments.page.write_text(before + BEGIN + table + END + rest.split(END)[1])
+    else:
+        print(table)
+    if arguments.sheet:
+        sheet({name: runs[0] for name, runs in families.items()}).save(arguments.sheet)
+
+
+def row(name: str, runs: list[Path]) -> dict[str, Any]:
+    """Mean and standard deviation over the seeds of a family."""
+    figures = [json.loads((run / "metrics.json").read_text()) for run in runs]
+    cells = {"": name, "seeds": len(runs), "iterations": f"{statistics.mean(one['iteration'] for one in figures):,.0f}"}
+    for metric in METRICS:
+        values = [one[f"evaluation/{metric}"] for one in figures if f"evaluation/{metric}" in one]
+        if values:
+            spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+            cells[metric] = f"{statistics.mean(values):.3g}{spread}"
+    return cells
+
+
+def footnote(families: dict[str, list[Path]]) -> str:
+    """On what the runs were made."""
+    manifests = [json.loads((run / "manifest.json").read_text()) for runs in families.values() for run in runs]
+    hardware = manifests[0]["hardware"]
+    time = {str(dict(flat(manifest["config"])).get("trainer/max_time", "no limit")) for manifest in manifests}
+    revisions = {manifest["git"]["revision"][:12] for manifest in manifests if manifest["git"]}
+    return (
+        f"Limit {', '.join(sorted(time))}, {hardware['threads']} thread(s) of {hardware['processor']}, "
+        f"PyTorch {manifests[0]['packages']['torch']}, revision {', '.join(sorted(revisions)) or 'unknown'}. "
+        "Mean ± standard deviation over training seeds."
+    )
+
+
+def sheet(runs: dict[str, Path]) -> Image.Image:
+    """One row of samples a run, with its name in front."""
+    rows = []
+    for name, run in runs.items():
+        trained = load(str(run))
+        labels = None if trained.model.num_classes is None else torch.arange(COLUMNS) % trained.model.num_classes
+        samples = Image.fromarray(trained.data.show(trained.model.sample(COLUMNS, labels, seed=0), COLUMNS))
+        line = Image.new("RGB", (LABEL + samples.width, samples.height), "white")
+        ImageDraw.Draw(line).text((8, samples.height // 2 - TEXT), name, "black", ImageFont.load_default(TEXT))
+        line.paste(samples, (LABEL, 0))
+        rows.append(line)
+    whole = Image.new("RGB", (max(line.width for line in rows), sum(line.height for line in rows)), "white")
+    for i, line in enumerate(rows):
+        whole.paste(line, (0, sum(earlier.height for earlier in rows[:i])))
+    return whole
+
+
+if __name__ == "__main__":
+    main()

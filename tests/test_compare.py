@@ -1,0 +1,41 @@
+"""scripts/compare.py: runs side by side."""
+
+import importlib.util
+import json
+import sys
+
+from PIL import Image
+
+from tests.conftest import FAST, ROOT
+
+JUDGED = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
+
+
+def test_table_and_sheet(run, tmp_path, monkeypatch):
+    for name, seed, objective in (("one", 1, "hinge"), ("one", 2, "hinge"), ("other", 1, "least_squares")):
+        choices = [f"name={name}", f"seed={seed}", f"objective={objective}", f"hydra.run.dir=runs/{name}/{seed}"]
+        assert run("train", *JUDGED, *choices, "max_iterations=3", "callbacks.evaluation.n=50").code == 0
+    page = tmp_path / "page.md"
+    page.write_text("Before.\n\n<!-- table -->\nold\n<!-- end -->\n\nAfter.\n")
+
+    spec = importlib.util.spec_from_file_location("compare", ROOT / "scripts" / "compare.py")
+    compare = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(compare)
+    runs = ["runs/other/1", "runs/one/2", "runs/one/1"]
+    for _ in range(2):  # a second time replaces the first table
+        monkeypatch.setattr(sys, "argv", ["compare.py", *runs, "--page", "page.md", "--sheet", "sheet.png"])
+        compare.main()
+
+    text = page.read_text()
+    assert text.startswith("Before.\n\n<!-- table -->\n|")
+    assert text.endswith("<!-- end -->\n\nAfter.\n")
+    assert "old" not in text
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    assert sorted(row[:3] for row in rows[1:]) == [["one", "2", "3"], ["other", "1", "3"]]
+    one = next(row for row in rows if row[0] == "one")
+    figures = [json.loads((tmp_path / f"runs/one/{seed}/metrics.json").read_text()) for seed in (1, 2)]
+    mean = sum(figure["evaluation/coverage"] for figure in figures) / 2
+    assert one[rows[0].index("coverage")].startswith(f"{mean:.3g} ± ")
+
+    width, height = Image.open(tmp_path / "sheet.png").size
+    assert (width, height) == (150 + 16 * 60 + 4, 2 * 64)
