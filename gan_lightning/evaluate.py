@@ -1,13 +1,13 @@
 """Judges samples of checkpoints, or from anywhere, against real data."""
 
 import hashlib
+import os
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from omegaconf import DictConfig, ListConfig
 from PIL import Image
@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from gan_lightning.checkpoints import Trained, load
 from gan_lightning.config import instantiate
-from gan_lightning.data.image_folder import is_picture
 from gan_lightning.data.images import ImageData, to_uint8
+from gan_lightning.data.samples import read_samples
 from gan_lightning.errors import UserError
 from gan_lightning.manifest import environment
 from gan_lightning.metrics import pictures
@@ -43,78 +43,81 @@ class Subject:
     folder: Path
     facts: dict[str, Any]
     draws: dict[str, Draws]  # by generator, one a seed: n to pictures (n, C, H, W) uint8
+    available: int | None = None  # samples; None for as many as wanted
 
 
 def evaluate(cfg: DictConfig) -> str:
     """Write what ``conf/evaluate.yaml`` describes and return the table to show."""
     if (cfg.checkpoint is None) == (cfg.samples is None):
         raise UserError("checkpoint=…, a run's folder or a .ckpt file, or samples=… is needed, and not both")
-    if cfg.samples is None:
-        subjects, data = _checkpoints(cfg)
-        n = cfg.n or data.evaluation_samples
-    else:
-        data, n = _chosen_data(cfg), cfg.n
+    trained = [] if cfg.checkpoint is None else [load(str(path)) for path in _files(cfg.checkpoint)]
+    data = _data(cfg, trained)
     data.prepare_data()
     data.setup("test")
     extractor = choose(cfg.features, data)
-    if cfg.samples is not None:
-        path = Path(str(cfg.samples))
-        samples = read_samples(path, data.sample_shape)
-        n = min(n or len(samples), len(samples))
-        folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
-        subjects = [
-            Subject(str(path), folder, {"samples": str(path)}, {"raw": [lambda count: _spread(samples, count)]})
-        ]
-    reference = Reference(data, extractor, n, cfg.seed)
+    subjects = _of_checkpoints(cfg, trained) if trained else [_of_files(cfg, data)]
+    wanted = cfg.n or subjects[0].available or data.evaluation_samples
+    reference = Reference(data, extractor, min(wanted, subjects[0].available or wanted), cfg.seed)
 
+    rows: dict[str, Values] = {}
     sets = sum(len(draws) for subject in subjects for draws in subject.draws.values())
     with tqdm(total=PARTS * (sets + 1), desc="evaluating", leave=False, disable=None) as bar:
         floor = _whole(reference.floor(), bar)
-        rows: dict[str, Values] = {}
-        folders = []
         for subject in subjects:
             bar.set_description(f"evaluating {subject.name}")
-            values, shown = {}, None
-            for generator, draws in subject.draws.items():
-                views = [View(draw(reference.n), extractor) for draw in draws]
-                shown = shown or views[0]
-                figures = [_whole(reference.judge(view), bar) for view in views]
-                values[generator] = {name: [one[name] for one in figures] for name in figures[0]}
-            assert shown is not None
-            _write(subject, reference, data, cfg.seed, shown, values, floor)
-            several = len(values) > 1
-            rows |= {f"{subject.name} ({name})" if several else subject.name: one for name, one in values.items()}
-            folders.append(f"{subject.name}: {subject.folder}")
-    heading = f"{reference.n:,} samples × {len(draws)} against {reference.n:,} real pictures " + (
-        f"({reference.split}), by {extractor.name}"
-    )
+            values = {name: _judge(draws, reference, bar) for name, draws in subject.draws.items()}
+            _write(subject, reference, data, cfg.seed, values, floor)
+            rows |= {f"{subject.name} ({name})" if len(values) > 1 else subject.name: v for name, v in values.items()}
     table = _single_table(rows, floor) if len(subjects) == 1 else _table(rows, floor)
-    return "\n".join([heading, "", table, "", *(_verdict(name, rows[name], floor) for name in rows), "", *folders])
+    seeds = max(len(draws) for draws in subjects[0].draws.values())
+    return "\n".join(
+        [
+            f"{reference.n:,} samples × {seeds} against {reference.n:,} real pictures ({reference.split}), "
+            f"by {extractor.name}",
+            "",
+            table,
+            "",
+            *(_verdict(name, values, floor) for name, values in rows.items()),
+            "",
+            *(f"{subject.name}: {subject.folder}" for subject in subjects),
+        ]
+    )
 
 
-def _checkpoints(cfg: DictConfig) -> tuple[list[Subject], ImageData]:
-    """What ``checkpoint`` names, and the data that it was trained on."""
-    named = list(cfg.checkpoint) if isinstance(cfg.checkpoint, ListConfig) else [cfg.checkpoint]
-    paths = [path for name in named for path in _files(str(name))]
-    trained = [load(str(path)) for path in paths]
+def _files(checkpoint: str | ListConfig) -> list[Path]:
+    """The files that ``checkpoint`` names; where it is a folder of them, all."""
+    named = list(checkpoint) if isinstance(checkpoint, ListConfig) else [checkpoint]
+    return [path for name in map(Path, named) for path in sorted(name.glob("*.ckpt")) or [name]]
+
+
+def _data(cfg: DictConfig, trained: list[Trained]) -> ImageData:
+    """The real data to compare with: what ``data`` says, else what the checkpoints were trained on."""
+    if cfg.data is None and not trained:
+        raise UserError(f"samples={cfg.samples}: data=… is needed: the real data to compare with, as in data=mnist")
     if cfg.data is None:
         first, *others = ({k: v for k, v in t.config["data"].items() if k not in NOT_THE_PICTURES} for t in trained)
         if any(other != first for other in others):
             raise UserError(
                 f"checkpoint={cfg.checkpoint}: trained on different data: data=… says which to compare with"
             )
-    data = trained[0].data if cfg.data is None else _chosen_data(cfg)
+    data = trained[0].data if cfg.data is None else instantiate(cfg.data, "data")
     for one in trained:
         if one.data.sample_shape != data.sample_shape:
             raise UserError(
                 f"checkpoint={one.path}: makes pictures of {list(one.data.sample_shape)}, "
                 f"the data have {list(data.sample_shape)}: name the data that it was trained on"
             )
+    return data
+
+
+def _of_checkpoints(cfg: DictConfig, trained: list[Trained]) -> list[Subject]:
+    common = Path(os.path.commonpath([one.run_dir.absolute().parent for one in trained]))
     subjects = []
     for one in trained:
-        where = one.run_dir / "evaluation" / one.path.stem
+        name = str(one.run_dir.absolute().relative_to(common) / one.path.stem)
+        folder = one.run_dir / "evaluation" / one.path.stem
         if cfg.output is not None:
-            where = Path(cfg.output) if len(trained) == 1 else Path(cfg.output, f"{one.run_dir.name}_{one.path.stem}")
+            folder = Path(cfg.output, name) if len(trained) > 1 else Path(cfg.output)
         facts = {
             "checkpoint": str(one.path),
             "sha256": hashlib.sha256(one.path.read_bytes()).hexdigest(),
@@ -122,70 +125,27 @@ def _checkpoints(cfg: DictConfig) -> tuple[list[Subject], ImageData]:
             "seeds": list(cfg.seeds),
         }
         draws: dict[str, Draws] = {
-            name: [_sampler(one, seed, name) for seed in cfg.seeds] for name in one.model.weights
+            weights: [_sampler(one, seed, weights) for seed in cfg.seeds] for weights in one.model.weights
         }
-        subjects.append(Subject(f"{one.run_dir.name}/{one.path.stem}", where, facts, draws))
-    return subjects, data
-
-
-def _files(checkpoint: str) -> list[Path]:
-    """The file that a name stands for; all files by iteration where it is a folder of them."""
-    inside = sorted(Path(checkpoint).glob("*.ckpt")) if Path(checkpoint).is_dir() else []
-    return inside or [Path(checkpoint)]
+        subjects.append(Subject(name, folder, facts, draws))
+    return subjects
 
 
 def _sampler(trained: Trained, seed: int, weights: Weights) -> Callable[[int], Tensor]:
     return lambda n: to_uint8(trained.model.sample(n, seed=seed, weights=weights))
 
 
-def _chosen_data(cfg: DictConfig) -> ImageData:
-    if cfg.data is None:
-        raise UserError(f"samples={cfg.samples}: data=… is needed: the real data to compare with, as in data=mnist")
-    return instantiate(cfg.data, "data")
+def _of_files(cfg: DictConfig, data: ImageData) -> Subject:
+    path = Path(str(cfg.samples))
+    samples = read_samples(path, data.sample_shape)
+    folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
+    return Subject(str(path), folder, {"samples": str(path)}, {"raw": [lambda n: _spread(samples, n)]}, len(samples))
 
 
-def read_samples(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
-    """Pictures (n, C, H, W) uint8 of a folder, or of the only array or ``samples`` in an .npz file.
-
-    Nothing is resized or converted: that would be judged too.
-    """
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if is_picture(file.name))
-        if not files:
-            raise UserError(f"samples={path}: no pictures in it or below")
-        return torch.stack([_read_picture(file, sample_shape) for file in tqdm(files, "reading", disable=None)])
-    try:
-        with np.load(path) as content:
-            name = "samples" if "samples" in content else content.files[0]
-            array = content[name]
-    except (OSError, ValueError, AttributeError, IndexError) as error:
-        raise UserError(f"samples={path}: must be a folder of pictures or an .npz file ({error})") from error
-    if array.dtype != np.uint8:
-        raise UserError(f"samples={path}: {name} is {array.dtype}: must be uint8 in 0…255")
-    channels, height, width = sample_shape
-    if array.shape[1:] == (height, width, channels):
-        array = array.transpose(0, 3, 1, 2)
-    if array.shape[1:] == (height, width) and channels == 1:
-        array = array[:, None]
-    if array.shape[1:] != sample_shape:
-        raise UserError(f"samples={path}: {name} is {list(array.shape)}: must be [n, {channels}, {height}, {width}]")
-    return torch.from_numpy(np.ascontiguousarray(array))
-
-
-def _read_picture(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
-    channels, height, width = sample_shape
-    try:
-        with Image.open(path) as picture:
-            mode, size = picture.mode, picture.size
-            array = np.array(picture)
-    except Exception as error:  # decoders raise what they like
-        raise UserError(f"{path}: not a readable picture ({error}): repair or remove it") from error
-    if mode != ("L" if channels == 1 else "RGB") or size != (width, height):
-        kind = "grey" if channels == 1 else "RGB"
-        raise UserError(
-            f"{path}: is {mode}, {size[0]}×{size[1]}: the data are {kind}, {width}×{height}, 8 bits a channel"
-        )
-    return torch.from_numpy(array).reshape(height, width, channels).permute(2, 0, 1)
+def _judge(draws: Draws, reference: Reference, bar: tqdm) -> Values:
+    """The values of each metric over the seeds."""
+    figures = [_whole(reference.judge(View(draw(reference.n), reference.extractor)), bar) for draw in draws]
+    return {name: [one[name] for one in figures] for name in figures[0]}
 
 
 def _spread(samples: Tensor, n: int) -> Tensor:
@@ -202,15 +162,9 @@ def _whole(parts: Iterator[Figures], bar: tqdm) -> Figures:
 
 
 def _write(
-    subject: Subject,
-    reference: Reference,
-    data: ImageData,
-    seed: int,
-    view: View,
-    values: dict[str, Values],
-    floor: Figures,
+    subject: Subject, reference: Reference, data: ImageData, seed: int, values: dict[str, Values], floor: Figures
 ) -> None:
-    """metrics.json and the pictures of one subject, the latter of its first generator's samples."""
+    """metrics.json, and the pictures of the first generator's samples."""
     extractor = reference.extractor
     versions = environment()
     subject.folder.mkdir(parents=True, exist_ok=True)
@@ -227,6 +181,7 @@ def _write(
         "floor": floor,
     }
     write_json(subject.folder / METRICS, content)
+    view = View(next(iter(subject.draws.values()))[0](reference.n), extractor)
     drawn = {
         "samples": pictures.grid(data, view),
         "nearest_training": pictures.beside_nearest(data, view, reference.training),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import statistics
 import sys
 from types import ModuleType
@@ -78,7 +79,15 @@ def test_several_checkpoints_make_a_table(run, trained):
     rows = [line for line in result.out.splitlines() if line.startswith("| ")]
     assert [row.split("|")[1].strip() for row in rows] == ["", "run/epoch_0001", "run/last", "real data"]
     assert {path.name for path in (trained / "evaluation").iterdir()} == {"epoch_0001", "last"}
-    assert run("evaluate", "checkpoint=[outputs/run,outputs/run]", "n=100", "seeds=[0]", "output=both").code == 0
+
+
+def test_runs_of_the_same_name_stay_apart(run, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "others" / "run")
+    result = run("evaluate", "checkpoint=[outputs/run,others/run]", "n=50", "seeds=[0]", "output=both")
+    assert result.code == 0, result.err
+    assert len(list((tmp_path / "both").rglob("metrics.json"))) == 2
+    rows = [line.split("|")[1].strip() for line in result.out.splitlines() if line.startswith("| ")]
+    assert rows == ["", "outputs/run/last", "others/run/last", "real data"]
 
 
 @pytest.mark.parametrize("layout", ["folder", "npz", "channels last", "grey"])
