@@ -58,6 +58,7 @@ class TrainSettings(BaseModel):
     name: str
     seed: Seed
     max_iterations: PositiveInt | None
+    max_cpu_minutes: PositiveFloat | None
     conditional: bool
     ema_decay: Annotated[float, Field(ge=0, lt=1)] | None
     pack: PositiveInt

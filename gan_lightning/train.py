@@ -49,7 +49,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     data = instantiate(cfg.data, "data")
     model = instantiate(cfg.model, "model")
     data.batches_per_iteration = model.batches_per_iteration
-    stop = Stop(cfg.max_iterations)
+    stop = Stop(cfg.max_iterations, cfg.max_cpu_minutes)
     watchers = [instantiate(node, f"callbacks.{name}") for name, node in cfg.callbacks.items() if node]
     logger = instantiate(cfg.logger, "logger")
     trainer = instantiate(

@@ -17,10 +17,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.checkpoints import load
-from gan_lightning.config import flat
 from gan_lightning.sweep import markdown
 
 METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "frechet_random_conv")
+LIMITS = ("max_iterations", "max_cpu_minutes")
 COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and height of its letters, pixels
 BEGIN, END = "<!-- table -->\n", "<!-- end -->"
 
@@ -62,10 +62,10 @@ def footnote(families: dict[str, list[Path]]) -> str:
     """On what the runs were made."""
     manifests = [json.loads((run / "manifest.json").read_text()) for runs in families.values() for run in runs]
     hardware = manifests[0]["hardware"]
-    time = {str(dict(flat(manifest["config"])).get("trainer/max_time", "no limit")) for manifest in manifests}
+    limits = {f"{name}={m['config'][name]}" for m in manifests for name in LIMITS if m["config"].get(name) is not None}
     revisions = {manifest["git"]["revision"][:12] for manifest in manifests if manifest["git"]}
     return (
-        f"Limit {', '.join(sorted(time))}, {hardware['threads']} thread(s) of {hardware['processor']}, "
+        f"{', '.join(sorted(limits)) or 'By epochs'}, {hardware['threads']} thread(s) of {hardware['processor']}, "
         f"PyTorch {manifests[0]['packages']['torch']}, revision {', '.join(sorted(revisions)) or 'unknown'}. "
         "Mean ± standard deviation over training seeds."
     )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains each family of GAN on MNIST for two minutes on one core, with three seeds, two runs at a time, and makes
+# Trains each family of GAN on MNIST for two minutes of one core's time, with three seeds, two runs at a time, and makes
 # docs/families.md and docs/families.png. About 50 minutes on 2 cores.
 #   scripts/families.sh
 set -euo pipefail
@@ -28,5 +28,5 @@ for seed in 1 2 3; do
     families | while read -r name overrides; do
         [ -e "$out/$name/$seed" ] || echo "name=$name $overrides seed=$seed hydra.run.dir=$out/$name/$seed"
     done
-done | xargs -P "${JOBS:-2}" -I{} sh -c 'python train.py {} +trainer.max_time=00:00:02:00 > /dev/null'
+done | xargs -P "${JOBS:-2}" -I{} sh -c 'python train.py {} max_cpu_minutes=2 > /dev/null'
 python scripts/compare.py "$out"/*/* --page docs/families.md --sheet docs/families.png

@@ -150,6 +150,12 @@ def test_iterations_mean_generator_updates(run, only_run):
     assert steps == {11}
 
 
+def test_limit_of_processor_time(run, only_run):
+    result = run("train", *FAST, "max_cpu_minutes=0.01", "trainer.max_epochs=1000000")
+    assert result.code == 0, result.err
+    assert 1 < json.loads((only_run() / "metrics.json").read_text())["iteration"] < 5000
+
+
 def test_checkpoint_carries_the_config(run, only_run):
     run("train", *FAST, "max_iterations=1")
     config = load(only_run())["config"]

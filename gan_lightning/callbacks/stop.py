@@ -1,6 +1,8 @@
 """Ends a run between two iterations: at its limit, on Ctrl-C, on SIGTERM."""
 
+import math
 import signal
+import time
 from types import FrameType
 from typing import Any
 
@@ -16,16 +18,19 @@ class Stop(L.Callback):
 
     Args:
         max_iterations: generator updates; None for no limit of this kind.
+        max_cpu_minutes: processor time of all threads, from where this process begins to train; None for no limit.
     """
 
-    def __init__(self, max_iterations: int | None) -> None:
+    def __init__(self, max_iterations: int | None, max_cpu_minutes: float | None = None) -> None:
         self.max_iterations = max_iterations
+        self.max_cpu_seconds = math.inf if max_cpu_minutes is None else 60 * max_cpu_minutes
         self.signal: signal.Signals | None = None
         self._handlers: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._handlers[number] = signal.signal(number, self._remember)
+        self._cpu_seconds_before = time.process_time()
         self._check(trainer, pl_module)  # a resumed run may have reached its limit already
 
     def on_train_batch_end(
@@ -39,7 +44,8 @@ class Stop(L.Callback):
 
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         reached = self.max_iterations is not None and pl_module.iteration >= self.max_iterations
-        if reached or self.signal is not None:
+        spent = time.process_time() - self._cpu_seconds_before >= self.max_cpu_seconds
+        if reached or spent or self.signal is not None:
             trainer.should_stop = True
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
