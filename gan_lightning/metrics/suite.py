@@ -63,21 +63,19 @@ class Reference:
     """
 
     def __init__(self, data: ImageData, extractor: Extractor, n: int, seed: int = 0, split: Split = "test") -> None:
-        generator = torch.Generator().manual_seed(seed)
         self.training = data.images
-        in_training = torch.randperm(len(self.training), generator=generator)
-        if split == "train" or data.test_images is None:
-            self.split: Split = "train"
-            self.n = min(n, len(self.training) // 2)
-            self._real, self._other = (self.training[part] for part in in_training[: 2 * self.n].split(self.n))
-        else:
-            self.split = "test"
-            self.n = min(n, len(self.training), len(data.test_images))
-            in_test = torch.randperm(len(data.test_images), generator=generator)
-            self._real = data.test_images[in_test[: self.n]]
-            self._other = self.training[in_training[: self.n]]
+        test = None if split == "train" else data.test_images
+        self.split: Split = "train" if test is None else "test"
+        self.n = min(n, len(self.training) // 2 if test is None else min(len(self.training), len(test)))
         if self.n <= NEIGHBOURS:
             raise UserError(f"{self.n} samples beside as many real pictures: at least {NEIGHBOURS + 1} are needed")
+        generator = torch.Generator().manual_seed(seed)
+        in_training = torch.randperm(len(self.training), generator=generator)
+        if test is None:
+            self._real, self._other = (self.training[part] for part in in_training[: 2 * self.n].split(self.n))
+        else:
+            self._real = test[torch.randperm(len(test), generator=generator)[: self.n]]
+            self._other = self.training[in_training[: self.n]]
         self.extractor = extractor
         self.uniform_classes = data.uniform_classes
         self._untrained = RandomConvolutions(data.sample_shape[0])
