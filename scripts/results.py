@@ -50,14 +50,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a run whose checkpoints have been evaluated")
     parser.add_argument("--picture", type=Path, help="write the first run's pictures after 20 epochs, side by side")
+    parser.add_argument("--note", default="", help="a line on the circumstances, for the end of the page")
     arguments = parser.parse_args()
     if arguments.picture:
         side_by_side(arguments.run[0] / "evaluation" / "epoch_0020").save(arguments.picture)
     else:
-        print_figures([Run(folder) for folder in arguments.run])
+        print_figures([Run(folder) for folder in arguments.run], arguments.note)
 
 
-def print_figures(runs: "list[Run]") -> None:
+def print_figures(runs: "list[Run]", note: str) -> None:
     epochs = sorted({epoch for run in runs for epoch in run.figures})
     one = runs[0].evaluations[0]
     extractor = one["extractor"]
@@ -78,7 +79,7 @@ def print_figures(runs: "list[Run]") -> None:
                 ["epochs", "seeds", *METRICS],
                 [row(epoch, runs) for epoch in epochs] + [{"epochs": "real data"} | one["floor"]],
             ),
-            machine="\n".join(f"* {run.name}: {run.circumstances}." for run in runs),
+            machine="\n".join(f"* {run.name}: {run.circumstances}." for run in runs) + f"\n\n{note}",
         ).strip()
     )
 
