@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ROWS = 1000  # of a kernel matrix that are in memory at once
+ROWS = 250  # of a kernel matrix that are in memory at once
 
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-ROWS = 1000  # of a matrix of distances that are in memory at once
+ROWS = 250  # of a matrix of distances that are in memory at once; with more, pages are mapped anew for each
 
 
 class Neighbourhoods:
