@@ -60,7 +60,7 @@ class TrainSettings(BaseModel):
     max_iterations: PositiveInt | None
     max_cpu_minutes: PositiveFloat | None
     conditional: bool
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] | None
+    ema_decay: Beta | None
     pack: PositiveInt
     wrappers: dict[str, Node | None]
     sample_every_n_epochs: PositiveInt

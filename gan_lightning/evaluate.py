@@ -22,8 +22,9 @@ from gan_lightning.errors import UserError
 from gan_lightning.manifest import environment
 from gan_lightning.metrics import pictures
 from gan_lightning.metrics.choice import choose
-from gan_lightning.metrics.findings import HEADLINE, MEANING, findings
+from gan_lightning.metrics.findings import HEADLINE, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
+from gan_lightning.metrics.table import metrics_table
 from gan_lightning.model import Weights
 from gan_lightning.runs import METRICS, write_json
 from gan_lightning.sweep import markdown
@@ -68,7 +69,11 @@ def evaluate(cfg: DictConfig) -> str:
             values = {name: _judge(draws, reference, bar) for name, draws in subject.draws.items()}
             _write(subject, reference, data, cfg.seed, values, floor)
             rows |= {f"{subject.name} ({name})" if len(values) > 1 else subject.name: v for name, v in values.items()}
-    table = _single_table(rows, floor) if len(subjects) == 1 else _table(rows, floor)
+    if len(subjects) == 1:
+        cells = {name: {metric: _cell(many) for metric, many in values.items()} for name, values in rows.items()}
+        table = metrics_table(cells, floor)
+    else:
+        table = _table(rows, floor)
     seeds = max(len(draws) for draws in subjects[0].draws.values())
     return "\n".join(
         [
@@ -202,17 +207,6 @@ def _spread_of(values: list[float]) -> dict[str, Any]:
 def _cell(values: list[float]) -> str:
     mean = f"{statistics.mean(values):.4g}"
     return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
-
-
-def _single_table(rows: dict[str, Values], floor: Figures) -> str:
-    lines = [
-        {"metric": metric}
-        | {name: _cell(values[metric]) for name, values in rows.items()}
-        | {"real data": floor[metric], "what it is": MEANING[metric]}
-        for metric in MEANING
-        if metric in floor
-    ]
-    return markdown(["metric", *rows, "real data", "what it is"], lines)
 
 
 def _table(rows: dict[str, Values], floor: Figures) -> str:

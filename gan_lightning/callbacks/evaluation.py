@@ -1,7 +1,6 @@
 """All metrics of the samples, seldom and at the end."""
 
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as L
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -11,11 +10,11 @@ from tqdm import tqdm
 from gan_lightning.callbacks import epochs_done, log_figures, reference_for
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.images import to_uint8
-from gan_lightning.metrics.findings import HEADLINE, MEANING, findings
+from gan_lightning.metrics.findings import HEADLINE, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
+from gan_lightning.metrics.table import metrics_table
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import METRICS
-from gan_lightning.sweep import markdown
 
 
 class Evaluation(L.Callback):
@@ -87,12 +86,7 @@ class Evaluation(L.Callback):
                 logger.experiment.add_text("evaluation", self._text(reference), pl_module.iteration)
 
     def _text(self, reference: Reference) -> str:
-        rows: list[dict[str, Any]] = [
-            {"metric": name, "samples": self._figures[name], "real data": self._floor[name], "what it is": meaning}
-            for name, meaning in MEANING.items()
-            if name in self._figures
-        ]
         split, name = reference.split, reference.extractor.name
         judged = f"{reference.n:,} samples against as many real pictures ({split}), by {name}"
-        table = markdown(["metric", "samples", "real data", "what it is"], rows)
+        table = metrics_table({"samples": self._figures}, self._floor)
         return "\n\n".join([judged, table, *findings(self._figures, self._floor)])

@@ -23,10 +23,14 @@ class Generator(nn.Module):
         super().__init__()
         self.latent = LabelledLatent(latent_dim, num_classes)
         dims = [self.latent.out_features, *hidden_dims]
-        hidden = [layer for i, o in pairwise(dims) for layer in (nn.Linear(i, o), nn.ReLU())]
+        hidden = [layer for i, o in pairwise(dims) for layer in self.hidden_layer(i, o)]
         self.layers = nn.Sequential(
             *hidden, nn.Linear(dims[-1], prod(sample_shape)), nn.Tanh(), nn.Unflatten(1, tuple(sample_shape))
         )
+
+    @staticmethod
+    def hidden_layer(i: int, o: int) -> tuple[nn.Module, ...]:
+        return nn.Linear(i, o), nn.ReLU()
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         return self.layers(self.latent(latent, condition))

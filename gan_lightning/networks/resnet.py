@@ -68,6 +68,15 @@ def _widths(width: int, times: int) -> list[int]:
     return [width * min(2**i, 8) for i in range(times + 1)]
 
 
+def _stages(channels: Sequence[int], depth: int, factor: float) -> nn.Sequential:
+    """So many residual blocks at each size, and resampling by the factor in between."""
+    layers: list[nn.Module] = []
+    for n, o in enumerate(channels):
+        layers += [Resample(channels[n - 1], o, factor)] if n else []
+        layers += [ResidualBlock(o, depth * len(channels)) for _ in range(depth)]
+    return nn.Sequential(*layers)
+
+
 class Generator(nn.Module):
     """Latents (B, latent_dim) to samples (B, *sample_shape); unbounded, as the paper has no tanh.
 
@@ -87,15 +96,10 @@ class Generator(nn.Module):
         super().__init__()
         base, times = doublings(sample_shape)
         channels = _widths(width, times)[::-1]
-        blocks = depth * len(channels)
         self.latent = LabelledLatent(latent_dim, num_classes)
         self.basis = nn.Parameter(torch.randn(channels[0], base, base))
         self.linear = _scaled(nn.Linear(self.latent.out_features, channels[0], bias=False), 1)
-        layers: list[nn.Module] = []
-        for n, o in enumerate(channels):
-            layers += [Resample(channels[n - 1], o, 2)] if n else []
-            layers += [ResidualBlock(o, blocks) for _ in range(depth)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = _stages(channels, depth, factor=2)
         self.pixels = _scaled(nn.Conv2d(channels[-1], sample_shape[0], 1, bias=False), 1)
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -121,13 +125,8 @@ class Discriminator(nn.Module):
         super().__init__()
         base, times = doublings(sample_shape)
         channels = _widths(width, times)
-        blocks = depth * len(channels)
         self.pixels = _scaled(nn.Conv2d(sample_shape[0], channels[0], 1, bias=False), 1)
-        layers: list[nn.Module] = []
-        for n, o in enumerate(channels):
-            layers += [Resample(channels[n - 1], o, 0.5)] if n else []
-            layers += [ResidualBlock(o, blocks) for _ in range(depth)]
-        self.layers = nn.Sequential(*layers)
+        self.layers = _stages(channels, depth, factor=0.5)
         self.basis = _scaled(nn.Conv2d(channels[-1], channels[-1], base, groups=channels[-1], bias=False), 1)
         self.head = ProjectionHead(channels[-1], num_classes)
 
