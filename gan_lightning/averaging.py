@@ -14,5 +14,5 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, iterati
     """
     now = min(decay, (1 + iteration) / (10 + iteration))
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - now)
-    for copied, buffer in zip(average.buffers(), network.buffers(), strict=True):
-        copied.copy_(buffer)
+    if buffers := list(network.buffers()):
+        torch._foreach_copy_(list(average.buffers()), buffers)

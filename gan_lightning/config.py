@@ -61,6 +61,7 @@ class TrainSettings(BaseModel):
     max_cpu_minutes: PositiveFloat | None
     conditional: bool
     ema_decay: Beta | None
+    matmul_precision: typing.Literal["highest", "high", "medium"]
     pack: PositiveInt
     wrappers: dict[str, Node | None]
     sample_every_n_epochs: PositiveInt

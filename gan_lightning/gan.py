@@ -8,11 +8,10 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_lightning.model import Decay, GenerativeModel
+from gan_lightning.model import Batch, Decay, GenerativeModel, MatmulPrecision
 from gan_lightning.networks.wrappers import mixes_samples
 from gan_lightning.objectives import Objective, probability
 from gan_lightning.optimizers import clips_weights
-from gan_lightning.randomness import ITERATION, derived_seed, seed_device
 from gan_lightning.regularizers import DiscriminatorPass, NoPenalty, Regularizer
 from gan_lightning.schedules import Schedule
 
@@ -20,7 +19,7 @@ from gan_lightning.schedules import Schedule
 class GAN(GenerativeModel):
     """A generative adversarial network (Goodfellow et al., 2014, https://arxiv.org/abs/1406.2661).
 
-    One *iteration* is one call of ``training_step``: ``discriminator_steps`` updates of the discriminator, each on a
+    One *iteration* is one call of ``update``: ``discriminator_steps`` updates of the discriminator, each on a
     batch of its own, and one of the generator. ``iteration`` counts them, and everything is logged, scheduled, limited
     and saved by that count (Lightning's ``global_step`` counts every optimizer's steps and so runs faster).
 
@@ -37,12 +36,13 @@ class GAN(GenerativeModel):
         discriminator_steps: updates of the discriminator for one of the generator.
         learning_rate_schedule: iteration to a factor of both learning rates; None for a constant 1.
         num_classes: of the labels that the networks are given; None for networks that take none.
-        ema_decay: of the averaged generator; None for none.
-        seed: all randomness of iteration i comes from (seed, i, rank).
+        ema_decay, seed, matmul_precision, cuda_graph: see :class:`GenerativeModel`.
 
     Raises:
         ValueError: for parts that cannot work together, with the reason.
     """
+
+    penalty_weight: Tensor
 
     def __init__(
         self,
@@ -60,11 +60,12 @@ class GAN(GenerativeModel):
         num_classes: PositiveInt | None = None,
         ema_decay: Decay | None = None,
         seed: int = 0,
+        matmul_precision: MatmulPrecision = "highest",
+        cuda_graph: bool = False,
     ) -> None:
-        super().__init__(generator, latent_dim, prior, num_classes, ema_decay)
+        super().__init__(generator, latent_dim, prior, num_classes, ema_decay, seed, matmul_precision, cuda_graph)
         if not isinstance(objective, Objective):
             raise ValueError(f"objective {type(objective).__name__} needs discriminator_loss and generator_loss")
-        self.automatic_optimization = False  # two optimizers take turns in training_step
         for wrap in (wrappers or {}).values():
             discriminator = wrap(discriminator)
         self.discriminator = discriminator
@@ -74,13 +75,12 @@ class GAN(GenerativeModel):
         self.discriminator_optimizer = discriminator_optimizer
         self.batches_per_iteration = discriminator_steps
         self.learning_rate_schedule = learning_rate_schedule
-        self.seed = seed
+        self.register_buffer("penalty_weight", torch.zeros(()), persistent=False)
         self._mixing = mixes_samples(discriminator)
         self._check(wrappers or {})
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+    def update(self, batch: Batch) -> dict[str, Tensor]:
         discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
-        seed_device(self.device, derived_seed(self.seed, ITERATION, self.iteration, self.global_rank))
 
         # The discriminator learns to tell the real from the fake.
         for real, condition in self.batches(batch):
@@ -88,21 +88,20 @@ class GAN(GenerativeModel):
             fake = self.generator(latent, condition)
             seen = self.judge(real, fake.detach(), condition)
             discriminator_loss = self.objective.discriminator_loss(seen.real_logits, seen.fake_logits)
-            penalty = self.regularizer.weight(self.iteration) * self.regularizer(self.discriminator, seen)
-            discriminator_optimizer.zero_grad()
+            penalty = self.penalty_weight * self.regularizer(self.discriminator, seen)
             self.manual_backward(discriminator_loss + penalty)
             discriminator_optimizer.step()
+            discriminator_optimizer.zero_grad()
 
         # The generator learns to make the same fakes pass for real.
         with frozen(self.discriminator):
             compared = getattr(self.objective, "needs_real_logits", False)
             real_logits = self.logits(real, condition) if compared else None
             generator_loss = self.objective.generator_loss(self.logits(fake, condition), real_logits)
-        generator_optimizer.zero_grad()
         self.manual_backward(generator_loss)
         generator_optimizer.step()
+        generator_optimizer.zero_grad()
 
-        self.finish_iteration()
         return {
             "loss/discriminator": discriminator_loss.detach(),
             "loss/generator": generator_loss.detach(),
@@ -110,7 +109,7 @@ class GAN(GenerativeModel):
             "probability/fake": probability(seen.fake_logits.detach()),
         } | ({} if isinstance(self.regularizer, NoPenalty) else {"loss/penalty": penalty.detach()})
 
-    def batches(self, batch: tuple[Tensor, Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, batch: Batch) -> Iterator[Batch]:
         """What each update of the discriminator gets of an iteration's batch."""
         real, condition = batch
         steps = min(self.batches_per_iteration, len(real))
@@ -132,11 +131,17 @@ class GAN(GenerativeModel):
         logits = self.discriminator(sample, condition)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
-    def on_train_batch_start(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        self.penalty_weight.fill_(self.regularizer.weight(self.iteration))
         if self.learning_rate_schedule is not None:
             for optimizer in self.trainer.optimizers:
                 for group in optimizer.param_groups:
-                    group["lr"] = group["initial_lr"] * self.learning_rate_schedule(self.iteration)
+                    learning_rate = group["initial_lr"] * self.learning_rate_schedule(self.iteration)
+                    if isinstance(group["lr"], Tensor):  # that a CUDA graph reads
+                        group["lr"].fill_(learning_rate)
+                    else:
+                        group["lr"] = learning_rate
 
     def configure_optimizers(self) -> list[Optimizer]:
         optimizers = [

@@ -1,7 +1,9 @@
 """What callbacks and commands know of a model, whatever algorithm trains it."""
 
 import copy
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 import lightning.pytorch as L
@@ -10,17 +12,21 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gan_lightning.averaging import update_average
+from gan_lightning.cuda_graph import CapturedUpdate, make_capturable
+from gan_lightning.randomness import ITERATION, derived_seed, seed_device
 
 MAX_FORWARD = 1024  # samples the generator makes at once outside training
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Weights = Literal["ema", "raw"]
+Batch = tuple[Tensor, Tensor]  # samples and conditions
+MatmulPrecision = Literal["highest", "high", "medium"]
 
 
 class GenerativeModel(L.LightningModule):
     """A generator that is trained by some algorithm: the surface that callbacks and commands touch.
 
-    A subclass calls ``finish_iteration`` at the end of each ``training_step``, and returns the scalars to log.
+    A subclass says in ``update`` what one iteration does.
 
     Args:
         generator: (latent, condition) -> sample.
@@ -28,6 +34,10 @@ class GenerativeModel(L.LightningModule):
         prior: (n, latent_dim, device=, generator=) -> latents (n, latent_dim).
         num_classes: of the labels that the generator is given; None for none.
         ema_decay: of the averaged generator, which is then what is sampled from; None for none.
+        seed: all randomness of iteration i comes from (seed, i, rank).
+        matmul_precision: of matrix products of float32 in ``update``, as for ``torch.set_float32_matmul_precision``:
+            ``medium`` computes them in bfloat16 and sums in float32, where the processor or the GPU can.
+        cuda_graph: whether to replay ``update`` from a CUDA graph.
 
     Attributes:
         iteration: generator updates so far, over all epochs and resumptions.
@@ -43,14 +53,22 @@ class GenerativeModel(L.LightningModule):
         prior: Callable[..., Tensor],
         num_classes: int | None,
         ema_decay: float | None,
+        seed: int,
+        matmul_precision: MatmulPrecision,
+        cuda_graph: bool,
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False  # ``update`` calls its optimizers itself
         self.generator = generator
         self.ema = None if ema_decay is None else copy.deepcopy(generator).eval().requires_grad_(False)
         self.ema_decay = ema_decay
         self.latent_dim = latent_dim
         self.prior = prior
         self.num_classes = num_classes
+        self.seed = seed
+        self.matmul_precision = matmul_precision
+        self.cuda_graph = cuda_graph
+        self._replayed = CapturedUpdate(self.update) if cuda_graph else None
         self.iteration = 0
 
     @property
@@ -58,11 +76,25 @@ class GenerativeModel(L.LightningModule):
         """Which generators there are to sample from, the preferred one first."""
         return ["raw"] if self.ema is None else ["ema", "raw"]
 
-    def finish_iteration(self) -> None:
-        """Count it, and move the averaged generator on."""
+    @abstractmethod
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """One iteration of the algorithm; returns the scalars to log."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        with matmuls(self.matmul_precision):
+            figures = self._replayed(batch) if self._replayed else self.update(batch)
         if self.ema is not None and self.ema_decay is not None:
             update_average(self.ema, self.generator, self.ema_decay, self.iteration)
         self.iteration += 1
+        return figures
+
+    def on_train_start(self) -> None:
+        if self.cuda_graph:
+            for optimizer in self.trainer.optimizers:
+                make_capturable(optimizer, self.device)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        seed_device(self.device, derived_seed(self.seed, ITERATION, self.iteration, self.global_rank))
 
     def sample_latent(self, n: int, seed: int) -> Tensor:
         """Latents (n, latent_dim), drawn on the CPU so that a seed means the same on every device."""
@@ -114,3 +146,14 @@ class GenerativeModel(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.iteration = checkpoint["iteration"]
+
+
+@contextmanager
+def matmuls(precision: MatmulPrecision) -> Iterator[None]:
+    """The precision of float32 matrix products, for a while: metrics and samples have all of it."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

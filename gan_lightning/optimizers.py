@@ -22,8 +22,9 @@ class ClippedAdam(Adam):
         limit: PositiveFloat,
         lr: PositiveFloat = 5e-5,
         betas: tuple[float, float] = (0.0, 0.99),
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr=lr, betas=betas)
+        super().__init__(params, lr=lr, betas=betas, fused=fused)
         self.limit = limit
 
     @torch.no_grad()

@@ -1,11 +1,16 @@
-"""Where latents come from. A prior is a function (n, latent_dim) -> (n, latent_dim)."""
+"""Where latents come from. A prior is a callable (n, latent_dim) -> (n, latent_dim)."""
 
 import torch
 from torch import Tensor
 
 
-def normal(
-    n: int, latent_dim: int, *, device: torch.device | None = None, generator: torch.Generator | None = None
-) -> Tensor:
-    """z ~ N(0, I), shape (n, latent_dim)."""
-    return torch.randn(n, latent_dim, device=device, generator=generator)
+class Normal:
+    """z ~ N(0, I).
+
+    A class, and no function under ``_partial_``: Hydra's partial objects take 0.2 ms a call, in every iteration.
+    """
+
+    def __call__(
+        self, n: int, latent_dim: int, *, device: torch.device | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        return torch.randn(n, latent_dim, device=device, generator=generator)

@@ -23,6 +23,7 @@ from gan_lightning.config import flat, instantiate
 from gan_lightning.dashboard import log_config, log_hyperparameters
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import Interrupted, UserError
+from gan_lightning.machine import prepare_process
 from gan_lightning.manifest import Manifest
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import LAST_CHECKPOINT, METRICS, write_json
@@ -42,6 +43,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         UserError: for data or settings that cannot work; nothing was written then.
         Interrupted: after Ctrl-C or SIGTERM, when all is saved.
     """
+    prepare_process()
     _quiet_lightning()
     L.seed_everything(cfg.seed, verbose=False)
     config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))

@@ -8,8 +8,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_lightning.model import Decay, GenerativeModel
-from gan_lightning.randomness import ITERATION, derived_seed, seed_device
+from gan_lightning.model import Batch, Decay, GenerativeModel, MatmulPrecision
 
 
 class VAE(GenerativeModel):
@@ -25,8 +24,7 @@ class VAE(GenerativeModel):
         optimizer: parameters -> optimizer, of both.
         kl_weight: β of the β-VAE; 1 is the evidence bound.
         num_classes: of the labels that the networks are given; None for none.
-        ema_decay: of the averaged decoder; None for none.
-        seed: all randomness of iteration i comes from (seed, i, rank).
+        ema_decay, seed, matmul_precision, cuda_graph: see :class:`GenerativeModel`.
     """
 
     def __init__(
@@ -40,18 +38,17 @@ class VAE(GenerativeModel):
         num_classes: PositiveInt | None = None,
         ema_decay: Decay | None = None,
         seed: int = 0,
+        matmul_precision: MatmulPrecision = "highest",
+        cuda_graph: bool = False,
     ) -> None:
-        super().__init__(generator, latent_dim, prior, num_classes, ema_decay)
-        self.automatic_optimization = False
+        super().__init__(generator, latent_dim, prior, num_classes, ema_decay, seed, matmul_precision, cuda_graph)
         self.encoder = encoder
         self.optimizer = optimizer
         self.kl_weight = kl_weight
-        self.seed = seed
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> dict[str, Tensor]:
+    def update(self, batch: Batch) -> dict[str, Tensor]:
         real, condition = batch
         optimizer = self.optimizers()
-        seed_device(self.device, derived_seed(self.seed, ITERATION, self.iteration, self.global_rank))
 
         mean, log_variance = self.encoder(real, condition).float().chunk(2, 1)
         latent = mean + (log_variance / 2).exp() * torch.randn_like(mean)
@@ -59,11 +56,10 @@ class VAE(GenerativeModel):
 
         reconstruction = bernoulli_loss(decoded, real)
         divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
-        optimizer.zero_grad()  # type: ignore[union-attr]
         self.manual_backward(reconstruction + self.kl_weight * divergence)
         optimizer.step()  # type: ignore[union-attr]
+        optimizer.zero_grad()  # type: ignore[union-attr]
 
-        self.finish_iteration()
         return {"loss/reconstruction": reconstruction.detach(), "loss/kl": divergence.detach()}
 
     def configure_optimizers(self) -> Optimizer:

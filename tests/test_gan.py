@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from gan_lightning.gan import GAN, frozen
 from gan_lightning.networks import mlp
 from gan_lightning.objectives import NonSaturating
-from gan_lightning.priors import normal
+from gan_lightning.priors import Normal
 
 
 def article_networks():
@@ -117,7 +117,7 @@ def small_gan():
     adam = torch.optim.Adam
     return GAN(
         8,
-        normal,
+        Normal(),
         mlp.Generator(8, [1, 4, 4], [16]),
         mlp.Discriminator([1, 4, 4], [16]),
         NonSaturating(),

@@ -20,6 +20,7 @@ from torchvision.utils import make_grid
 from gan_lightning.errors import UserError
 from gan_lightning.randomness import SHUFFLE, derived_seed
 
+CPU = torch.device("cpu")
 CELL = 56  # pixels: smaller pictures are enlarged in a grid until their height reaches it
 
 
@@ -96,9 +97,16 @@ class ImageData(L.LightningDataModule):
         return images, labels
 
     def train_dataloader(self) -> DataLoader:
-        dataset = _GatheredPictures(self.images, self.labels)
-        sampler = EpochBatches(len(self.images), self.batch_size * self.batches_per_iteration, self.seed)
+        device = self._home()
+        dataset = _GatheredPictures(self.images.to(device), self.labels.to(device))
+        sampler = EpochBatches(len(self.images), self.batch_size * self.batches_per_iteration, self.seed, device)
         return DataLoader(dataset, sampler=sampler, batch_size=None)
+
+    def _home(self) -> torch.device:
+        """Where training pictures lie: on the GPU that trains, if they take less than half of its free memory."""
+        device = self.trainer.strategy.root_device if self.trainer else CPU
+        fits = device.type == "cuda" and 2 * self.images.numel() < torch.cuda.mem_get_info(device)[0]
+        return device if fits else CPU
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         images, labels = batch
@@ -152,10 +160,11 @@ class EpochBatches(Sampler[Tensor]):
     ``start`` skips that many batches of the next epoch only: a resumed run begins where it stopped.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+    def __init__(self, size: int, batch_size: int, seed: int, device: torch.device = CPU) -> None:
         self.size = size
         self.batch_size = batch_size
         self.seed = seed
+        self.device = device
         self.epoch = 0
         self.start = 0
 
@@ -168,7 +177,7 @@ class EpochBatches(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(derived_seed(self.seed, SHUFFLE, self.epoch))
-        batches = torch.randperm(self.size, generator=generator).split(self.batch_size)
+        batches = torch.randperm(self.size, generator=generator).to(self.device).split(self.batch_size)
         start, self.start = self.start, 0
         yield from batches[start:]
 
