@@ -1,4 +1,4 @@
-"""What config files can compute: ${when:…} and ${packed:…}."""
+"""What config files can compute: ${when:…}, ${packed:…} and ${mixed_precision_if_faster:…}."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -20,5 +20,19 @@ def packed(sample_shape: Sequence[int], size: int) -> list[int]:
     return [sample_shape[0] * size, *sample_shape[1:]]
 
 
-for resolver in (when, packed):
+def mixed_precision_if_faster(accelerator: str) -> str:
+    """${mixed_precision_if_faster:${trainer.accelerator}}: bf16-mixed where the hardware has units for bfloat16."""
+    import torch  # which takes too long for --help
+
+    if accelerator != "cpu" and torch.cuda.is_available():
+        faster = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif accelerator != "cpu" and torch.backends.mps.is_available():
+        faster = False
+    else:
+        capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch
+        faster = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return "bf16-mixed" if faster else "32-true"
+
+
+for resolver in (when, packed, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)

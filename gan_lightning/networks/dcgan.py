@@ -7,6 +7,7 @@ on the other samples of the batch, which penalties on single samples cannot have
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
@@ -53,6 +54,7 @@ class Generator(nn.Module):
             layers += [nn.BatchNorm2d(i), nn.ReLU(), nn.ConvTranspose2d(i, o, 4, 2, 1)]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         self.apply(_initialize)
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         return self.layers(self.latent(latent, condition))
@@ -84,6 +86,7 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.head = ProjectionHead(channels[-1] * base * base, num_classes)
         self.apply(_initialize)
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
         return self.head(self.layers(sample), condition)

@@ -37,14 +37,14 @@ class ResidualBlock(nn.Module):
         gain = GAIN * blocks ** (-1 / 4)
         self.expand = _scaled(nn.Conv2d(channels, inner, 1), gain)
         groups = max(inner // GROUP_WIDTH, 1)
-        self.mix = _scaled(nn.Conv2d(inner, inner, 3, padding=1, groups=groups, bias=False), gain)
-        self.bias = nn.Parameter(torch.zeros(inner, 1, 1))
+        self.mix = _scaled(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain)
         self.contract = _scaled(nn.Conv2d(inner, channels, 1, bias=False), 0)
-        nn.init.zeros_(self.expand.bias)  # type: ignore[arg-type]
+        for layer in (self.expand, self.mix):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.leaky_relu(self.expand(x), SLOPE)
-        y = F.leaky_relu(self.mix(y) + self.bias, SLOPE)
+        y = F.leaky_relu(self.mix(y), SLOPE)
         return x + self.contract(y)
 
 
@@ -58,9 +58,8 @@ class Resample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.factor > 1:  # fewer pixels first
-            x = self.channels(x)
-        x = F.interpolate(x, scale_factor=self.factor, mode="bilinear", antialias=self.factor < 1)
-        return x if self.factor > 1 else self.channels(x)
+            return F.interpolate(self.channels(x), scale_factor=self.factor, mode="bilinear")
+        return self.channels(F.avg_pool2d(x, 2))  # bilinear at half the size, and faster in all memory formats
 
 
 def _widths(width: int, times: int) -> list[int]:
@@ -101,6 +100,7 @@ class Generator(nn.Module):
         self.linear = _scaled(nn.Linear(self.latent.out_features, channels[0], bias=False), 1)
         self.layers = _stages(channels, depth, factor=2)
         self.pixels = _scaled(nn.Conv2d(channels[-1], sample_shape[0], 1, bias=False), 1)
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         x = self.basis * self.linear(self.latent(latent, condition))[:, :, None, None]
@@ -129,6 +129,7 @@ class Discriminator(nn.Module):
         self.layers = _stages(channels, depth, factor=0.5)
         self.basis = _scaled(nn.Conv2d(channels[-1], channels[-1], base, groups=channels[-1], bias=False), 1)
         self.head = ProjectionHead(channels[-1], num_classes)
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
         features = self.basis(self.layers(self.pixels(sample))).flatten(1)
