@@ -66,7 +66,7 @@ def environment() -> dict[str, Any]:
         "git": _git_state(),
         "hardware": {
             "platform": platform.platform(),
-            "processor": _processor(),
+            "processor": processor(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "gpus": gpus,
@@ -89,7 +89,7 @@ def _git_state() -> dict[str, Any] | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name, which ``platform.processor()`` does not know on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

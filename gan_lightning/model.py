@@ -45,6 +45,7 @@ class GenerativeModel(L.LightningModule):
     """
 
     batches_per_iteration = 1
+    on_before_backward = on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]  # see Watcher
 
     def __init__(
         self,

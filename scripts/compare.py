@@ -3,7 +3,7 @@
     python scripts/compare.py outputs/families/*/* --page docs/families.md --sheet docs/families.png
 
 Runs of the same name and other seeds make one row; the sheet shows the first seed of each. The table goes on screen, or
-between the lines `<!-- table -->` and `<!-- end -->` of a page.
+between the lines `<!-- table -->` and `<!-- end of table -->` of a page.
 """
 
 import argparse
@@ -17,12 +17,12 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.checkpoints import load
+from gan_lightning.pages import replace_part
 from gan_lightning.sweep import markdown
 
 METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "frechet_random_conv")
 LIMITS = ("max_iterations", "max_cpu_minutes")
 COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and height of its letters, pixels
-BEGIN, END = "<!-- table -->\n", "<!-- end -->"
 
 
 def main() -> None:
@@ -38,8 +38,7 @@ def main() -> None:
     rows = [row(name, runs) for name, runs in families.items()]
     table = markdown(["", "seeds", "iterations", *METRICS], rows) + f"\n\n{footnote(families)}\n"
     if arguments.page:
-        before, rest = arguments.page.read_text().split(BEGIN)
-        arguments.page.write_text(before + BEGIN + table + END + rest.split(END)[1])
+        replace_part(arguments.page, "table", table)
     else:
         print(table)
     if arguments.sheet:

@@ -1,11 +1,12 @@
-"""Write docs/benchmarks.md from the figures of runs: how the first article's GAN fares, epoch by epoch.
+"""The figures of runs for docs/benchmarks.md: how the first article's GAN fares, epoch by epoch.
 
     python train.py experiment=article seed=1 hydra.run.dir=outputs/article/seed1
     python train.py experiment=article seed=2 trainer.max_epochs=20 hydra.run.dir=outputs/article/seed2
     python train.py experiment=article seed=3 trainer.max_epochs=20 hydra.run.dir=outputs/article/seed3
     python scripts/evaluate.py 'checkpoint=[outputs/article/seed1/checkpoints,outputs/article/seed2/checkpoints,\
 outputs/article/seed3/checkpoints]'
-    python scripts/results.py outputs/article/seed1 outputs/article/seed2 outputs/article/seed3 > docs/benchmarks.md
+    python scripts/results.py outputs/article/seed1 outputs/article/seed2 outputs/article/seed3 \
+--page docs/benchmarks.md
     python scripts/results.py outputs/article/seed1 --picture docs/evaluation.png
 """
 
@@ -18,17 +19,11 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from gan_lightning.pages import replace_part
 from gan_lightning.sweep import markdown
 
 METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "modes", "duplicate_rate", "frechet_random_conv")
-TEXT = """# Benchmarks
-
-## The first article's GAN, as published
-
-Fully connected, Sigmoid + BCELoss, batches of 64, Adam 2e-4, MNIST: `experiment=article`. What everything else here is
-measured against.
-
-```bash
+TEXT = """```bash
 {commands}
 ```
 
@@ -50,38 +45,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a run whose checkpoints have been evaluated")
     parser.add_argument("--picture", type=Path, help="write the first run's pictures after 20 epochs, side by side")
+    parser.add_argument("--page", type=Path, help="Markdown file to put the figures into")
     parser.add_argument("--note", default="", help="a line on the circumstances, for the end of the page")
     arguments = parser.parse_args()
     if arguments.picture:
         side_by_side(arguments.run[0] / "evaluation" / "epoch_0020").save(arguments.picture)
     else:
-        print_figures([Run(folder) for folder in arguments.run], arguments.note)
+        text = figures([Run(folder) for folder in arguments.run], arguments.note)
+        if arguments.page:
+            replace_part(arguments.page, "article", text)
+        else:
+            print(text)
 
 
-def print_figures(runs: "list[Run]", note: str) -> None:
+def figures(runs: "list[Run]", note: str) -> str:
     epochs = sorted({epoch for run in runs for epoch in run.figures})
     one = runs[0].evaluations[0]
     extractor = one["extractor"]
-    print(
-        TEXT.format(
-            commands=(__doc__ or "").partition("\n\n")[2].replace("    python", "python").strip(),
-            judged=(
-                f"{one['n']:,} samples against {one['reference']['n']:,} real pictures "
-                f"({one['reference']['split']} split), features of `{extractor['name']}` "
-                f"({float(extractor['accuracy']):.2%} on the test pictures, SHA-256 `{extractor['sha256'][:16]}…`)."
-            ),
-            draws=len(one["seeds"]),
-            distances=markdown(
-                ["epochs", *(run.name for run in runs)],
-                [{"epochs": epoch} | {run.name: run.distance(epoch) for run in runs} for epoch in epochs],
-            ),
-            figures=markdown(
-                ["epochs", "seeds", *METRICS],
-                [row(epoch, runs) for epoch in epochs] + [{"epochs": "real data"} | one["floor"]],
-            ),
-            machine="\n".join(f"* {run.name}: {run.circumstances}." for run in runs) + f"\n\n{note}",
-        ).strip()
-    )
+    return TEXT.format(
+        commands=(__doc__ or "").partition("\n\n")[2].replace("    python", "python").strip(),
+        judged=(
+            f"{one['n']:,} samples against {one['reference']['n']:,} real pictures "
+            f"({one['reference']['split']} split), features of `{extractor['name']}` "
+            f"({float(extractor['accuracy']):.2%} on the test pictures, SHA-256 `{extractor['sha256'][:16]}…`)."
+        ),
+        draws=len(one["seeds"]),
+        distances=markdown(
+            ["epochs", *(run.name for run in runs)],
+            [{"epochs": epoch} | {run.name: run.distance(epoch) for run in runs} for epoch in epochs],
+        ),
+        figures=markdown(
+            ["epochs", "seeds", *METRICS],
+            [row(epoch, runs) for epoch in epochs] + [{"epochs": "real data"} | one["floor"]],
+        ),
+        machine="\n".join(f"* {run.name}: {run.circumstances}." for run in runs) + f"\n\n{note}",
+    ).strip()
 
 
 class Run:

@@ -34,6 +34,8 @@ def assert_refused(result, folder, *expected):
         (["trainer.max_epochs=abc"], ["trainer.max_epochs=abc", "valid integer"]),
         (["trainer.max_epochs=-5"], ["trainer.max_epochs=-5", "greater than 0 or must be -1"]),
         (["trainer.precision=17"], ["trainer.precision=17", "bf16-mixed"]),
+        (["matmul_precision=low"], ["matmul_precision=low", "medium"]),
+        (["model.cuda_graph=maybe"], ["model.cuda_graph=maybe", "boolean"]),
         (["max_iterations=0"], ["max_iterations=0", "greater than 0"]),
         (["seed=-1"], ["seed=-1", "greater than or equal to 0"]),
         (["seed=1.5"], ["seed=1.5", "valid integer"]),

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gan_lightning.gan import GAN
 from gan_lightning.runs import claim
 from tests.conftest import FAST, ROOT
 
@@ -182,6 +183,25 @@ def test_bf16(run, only_run):
     metrics = json.loads((only_run() / "metrics.json").read_text())
     assert 0 < metrics["loss/generator"] < 3
     assert all(weight.dtype == torch.float32 for weight in load(only_run())["state_dict"].values())
+
+
+def test_matrix_products_in_bfloat16_in_updates_alone(run, tmp_path, monkeypatch):
+    seen = set()
+    update, sample = GAN.update, GAN.sample
+
+    def watched_update(self, batch):
+        seen.add(("update", torch.get_float32_matmul_precision()))
+        return update(self, batch)
+
+    def watched_sample(self, *arguments, **options):
+        seen.add(("sample", torch.get_float32_matmul_precision()))
+        return sample(self, *arguments, **options)
+
+    monkeypatch.setattr(GAN, "update", watched_update)
+    monkeypatch.setattr(GAN, "sample", watched_sample)
+    assert run("train", *FAST, "max_iterations=3", "matmul_precision=medium").code == 0
+    assert seen == {("update", "medium"), ("sample", "highest")}
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 @pytest.mark.parametrize("first", [5, 8, 11], ids=["mid-epoch", "end of epoch", "second epoch"])

@@ -15,6 +15,20 @@ from gan_lightning.metrics.suite import Reference, Split
 log = logging.getLogger(__name__)
 
 
+class Watcher(L.Callback):
+    """A callback without the hooks of an iteration but those that a subclass has.
+
+    Lightning calls each of them for each callback, which takes longer than what ours do in theirs; it passes over what
+    cannot be called.
+    """
+
+    on_train_batch_start = None  # type: ignore[assignment]
+    on_train_batch_end = None  # type: ignore[assignment]
+    on_before_backward = None  # type: ignore[assignment]
+    on_after_backward = None  # type: ignore[assignment]
+    on_before_optimizer_step = None  # type: ignore[assignment]
+
+
 @runtime_checkable
 class Reporter(Protocol):
     """A callback that has something to say at the end of a run."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import lightning.pytorch as L
 
-from gan_lightning.callbacks import epochs_done
+from gan_lightning.callbacks import Watcher, epochs_done
 from gan_lightning.data.images import EpochBatches
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import LAST_CHECKPOINT
 
 
-class Checkpoint(L.callbacks.Checkpoint):
+class Checkpoint(Watcher, L.callbacks.Checkpoint):
     """Writes ``checkpoints/last.ckpt`` every few minutes and at the end, and keeps one every few epochs.
 
     A checkpoint holds tensors and plain values only, and the resolved config. The state of Lightning's loops in it

@@ -7,7 +7,7 @@ import lightning.pytorch as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
-from gan_lightning.callbacks import keep_figures, log_figures, reference_for
+from gan_lightning.callbacks import Watcher, keep_figures, log_figures, reference_for
 from gan_lightning.data.images import to_uint8
 from gan_lightning.metrics.findings import collapse
 from gan_lightning.metrics.suite import Figures, Reference, View
@@ -21,7 +21,7 @@ REMEDIES = (
 )
 
 
-class CollapseAlarm(L.Callback):
+class CollapseAlarm(Watcher):
     """Logs cheap metrics as ``quality/*``, and rings when two checks in a row show a collapse.
 
     It rings as a warning in the log, as ``alarm/collapsed`` and a text on the dashboard, and in the closing summary.

@@ -7,7 +7,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 from tqdm import tqdm
 
-from gan_lightning.callbacks import epochs_done, log_figures, reference_for
+from gan_lightning.callbacks import Watcher, epochs_done, log_figures, reference_for
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.images import to_uint8
 from gan_lightning.metrics.findings import HEADLINE, findings
@@ -17,7 +17,7 @@ from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import METRICS
 
 
-class Evaluation(L.Callback):
+class Evaluation(Watcher):
     """Logs ``evaluation/*`` every ``every_n_epochs`` and when training has ended, but not after an interruption.
 
     Args:

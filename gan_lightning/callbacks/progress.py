@@ -9,6 +9,7 @@ from typing import Any
 import lightning.pytorch as L
 from tqdm import tqdm
 
+from gan_lightning.callbacks import Watcher
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.model import GenerativeModel
 
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LINES = 30
 
 
-class Progress(L.Callback):
+class Progress(Watcher):
     """Iterations, epochs, both losses and images per second."""
 
     def __init__(self) -> None:

@@ -7,12 +7,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
-from gan_lightning.callbacks import data_of, epochs_done
+from gan_lightning.callbacks import Watcher, data_of, epochs_done
 from gan_lightning.grids import sample_grid
 from gan_lightning.model import GenerativeModel
 
 
-class SampleGrid(L.Callback):
+class SampleGrid(Watcher):
     """Samples from fixed latents after the first epoch, every ``every_n_epochs``, and at the end.
 
     Written to ``samples/`` in the run's folder and to TensorBoard on the axis of iterations.

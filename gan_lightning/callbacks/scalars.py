@@ -9,11 +9,11 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gan_lightning.callbacks import data_of, keep_figures
+from gan_lightning.callbacks import Watcher, data_of, keep_figures
 from gan_lightning.model import GenerativeModel
 
 
-class Scalars(L.Callback):
+class Scalars(Watcher):
     """Logs what ``training_step`` returned, as means over the last ``every_n_iterations``.
 
     The figures also go to ``trainer.callback_metrics``, where other callbacks find them. Reading a value makes

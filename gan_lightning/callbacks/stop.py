@@ -8,10 +8,11 @@ from typing import Any
 
 import lightning.pytorch as L
 
+from gan_lightning.callbacks import Watcher
 from gan_lightning.model import GenerativeModel
 
 
-class Stop(L.Callback):
+class Stop(Watcher):
     """Asks the Trainer to stop after the iteration that is under way, so that what is saved is whole.
 
     Ctrl-C and SIGTERM are remembered in ``signal``; a second one ends the process at once.

@@ -1,0 +1,62 @@
+"""Where the time of an iteration goes."""
+
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import lightning.pytorch as L
+import torch
+from torch.profiler import ProfilerActivity
+
+from gan_lightning.benchmarks.runs import WARM_UP, command
+
+ITERATIONS = 100
+KINDS = {  # parts of the names of torch's operations
+    "matrix products": ("aten::mm", "aten::addmm", "convolution"),
+    "Adam": ("_fused_adam_",),
+    "averaged generator": ("lerp",),
+    "gathering the batch": ("aten::index",),
+}
+REST = "activations, losses, copies"
+PYTHON = "Python, Lightning, autograd, torch's dispatch"
+
+
+class Profiler(L.Callback):
+    """Seconds an iteration of each kind of operation, from ``WARM_UP`` on; those in no operation are Python's."""
+
+    found: ClassVar[list[dict[str, float]]] = []
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if pl_module.iteration == WARM_UP:
+            self._since = time.perf_counter()
+        elif pl_module.iteration == WARM_UP + ITERATIONS:  # without the profiler, which slows down what it watches
+            self._seconds = (time.perf_counter() - self._since) / ITERATIONS
+            self._profile = torch.profiler.profile(activities=[ProfilerActivity.CPU])
+            self._profile.start()
+        elif pl_module.iteration == WARM_UP + 2 * ITERATIONS:
+            self._profile.stop()
+            self.found.append(self._shares())
+
+    def _shares(self) -> dict[str, float]:
+        seconds: dict[str, float] = defaultdict(float)
+        for event in self._profile.key_averages():
+            if event.key.startswith("aten::"):
+                kind = next((kind for kind, parts in KINDS.items() if any(part in event.key for part in parts)), REST)
+                seconds[kind] += event.self_cpu_time_total / 1e6 / ITERATIONS
+        ordered = {kind: seconds[kind] for kind in (*KINDS, REST)}
+        return ordered | {PYTHON: max(self._seconds - sum(seconds.values()), 0.0)}
+
+
+def profile(overrides: Sequence[str]) -> dict[str, float]:
+    """Of ``python train.py`` with these overrides."""
+    with tempfile.TemporaryDirectory() as folder:
+        command(
+            *overrides,
+            f"max_iterations={WARM_UP + 2 * ITERATIONS}",
+            "callbacks.evaluation=null",
+            "+callbacks.profiler._target_=gan_lightning.benchmarks.profile.Profiler",
+            f"hydra.run.dir={folder}/run",
+        )
+    return Profiler.found.pop()
