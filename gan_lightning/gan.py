@@ -1,6 +1,6 @@
 """Two networks, an objective and a stream of batches."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -69,6 +69,7 @@ class GAN(GenerativeModel):
         for wrap in (wrappers or {}).values():
             discriminator = wrap(discriminator)
         self.discriminator = discriminator
+        self.discriminator_weights = [weight for weight in discriminator.parameters() if weight.requires_grad]
         self.objective = objective
         self.regularizer = regularizer or NoPenalty()
         self.generator_optimizer = generator_optimizer
@@ -94,7 +95,7 @@ class GAN(GenerativeModel):
             discriminator_optimizer.zero_grad()
 
         # The generator learns to make the same fakes pass for real.
-        with frozen(self.discriminator):
+        with frozen(self.discriminator_weights):
             compared = getattr(self.objective, "needs_real_logits", False)
             real_logits = self.logits(real, condition) if compared else None
             generator_loss = self.objective.generator_loss(self.logits(fake, condition), real_logits)
@@ -172,13 +173,12 @@ class GAN(GenerativeModel):
 
 
 @contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Gradients flow through the network but not into its parameters."""
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    for parameter in trainable:
-        parameter.requires_grad_(False)
+def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Gradients flow through their network but not into the weights."""
+    for weight in weights:
+        weight.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in trainable:
-            parameter.requires_grad_(True)
+        for weight in weights:
+            weight.requires_grad_(True)

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from gan_lightning.averaging import update_average
+from gan_lightning.averaging import Averaging
 from gan_lightning.cuda_graph import CapturedUpdate, make_capturable
 from gan_lightning.randomness import ITERATION, derived_seed, seed_device
 
@@ -69,6 +69,7 @@ class GenerativeModel(L.LightningModule):
         self.seed = seed
         self.matmul_precision = matmul_precision
         self.cuda_graph = cuda_graph
+        self._averaging: Averaging | None = None
         self._replayed = CapturedUpdate(self.update) if cuda_graph else None
         self.iteration = 0
 
@@ -84,12 +85,14 @@ class GenerativeModel(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         with matmuls(self.matmul_precision):
             figures = self._replayed(batch) if self._replayed else self.update(batch)
-        if self.ema is not None and self.ema_decay is not None:
-            update_average(self.ema, self.generator, self.ema_decay, self.iteration)
+        if self._averaging is not None:
+            self._averaging.update(self.iteration)
         self.iteration += 1
         return figures
 
     def on_train_start(self) -> None:
+        if self.ema is not None and self.ema_decay is not None:
+            self._averaging = Averaging(self.ema, self.generator, self.ema_decay)
         if self.cuda_graph:
             for optimizer in self.trainer.optimizers:
                 make_capturable(optimizer, self.device)

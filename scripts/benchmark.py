@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,12 @@ import torch
 
 from gan_lightning.benchmarks import limits, loops
 from gan_lightning.benchmarks.profile import profile
-from gan_lightning.benchmarks.runs import seconds_per_iteration, synchronize
+from gan_lightning.benchmarks.runs import TRAIN, seconds_per_iteration, synchronize
 from gan_lightning.errors import UserError, fail
 from gan_lightning.manifest import processor
 from gan_lightning.pages import replace_part
 from gan_lightning.sweep import markdown
 
-ROOT = Path(__file__).parents[1]
-TRAIN = [sys.executable, str(ROOT / "train.py")]
 BATCH_SIZE = 64
 
 Row = dict[str, Any]
@@ -49,7 +48,9 @@ def main() -> None:
     parser.add_argument("what", choices=sorted(COMMANDS), help="what to measure")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (all)")
     parser.add_argument("--rounds", type=int, default=5, help="times that each contestant has its turn (5)")
-    parser.add_argument("--iterations", type=int, default=200, help="in a turn (200; ours have 4 times as many)")
+    parser.add_argument(
+        "--iterations", type=int, default=200, help="in a turn (200; ours in `step` has 4 times as many)"
+    )
     parser.add_argument("--json", type=Path, help="file for all that was measured")
     parser.add_argument("--page", type=Path, help="Markdown page to put the table into")
     arguments = parser.parse_args()
@@ -86,13 +87,13 @@ def step(arguments: argparse.Namespace) -> list[Row]:
         "by hand": turn(loops.tight(from_memory(), device), n, device),
         "by hand, no averaging": turn(loops.tight(from_memory(), device, averaged=False), n, device),
         "by hand, bfloat16": turn(loops.tight(from_memory(), device, "medium"), n, device),
-        "ours": ours(4 * n),
-        "ours, no averaging": ours(4 * n, "ema_decay=null"),
-        "ours, matmul_precision=medium": ours(4 * n, "matmul_precision=medium"),
-        "ours, bf16-mixed": ours(4 * n, "trainer.precision=bf16-mixed"),
+        "ours": ours(4 * n, arguments.threads),
+        "ours, no averaging": ours(4 * n, arguments.threads, "ema_decay=null"),
+        "ours, matmul_precision=medium": ours(4 * n, arguments.threads, "matmul_precision=medium"),
+        "ours, bf16-mixed": ours(4 * n, arguments.threads, "trainer.precision=bf16-mixed"),
     }
     if device.type == "cuda":
-        contestants["ours, cuda_graph=true"] = ours(4 * n, "model.cuda_graph=true")
+        contestants["ours, cuda_graph=true"] = ours(4 * n, arguments.threads, "model.cuda_graph=true")
     measured = interleaved(contestants, arguments.rounds)
     by_hand = {"ours": "by hand", "ours, no averaging": "by hand, no averaging"}
     by_hand["ours, matmul_precision=medium"] = "by hand, bfloat16"
@@ -129,6 +130,7 @@ def arithmetic(device: torch.device, article: float) -> list[Row]:
 def networks(arguments: argparse.Namespace) -> list[Row]:
     """Penalties, networks, precisions; each beside what it is compared with."""
     n = arguments.iterations
+    share = {"mlp": 1.0, "dcgan": 0.2, "resnet": 0.1}  # of the iterations
     full = "trainer.precision=32-true"
     compared = {
         "mlp": None,
@@ -140,9 +142,9 @@ def networks(arguments: argparse.Namespace) -> list[Row]:
         f"resnet {full}": None,
         "resnet": f"resnet {full}",
     }
-    iterations = {"mlp": n, "dcgan": n // 2, "resnet": n // 10}
     measured = interleaved(
-        {name: ours(iterations[name.split()[0]], *f"model={name}".split()) for name in compared}, arguments.rounds
+        {name: ours(int(n * share[name.split()[0]]), arguments.threads, *f"model={name}".split()) for name in compared},
+        arguments.rounds,
     )
     return [
         timed(f"model={name}", times) | {"of": f"model={to}", "ratio": ratio(times, measured[to])}
@@ -162,11 +164,10 @@ def scaling(arguments: argparse.Namespace) -> list[Row]:
                 f"model.generator.hidden_dims=[{256 * width},{512 * width},{1024 * width}]",
                 f"model.discriminator.hidden_dims=[{1024 * width},{512 * width},{256 * width}]",
             ]
-            iterations = max(arguments.iterations * BATCH_SIZE // (batch_size * width), 5)
+            iterations = max(arguments.iterations * BATCH_SIZE // (batch_size * width**2), 3)
             row: Row = {"batch": batch_size, "width": f"×{width}"}
             for threads in range(1, arguments.threads + 1):
-                torch.set_num_threads(threads)
-                seconds = ours(iterations, *overrides)()
+                seconds = seconds_per_iteration(overrides, iterations, threads, warm_up=2)
                 row[f"{threads} thread(s)"] = f"{batch_size / seconds:,.0f}"
             rows.append(row)
     for processes in (1, 2):
@@ -178,16 +179,9 @@ def scaling(arguments: argparse.Namespace) -> list[Row]:
 
 def at_once(processes: int, arguments: argparse.Namespace) -> float:
     """Images a second, together, of so many runs of one thread each."""
-    code = (
-        "from gan_lightning.benchmarks.runs import seconds_per_iteration as s; "
-        f"print(s(['trainer=cpu'], {4 * arguments.iterations}))"
-    )
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    started = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
-    return sum(BATCH_SIZE / float(process.communicate()[0].split()[-1]) for process in started)
+    with ThreadPoolExecutor(processes) as pool:
+        runs = [pool.submit(seconds_per_iteration, [], 4 * arguments.iterations, 1) for _ in range(processes)]
+        return sum(BATCH_SIZE / one.result() for one in runs)
 
 
 def startup(arguments: argparse.Namespace) -> list[Row]:
@@ -275,7 +269,10 @@ def evaluation(arguments: argparse.Namespace) -> list[Row]:
 
 def where(arguments: argparse.Namespace) -> list[Row]:
     """By kind of operation, in ms an iteration."""
-    found = {name: profile(overrides) for name, overrides in (("ours", []), ("medium", ["matmul_precision=medium"]))}
+    found = {
+        name: profile(overrides, arguments.threads)
+        for name, overrides in (("ours", []), ("medium", ["matmul_precision=medium"]))
+    }
     kinds = list(dict.fromkeys(kind for part in found.values() for kind in part))
     return [
         {"": kind}
@@ -308,9 +305,9 @@ def turn(one: loops.Step, iterations: int, device: torch.device, published: bool
     return run
 
 
-def ours(iterations: int, *overrides: str) -> Callable[[], float]:
-    """A turn of ``python train.py``, begun anew each time."""
-    return lambda: seconds_per_iteration(overrides, iterations)
+def ours(iterations: int, threads: int, *overrides: str) -> Callable[[], float]:
+    """A turn of ``python train.py``, a process of its own."""
+    return lambda: seconds_per_iteration(overrides, iterations, threads)
 
 
 def interleaved(contestants: Contestants, rounds: int) -> dict[str, list[float]]:

@@ -17,6 +17,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.checkpoints import load
+from gan_lightning.errors import UserError, fail
 from gan_lightning.pages import replace_part
 from gan_lightning.sweep import markdown
 
@@ -88,4 +89,7 @@ def sheet(runs: dict[str, Path]) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        fail(error, debug=False)

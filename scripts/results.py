@@ -19,6 +19,7 @@ from typing import Any
 
 from PIL import Image, ImageOps
 
+from gan_lightning.errors import UserError, fail
 from gan_lightning.pages import replace_part
 from gan_lightning.sweep import markdown
 
@@ -135,4 +136,7 @@ def row(epoch: int, runs: list[Run]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        fail(error, debug=False)

@@ -3,7 +3,7 @@ import copy
 import torch
 from torch import nn
 
-from gan_lightning.averaging import update_average
+from gan_lightning.averaging import Averaging
 
 
 def test_recurrence_in_closed_form():
@@ -11,13 +11,14 @@ def test_recurrence_in_closed_form():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
     average = copy.deepcopy(network)
+    averaging = Averaging(average, network, 0.8)
     expected = [parameter.detach().clone() for parameter in network.parameters()]
     for t in range(50):
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.add_(torch.randn_like(parameter))
         network[1].running_mean.add_(1)
-        update_average(average, network, 0.8, t)
+        averaging.update(t)
         d = min(0.8, (1 + t) / (10 + t))
         expected = [d * e + (1 - d) * p.detach() for e, p in zip(expected, network.parameters(), strict=True)]
     for found, wanted in zip(average.parameters(), expected, strict=True):
@@ -28,8 +29,9 @@ def test_recurrence_in_closed_form():
 def test_the_first_weights_are_soon_forgotten():
     network = nn.Linear(1, 1, bias=False)
     average = copy.deepcopy(network)
+    averaging = Averaging(average, network, 0.9999)
     nn.init.zeros_(network.weight)
     nn.init.ones_(average.weight)
     for t in range(20):
-        update_average(average, network, 0.9999, t)
+        averaging.update(t)
     assert average.weight.item() < 1e-6

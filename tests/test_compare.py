@@ -16,7 +16,7 @@ def test_table_and_sheet(run, tmp_path, monkeypatch):
         choices = [f"name={name}", f"seed={seed}", f"objective={objective}", f"hydra.run.dir=runs/{name}/{seed}"]
         assert run("train", *JUDGED, *choices, "max_iterations=3", "callbacks.evaluation.n=50").code == 0
     page = tmp_path / "page.md"
-    page.write_text("Before.\n\n<!-- table -->\nold\n<!-- end -->\n\nAfter.\n")
+    page.write_text("Before.\n\n<!-- table -->\nold\n<!-- end of table -->\n\nAfter.\n")
 
     spec = importlib.util.spec_from_file_location("compare", ROOT / "scripts" / "compare.py")
     compare = importlib.util.module_from_spec(spec)
@@ -28,7 +28,7 @@ def test_table_and_sheet(run, tmp_path, monkeypatch):
 
     text = page.read_text()
     assert text.startswith("Before.\n\n<!-- table -->\n|")
-    assert text.endswith("<!-- end -->\n\nAfter.\n")
+    assert text.endswith("<!-- end of table -->\n\nAfter.\n")
     assert "old" not in text
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
     assert sorted(row[:3] for row in rows[1:]) == [["one", "2", "3"], ["other", "1", "3"]]

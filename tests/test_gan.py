@@ -142,18 +142,21 @@ def test_many_samples_are_made_in_parts(small_gan, monkeypatch):
     torch.testing.assert_close(small_gan.sample(100, seed=1), whole)
 
 
-def test_frozen_leaves_what_was_frozen_before():
-    layer = nn.Linear(3, 1)
+def test_what_never_learns_stays_frozen(small_gan):
+    layer = small_gan.discriminator.layers[1]
     layer.bias.requires_grad_(False)
-    with frozen(layer):
-        pass
+    again = GAN(
+        8, Normal(), small_gan.generator, small_gan.discriminator, NonSaturating(), torch.optim.Adam, torch.optim.Adam
+    )
+    with frozen(again.discriminator_weights):
+        assert not any(weight.requires_grad for weight in again.discriminator.parameters())
     assert layer.weight.requires_grad
     assert not layer.bias.requires_grad
 
 
 def test_frozen_lets_gradients_through():
     layer, x = nn.Linear(3, 1), torch.randn(2, 3, requires_grad=True)
-    with frozen(layer):
+    with frozen(list(layer.parameters())):
         layer(x).sum().backward()
     assert layer.weight.grad is None
     assert torch.equal(x.grad, layer.weight.expand(2, 3))

@@ -1,16 +1,18 @@
 """Where the time of an iteration goes."""
 
+import json
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 import torch
 from torch.profiler import ProfilerActivity
 
-from gan_lightning.benchmarks.runs import WARM_UP, command
+from gan_lightning.benchmarks.runs import TRAIN, WARM_UP, run
 
 ITERATIONS = 100
 KINDS = {  # parts of the names of torch's operations
@@ -24,9 +26,10 @@ PYTHON = "Python, Lightning, autograd, torch's dispatch"
 
 
 class Profiler(L.Callback):
-    """Seconds an iteration of each kind of operation, from ``WARM_UP`` on; those in no operation are Python's."""
+    """Writes the seconds an iteration of each kind of operation to a file; those in no operation are Python's."""
 
-    found: ClassVar[list[dict[str, float]]] = []
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if pl_module.iteration == WARM_UP:
@@ -37,7 +40,7 @@ class Profiler(L.Callback):
             self._profile.start()
         elif pl_module.iteration == WARM_UP + 2 * ITERATIONS:
             self._profile.stop()
-            self.found.append(self._shares())
+            self.path.write_text(json.dumps(self._shares()))
 
     def _shares(self) -> dict[str, float]:
         seconds: dict[str, float] = defaultdict(float)
@@ -49,14 +52,16 @@ class Profiler(L.Callback):
         return ordered | {PYTHON: max(self._seconds - sum(seconds.values()), 0.0)}
 
 
-def profile(overrides: Sequence[str]) -> dict[str, float]:
+def profile(overrides: Sequence[str], threads: int) -> dict[str, float]:
     """Of ``python train.py`` with these overrides."""
     with tempfile.TemporaryDirectory() as folder:
-        command(
+        arguments = [
             *overrides,
             f"max_iterations={WARM_UP + 2 * ITERATIONS}",
             "callbacks.evaluation=null",
             "+callbacks.profiler._target_=gan_lightning.benchmarks.profile.Profiler",
+            f"+callbacks.profiler.path={folder}/kinds.json",
             f"hydra.run.dir={folder}/run",
-        )
-    return Profiler.found.pop()
+        ]
+        run([*TRAIN, *arguments], threads)
+        return json.loads(Path(folder, "kinds.json").read_text())

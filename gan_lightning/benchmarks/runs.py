@@ -1,37 +1,38 @@
 """Ours: whole commands, with a stopwatch among their callbacks."""
 
-import contextlib
-import io
+import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import lightning.pytorch as L
 import torch
 
-from gan_lightning import cli
+from gan_lightning.errors import UserError
 
+TRAIN = [sys.executable, "-c", "from gan_lightning.cli import train; train()"]
 WARM_UP = 50  # iterations before the clock runs
 
 
 class Stopwatch(L.Callback):
-    """Seconds an iteration, from the end of the ``WARM_UP``-th to the end of the ``last``."""
+    """Writes the seconds an iteration takes to a file, from the end of the ``first`` to the end of the ``last``."""
 
-    measured: ClassVar[list[float]] = []
-
-    def __init__(self, last: int) -> None:
+    def __init__(self, path: str, first: int, last: int) -> None:
+        self.path = Path(path)
+        self.first = first
         self.last = last
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if pl_module.iteration in (WARM_UP, self.last):
+        if pl_module.iteration in (self.first, self.last):
             synchronize(pl_module.device)
-            if pl_module.iteration == WARM_UP:
+            if pl_module.iteration == self.first:
                 self._since = time.perf_counter()
             else:
-                self.measured.append((time.perf_counter() - self._since) / (self.last - WARM_UP))
+                self.path.write_text(str((time.perf_counter() - self._since) / (self.last - self.first)))
 
 
 class FirstStep(L.Callback):
@@ -44,31 +45,32 @@ class FirstStep(L.Callback):
         self.path.touch()
 
 
-def seconds_per_iteration(overrides: Sequence[str], iterations: int) -> float:
-    """Of ``python train.py`` with these overrides, in this process, with everything on that a run has on.
+def seconds_per_iteration(overrides: Sequence[str], iterations: int, threads: int, warm_up: int = WARM_UP) -> float:
+    """Of ``python train.py`` with these overrides, with everything on that a run has on.
 
     But for the evaluation at the end and the pictures and checkpoints after it, which the clock does not see.
     """
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        command(
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [
             *overrides,
-            f"max_iterations={WARM_UP + iterations}",
+            f"max_iterations={warm_up + iterations}",
             "callbacks.evaluation=null",
             "+callbacks.stopwatch._target_=gan_lightning.benchmarks.runs.Stopwatch",
-            f"+callbacks.stopwatch.last={WARM_UP + iterations}",
+            f"+callbacks.stopwatch.path={folder}/seconds",
+            f"+callbacks.stopwatch.first={warm_up}",
+            f"+callbacks.stopwatch.last={warm_up + iterations}",
             f"hydra.run.dir={folder}/run",
-        )
-    return Stopwatch.measured.pop()
+        ]
+        run([*TRAIN, *arguments], threads)
+        return float(Path(folder, "seconds").read_text())
 
 
-def command(*overrides: str) -> None:
-    """``python train.py`` in this process."""
-    arguments = sys.argv
-    sys.argv = ["train.py", *overrides]
-    try:
-        cli.train()
-    finally:
-        sys.argv = arguments
+def run(command: Sequence[str], threads: int) -> None:
+    """A command with so many threads; a UserError with its last line where it fails."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        raise UserError((result.stderr.strip().splitlines() or [f"{command}: failed"])[-1].removeprefix("error: "))
 
 
 def synchronize(device: torch.device) -> None:
