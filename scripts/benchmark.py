@@ -1,6 +1,6 @@
 """How fast training is on this machine, and how fast it could be.
 
-    python scripts/benchmark.py step          an iteration of the article's GAN: as published, by hand, ours; 6 minutes
+    python scripts/benchmark.py step          an iteration of the article's GAN: as published, by hand, ours; 8 minutes
     python scripts/benchmark.py networks      other networks, penalties and precisions; 4 minutes
     python scripts/benchmark.py scaling       batch sizes, widths, threads, processes; 6 minutes
     python scripts/benchmark.py startup       --help, the first iteration, the demo's first picture; 1 minute
@@ -38,6 +38,7 @@ from gan_lightning.pages import replace_part
 from gan_lightning.sweep import markdown
 
 BATCH_SIZE = 64
+BEGUN = time.monotonic()
 
 Row = dict[str, Any]
 Contestants = dict[str, Callable[[], float]]  # name to what measures seconds an iteration
@@ -170,9 +171,9 @@ def scaling(arguments: argparse.Namespace) -> list[Row]:
                 seconds = seconds_per_iteration(overrides, iterations, threads, warm_up=2)
                 row[f"{threads} thread(s)"] = f"{batch_size / seconds:,.0f}"
             rows.append(row)
-    for processes in (1, 2):
+    for processes, name in ((1, "a run alone"), (2, "two runs at once")):
         rows.append(
-            {"batch": BATCH_SIZE, "width": "×1", f"{processes} process(es)": f"{at_once(processes, arguments):,.0f}"}
+            {"batch": BATCH_SIZE, "width": f"×1, {name}", "1 thread(s)": f"{at_once(processes, arguments):,.0f}"}
         )
     return rows
 
@@ -338,10 +339,11 @@ def overheads(these: Sequence[float], those: Sequence[float]) -> list[float]:
 
 def circumstances(arguments: argparse.Namespace) -> str:
     device = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    settings = " ".join(f"--{name} {getattr(arguments, name)}" for name in ("threads", "rounds", "iterations"))
+    minutes = (time.monotonic() - BEGUN) / 60
     return (
-        f"`python scripts/benchmark.py {arguments.what} --threads {arguments.threads}`: {processor()}{device}, "
-        f"{os.cpu_count()} processors, {arguments.threads} thread(s), PyTorch {torch.__version__}, "
-        f"{arguments.rounds} rounds, {time.process_time() / 60:.0f} minutes of processor time."
+        f"`python scripts/benchmark.py {arguments.what} {settings}`: {processor()}{device}, "
+        f"{os.cpu_count()} processors, PyTorch {torch.__version__}, {minutes:.1f} minutes."
     )
 
 

@@ -219,6 +219,20 @@ def test_resumed_equals_uninterrupted(run, tmp_path, first):
     assert [segment["status"] for segment in segments] == ["finished", "finished"]
 
 
+@pytest.mark.parametrize("precision", ["trainer.precision=bf16-mixed", "matmul_precision=medium"])
+def test_convolutions_penalties_and_averages_resume_exactly(run, tmp_path, precision):
+    widths = ["model.generator.width=4", "model.discriminator.width=4"]
+    family = ["model=dcgan", *widths, "objective=relativistic", "regularizer=r1_r2", precision]
+    common = ["data=digits", "trainer=cpu", "data.batch_size=32", "callbacks.evaluation=null", *family]
+    run("train", *common, "max_iterations=6", "hydra.run.dir=whole")
+    run("train", *common, "max_iterations=3", "hydra.run.dir=parts")
+    result = run("train", "resume=parts", "max_iterations=6")
+    assert result.code == 0, result.err
+    whole, parts = load(tmp_path / "whole"), load(tmp_path / "parts")
+    for key in STATE:
+        assert same(whole[key], parts[key]), key
+
+
 def test_resume_auto_goes_on_in_the_newest_equal_run(run, tmp_path):
     arguments = [*FAST, "trainer.max_epochs=2", "resume=auto"]
     assert run("train", *arguments).code == 0  # there is none: a new run
