@@ -11,8 +11,8 @@ from gan_lightning.resolvers import mixed_precision_if_faster
 
 
 def test_the_tiniest_numbers_are_zero():
-    tiny = torch.full((64,), 1e-39)
     torch.set_flush_denormal(False)
+    tiny = torch.full((64,), 1e-39)
     assert (tiny * 0.5).max() > 0
     prepare_process()
     assert (tiny * 0.5).max() == 0
