@@ -96,13 +96,16 @@ def step(arguments: argparse.Namespace) -> list[Row]:
     if device.type == "cuda":
         contestants["ours, cuda_graph=true"] = ours(4 * n, arguments.threads, "model.cuda_graph=true")
     measured = interleaved(contestants, arguments.rounds)
-    by_hand = {"ours": "by hand", "ours, no averaging": "by hand, no averaging"}
-    by_hand["ours, matmul_precision=medium"] = "by hand, bfloat16"
+    by_hand = {
+        "ours": "by hand",
+        "ours, no averaging": "by hand, no averaging",
+        "ours, matmul_precision=medium": "by hand, bfloat16",
+    }
     rows = []
     for name, times in measured.items():
-        row = timed(name, times) | {"article / this": ratio(measured["article, as published"], times)}
+        row = timed(name, times) | {"article / this": spread(ratios(measured["article, as published"], times))}
         if name in by_hand:
-            row["over by hand"] = f"{statistics.median(overheads(times, measured[by_hand[name]])):+.1%}"
+            row["over by hand"] = f"{statistics.median(ratios(times, measured[by_hand[name]])) - 1:+.1%}"
         rows.append(row)
     return rows + arithmetic(device, statistics.median(measured["article, as published"]))
 
@@ -148,7 +151,7 @@ def networks(arguments: argparse.Namespace) -> list[Row]:
         arguments.rounds,
     )
     return [
-        timed(f"model={name}", times) | {"of": f"model={to}", "ratio": ratio(times, measured[to])}
+        timed(f"model={name}", times) | {"of": f"model={to}", "ratio": spread(ratios(times, measured[to]))}
         if to
         else timed(f"model={name}", times)
         for (name, times), to in zip(measured.items(), compared.values(), strict=True)
@@ -187,24 +190,21 @@ def at_once(processes: int, arguments: argparse.Namespace) -> float:
 
 def startup(arguments: argparse.Namespace) -> list[Row]:
     """Seconds after the command."""
-    rows: dict[str, list[float]] = {name: [] for name in ("--help", "first iteration", "first picture of the demo")}
+    times: dict[str, list[float]] = {name: [] for name in ("--help", "first iteration", "first picture of the demo")}
     first = "+callbacks.first._target_=gan_lightning.benchmarks.runs.FirstStep"
     for _ in range(arguments.rounds):
         with tempfile.TemporaryDirectory() as folder:
             begin = time.perf_counter()
             subprocess.run([*TRAIN, "--help"], stdout=subprocess.DEVNULL, check=True)
-            rows["--help"].append(time.perf_counter() - begin)
+            times["--help"].append(time.perf_counter() - begin)
             marker = f"{folder}/first"
-            rows["first iteration"].append(
-                until(f"{folder}/first", [first, f"+callbacks.first.path={marker}", f"hydra.run.dir={folder}/a"])
+            times["first iteration"].append(
+                until(marker, [first, f"+callbacks.first.path={marker}", f"hydra.run.dir={folder}/a"])
             )
-            rows["first picture of the demo"].append(
+            times["first picture of the demo"].append(
                 until(f"{folder}/b/samples/*.png", ["experiment=quickstart", f"hydra.run.dir={folder}/b"])
             )
-    return [
-        {"": name, "seconds": f"{statistics.median(times):.2f} ({min(times):.2f} … {max(times):.2f})"}
-        for name, times in rows.items()
-    ]
+    return in_seconds(times)
 
 
 def until(pattern: str, overrides: Sequence[str]) -> float:
@@ -262,10 +262,7 @@ def evaluation(arguments: argparse.Namespace) -> list[Row]:
         begin = time.perf_counter()
         list(reference.judge(View(data.images[:10_000], extractor)))
         times["10,000 samples"].append(time.perf_counter() - begin)
-    return [
-        {"": name, "seconds": f"{statistics.median(one):.2f} ({min(one):.2f} … {max(one):.2f})"}
-        for name, one in times.items()
-    ]
+    return in_seconds(times)
 
 
 def where(arguments: argparse.Namespace) -> list[Row]:
@@ -322,19 +319,21 @@ def interleaved(contestants: Contestants, rounds: int) -> dict[str, list[float]]
 
 
 def timed(name: str, times: Sequence[float]) -> Row:
-    milliseconds = [1000 * one for one in times]
-    spread = f"({min(milliseconds):.1f} … {max(milliseconds):.1f})"
-    return {"": name, "ms": f"{statistics.median(milliseconds):.2f} {spread}", "_seconds": list(times)}
+    return {"": name, "ms": spread([1000 * one for one in times], digits=1), "_seconds": list(times)}
 
 
-def ratio(these: Sequence[float], those: Sequence[float]) -> str:
-    """Of the times within a round: median, least and largest."""
-    ratios = [this / that for this, that in zip(these, those, strict=True)]
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} … {max(ratios):.2f})"
+def in_seconds(times: dict[str, list[float]]) -> list[Row]:
+    return [{"": name, "seconds": spread(one)} for name, one in times.items()]
 
 
-def overheads(these: Sequence[float], those: Sequence[float]) -> list[float]:
-    return [this / that - 1 for this, that in zip(these, those, strict=True)]
+def ratios(these: Sequence[float], those: Sequence[float]) -> list[float]:
+    """Round by round."""
+    return [this / that for this, that in zip(these, those, strict=True)]
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Median, and in brackets the least and the largest."""
+    return f"{statistics.median(values):.2f} ({min(values):.{digits}f} … {max(values):.{digits}f})"
 
 
 def circumstances(arguments: argparse.Namespace) -> str:

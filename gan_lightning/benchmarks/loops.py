@@ -17,20 +17,19 @@ Step = Callable[[], None]
 LATENT_DIM = 100
 
 
-def networks(width: int = 1) -> tuple[nn.Sequential, nn.Sequential]:
-    """The article's pair, the discriminator without its sigmoid; ``width`` multiplies the hidden layers."""
-    small, middle, large = 256 * width, 512 * width, 1024 * width
+def networks() -> tuple[nn.Sequential, nn.Sequential]:
+    """The article's pair, the discriminator without its sigmoid."""
     generator = nn.Sequential(
-        nn.Linear(LATENT_DIM, small), nn.ReLU(),
-        nn.Linear(small, middle), nn.ReLU(),
-        nn.Linear(middle, large), nn.ReLU(),
-        nn.Linear(large, 784), nn.Tanh(),
+        nn.Linear(LATENT_DIM, 256), nn.ReLU(),
+        nn.Linear(256, 512), nn.ReLU(),
+        nn.Linear(512, 1024), nn.ReLU(),
+        nn.Linear(1024, 784), nn.Tanh(),
     )  # fmt: skip
     discriminator = nn.Sequential(
-        nn.Linear(784, large), nn.LeakyReLU(0.2),
-        nn.Linear(large, middle), nn.LeakyReLU(0.2),
-        nn.Linear(middle, small), nn.LeakyReLU(0.2),
-        nn.Linear(small, 1),
+        nn.Linear(784, 1024), nn.LeakyReLU(0.2),
+        nn.Linear(1024, 512), nn.LeakyReLU(0.2),
+        nn.Linear(512, 256), nn.LeakyReLU(0.2),
+        nn.Linear(256, 1),
     )  # fmt: skip
     return generator, discriminator
 
