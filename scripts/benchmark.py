@@ -1,5 +1,7 @@
 """How fast training is on this machine, and how fast it could be.
 
+    python scripts/benchmark.py quality       samples of the article's code and of ours over time; 75 minutes,
+                                              9 with `quality --minutes 4 --seeds 1`
     python scripts/benchmark.py step          an iteration of the article's GAN: as published, by hand, ours; 8 minutes
     python scripts/benchmark.py networks      other networks, penalties and precisions; 4 minutes
     python scripts/benchmark.py scaling       batch sizes, widths, threads, processes; 6 minutes
@@ -15,6 +17,7 @@ GAN_DATA_DIR.
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -28,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from gan_lightning.benchmarks import limits, loops
 from gan_lightning.benchmarks.profile import profile
@@ -45,16 +49,7 @@ Contestants = dict[str, Callable[[], float]]  # name to what measures seconds an
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=sorted(COMMANDS), help="what to measure")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (all)")
-    parser.add_argument("--rounds", type=int, default=5, help="times that each contestant has its turn (5)")
-    parser.add_argument(
-        "--iterations", type=int, default=200, help="in a turn (200; ours in `step` has 4 times as many)"
-    )
-    parser.add_argument("--json", type=Path, help="file for all that was measured")
-    parser.add_argument("--page", type=Path, help="Markdown page to put the table into")
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     torch.set_num_threads(arguments.threads)
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)  # of the processes that are started
     try:
@@ -70,6 +65,47 @@ def main() -> None:
         fail(error, debug=False)
 
 
+def parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (all)")
+    common.add_argument("--json", type=Path, help="file for all that was measured")
+    common.add_argument("--page", type=Path, help="Markdown page to put the table into")
+    whole = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = whole.add_subparsers(dest="what", required=True, metavar="WHAT", help="what to measure, see above")
+    for name, measure in COMMANDS.items():
+        command = commands.add_parser(name, parents=[common], description=measure.__doc__)
+        if measure is quality:
+            command.add_argument("--recipes", nargs="+", default=["experiment=best"], help="of ours (experiment=best)")
+            command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of ours (1 2 3)")
+            command.add_argument("--epochs", type=int, default=100, help="of the article's code (100)")
+            command.add_argument("--minutes", type=float, default=math.inf, help="at most, of each one (no limit)")
+            command.add_argument("--folder", type=Path, default=Path("outputs/quality"), help="for runs and pictures")
+        else:
+            command.add_argument("--rounds", type=int, default=5, help="times that each has its turn (5)")
+            command.add_argument(
+                "--iterations", type=int, default=200, help="in a turn (200; ours in `step` has 4 times as many)"
+            )
+    return whole
+
+
+def quality(arguments: argparse.Namespace) -> list[Row]:
+    """The Fréchet distance of samples over time; pictures of it and of samples in the folder."""
+    from gan_lightning.benchmarks import quality as measured
+
+    folder = arguments.folder
+    if folder.exists():
+        raise UserError(f"--folder {folder}: exists already: take another")
+    reference = measured.reference(data_root())
+    contestants = [measured.article(data_root(), folder / "article", 1, arguments.epochs)]
+    for i, recipe in enumerate(arguments.recipes):
+        contestants += [measured.ours(recipe, seed, folder / f"{i}" / f"{seed}") for seed in arguments.seeds]
+    measured.compete(contestants, 60 * arguments.minutes, arguments.threads)
+    points = {one.name: one.judge(reference) for one in contestants}
+    Image.fromarray(measured.curves(points)).save(folder / "distance.png")
+    Image.fromarray(measured.samples(contestants, points)).save(folder / "samples.png")
+    return measured.table(points)
+
+
 def step(arguments: argparse.Namespace) -> list[Row]:
     """The article's GAN, batches of 64."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -82,9 +118,14 @@ def step(arguments: argparse.Namespace) -> list[Row]:
     n = arguments.iterations
     contestants = {
         "article, as published": turn(
-            loops.article(loops.published_batches(root, BATCH_SIZE, device), device), n, device, published=True
+            loops.article(loops.networks(), loops.published_batches(root, BATCH_SIZE, device), device),
+            n,
+            device,
+            published=True,
         ),
-        "article, data in memory": turn(loops.article(from_memory(), device), n, device, published=True),
+        "article, data in memory": turn(
+            loops.article(loops.networks(), from_memory(), device), n, device, published=True
+        ),
         "by hand": turn(loops.tight(from_memory(), device), n, device),
         "by hand, no averaging": turn(loops.tight(from_memory(), device, averaged=False), n, device),
         "by hand, bfloat16": turn(loops.tight(from_memory(), device, "medium"), n, device),
@@ -281,7 +322,7 @@ def where(arguments: argparse.Namespace) -> list[Row]:
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
-    "step": step, "networks": networks, "scaling": scaling, "startup": startup, "memory": memory,
+    "quality": quality, "step": step, "networks": networks, "scaling": scaling, "startup": startup, "memory": memory,
     "evaluation": evaluation, "profile": where,
 }  # fmt: skip
 
@@ -338,7 +379,12 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 
 def circumstances(arguments: argparse.Namespace) -> str:
     device = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
-    settings = " ".join(f"--{name} {getattr(arguments, name)}" for name in ("threads", "rounds", "iterations"))
+    not_settings = {"what", "json", "page", "folder"}
+    settings = " ".join(
+        f"--{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in vars(arguments).items()
+        if name not in not_settings and value != math.inf
+    )
     minutes = (time.monotonic() - BEGUN) / 60
     return (
         f"`python scripts/benchmark.py {arguments.what} {settings}`: {processor()}{device}, "

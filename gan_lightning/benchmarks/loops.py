@@ -13,11 +13,12 @@ from gan_lightning.data.images import normalize
 
 Batches = Iterator[Tensor]
 Step = Callable[[], None]
+Pair = tuple[nn.Sequential, nn.Sequential]  # generator, discriminator
 
 LATENT_DIM = 100
 
 
-def networks() -> tuple[nn.Sequential, nn.Sequential]:
+def networks() -> Pair:
     """The article's pair, the discriminator without its sigmoid."""
     generator = nn.Sequential(
         nn.Linear(LATENT_DIM, 256), nn.ReLU(),
@@ -51,9 +52,9 @@ def batches_from_memory(images: Tensor, batch_size: int) -> Batches:
                 yield normalize(images[indices])
 
 
-def article(batches: Batches, device: torch.device) -> Step:
+def article(pair: Pair, batches: Batches, device: torch.device) -> Step:
     """Sigmoid and BCELoss, two passes of the discriminator, default Adam."""
-    generator, discriminator = (network.to(device) for network in networks())
+    generator, discriminator = (network.to(device) for network in pair)
     discriminator.append(nn.Sigmoid().to(device))
     criterion = nn.BCELoss()
     g_optimizer = torch.optim.Adam(generator.parameters(), lr=0.0002)

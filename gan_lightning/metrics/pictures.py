@@ -49,7 +49,7 @@ def class_histogram(reference: Reference, samples: View) -> np.ndarray:
         axes.set_xlabel("classes, most frequent first")
     axes.set_ylabel("share")
     axes.legend()
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def precision_and_recall(reference: Reference, samples: View) -> np.ndarray:
@@ -66,7 +66,7 @@ def precision_and_recall(reference: Reference, samples: View) -> np.ndarray:
     left.set_title(f"recall {found.recall:.2f}")
     _scatter(right, planes[1], (found.inside > 0).numpy(), "sample, among real", "sample, astray")
     right.set_title(f"precision {found.precision:.2f}")
-    return _drawn(figure)
+    return drawn(figure)
 
 
 def _scatter(axes: Axes, points: np.ndarray, good: np.ndarray, yes: str, no: str) -> None:
@@ -76,7 +76,8 @@ def _scatter(axes: Axes, points: np.ndarray, good: np.ndarray, yes: str, no: str
     axes.legend(loc="upper right", markerscale=3)
 
 
-def _drawn(figure: Figure) -> np.ndarray:
+def drawn(figure: Figure) -> np.ndarray:
+    """The figure as a picture (H, W, 3) uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
