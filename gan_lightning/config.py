@@ -26,7 +26,15 @@ from gan_lightning.errors import UserError
 Node = dict[str, Any]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 SampleSeed = Annotated[int, Field(ge=0, lt=2**63)]
-Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _float(value: Any) -> Any:
+    if isinstance(value, int) and value == 0:
+        raise ValueError("must be written 0.0: torch wants two floats")
+    return value
+
+
+Beta = Annotated[float, pydantic.BeforeValidator(_float), Field(ge=0, lt=1)]
 Rate = Annotated[pydantic.FiniteFloat, Field(ge=0)]
 HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 
@@ -278,7 +286,11 @@ def check_value(key: str, value: Any, annotation: Any) -> None:
         return  # an annotation that says nothing of plain values
     except pydantic.ValidationError as error:
         problems = dict.fromkeys(
-            _place(problem["loc"]) + problem["msg"].replace("Input should be ", "must be ").replace("array", "list")
+            _place(problem["loc"])
+            + problem["msg"]
+            .removeprefix("Value error, ")
+            .replace("Input should be ", "must be ")
+            .replace("array", "list")
             for problem in error.errors()
             if problem["type"] not in ("is_instance_of", "needs_python_object", "callable_type")
         )

@@ -47,6 +47,7 @@ def assert_refused(result, folder, *expected):
         (["model.generator_optimizer.lr=-1"], ["model.generator_optimizer.lr=-1", "greater than or equal to 0"]),
         (["model.generator_optimizer.lr=inf"], ["model.generator_optimizer.lr=inf", "finite"]),
         (["model.generator_optimizer.lr=fast"], ["model.generator_optimizer.lr=fast", "valid number"]),
+        (["model.generator_optimizer.betas=[0,0.99]"], ["betas=[0, 0.99]", "item 0 must be written 0.0"]),
         (["model.generator_optimizer.betas=[0.5,1]"], ["betas=[0.5, 1]", "item 1", "less than 1"]),
         (["sample_every_n_epochs=0"], ["sample_every_n_epochs=0", "greater than 0"]),
         (["checkpoint.every_n_minutes=0"], ["checkpoint.every_n_minutes=0", "greater than 0"]),
