@@ -32,7 +32,8 @@ from gan_lightning.sweep import markdown
 COLUMNS = (*HEADLINE, "modes", "duplicate_rate", "copy_rate")  # of the table of several checkpoints
 NOT_THE_PICTURES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed"}
 
-Draws = list[Callable[[int], Tensor]]
+Draw = Callable[[int], tuple[Tensor, Tensor | None]]
+Draws = list[Draw]
 Values = dict[str, list[float]]  # of each metric, one a seed
 
 
@@ -43,7 +44,7 @@ class Subject:
     name: str
     folder: Path
     facts: dict[str, Any]
-    draws: dict[str, Draws]  # by generator, one a seed: n to pictures (n, C, H, W) uint8
+    draws: dict[str, Draws]  # by generator, one a seed: n to pictures (n, C, H, W) uint8 and wanted labels
     available: int | None = None  # samples; None for as many as wanted
 
 
@@ -136,21 +137,32 @@ def _of_checkpoints(cfg: DictConfig, trained: list[Trained]) -> list[Subject]:
     return subjects
 
 
-def _sampler(trained: Trained, seed: int, weights: Weights) -> Callable[[int], Tensor]:
-    return lambda n: to_uint8(trained.model.sample(n, seed=seed, weights=weights))
+def _sampler(trained: Trained, seed: int, weights: Weights) -> Draw:
+    def draw(n: int) -> tuple[Tensor, Tensor | None]:
+        labels = trained.model.sample_labels(n, seed)
+        return to_uint8(trained.model.sample(n, labels, seed=seed, weights=weights)), labels
+
+    return draw
 
 
 def _of_files(cfg: DictConfig, data: ImageData) -> Subject:
     path = Path(str(cfg.samples))
     samples = read_samples(path, data.sample_shape)
     folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
-    return Subject(str(path), folder, {"samples": str(path)}, {"raw": [lambda n: _spread(samples, n)]}, len(samples))
+    return Subject(
+        str(path), folder, {"samples": str(path)}, {"raw": [lambda n: (_spread(samples, n), None)]}, len(samples)
+    )
 
 
 def _judge(draws: Draws, reference: Reference, bar: tqdm) -> Values:
     """The values of each metric over the seeds."""
-    figures = [_whole(reference.judge(View(draw(reference.n), reference.extractor)), bar) for draw in draws]
+    figures = [_whole(reference.judge(_view(draw, reference)), bar) for draw in draws]
     return {name: [one[name] for one in figures] for name in figures[0]}
+
+
+def _view(draw: Draw, reference: Reference) -> View:
+    pictures, wanted = draw(reference.n)
+    return View(pictures, reference.extractor, wanted)
 
 
 def _spread(samples: Tensor, n: int) -> Tensor:
@@ -186,7 +198,7 @@ def _write(
         "floor": floor,
     }
     write_json(subject.folder / METRICS, content)
-    view = View(next(iter(subject.draws.values()))[0](reference.n), extractor)
+    view = _view(next(iter(subject.draws.values()))[0], reference)
     drawn = {
         "samples": pictures.grid(data, view),
         "nearest_training": pictures.beside_nearest(data, view, reference.training),
@@ -210,8 +222,11 @@ def _cell(values: list[float]) -> str:
 
 
 def _table(rows: dict[str, Values], floor: Figures) -> str:
-    columns = [name for name in COLUMNS if name in floor]
-    lines = [{"": subject} | {name: _cell(values[name]) for name in columns} for subject, values in rows.items()]
+    columns = [name for name in COLUMNS if any(name in values for values in rows.values())]
+    lines = [
+        {"": subject} | {name: _cell(values[name]) for name in columns if name in values}
+        for subject, values in rows.items()
+    ]
     return markdown(["", *columns], [*lines, {"": "real data"} | {name: floor[name] for name in columns}])
 
 

@@ -32,6 +32,23 @@ def read(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
+def test_a_conditional_run(run, tmp_path):
+    """Labels that the generator does not heed yet: as many agree as by chance."""
+    limits = ["max_iterations=1", "callbacks.evaluation.n=200", "callbacks.evaluation.every_n_epochs=1"]
+    fast = [argument for argument in FAST if argument != "callbacks.evaluation=null"]
+    result = run("train", *fast, *limits, "conditional=true", "hydra.run.dir=outputs/conditional")
+    assert result.code == 0, result.err
+    in_training = json.loads((tmp_path / "outputs/conditional/metrics.json").read_text())
+    assert 0 <= in_training["evaluation/label_accuracy"] < 0.5
+    assert "label_accuracy" in result.out
+    result = run("evaluate", "checkpoint=outputs/conditional", "n=200", "seeds=[1]")
+    assert result.code == 0, result.err
+    content = read(tmp_path / "outputs/conditional/evaluation/last")
+    ema = content["generators"]["ema"]["label_accuracy"]["mean"]
+    assert ema == in_training["evaluation/label_accuracy"]
+    assert content["floor"]["label_accuracy"] > 0.7
+
+
 def test_a_run(run, trained):
     result = run("evaluate", "checkpoint=outputs/run/checkpoints/last.ckpt", "n=100", "seeds=[3,4]")
     assert result.code == 0, result.err
@@ -47,7 +64,8 @@ def test_a_run(run, trained):
     assert content["reference"]["split"] == "train"
     assert content["versions"]["torch"] == torch.__version__
     figures = content["generators"]["raw"]
-    assert figures.keys() == content["floor"].keys() == MEANING.keys() - {"fcd"}  # digits have no test split
+    assert content["floor"].keys() == MEANING.keys() - {"fcd"}  # digits have no test split
+    assert figures.keys() == content["floor"].keys() - {"label_accuracy"}
     for figure in figures.values():
         assert figure["mean"] == pytest.approx(statistics.mean(figure["values"]))
         assert figure["sd"] == pytest.approx(statistics.stdev(figure["values"]))
@@ -138,7 +156,7 @@ def test_own_data(run, class_folders, tmp_path):
     assert run("evaluate", "checkpoint=run", "seeds=[0]").code == 0
     found = read(tmp_path / "run" / "evaluation" / "last")
     assert found["extractor"]["name"].startswith("classifier-")
-    assert found["generators"]["raw"].keys() == MEANING.keys() - {"fcd"}
+    assert found["generators"]["raw"].keys() == MEANING.keys() - {"fcd", "label_accuracy"}
     again = run("train_extractor", *class_folders, "epochs=2")
     assert again.code == 2
     assert "exists already" in again.err

@@ -75,7 +75,8 @@ def test_parts(digits, judged):
     reference = Reference(data, Classifier(), n=500)
     assert reference.split == "test"
     assert len(list(reference.judge(View(pictures, reference.extractor)))) == PARTS
-    assert figures["honest"].keys() == floor.keys() == MEANING.keys()
+    assert floor.keys() == MEANING.keys()
+    assert figures["honest"].keys() == MEANING.keys() - {"label_accuracy"}  # made for no label
 
 
 @pytest.mark.parametrize(
@@ -127,11 +128,25 @@ def test_without_a_test_split_halves_of_the_training_set_are_compared(digits):
     assert copied["copy_rate"] == 1
 
 
+def test_label_accuracy(digits):
+    data, pictures, _ = digits
+    reference = Reference(data, Classifier(), n=500)
+    labels = View(pictures, reference.extractor).labels
+    half_right = torch.where(torch.arange(len(labels)) % 2 == 0, labels, (labels + 1) % 10)
+    assert reference.classes(View(pictures, reference.extractor, half_right))["label_accuracy"] == 0.5
+    assert whole(reference.floor())["label_accuracy"] > 0.7  # of a classifier that has not seen such digits
+    data.num_classes, of_ten = 3, data.num_classes
+    other_classes = Reference(data, Classifier(), n=500)
+    data.num_classes = of_ten
+    assert "label_accuracy" not in other_classes.classes(View(pictures, reference.extractor, half_right))
+
+
 def test_without_labels(digits):
     data, pictures, _ = digits
     reference = Reference(data, RandomConvolutions(1), n=500)
     figures, floor = whole(reference.judge(View(pictures, reference.extractor))), whole(reference.floor())
-    assert figures.keys() == MEANING.keys() - {"fcd", "fcd_train", "class_kl", "modes", "modes_5", "classifier_score"}
+    of_classifiers = {"fcd", "fcd_train", "class_kl", "label_accuracy", "modes", "modes_5", "classifier_score"}
+    assert figures.keys() == floor.keys() == MEANING.keys() - of_classifiers
     assert findings(figures, floor) == []
 
 

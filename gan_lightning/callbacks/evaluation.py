@@ -61,7 +61,7 @@ class Evaluation(Watcher):
         if not self._figures:
             return []
         shown = [
-            f"{name} {self._figures[name]:.4g} ({self._floor[name]:.4g})" for name in HEADLINE if name in self._floor
+            f"{name} {self._figures[name]:.4g} ({self._floor[name]:.4g})" for name in HEADLINE if name in self._figures
         ]
         found = findings(self._figures, self._floor)
         return [f"{'evaluation':<11} {'   '.join(shown)}, in brackets real data", *(f"{'':<11} {one}" for one in found)]
@@ -73,7 +73,9 @@ class Evaluation(Watcher):
                     self._floor |= part
                     bar.update()
             bar.update(PARTS - bar.n)
-            samples = View(to_uint8(pl_module.sample(reference.n, seed=self.seed)), reference.extractor)
+            labels = pl_module.sample_labels(reference.n, self.seed)
+            pictures = to_uint8(pl_module.sample(reference.n, labels, seed=self.seed))
+            samples = View(pictures, reference.extractor, labels)
             for part in reference.judge(samples):
                 self._figures |= part
                 bar.update()

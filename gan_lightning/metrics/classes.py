@@ -31,6 +31,11 @@ def shares(labels: Tensor, num_classes: int) -> Tensor:
     return torch.bincount(labels, minlength=num_classes).double() / len(labels)
 
 
+def label_accuracy(labels: Tensor, wanted: Tensor) -> float:
+    """Share of samples (n,) that have the class they were made for."""
+    return (labels == wanted.to(labels.device)).double().mean().item()
+
+
 def modes(labels: Tensor, at_least: int = 1) -> int:
     """How many classes have that many samples."""
     return int((torch.bincount(labels) >= at_least).sum())

@@ -15,6 +15,7 @@ MEANING = {
     "density": "how deep samples lie among real pictures; about 1",
     "coverage": "share of the real pictures that have a sample near",
     "class_kl": "how far the samples' classes are from the data's, nats",
+    "label_accuracy": "share that has the class it was made for",
     "modes": "classes seen",
     "modes_5": "classes with 5 samples or more",
     "classifier_score": "confident and varied verdicts; number of classes at best",
@@ -26,7 +27,7 @@ MEANING = {
 }
 
 # What stands in tables that have no room for all.
-HEADLINE = ("fcd", "fcd_train", "frechet_random_conv", "precision", "recall", "coverage", "class_kl")
+HEADLINE = ("fcd", "fcd_train", "frechet_random_conv", "precision", "recall", "coverage", "class_kl", "label_accuracy")
 
 
 def findings(figures: Figures, floor: Figures) -> list[str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.classes import class_kl, classifier_score, modes, shares
+from gan_lightning.metrics.classes import class_kl, classifier_score, label_accuracy, modes, shares
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
 from gan_lightning.metrics.extractors import Extractor, RandomConvolutions
 from gan_lightning.metrics.neighbours import Neighbourhoods, Overlap, copies, duplicate_rate, nearest, overlap
@@ -28,10 +28,17 @@ QUICK = ("class_kl", "modes", "coverage", "duplicate_rate")
 
 
 class View:
-    """Pictures (n, C, H, W) uint8 as an extractor sees them."""
+    """Pictures (n, C, H, W) uint8 as an extractor sees them.
 
-    def __init__(self, pictures: Tensor, extractor: Extractor) -> None:
+    Args:
+        pictures: to look at.
+        extractor: that looks.
+        wanted: labels (n,) that they were made for; None where they were made for none.
+    """
+
+    def __init__(self, pictures: Tensor, extractor: Extractor, wanted: Tensor | None = None) -> None:
         self.pictures = pictures
+        self.wanted = wanted
         verdicts = extractor.judge(pictures)
         self.features, self.probabilities, self.labels = verdicts.features, verdicts.probabilities, verdicts.labels
 
@@ -72,11 +79,14 @@ class Reference:
         generator = torch.Generator().manual_seed(seed)
         in_training = torch.randperm(len(self.training), generator=generator)
         if test is None:
-            self._real, self._other = (self.training[part] for part in in_training[: 2 * self.n].split(self.n))
+            in_real, in_other = in_training[: 2 * self.n].split(self.n)
+            self._real = self.training[in_real]
         else:
             self._real = test[torch.randperm(len(test), generator=generator)[: self.n]]
-            self._other = self.training[in_training[: self.n]]
+            in_other = in_training[: self.n]
+        self._other, self._other_labels = self.training[in_other], data.labels[in_other]
         self.extractor = extractor
+        self.data_classes = data.num_classes
         self.uniform_classes = data.uniform_classes
         self._untrained = RandomConvolutions(data.sample_shape[0])
 
@@ -88,7 +98,7 @@ class Reference:
     @cached_property
     def other(self) -> View:
         """As many other real pictures, of the training set."""
-        return View(self._other, self.extractor)
+        return View(self._other, self.extractor, self._other_labels)
 
     @property
     def num_classes(self) -> int:
@@ -153,12 +163,15 @@ class Reference:
         """What the classes of samples tell; nothing if the extractor knows none."""
         if samples.labels is None or samples.probabilities is None:
             return {}
-        return {
+        figures: Figures = {
             "class_kl": class_kl(samples.labels, self.class_shares),
             "modes": modes(samples.labels),
             "modes_5": modes(samples.labels, at_least=5),
             "classifier_score": classifier_score(samples.probabilities),
         }
+        if samples.wanted is not None and self.data_classes == self.num_classes:
+            figures["label_accuracy"] = label_accuracy(samples.labels, samples.wanted)
+        return figures
 
     def _neighbours(self, samples: View) -> Figures:
         found = self.overlap(samples)

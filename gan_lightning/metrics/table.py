@@ -12,9 +12,9 @@ def metrics_table(columns: Mapping[str, Mapping[str, Any]], floor: Figures) -> s
     """A row a metric: its value in each column, what real pictures have, what it is."""
     rows: list[dict[str, Any]] = [
         {"metric": metric}
-        | {name: values[metric] for name, values in columns.items()}
+        | {name: values.get(metric, "") for name, values in columns.items()}
         | {"real data": floor[metric], "what it is": meaning}
         for metric, meaning in MEANING.items()
-        if metric in floor
+        if metric in floor and any(metric in values for values in columns.values())
     ]
     return markdown(["metric", *columns, "real data", "what it is"], rows)
