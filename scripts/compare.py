@@ -3,7 +3,7 @@
     python scripts/compare.py outputs/families/*/* --page docs/families.md --sheet docs/families.png
 
 Runs of the same name and other seeds make one row; the sheet shows the first seed of each. The table goes on screen, or
-between the lines `<!-- table -->` and `<!-- end of table -->` of a page.
+between the lines `<!-- table -->` and `<!-- end of table -->` of a page; --part says another word than `table`.
 """
 
 import argparse
@@ -21,7 +21,9 @@ from gan_lightning.errors import UserError, fail
 from gan_lightning.pages import replace_part
 from gan_lightning.sweep import markdown
 
-METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "frechet_random_conv")
+METRICS = (
+    "fcd_train", "fcd", "precision", "recall", "coverage", "class_kl", "label_accuracy", "frechet_random_conv",
+)  # fmt: skip
 LIMITS = ("max_iterations", "max_cpu_minutes")
 COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and height of its letters, pixels
 
@@ -30,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a finished run")
     parser.add_argument("--page", type=Path, help="Markdown file to put the table into")
+    parser.add_argument("--part", default="table", help="of the page (table)")
     parser.add_argument("--sheet", type=Path, help="picture to write")
     arguments = parser.parse_args()
 
@@ -37,9 +40,10 @@ def main() -> None:
     for run in sorted(arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text())["seed"]):
         families[json.loads((run / "manifest.json").read_text())["config"]["name"]].append(run)
     rows = [row(name, runs) for name, runs in families.items()]
-    table = markdown(["", "seeds", "iterations", *METRICS], rows) + f"\n\n{footnote(families)}\n"
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    table = markdown(columns, rows) + f"\n\n{footnote(families)}\n"
     if arguments.page:
-        replace_part(arguments.page, "table", table)
+        replace_part(arguments.page, arguments.part, table)
     else:
         print(table)
     if arguments.sheet:
@@ -47,14 +51,22 @@ def main() -> None:
 
 
 def row(name: str, runs: list[Path]) -> dict[str, Any]:
-    """Mean and standard deviation over the seeds of a family."""
+    """Mean and standard deviation over the seeds of a family, and the distance of each."""
     figures = [json.loads((run / "metrics.json").read_text()) for run in runs]
-    cells = {"": name, "seeds": len(runs), "iterations": f"{statistics.mean(one['iteration'] for one in figures):,.0f}"}
+    minutes = [json.loads((run / "manifest.json").read_text())["duration_seconds"] / 60 for run in runs]
+    cells = {
+        "": name,
+        "seeds": len(runs),
+        "iterations": f"{statistics.mean(one['iteration'] for one in figures):,.0f}",
+        "minutes": f"{statistics.mean(minutes):.1f}",
+    }
     for metric in METRICS:
         values = [one[f"evaluation/{metric}"] for one in figures if f"evaluation/{metric}" in one]
         if values:
             spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
             cells[metric] = f"{statistics.mean(values):.3g}{spread}"
+        if metric == "fcd" and len(values) > 1:
+            cells["fcd of each"] = ", ".join(f"{value:.3g}" for value in values)
     return cells
 
 

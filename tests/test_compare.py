@@ -36,6 +36,7 @@ def test_table_and_sheet(run, tmp_path, monkeypatch):
     figures = [json.loads((tmp_path / f"runs/one/{seed}/metrics.json").read_text()) for seed in (1, 2)]
     mean = sum(figure["evaluation/coverage"] for figure in figures) / 2
     assert one[rows[0].index("coverage")].startswith(f"{mean:.3g} ± ")
+    assert "label_accuracy" not in rows[0]  # nothing here has labels
 
     width, height = Image.open(tmp_path / "sheet.png").size
     assert (width, height) == (150 + 16 * 60 + 4, 2 * 64)

@@ -17,7 +17,7 @@ def options(group):
 
 
 GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir())
-CASES = [(group, option) for group in GROUPS for option in options(group)]
+CASES = [(group, option) for group in GROUPS if group != "sweep" for option in options(group)]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def pictures(tmp_path):
 @pytest.mark.parametrize(("group", "option"), CASES)
 def test_one_batch(run, only_run, idx_folder, pictures, group, option):
     arguments = [f"{group}={option}"]
-    if (group == "data" and "mnist" in option) or option in ("article", "wgan"):
+    if (group == "data" and "mnist" in option) or option.startswith(("article", "best", "wgan")):
         arguments += [f"data.root={idx_folder}", "data.checksums=null"]
         arguments += ["data.stacks=500"] if option == "stacked_mnist" else []
     elif option == "image_folder":
@@ -50,6 +50,16 @@ def test_one_batch(run, only_run, idx_folder, pictures, group, option):
     assert result.code == 0, result.err
     metrics = json.loads((only_run() / "metrics.json").read_text())
     assert metrics["iteration"] == 1
+
+
+@pytest.mark.parametrize("option", options("sweep"))
+def test_one_batch_of_each_job(run, tmp_path, idx_folder, option):
+    where = [f"data.root={idx_folder}", "data.checksums=null", "callbacks.evaluation=null", "hydra.sweep.dir=sweep"]
+    result = run("train", "-m", f"sweep={option}", *where, *SMALL)
+    assert result.code == 0, result.err
+    manifests = [json.loads(path.read_text()) for path in tmp_path.glob("sweep/*/manifest.json")]
+    names = {manifest["config"]["name"] for manifest in manifests}
+    assert len(names) == len(manifests) > 3  # each job says in its name what it varies
 
 
 @pytest.mark.parametrize("path", sorted(CONF_DIR.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF_DIR)))
