@@ -1,7 +1,7 @@
 """How fast training is on this machine, and how fast it could be.
 
-    python scripts/benchmark.py quality       samples of the article's code and of ours over time; 75 minutes,
-                                              9 with `quality --minutes 4 --seeds 1`
+    python scripts/benchmark.py quality       samples of the article's code and of ours over time; 95 minutes,
+                                              9 with `--minutes 4 --seeds 1 --recipes experiment=best`
     python scripts/benchmark.py step          an iteration of the article's GAN: as published, by hand, ours; 8 minutes
     python scripts/benchmark.py networks      other networks, penalties and precisions; 4 minutes
     python scripts/benchmark.py scaling       batch sizes, widths, threads, processes; 6 minutes
@@ -39,9 +39,11 @@ from gan_lightning.benchmarks.runs import TRAIN, seconds_per_iteration, synchron
 from gan_lightning.errors import UserError, fail
 from gan_lightning.manifest import processor
 from gan_lightning.pages import replace_part
+from gan_lightning.runs import write_json
 from gan_lightning.sweep import markdown
 
 BATCH_SIZE = 64
+RECIPES = ["experiment=best", "experiment=best_conditional"]
 BEGUN = time.monotonic()
 
 Row = dict[str, Any]
@@ -75,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     for name, measure in COMMANDS.items():
         command = commands.add_parser(name, parents=[common], description=measure.__doc__)
         if measure is quality:
-            command.add_argument("--recipes", nargs="+", default=["experiment=best"], help="of ours (experiment=best)")
+            command.add_argument("--recipes", nargs="+", default=RECIPES, help=f"of ours ({' '.join(RECIPES)})")
             command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of ours (1 2 3)")
             command.add_argument("--epochs", type=int, default=100, help="of the article's code (100)")
             command.add_argument("--minutes", type=float, default=math.inf, help="at most, of each one (no limit)")
@@ -89,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def quality(arguments: argparse.Namespace) -> list[Row]:
-    """The Fréchet distance of samples over time; pictures of it and of samples in the folder."""
+    """The Fréchet distance of samples over time; points.json and pictures of curves and samples in the folder."""
     from gan_lightning.benchmarks import quality as measured
 
     folder = arguments.folder
@@ -97,10 +99,12 @@ def quality(arguments: argparse.Namespace) -> list[Row]:
         raise UserError(f"--folder {folder}: exists already: take another")
     reference = measured.reference(data_root())
     contestants = [measured.article(data_root(), folder / "article", 1, arguments.epochs)]
-    for i, recipe in enumerate(arguments.recipes):
-        contestants += [measured.ours(recipe, seed, folder / f"{i}" / f"{seed}") for seed in arguments.seeds]
+    for recipe in arguments.recipes:
+        name = recipe.removeprefix("experiment=").replace(" ", ",")
+        contestants += [measured.ours(recipe, seed, folder / name / f"{seed}") for seed in arguments.seeds]
     measured.compete(contestants, 60 * arguments.minutes, arguments.threads)
     points = {one.name: one.judge(reference) for one in contestants}
+    write_json(folder / "points.json", measured.record(points))
     Image.fromarray(measured.curves(points)).save(folder / "distance.png")
     Image.fromarray(measured.samples(contestants, points)).save(folder / "samples.png")
     return measured.table(points)

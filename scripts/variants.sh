@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1 PATH="$PWD/.venv/bin:$PATH"
-out=outputs/variants
+out=outputs/recipes/variants
 
 variants() {
     cat <<END

@@ -26,7 +26,7 @@ from gan_lightning.metrics.pictures import drawn
 from gan_lightning.metrics.suite import Reference, View
 
 TURN = 20  # seconds
-KEPT = (1, 2, 3, 4, 6, 8, 11, 15, 20, 25, *range(30, 101, 10))  # epochs after which there is a checkpoint
+KEPT = (*range(1, 11), 12, 15, 20, 25, *range(30, 101, 10))  # epochs after which there is a checkpoint
 ITERATIONS = 60_000 // 64  # of the article's code in an epoch: it drops the last batch
 TIMES = (0, 15, 30, 60, 120, 180, 240, 300, 600, 1200, 1800, 2400, 3000, 3600, 4800, 6000)  # rows of the table, seconds
 SHOWN_AFTER = 300  # seconds, in the picture of samples
@@ -151,7 +151,7 @@ def compete(contestants: Sequence[Contestant], limit: float, threads: int) -> No
     try:
         while running:
             running = [one for one in running if one.take_turn(TURN, threads) and one.seconds < limit]
-            print("\n".join(f"{one.name}: {one.seconds:.0f} s" for one in contestants), file=sys.stderr)
+            print(", ".join(f"{one.name} {clock(one.seconds)}" for one in running), file=sys.stderr)
     finally:
         for one in contestants:
             one.end()
@@ -164,6 +164,11 @@ def reference(root: Path) -> Reference:
     data.setup("fit")
     data.setup("test")
     return Reference(data, choose("auto", data), data.evaluation_samples)
+
+
+def record(points: dict[str, list[Point]]) -> list[dict[str, Any]]:
+    """All checkpoints, plain values."""
+    return [{"contestant": name, **p._asdict(), "path": str(p.path)} for name, many in points.items() for p in many]
 
 
 def table(points: dict[str, list[Point]]) -> list[dict[str, Any]]:
