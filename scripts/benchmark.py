@@ -20,6 +20,7 @@ import json
 import math
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -100,7 +101,7 @@ def quality(arguments: argparse.Namespace) -> list[Row]:
     reference = measured.reference(data_root())
     contestants = [measured.article(data_root(), folder / "article", 1, arguments.epochs)]
     for recipe in arguments.recipes:
-        name = recipe.removeprefix("experiment=").replace(" ", ",")
+        name = re.sub(r"[^\w.-]+", "_", recipe.removeprefix("experiment="))
         contestants += [measured.ours(recipe, seed, folder / name / f"{seed}") for seed in arguments.seeds]
     measured.compete(contestants, 60 * arguments.minutes, arguments.threads)
     points = {one.name: one.judge(reference) for one in contestants}

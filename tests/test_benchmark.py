@@ -17,9 +17,7 @@ CPU = torch.device("cpu")
 def benchmark(what, folder, data, *arguments, threads=1):
     command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), what, "--threads", str(threads)]
     environment = {"GAN_DATA_DIR": str(data), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    return subprocess.run(
-        [*command, "--rounds", "1", *arguments], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    return subprocess.run([*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def test_loops_train_the_article_s_networks():
@@ -51,7 +49,7 @@ def test_no_data(tmp_path):
 def test_step(tmp_path, real_data):
     page = tmp_path / "page.md"
     page.write_text("<!-- step 1 -->\n<!-- end of step 1 -->\n")
-    arguments = ["--iterations", "2", "--page", "page.md", "--json", "all.json"]
+    arguments = ["--rounds", "1", "--iterations", "2", "--page", "page.md", "--json", "all.json"]
     result = benchmark("step", tmp_path, real_data, *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "all.json").read_text())
@@ -64,6 +62,6 @@ def test_step(tmp_path, real_data):
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["profile", "startup"])
 def test_the_others(tmp_path, real_data, what):
-    result = benchmark(what, tmp_path, real_data)
+    result = benchmark(what, tmp_path, real_data, "--rounds", "1")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("|")

@@ -122,8 +122,9 @@ def train_article(root: str, folder: str, seed: int, epochs: int) -> None:
         for _ in range(ITERATIONS):
             step()
         if epoch in KEPT:
-            torch.save(pair[0].state_dict(), f"{folder}/.tmp")
-            Path(folder, ".tmp").rename(f"{folder}/epoch_{epoch:04d}.pt")
+            unfinished = Path(folder, ".unfinished.pt")  # it may be ended at any moment
+            torch.save(pair[0].state_dict(), unfinished)
+            unfinished.rename(f"{folder}/epoch_{epoch:04d}.pt")
 
 
 @torch.no_grad()
