@@ -291,13 +291,11 @@ def peak(command: Sequence[str]) -> float:
 
 def evaluation(arguments: argparse.Namespace) -> list[Row]:
     """All metrics of 10,000 pictures (the training set's first) against the test split."""
-    from gan_lightning.data.mnist import MNIST
+    from gan_lightning.benchmarks.quality import mnist
     from gan_lightning.metrics.choice import choose
     from gan_lightning.metrics.suite import Reference, View
 
-    data = MNIST(str(data_root()), False, "MNIST", None, BATCH_SIZE, [1, 28, 28], 10, seed=0)
-    data.setup("fit")
-    data.setup("test")
+    data = mnist(data_root())
     extractor = choose("auto", data)
     times: dict[str, list[float]] = {"real pictures, once": [], "10,000 samples": []}
     for _ in range(arguments.rounds):

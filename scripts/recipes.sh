@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 out=outputs/recipes page=docs/benchmarks.md
 
-# 25 minutes: the learning rates and the penalty's weight.
+# 27 minutes: the learning rates and the penalty's weight.
 [ -e $out/sweep ] || python train.py -m sweep=best_mlp hydra.sweep.dir=$out/sweep
 python scripts/compare.py $out/sweep/*/ --page $page --part sweep
 

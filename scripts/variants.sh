@@ -10,7 +10,7 @@ out=outputs/recipes/variants
 variants() {
     cat <<END
 best_mlp
-equal_rates            model.generator_optimizer.lr=5e-4
+equal_rates            model.generator_optimizer.lr=2.5e-4
 batch_64               data.batch_size=64
 batch_128              data.batch_size=128
 batch_512              data.batch_size=512

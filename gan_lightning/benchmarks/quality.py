@@ -158,12 +158,17 @@ def compete(contestants: Sequence[Contestant], limit: float, threads: int) -> No
             one.end()
 
 
-def reference(root: Path) -> Reference:
-    """The 10,000 test pictures."""
+def mnist(root: Path) -> MNIST:
+    """With its test pictures."""
     data = MNIST(str(root), False, "MNIST", None, 64, [1, 28, 28], 10, seed=0)
     data.prepare_data()
-    data.setup("fit")
     data.setup("test")
+    return data
+
+
+def reference(root: Path) -> Reference:
+    """The 10,000 test pictures."""
+    data = mnist(root)
     return Reference(data, choose("auto", data), data.evaluation_samples)
 
 
