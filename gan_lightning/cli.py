@@ -118,9 +118,11 @@ def _train_extractor_job(cfg: DictConfig) -> None:
 def _validated(cfg: DictConfig, settings: Any, command: Callable[[DictConfig], Any]) -> None:
     """Check the config, run the command and print what it returns."""
     from gan_lightning.config import validate
+    from gan_lightning.machine import prepare_process
 
     try:
         validate(cfg, settings)
+        prepare_process()
         print(command(cfg))
     except UserError as error:
         fail(error, debug=cfg.debug is True)

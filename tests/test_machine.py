@@ -1,4 +1,4 @@
-"""What is set up before a run: denormals, the search for GPUs, the allocator."""
+"""What is set up before a run: denormals, the search for GPUs, the allocator, vector math."""
 
 import ctypes
 import os
@@ -6,7 +6,7 @@ import os
 import pytest
 import torch
 
-from gan_lightning.machine import prepare_process
+from gan_lightning.machine import VECTOR_MATH, prepare_process
 from gan_lightning.resolvers import mixed_precision_if_faster
 
 
@@ -23,6 +23,13 @@ def test_without_a_gpu_nvml_is_not_asked(monkeypatch):
     monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     prepare_process()
     assert os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] == "0"
+
+
+def test_each_function_of_the_vector_math_is_first_called_by_one_thread():
+    with torch.profiler.profile(record_shapes=True) as profile:
+        prepare_process()
+    shapes = {event.name.removeprefix("aten::"): event.input_shapes for event in profile.events()}
+    assert all(shapes[name] == [[1]] for name in VECTOR_MATH)
 
 
 def test_another_c_library_is_left_as_it_is(monkeypatch):
