@@ -99,12 +99,17 @@ def quality(arguments: argparse.Namespace) -> list[Row]:
     if folder.exists():
         raise UserError(f"--folder {folder}: exists already: take another")
     reference = measured.reference(data_root())
-    contestants = [measured.article(data_root(), folder / "article", 1, arguments.epochs)]
+    article = measured.article(data_root(), folder / "article", 1, arguments.epochs)
+    ours = {}
     for recipe in arguments.recipes:
         name = re.sub(r"[^\w.-]+", "_", recipe.removeprefix("experiment="))
-        contestants += [measured.ours(recipe, seed, folder / name / f"{seed}") for seed in arguments.seeds]
+        runs = {seed: folder / name / f"{seed}" for seed in arguments.seeds}
+        ours |= {run: measured.ours(recipe, seed, run) for seed, run in runs.items()}
+    contestants = [article, *ours.values()]
     measured.compete(contestants, 60 * arguments.minutes, arguments.threads)
     points = {one.name: one.judge(reference) for one in contestants}
+    for run, contestant in ours.items():
+        measured.leave_out_pauses(run, contestant.seconds)
     write_json(folder / "points.json", measured.record(points))
     Image.fromarray(measured.curves(points)).save(folder / "distance.png")
     Image.fromarray(measured.samples(contestants, points)).save(folder / "samples.png")

@@ -26,7 +26,10 @@ END
 
 for seed in 1 2 3; do
     families | while read -r name overrides; do
-        [ -e "$out/$name/$seed" ] || echo "name=$name $overrides seed=$seed hydra.run.dir=$out/$name/$seed"
+        if ! grep -qs '"status": "finished"' "$out/$name/$seed/manifest.json"; then
+            rm -rf "${out:?}/$name/$seed"
+            echo "name=$name $overrides seed=$seed hydra.run.dir=$out/$name/$seed"
+        fi
     done
 done | xargs -P "${JOBS:-2}" -I{} sh -c 'python train.py {} max_cpu_minutes=2 > /dev/null'
 python scripts/compare.py "$out"/*/* --page docs/families.md --sheet docs/families.png

@@ -31,7 +31,10 @@ END
 }
 
 variants | while read -r name overrides; do
-    [ -e "$out/$name" ] || echo "name=$name $overrides hydra.run.dir=$out/$name"
+    if ! grep -qs '"status": "finished"' "$out/$name/manifest.json"; then
+        rm -rf "${out:?}/$name"
+        echo "name=$name $overrides hydra.run.dir=$out/$name"
+    fi
 done | xargs -P "${JOBS:-2}" -I{} sh -c \
     'python train.py experiment=best_mlp {} max_iterations=null max_cpu_minutes=2 > /dev/null'
 python scripts/compare.py "$out"/* --page docs/benchmarks.md --part variants

@@ -58,6 +58,17 @@ def test_what_fails_ends_all_with_its_last_line(tmp_path, monkeypatch):
     assert contestants[0].process.poll() is not None
 
 
+def test_a_run_s_time_is_that_of_its_turns(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"status": "finished", "duration_seconds": 3000.0}')
+    quality.leave_out_pauses(tmp_path, 281.0)
+    assert json.loads((tmp_path / "manifest.json").read_text()) == {"status": "finished", "duration_seconds": 281.0}
+
+
+def test_a_time_too_short_for_any_checkpoint(tmp_path):
+    with pytest.raises(UserError, match="a: no checkpoint after 0:00: it needs more --minutes"):
+        contestant(tmp_path / "a", "").judge(reference=None)
+
+
 def test_table():
     article = [Point(31, Path(), 150.0), Point(290, Path(), 83.0), Point(3000, Path(), 8.9)]
     ours = [Point(20, Path(), 14.0), Point(28, Path(), 9.9), Point(60, Path(), 6.0), Point(290, Path(), 2.0)]
@@ -83,6 +94,9 @@ def test_the_article_s_code_beside_ours(tmp_path, real_data):
     assert written == {"distance.png", "samples.png", "points.json"}
     rows = json.loads((tmp_path / "all.json").read_text())
     assert rows[-1][""].startswith("time until")
+    (manifest,) = Path(tmp_path, "outputs/quality").rglob("manifest.json")
+    clocks = [row["seconds"] for row in json.loads(Path(tmp_path, "outputs/quality/points.json").read_text())]
+    assert json.loads(manifest.read_text())["duration_seconds"] >= clocks[-1]
     again = benchmark("quality", tmp_path, real_data)
     assert again.returncode == 2
     assert "exists already" in again.stderr.splitlines()[-1]

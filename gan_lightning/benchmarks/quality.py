@@ -1,5 +1,6 @@
 """How good samples are after how much time: the article's code beside ours, in turns."""
 
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.pictures import drawn
 from gan_lightning.metrics.suite import Reference, View
+from gan_lightning.runs import MANIFEST, write_json
 
 TURN = 20  # seconds
 KEPT = (*range(1, 11), 12, 15, 20, 25, *range(30, 101, 10))  # epochs after which there is a checkpoint
@@ -98,6 +100,8 @@ class Contestant:
     def judge(self, reference: Reference) -> list[Point]:
         """Its checkpoints, the earliest first."""
         files = [path for path in self.checkpoints.glob("*.*") if not path.name.startswith(".")]
+        if not files:
+            raise UserError(f"{self.name}: no checkpoint after {clock(self.seconds)}: it needs more --minutes")
         points = []
         for path in sorted(files, key=lambda path: path.stat().st_mtime):
             samples = View(to_uint8(self.draw(path, reference.n)), reference.extractor)
@@ -144,6 +148,12 @@ def ours(recipe: str, seed: int, folder: Path) -> Contestant:
 
 def draw_from_run(path: Path, n: int) -> Tensor:
     return load(str(path)).model.sample(n, seed=0)
+
+
+def leave_out_pauses(run: Path, seconds: float) -> None:
+    """Of a run's time in its manifest, which counted on while others had their turn."""
+    manifest = json.loads((run / MANIFEST).read_text())
+    write_json(run / MANIFEST, manifest | {"duration_seconds": round(seconds, 3)})
 
 
 def compete(contestants: Sequence[Contestant], limit: float, threads: int) -> None:
