@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_lightning.benchmarks import loops
+from gan_lightning.benchmarks.data import mnist
 from gan_lightning.benchmarks.runs import TRAIN
+from gan_lightning.benchmarks.tables import Row
 from gan_lightning.checkpoints import load
 from gan_lightning.data.images import to_uint8
-from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.pictures import drawn
@@ -168,34 +169,26 @@ def compete(contestants: Sequence[Contestant], limit: float, threads: int) -> No
             one.end()
 
 
-def mnist(root: Path) -> MNIST:
-    """With its test pictures."""
-    data = MNIST(str(root), False, "MNIST", None, 64, [1, 28, 28], 10, seed=0)
-    data.prepare_data()
-    data.setup("test")
-    return data
-
-
 def reference(root: Path) -> Reference:
     """The 10,000 test pictures."""
     data = mnist(root)
     return Reference(data, choose("auto", data), data.evaluation_samples)
 
 
-def record(points: dict[str, list[Point]]) -> list[dict[str, Any]]:
+def record(points: dict[str, list[Point]]) -> list[Row]:
     """All checkpoints, plain values."""
     return [{"contestant": name, **p._asdict(), "path": str(p.path)} for name, many in points.items() for p in many]
 
 
-def table(points: dict[str, list[Point]]) -> list[dict[str, Any]]:
+def table(points: dict[str, list[Point]]) -> list[Row]:
     """The last distance in each span of time, and the time to what the first contestant ends with."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for begin, end in pairwise(TIMES):
         cells = {name: [p for p in many if begin < p.seconds <= end] for name, many in points.items()}
         if any(cells.values()):
             rows.append({"": f"after {clock(end)}"} | {n: f"{c[-1].fcd:.3g}" if c else "" for n, c in cells.items()})
     goal = next(iter(points.values()))[-1]
-    last: dict[str, Any] = {"": f"time until {goal.fcd:.3g}"}
+    last: Row = {"": f"time until {goal.fcd:.3g}"}
     for name, many in points.items():
         seconds = next((point.seconds for point in many if point.fcd <= goal.fcd), None)
         last[name] = f"{clock(seconds)}, 1/{goal.seconds / seconds:.0f}" if seconds else "not reached"

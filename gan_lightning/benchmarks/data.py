@@ -1,0 +1,30 @@
+"""MNIST, where GAN_DATA_DIR says."""
+
+import os
+from pathlib import Path
+
+from torch import Tensor
+from torchvision import datasets
+
+from gan_lightning.data.mnist import MNIST
+from gan_lightning.errors import UserError
+
+
+def data_root() -> Path:
+    return Path(os.environ.get("GAN_DATA_DIR", "data"))
+
+
+def mnist(root: Path) -> MNIST:
+    """With its test pictures."""
+    data = MNIST(str(root), False, "MNIST", None, 64, [1, 28, 28], 10, seed=0)
+    data.prepare_data()
+    data.setup("test")
+    return data
+
+
+def training_images(root: Path) -> Tensor:
+    """(60000, 784) uint8"""
+    try:
+        return datasets.MNIST(str(root)).data.flatten(1)
+    except RuntimeError as error:
+        raise UserError(f"{root}: no MNIST: set GAN_DATA_DIR to the folder that holds MNIST/raw") from error
