@@ -1,18 +1,38 @@
-"""Reads a checkpoint back into the model and the data module that its config describes."""
+"""Writes checkpoints, and reads one back into the model and the data module that its config describes."""
 
+import io
+import logging
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lightning.config import check_targets, instantiate
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel
-from gan_lightning.runs import LAST_CHECKPOINT
+from gan_lightning.runs import LAST_CHECKPOINT, last_checkpoints, synchronize
+
+log = logging.getLogger(__name__)
+
+
+class SynchronizedIO(TorchCheckpointIO):
+    """Writes where it is told to, and returns when the file is on the disk.
+
+    Lightning's own writes to TMPDIR first, and leaves it to the system when the file gets to the disk.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        content = io.BytesIO()  # torch tells of a full disk in no certain way
+        torch.save(checkpoint, content)
+        with Path(path).open("wb") as file:
+            file.write(content.getbuffer())
+            synchronize(file)
 
 
 @dataclass
@@ -34,11 +54,13 @@ class Trained:
 def load(checkpoint: str) -> Trained:
     """The model of a run's folder (its last checkpoint) or of a checkpoint file, on the CPU."""
     path = Path(checkpoint)
-    if path.is_dir():
-        path = path / LAST_CHECKPOINT
-    if not path.is_file():
+    if path.is_dir() and last_checkpoints(path):
+        path, content = read_last(path)
+    elif path.is_file():
+        content = read(path)
+    else:
+        path = path / LAST_CHECKPOINT if path.is_dir() else path
         raise UserError(f"checkpoint={checkpoint}: {path} does not exist: give a run's folder or a .ckpt file")
-    content = read(path)
     config = OmegaConf.create(content["config"])
     assert isinstance(config, DictConfig)
     for key in ("model", "data"):
@@ -49,11 +71,26 @@ def load(checkpoint: str) -> Trained:
     return Trained(path, content["config"], model, instantiate(config.data, "data"))
 
 
+def read_last(run: Path) -> tuple[Path, dict[str, Any]]:
+    """The newest whole one of a run's last checkpoints; a UserError where none is."""
+    first, *others = last_checkpoints(run)
+    try:
+        return first, read(first)
+    except UserError as error:
+        for path in others:
+            log.warning("%s: the one before, %s, is used", error, path)
+            return path, read(path)
+        raise
+
+
 def read(path: Path) -> dict[str, Any]:
     """A checkpoint's content, tensors mapped into memory; a UserError where it is none or is damaged."""
     try:
+        with zipfile.ZipFile(path) as archive:  # which is what torch writes: each part with its checksum
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(damaged)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from error
     if not isinstance(content, dict) or not {"config", "state_dict", "iteration"} <= content.keys():
         raise UserError(f"{path}: not a checkpoint of this project")

@@ -58,6 +58,7 @@ class CheckpointSettings(BaseModel):
     every_n_epochs: PositiveInt
     after_epochs: list[PositiveInt]
     every_n_minutes: PositiveFloat
+    every_n_iterations: PositiveInt | None
 
 
 class TrainSettings(BaseModel):

@@ -1,5 +1,7 @@
 """What TensorBoard shows of a run besides its scalars and pictures: the config, and a row in the HPARAMS tab."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
@@ -11,6 +13,30 @@ from gan_lightning.config import flat
 # Parts of the config that say how to get data or where to put results, and repetitions.
 NOT_HYPERPARAMETERS = {"seed", "root", "download", "checksums", "cache_dir", "sample_shape", "num_classes"}
 TRAINER = ("max_epochs", "precision")
+EVENT_FILES = "events.out.tfevents.*"
+
+
+def written(logger: Logger) -> dict[str, int]:
+    """The files of a logger, and how many bytes of each are on the disk: all that was logged so far."""
+    if not isinstance(logger, TensorBoardLogger):
+        return {}
+    logger.experiment.flush()
+    sizes = {}
+    for path in Path(logger.log_dir).glob(EVENT_FILES):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            sizes[path.name] = file.seek(0, os.SEEK_END)
+    return sizes
+
+
+def rewind(logger: Logger, sizes: dict[str, int]) -> None:
+    """Forget what was logged after ``written`` returned ``sizes``."""
+    if isinstance(logger, TensorBoardLogger):
+        for path in Path(logger.log_dir).glob(EVENT_FILES):
+            if path.name not in sizes:
+                path.unlink()
+            elif path.stat().st_size > sizes[path.name]:
+                os.truncate(path, sizes[path.name])
 
 
 def log_config(logger: Logger, config: dict[str, Any]) -> None:

@@ -4,9 +4,10 @@ outputs/<name>/<date>_<time>/    .hydra/ checkpoints/ samples/ tensorboard/ metr
 """
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,19 +17,24 @@ MANIFEST = "manifest.json"
 METRICS = "metrics.json"
 OVERRIDES = Path(".hydra", "overrides.yaml")
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
+EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when the last one is damaged
 HOW_NOT_WHAT = ("hydra", "resume", "debug")  # keys that do not change a run's result
 
 
 def newest_equal(parent: Path, config: DictConfig) -> Path | None:
     """The run below ``parent`` with the newest checkpoint among those whose config is the same."""
     wanted = _what(config)
-    runs = sorted(parent.glob(f"*/{LAST_CHECKPOINT}"), key=lambda checkpoint: checkpoint.stat().st_mtime)
-    for checkpoint in reversed(runs):
-        run = checkpoint.parent.parent
+    newest = {run: files[0].stat().st_mtime for run in parent.glob("*") if (files := last_checkpoints(run))}
+    for run in sorted(newest, key=lambda run: newest[run], reverse=True):
         stored = run / ".hydra" / "config.yaml"
         if stored.is_file() and _what(OmegaConf.load(stored)) == wanted:
             return run
     return None
+
+
+def last_checkpoints(run: Path) -> list[Path]:
+    """Those to go on from, the best first."""
+    return [path for name in (LAST_CHECKPOINT, EARLIER_CHECKPOINT) if (path := run / name).is_file()]
 
 
 def _what(config: Any) -> dict[str, Any]:
@@ -41,7 +47,7 @@ def resumed_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
     run = Path(folder)
     if not (run / OVERRIDES).is_file():
         raise UserError(f"resume={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
-    if not (run / LAST_CHECKPOINT).is_file():
+    if not last_checkpoints(run):
         raise UserError(f"resume={folder}: no checkpoints/last.ckpt there: start the run anew")
     keys = {_key(override) for override in overrides}
     return [override for override in stored_overrides(run) if _key(override) not in keys]
@@ -104,7 +110,15 @@ def claim(folder: str) -> tuple[str, Undo]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Written beside its place and renamed, so that a reader never sees half a file."""
+    """Written beside its place, flushed to the disk and renamed, so that there is never half a file."""
     unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n")
+    with unfinished.open("w") as file:
+        file.write(json.dumps(content, indent=2) + "\n")
+        synchronize(file)
     unfinished.replace(path)
+
+
+def synchronize(file: IO[Any]) -> None:
+    """What was written survives a loss of power."""
+    file.flush()
+    os.fsync(file.fileno())

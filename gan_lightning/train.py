@@ -1,13 +1,13 @@
 """Trains one run: data, model, callbacks, trainer; then fits, and writes down what came out."""
 
 import argparse
-import json
 import logging
 import shlex
 import shutil
 import signal
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,15 +18,15 @@ from torch import nn
 from gan_lightning.callbacks import Reporter
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.stop import Stop
-from gan_lightning.checkpoints import read
+from gan_lightning.checkpoints import SynchronizedIO, read_last
 from gan_lightning.config import flat, instantiate
-from gan_lightning.dashboard import log_config, log_hyperparameters
+from gan_lightning.dashboard import log_config, log_hyperparameters, rewind
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import Interrupted, UserError
 from gan_lightning.machine import prepare_process
 from gan_lightning.manifest import Manifest
 from gan_lightning.model import GenerativeModel
-from gan_lightning.runs import LAST_CHECKPOINT, METRICS, write_json
+from gan_lightning.runs import LAST_CHECKPOINT, METRICS, last_checkpoints, write_json
 
 WHERE_DATA_ARE = ("root", "cache_dir", "download")  # may change between a run and its resumption
 
@@ -59,6 +59,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
         "trainer",
         callbacks=[stop, *watchers, Checkpoint(config, **cfg.checkpoint)],
         logger=logger,
+        plugins=[SynchronizedIO()],
         max_epochs=-1 if cfg.max_iterations else cfg.trainer.max_epochs,
     )
     data.prepare_data()
@@ -66,11 +67,11 @@ def train(cfg: DictConfig) -> dict[str, float]:
 
     run_dir = Path(cfg.run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
-    checkpoint = run_dir / LAST_CHECKPOINT
     batches_per_epoch = len(data.train_dataloader())
-    resumed = cfg.resume is not None and checkpoint.exists()
-    if resumed:
-        _check_resumption(cfg, config, checkpoint, batches_per_epoch)
+    checkpoint = None
+    if cfg.resume is not None and last_checkpoints(run_dir):
+        checkpoint, content = read_last(run_dir)
+        _check_resumption(cfg, config, content, batches_per_epoch)
     elif cfg.resume is not None:
         log.info("resume=%s: no run with this config has a checkpoint: beginning anew", cfg.resume)
     device = str(trainer.strategy.root_device)
@@ -78,13 +79,23 @@ def train(cfg: DictConfig) -> dict[str, float]:
     manifest = Manifest(run_dir, facts)
     log.info("%s", _opening(model, data, device, run_dir))
     try:
-        log_config(logger, config)
-        trainer.fit(model, datamodule=data, ckpt_path=checkpoint if resumed else None, weights_only=True)
-        metrics = _final_metrics(trainer, model, run_dir, batches_per_epoch)
+        if checkpoint is None:
+            log_config(logger, config)
+        else:
+            for one, sizes in zip(trainer.loggers, content["logs"], strict=True):
+                rewind(one, sizes)
+        trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        metrics = _final_metrics(trainer, model, batches_per_epoch)
         write_json(run_dir / METRICS, metrics)
         log_hyperparameters(logger, config, metrics)
     except BaseException as error:
-        manifest.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+        with suppress(OSError):
+            manifest.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+        if isinstance(error, OSError):
+            raise UserError(
+                f"{error.filename or run_dir}: {error.strerror}: when that is mended, "
+                f"resume={run_dir} goes on from the last checkpoint"
+            ) from error
         raise
     manifest.update("interrupted" if stop.signal else "finished")
     reports = [line for watcher in watchers if isinstance(watcher, Reporter) for line in watcher.report()]
@@ -94,9 +105,8 @@ def train(cfg: DictConfig) -> dict[str, float]:
     return metrics
 
 
-def _check_resumption(cfg: DictConfig, config: dict[str, Any], checkpoint: Path, batches_per_epoch: int) -> None:
+def _check_resumption(cfg: DictConfig, config: dict[str, Any], content: dict[str, Any], batches_per_epoch: int) -> None:
     """A resumed run keeps the settings it was begun with, but for limits, what watches it and where things are."""
-    content = read(checkpoint)
     begun, now = (dict(flat(_settings(part))) for part in (content["config"], config))
     for key in begun | now:
         if begun.get(key) != now.get(key):
@@ -118,11 +128,8 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
     return {"seed": config["seed"], "data": data, "model": config["model"]}
 
 
-def _final_metrics(trainer: L.Trainer, model: GenerativeModel, run_dir: Path, batches_per_epoch: int) -> dict[str, Any]:
-    """What was logged last, without times; what is there already if a finished run was resumed."""
-    path = run_dir / METRICS
-    if path.exists() and (earlier := json.loads(path.read_text()))["iteration"] == model.iteration:
-        return earlier
+def _final_metrics(trainer: L.Trainer, model: GenerativeModel, batches_per_epoch: int) -> dict[str, Any]:
+    """What was logged last, without times."""
     figures = {name: value.item() for name, value in trainer.callback_metrics.items() if not name.startswith("time/")}
     return {"iteration": model.iteration, "epoch": model.iteration / batches_per_epoch} | figures
 

@@ -1,5 +1,6 @@
 """Checkpoints by iterations: Lightning's own callback counts the steps of both optimizers."""
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,35 +9,51 @@ from typing import Any
 import lightning.pytorch as L
 
 from gan_lightning.callbacks import Watcher, epochs_done
+from gan_lightning.dashboard import written
 from gan_lightning.data.images import EpochBatches
+from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel
-from gan_lightning.runs import LAST_CHECKPOINT
+from gan_lightning.runs import EARLIER_CHECKPOINT, LAST_CHECKPOINT
+
+log = logging.getLogger(__name__)
 
 
 class Checkpoint(Watcher, L.callbacks.Checkpoint):
-    """Writes ``checkpoints/last.ckpt`` every few minutes and at the end, and keeps one every few epochs.
+    """Writes ``checkpoints/last.ckpt`` now and then and at the end, and keeps one every few epochs.
 
     A checkpoint holds tensors and plain values only, and the resolved config. The state of Lightning's loops in it
     is computed from the iteration, not copied: a checkpoint written after the last batch of an epoch, or in the
-    middle of one, then resumes with the very next batch.
+    middle of one, then resumes with the very next batch. How far the logs were written is in it too.
+
+    A file is whole on the disk before it takes its name, and the last but one stays as ``last.ckpt.earlier``. One that
+    cannot be written costs a warning; only at the end is it an error.
 
     Args:
         config: the resolved config, plain values only.
         every_n_epochs: how often one is kept, as ``epoch_0025.ckpt``.
         after_epochs: after which epochs one is kept besides.
         every_n_minutes: how often ``last.ckpt`` is written.
+        every_n_iterations: and after how many; None for no count.
     """
 
     def __init__(
-        self, config: dict[str, Any], every_n_epochs: int, after_epochs: Sequence[int], every_n_minutes: float
+        self,
+        config: dict[str, Any],
+        every_n_epochs: int,
+        after_epochs: Sequence[int],
+        every_n_minutes: float,
+        every_n_iterations: int | None,
     ) -> None:
         self.config = config
         self.every_n_epochs = every_n_epochs
         self.after_epochs = after_epochs
         self.every_n_minutes = every_n_minutes
+        self.every_n_iterations = every_n_iterations
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        Path(trainer.default_root_dir, LAST_CHECKPOINT.parent).mkdir(exist_ok=True)
         self._saved_at = time.monotonic()
+        self._saved_iteration = pl_module.iteration
         sampler = trainer.train_dataloader.sampler  # type: ignore[union-attr]
         if isinstance(sampler, EpochBatches):
             _, sampler.start = epochs_done(trainer, pl_module.iteration)
@@ -44,19 +61,24 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if time.monotonic() - self._saved_at > 60 * self.every_n_minutes:
-            self._save(trainer, LAST_CHECKPOINT.name)
+        _, unfinished = epochs_done(trainer, pl_module.iteration)
+        if unfinished and self._due(pl_module.iteration):
+            self._save_last(trainer, pl_module.iteration)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         epoch, unfinished = epochs_done(trainer, pl_module.iteration)
         if not unfinished and (epoch % self.every_n_epochs == 0 or epoch in self.after_epochs):
             self._save(trainer, f"epoch_{epoch:04d}.ckpt")
+        if not unfinished and self._due(pl_module.iteration):  # now that the epoch's end has been logged
+            self._save_last(trainer, pl_module.iteration)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        self._save(trainer, LAST_CHECKPOINT.name)
+        if not self._save_last(trainer, pl_module.iteration):
+            raise UserError(f"the end of the run is not saved: {trainer.default_root_dir}: see the warning above")
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: GenerativeModel, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
+        checkpoint["logs"] = [written(logger) for logger in trainer.loggers]
         epoch, batch = epochs_done(trainer, pl_module.iteration)
         begun = epoch + (batch > 0)
         epochs = {"ready": begun, "started": begun, "processed": epoch, "completed": epoch}
@@ -67,10 +89,32 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
             "current": dict.fromkeys(epochs, batch),
             "is_last_batch": False,
         }
+        loop["epoch_loop.state_dict"]["_batches_that_stepped"] = pl_module.iteration
 
-    def _save(self, trainer: L.Trainer, name: str) -> None:
+    def _due(self, iteration: int) -> bool:
+        counted = self.every_n_iterations is not None and iteration % self.every_n_iterations == 0
+        return counted or time.monotonic() - self._saved_at > 60 * self.every_n_minutes
+
+    def _save_last(self, trainer: L.Trainer, iteration: int) -> bool:
+        self._saved_at = time.monotonic()
+        if saved := self._save(trainer, LAST_CHECKPOINT.name, Path(trainer.default_root_dir, EARLIER_CHECKPOINT)):
+            self._saved_iteration = iteration
+        return saved
+
+    def _save(self, trainer: L.Trainer, name: str, earlier: Path | None = None) -> bool:
+        """Whether it could be written; what has the name takes that of ``earlier``."""
         path = Path(trainer.default_root_dir, LAST_CHECKPOINT.parent, name)
         unfinished = path.with_name(f".{name}.tmp")  # beside it: a rename within a file system leaves no half file
-        trainer.save_checkpoint(unfinished)
-        unfinished.replace(path)
-        self._saved_at = time.monotonic()
+        try:
+            trainer.save_checkpoint(unfinished)
+            if earlier is not None and path.exists():
+                path.replace(earlier)
+            unfinished.replace(path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            log.warning(
+                "%s: not written: %s; the last checkpoint is of iteration %s",
+                path, error.strerror, f"{self._saved_iteration:,}",
+            )  # fmt: skip
+            return False
+        return True

@@ -50,7 +50,7 @@ class CollapseAlarm(Watcher):
     def ringing(self) -> bool:
         return bool(self._collapses) and self._collapses[-1]["until"] is None
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+    def on_fit_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._reference = reference_for(trainer, self.features, self.n, "train")
         keep_figures(trainer, self._figures)
 

@@ -1,20 +1,19 @@
 """All metrics of the samples, seldom and at the end."""
 
-from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 from tqdm import tqdm
 
-from gan_lightning.callbacks import Watcher, epochs_done, log_figures, reference_for
+from gan_lightning.callbacks import Watcher, epochs_done, keep_figures, log_figures, reference_for
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.images import to_uint8
 from gan_lightning.metrics.findings import HEADLINE, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
 from gan_lightning.metrics.table import metrics_table
 from gan_lightning.model import GenerativeModel
-from gan_lightning.runs import METRICS
 
 
 class Evaluation(Watcher):
@@ -39,9 +38,9 @@ class Evaluation(Watcher):
         self._figures: Figures = {}
         self._floor: Figures = {}
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        self._begun_at = pl_module.iteration
+    def on_fit_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._reference = reference_for(trainer, self.features, self.n, "test")
+        keep_figures(trainer, self._logged())
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         epoch, unfinished = epochs_done(trainer, pl_module.iteration)
@@ -52,10 +51,17 @@ class Evaluation(Watcher):
         """The last checkpoint has been written by now."""
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         interrupted = any(isinstance(callback, Stop) and callback.signal for callback in callbacks)
-        was_finished = pl_module.iteration == self._begun_at and Path(trainer.default_root_dir, METRICS).exists()
-        up_to_date = was_finished or pl_module.iteration == self._last_iteration
+        up_to_date = pl_module.iteration == self._last_iteration
         if self._reference is not None and not interrupted and not up_to_date:
             self._evaluate(trainer, pl_module, self._reference)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_iteration": self._last_iteration, "figures": self._figures, "floor": self._floor}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._last_iteration = state_dict["last_iteration"]
+        self._figures = state_dict["figures"]
+        self._floor = state_dict["floor"]
 
     def report(self) -> list[str]:
         if not self._figures:
@@ -80,12 +86,13 @@ class Evaluation(Watcher):
                 self._figures |= part
                 bar.update()
         self._last_iteration = pl_module.iteration
-        log_figures(
-            trainer, {f"evaluation/{name}": value for name, value in self._figures.items()}, pl_module.iteration
-        )
+        log_figures(trainer, self._logged(), pl_module.iteration)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_text("evaluation", self._text(reference), pl_module.iteration)
+
+    def _logged(self) -> Figures:
+        return {f"evaluation/{name}": value for name, value in self._figures.items()}
 
     def _text(self, reference: Reference) -> str:
         split, name = reference.split, reference.extractor.name

@@ -1,6 +1,7 @@
 """A picture of what the generator makes of the same latents, as training goes on."""
 
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -34,9 +35,15 @@ class SampleGrid(Watcher):
         if not unfinished and (epoch == 1 or epoch % self.every_n_epochs == 0):
             self._draw(trainer, pl_module)
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+    def on_fit_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         if pl_module.iteration != self._last_iteration:
             self._draw(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_iteration": self._last_iteration}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._last_iteration = state_dict["last_iteration"]
 
     def _draw(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._last_iteration = pl_module.iteration

@@ -24,10 +24,12 @@ class Scalars(Watcher):
         self.every_n_iterations = every_n_iterations
         self._window: list[dict[str, Tensor]] = []
         self._norms: dict[str, Tensor] = {}
+        self._figures: dict[str, float] = {}
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+    def on_fit_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._since = time.perf_counter()
         self._since_iteration = pl_module.iteration
+        keep_figures(trainer, self._figures)
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: GenerativeModel, optimizer: Optimizer) -> None:
         if (pl_module.iteration + 1) % self.every_n_iterations == 0:
@@ -43,16 +45,18 @@ class Scalars(Watcher):
             self._log(trainer, pl_module)
             self._window = []
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        if self._window:  # kept, for a resumed run to complete
+    def on_fit_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+        if self._window:  # after the last checkpoint: a resumed run will complete it
             self._log(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"window": self._window, "norms": self._norms}
+        figures = {name: value for name, value in self._figures.items() if not name.startswith("time/")}
+        return {"window": self._window, "norms": self._norms, "figures": figures}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._window = state_dict["window"]
         self._norms = state_dict["norms"]
+        self._figures = state_dict["figures"]
 
     def _log(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         iteration = pl_module.iteration
@@ -69,7 +73,8 @@ class Scalars(Watcher):
         measured = norms if iteration % self.every_n_iterations == 0 else {}  # else they are of an earlier iteration
         for logger in trainer.loggers:
             logger.log_metrics(metrics | measured, step=iteration)
-        keep_figures(trainer, metrics | norms)
+        self._figures = metrics | norms
+        keep_figures(trainer, self._figures)
 
 
 def _name(pl_module: GenerativeModel, parameter: Tensor) -> str:

@@ -1,0 +1,102 @@
+"""Runs that are killed and resumed, in processes of their own, against runs that are not."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import torch
+
+from gan_lightning.benchmarks import kills
+from gan_lightning.checkpoints import read_last
+from tests.conftest import FAST, ROOT
+
+RUN = [*FAST, "checkpoint.every_n_iterations=4", "callbacks.scalars.every_n_iterations=5"]
+
+
+def test_twenty_kills(tmp_path):
+    trials = kills.campaign(tmp_path, kills=20, seed=1)
+    deaths = [death for many in trials.values() for trial in many for death in trial.deaths]
+    assert len(deaths) >= 20
+    assert {death.signal for death in deaths} == {"SIGKILL", "SIGTERM", "SIGINT"}
+    assert max(death.lost for death in deaths) <= kills.INTERVAL
+    assert all(death.lost == 0 for death in deaths if death.signal != "SIGKILL")
+    assert [trial.differences for many in trials.values() for trial in many if trial.differences] == []
+
+
+def test_what_differs_is_found(run, tmp_path):
+    for seed in (1, 2):
+        run("train", *RUN, "max_iterations=5", f"seed={seed}", f"hydra.run.dir={seed}")
+    found = kills.differences(tmp_path / "1", tmp_path / "2")
+    assert found == ["state_dict", "optimizer_states", "callbacks", "metrics.json", "points of the dashboard"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "gone"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, tmp_path, damage):
+    run("train", *RUN, "max_iterations=20", "hydra.run.dir=whole")
+    run("train", *RUN, "max_iterations=10", "hydra.run.dir=parts")
+    last = tmp_path / "parts" / "checkpoints" / "last.ckpt"
+    content = bytearray(last.read_bytes())
+    if damage == "flipped":
+        with zipfile.ZipFile(last) as archive:
+            largest = max(archive.infolist(), key=lambda info: info.file_size)
+        content[largest.header_offset + largest.file_size // 2 + 100] ^= 1
+    last.write_bytes({"cut": content[:-200], "flipped": content, "empty": b"", "gone": b""}[damage])
+    if damage == "gone":
+        last.unlink()
+    result = run("train", "resume=parts", "max_iterations=20")
+    assert result.code == 0, result.err
+    assert ("last.ckpt.earlier, is used" in result.out) == (damage != "gone")
+    assert kills.differences(tmp_path / "whole", tmp_path / "parts") == []
+
+
+def test_both_checkpoints_damaged(run, tmp_path):
+    run("train", *RUN, "max_iterations=10", "hydra.run.dir=run")
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    result = run("train", "resume=run")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert "last.ckpt.earlier: not a checkpoint, or a damaged one" in result.err
+
+
+FULL_DISK = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
+sys.argv = ["train.py", *sys.argv[1:]]
+from gan_lightning.cli import train
+train()
+"""
+
+
+def test_a_disk_that_takes_no_checkpoint(run, tmp_path):
+    """The limit on a file's size stands in for a full disk: what is small can still be written."""
+    run("train", *RUN, "max_iterations=8", "hydra.run.dir=run")
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, "resume=run", "max_iterations=20"],
+        cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "last.ckpt: not written: File too large; the last checkpoint is of iteration 8" in result.stdout
+    assert result.stderr.splitlines()[-1].startswith("error: the end of the run is not saved")
+    assert read_last(tmp_path / "run")[1]["iteration"] == 8
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "failed"
+    assert run("train", "resume=run", "max_iterations=20").code == 0
+
+
+def test_a_folder_that_vanishes(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "save", lambda *arguments, save=torch.save: (save(*arguments), vanish(tmp_path / "run")))
+    result = run("train", *RUN, "max_iterations=8", "hydra.run.dir=run")
+    assert result.code == 2
+    assert "Traceback" not in result.err
+    assert "No such file or directory" in result.err + result.out
+
+
+def vanish(folder):
+    if folder.exists():
+        folder.rename(folder.with_name("elsewhere"))
