@@ -76,6 +76,7 @@ class TrainSettings(BaseModel):
     sample_every_n_epochs: PositiveInt
     evaluate_every_n_epochs: PositiveInt
     checkpoint: CheckpointSettings
+    on_divergence: typing.Literal["stop", "rollback"]
     resume: str | None
     debug: bool
     run_dir: str

@@ -18,6 +18,13 @@ class Interrupted(Exception):
         self.signal = number
 
 
+class Diverged(Exception):
+    """Something that is computed in a run is no finite number any more; nothing of that is saved."""
+
+    def __init__(self, iteration: int, what: str) -> None:
+        super().__init__(f"iteration {iteration:,}: {what}")
+
+
 def fail(error: Exception, debug: bool) -> NoReturn:
     """End the process with the error's line, after its traceback if ``debug`` is set."""
     if debug:

@@ -41,6 +41,7 @@ class GenerativeModel(L.LightningModule):
 
     Attributes:
         iteration: generator updates so far, over all epochs and resumptions.
+        rollbacks: how often the run went back to a checkpoint, and on with other noise.
         batches_per_iteration: how many batches of the data one ``training_step`` takes, as one.
     """
 
@@ -72,6 +73,7 @@ class GenerativeModel(L.LightningModule):
         self._averaging: Averaging | None = None
         self._replayed = CapturedUpdate(self.update) if cuda_graph else None
         self.iteration = 0
+        self.rollbacks = 0
 
     @property
     def weights(self) -> list[Weights]:
@@ -98,7 +100,8 @@ class GenerativeModel(L.LightningModule):
                 make_capturable(optimizer, self.device)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        seed_device(self.device, derived_seed(self.seed, ITERATION, self.iteration, self.global_rank))
+        rollbacks = [self.rollbacks] if self.rollbacks else []
+        seed_device(self.device, derived_seed(self.seed, ITERATION, self.iteration, self.global_rank, *rollbacks))
 
     def sample_latent(self, n: int, seed: int) -> Tensor:
         """Latents (n, latent_dim), drawn on the CPU so that a seed means the same on every device."""
@@ -147,9 +150,11 @@ class GenerativeModel(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["iteration"] = self.iteration
+        checkpoint["rollbacks"] = self.rollbacks
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.iteration = checkpoint["iteration"]
+        self.rollbacks = max(self.rollbacks, checkpoint["rollbacks"])
 
 
 @contextmanager

@@ -47,8 +47,8 @@ def resumed_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
     run = Path(folder)
     if not (run / OVERRIDES).is_file():
         raise UserError(f"resume={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
-    if not last_checkpoints(run):
-        raise UserError(f"resume={folder}: no checkpoints/last.ckpt there: start the run anew")
+    if not last_checkpoints(run) and (run / METRICS).exists():
+        raise UserError(f"resume={folder}: no checkpoints/last.ckpt there, though the run ended: start it anew")
     keys = {_key(override) for override in overrides}
     return [override for override in stored_overrides(run) if _key(override) not in keys]
 

@@ -2,10 +2,12 @@
 
 import argparse
 import logging
+import os
 import shlex
 import shutil
 import signal
 import sys
+import threading
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -17,18 +19,22 @@ from torch import nn
 
 from gan_lightning.callbacks import Reporter
 from gan_lightning.callbacks.checkpoint import Checkpoint
+from gan_lightning.callbacks.divergence import Divergence
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.checkpoints import SynchronizedIO, read_last
 from gan_lightning.config import flat, instantiate
 from gan_lightning.dashboard import log_config, log_hyperparameters, rewind
 from gan_lightning.data.images import ImageData
-from gan_lightning.errors import Interrupted, UserError
+from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.machine import prepare_process
 from gan_lightning.manifest import Manifest
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import LAST_CHECKPOINT, METRICS, last_checkpoints, write_json
 
 WHERE_DATA_ARE = ("root", "cache_dir", "download")  # may change between a run and its resumption
+
+MAX_ROLLBACKS = 5
+REMEDIES = "a lower learning rate, trainer.precision=32-true, another objective, or on_divergence=rollback"
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +46,34 @@ def train(cfg: DictConfig) -> dict[str, float]:
         The final metrics, as in ``metrics.json``: means over the last iterations that were logged.
 
     Raises:
-        UserError: for data or settings that cannot work; nothing was written then.
+        UserError: for data or settings that cannot work, before anything is written; for a run that diverges.
         Interrupted: after Ctrl-C or SIGTERM, when all is saved.
     """
     prepare_process()
     _quiet_lightning()
+    threading.excepthook = _of_a_thread
+    cfg, rollbacks = cfg.copy(), 0
+    while True:
+        try:
+            return _train(cfg, rollbacks)
+        except Diverged as error:
+            run_dir = Path(cfg.run_dir)
+            goal = read_last(run_dir)[1] if last_checkpoints(run_dir) else {"iteration": 0, "rollbacks": 0}
+            rollbacks = max(rollbacks, goal["rollbacks"]) + 1
+            if cfg.on_divergence == "stop" or rollbacks > MAX_ROLLBACKS:
+                raise UserError(f"{error}: {REMEDIES}; what is saved ends with {goal['iteration']:,}") from error
+            log.warning("%s: back to iteration %s, and on with other noise", error, f"{goal['iteration']:,}")
+            cfg.resume = cfg.run_dir if goal["iteration"] else None
+
+
+def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
+    """From the beginning, or from the last checkpoint where ``cfg.resume`` is set, to the end."""
     L.seed_everything(cfg.seed, verbose=False)
     config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
 
     data = instantiate(cfg.data, "data")
     model = instantiate(cfg.model, "model")
+    model.rollbacks = rollbacks
     data.batches_per_iteration = model.batches_per_iteration
     stop = Stop(cfg.max_iterations, cfg.max_cpu_minutes)
     watchers = [instantiate(node, f"callbacks.{name}") for name, node in cfg.callbacks.items() if node]
@@ -57,7 +81,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
     trainer = instantiate(
         cfg.trainer,
         "trainer",
-        callbacks=[stop, *watchers, Checkpoint(config, **cfg.checkpoint)],
+        callbacks=[stop, Divergence(), *watchers, Checkpoint(config, **cfg.checkpoint)],
         logger=logger,
         plugins=[SynchronizedIO()],
         max_epochs=-1 if cfg.max_iterations else cfg.trainer.max_epochs,
@@ -73,17 +97,16 @@ def train(cfg: DictConfig) -> dict[str, float]:
         checkpoint, content = read_last(run_dir)
         _check_resumption(cfg, config, content, batches_per_epoch)
     elif cfg.resume is not None:
-        log.info("resume=%s: no run with this config has a checkpoint: beginning anew", cfg.resume)
+        log.info("resume=%s: there is no checkpoint to go on from: beginning anew", cfg.resume)
     device = str(trainer.strategy.root_device)
     facts = {"seed": cfg.seed, "device": device, "data": data.describe(), "config": config}
     manifest = Manifest(run_dir, facts)
     log.info("%s", _opening(model, data, device, run_dir))
     try:
+        for i, one in enumerate(trainer.loggers):
+            rewind(one, content["logs"][i] if checkpoint else {})
         if checkpoint is None:
             log_config(logger, config)
-        else:
-            for one, sizes in zip(trainer.loggers, content["logs"], strict=True):
-                rewind(one, sizes)
         trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         metrics = _final_metrics(trainer, model, batches_per_epoch)
         write_json(run_dir / METRICS, metrics)
@@ -93,7 +116,7 @@ def train(cfg: DictConfig) -> dict[str, float]:
             manifest.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         if isinstance(error, OSError):
             raise UserError(
-                f"{error.filename or run_dir}: {error.strerror}: when that is mended, "
+                f"{os.fsdecode(error.filename or run_dir)}: {error.strerror}: when that is mended, "
                 f"resume={run_dir} goes on from the last checkpoint"
             ) from error
         raise
@@ -190,6 +213,12 @@ def _tensorboard() -> str:
     """How to call TensorBoard from here: by name if the environment is active, else by its path."""
     beside = Path(sys.executable).with_name("tensorboard")
     return "tensorboard" if shutil.which("tensorboard") else str(_near(beside))
+
+
+def _of_a_thread(arguments: threading.ExceptHookArgs) -> None:
+    """TensorBoard writes in a thread; what fails there is raised again where the run logs next."""
+    if not isinstance(arguments.exc_value, OSError):
+        threading.__excepthook__(arguments)
 
 
 def _quiet_lightning() -> None:

@@ -18,9 +18,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.benchmarks.tables import Row
-from gan_lightning.callbacks import Watcher
 from gan_lightning.checkpoints import read_last
-from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import METRICS, last_checkpoints
 
 INTERVAL = 7  # iterations between checkpoints
@@ -42,10 +40,11 @@ RUNS = {
     "bf16": ("trainer.precision=bf16-mixed", *DENSE),
     "dcgan, R1 + R2, averaged": ("model=dcgan", "objective=relativistic", "regularizer=r1_r2", *SMALL),
 }
+DIED_AT = Path("died_at")
 STATE = ("state_dict", "optimizer_states", "iteration", "loops", "callbacks")
 
 
-class Kill(Watcher):
+class Kill(L.Callback):
     """Sends its own process a signal: some milliseconds after an iteration has begun, whatever it does then."""
 
     def __init__(self, iteration: int, milliseconds: float, number: int) -> None:
@@ -53,14 +52,18 @@ class Kill(Watcher):
         self.milliseconds = milliseconds
         self.number = number
 
-    def on_train_batch_start(self, trainer: L.Trainer, pl_module: GenerativeModel, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         if pl_module.iteration == self.iteration:
-            threading.Timer(self.milliseconds / 1000, os.kill, (os.getpid(), self.number)).start()
+            threading.Timer(self.milliseconds / 1000, self._strike, (pl_module,)).start()
+
+    def _strike(self, pl_module: Any) -> None:
+        DIED_AT.write_text(str(pl_module.iteration))
+        os.kill(os.getpid(), self.number)
 
 
 class Death(NamedTuple):
     signal: str
-    at: int  # iteration
+    at: int  # iterations that were done
     lost: int  # iterations that are computed again
 
 
@@ -104,15 +107,15 @@ def kill_and_resume(folder: Path, overrides: Sequence[str], kills: int, generato
         if begun == last:
             break
         number = generator.choice(SIGNALS)
-        at = generator.randrange(begun, min(begun + 3 * INTERVAL, last))
         settings = {
             "_target_": f"{Kill.__module__}.{Kill.__name__}",
-            "iteration": at,
+            "iteration": generator.randrange(begun, min(begun + 3 * INTERVAL, last)),
             "milliseconds": generator.uniform(0, 30),
             "number": int(number),
         }
         train(folder, [*arguments, *(f"++callbacks.kill.{key}={value}" for key, value in settings.items())])
         begun = read_last(folder / "run")[1]["iteration"] if last_checkpoints(folder / "run") else 0
+        at = int((folder / DIED_AT).read_text())
         yield Death(number.name, at, max(at - begun, 0))
         arguments = ["resume=run"]
     code = train(folder, [*arguments, "callbacks.kill=null"])

@@ -6,11 +6,13 @@ from typing import Protocol, runtime_checkable
 
 import lightning.pytorch as L
 import torch
+from torch import Tensor
 
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.suite import Reference, Split
+from gan_lightning.model import GenerativeModel
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,13 @@ def data_of(trainer: L.Trainer) -> ImageData:
 def epochs_done(trainer: L.Trainer, iteration: int) -> tuple[int, int]:
     """Whole epochs, and batches of the next one."""
     return divmod(iteration, int(trainer.num_training_batches))
+
+
+def network_name(pl_module: GenerativeModel, parameter: Tensor) -> str:
+    """Which of the module's networks a parameter belongs to."""
+    return next(
+        name for name, network in pl_module.named_children() if any(p is parameter for p in network.parameters())
+    )
 
 
 def reference_for(trainer: L.Trainer, features: str, n: int | None, split: Split) -> Reference | None:

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gan_lightning.callbacks import Watcher, data_of, keep_figures
+from gan_lightning.callbacks import Watcher, data_of, keep_figures, network_name
 from gan_lightning.model import GenerativeModel
 
 
@@ -35,7 +35,7 @@ class Scalars(Watcher):
         if (pl_module.iteration + 1) % self.every_n_iterations == 0:
             parameters = optimizer.param_groups[0]["params"]
             gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-            self._norms[_name(pl_module, parameters[0])] = torch.nn.utils.get_total_norm(gradients)
+            self._norms[network_name(pl_module, parameters[0])] = torch.nn.utils.get_total_norm(gradients)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
@@ -75,10 +75,3 @@ class Scalars(Watcher):
             logger.log_metrics(metrics | measured, step=iteration)
         self._figures = metrics | norms
         keep_figures(trainer, self._figures)
-
-
-def _name(pl_module: GenerativeModel, parameter: Tensor) -> str:
-    """Which of the module's networks a parameter belongs to."""
-    return next(
-        name for name, network in pl_module.named_children() if any(p is parameter for p in network.parameters())
-    )

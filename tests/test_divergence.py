@@ -1,0 +1,92 @@
+"""Runs that leave the finite numbers: what is said, what is saved, and the way back."""
+
+import json
+
+import pytest
+import torch
+
+from gan_lightning.benchmarks.kills import same
+from gan_lightning.checkpoints import read_last
+from gan_lightning.gan import GAN
+from tests.conftest import FAST
+
+RUN = [*FAST, "checkpoint.every_n_iterations=4", "hydra.run.dir=run"]
+
+
+@pytest.fixture
+def diverging(monkeypatch):
+    """diverging(term, iteration): that loss is NaN in that iteration, unless the run has gone back."""
+
+    def at(term, iteration):
+        update = GAN.update
+
+        def diverging_update(self, batch):
+            figures = update(self, batch)
+            bad = self.iteration == iteration - 1 and not self.rollbacks
+            return figures | ({term: torch.tensor(torch.nan)} if bad else {})
+
+        monkeypatch.setattr(GAN, "update", diverging_update)
+
+    return at
+
+
+@pytest.mark.parametrize("term", ["loss/discriminator", "loss/generator"])
+def test_a_loss_that_is_no_number_stops_the_run(run, tmp_path, diverging, term):
+    diverging(term, 11)
+    result = run("train", *RUN, "max_iterations=20")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert f"error: iteration 11: {term} is nan" in result.err
+    assert "on_divergence=rollback" in result.err
+    assert "what is saved ends with 8" in result.err
+    assert read_last(tmp_path / "run")[1]["iteration"] == 8
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize("rates", ["generator", "discriminator"])
+def test_weights_that_explode(run, tmp_path, rates):
+    result = run("train", *RUN, f"model.{rates}_optimizer.lr=1e38", "max_iterations=20")
+    assert result.code == 2
+    assert "error: iteration " in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_gradient_that_is_not_finite(run, tmp_path, monkeypatch):
+    backward = GAN.manual_backward
+
+    def infinite(self, loss, *arguments):
+        backward(self, loss * (torch.inf if self.iteration == 5 else 1), *arguments)
+
+    monkeypatch.setattr(GAN, "manual_backward", infinite)
+    result = run("train", *RUN, "max_iterations=20")
+    assert result.code == 2
+    assert "error: iteration 6: the gradient of the discriminator is" in result.err
+
+
+def test_rollback_goes_on_with_other_noise(run, tmp_path, diverging):
+    run("train", *RUN, "max_iterations=20")
+    (tmp_path / "run").rename(tmp_path / "undisturbed")
+    diverging("loss/generator", 11)
+    result = run("train", *RUN, "max_iterations=20", "on_divergence=rollback")
+    assert result.code == 0, result.err
+    assert "iteration 11: loss/generator is nan: back to iteration 8, and on with other noise" in result.out
+    content = read_last(tmp_path / "run")[1]
+    assert (content["iteration"], content["rollbacks"]) == (20, 1)
+    assert not same(content["state_dict"], read_last(tmp_path / "undisturbed")[1]["state_dict"])
+    assert run("train", "resume=run", "max_iterations=24").code == 0
+    assert read_last(tmp_path / "run")[1]["rollbacks"] == 1
+
+
+def test_rollback_to_the_beginning(run, tmp_path, diverging):
+    diverging("loss/generator", 3)
+    result = run("train", *RUN, "max_iterations=20", "on_divergence=rollback")
+    assert result.code == 0, result.err
+    assert "back to iteration 0" in result.out
+    assert read_last(tmp_path / "run")[1]["iteration"] == 20
+
+
+def test_no_way_out(run, tmp_path):
+    result = run("train", *RUN, "model.generator_optimizer.lr=1e38", "max_iterations=20", "on_divergence=rollback")
+    assert result.code == 2
+    assert result.out.count("back to iteration 0") == 5
+    assert "Traceback" not in result.err
