@@ -4,6 +4,7 @@ import io
 import logging
 import pickle
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import LAST_CHECKPOINT, last_checkpoints, synchronize
+from gan_lightning.trust import check_trusted
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +53,16 @@ class Trained:
         return folder.parent if folder.name == LAST_CHECKPOINT.parent.name else folder
 
 
-def load(checkpoint: str) -> Trained:
-    """The model of a run's folder (its last checkpoint) or of a checkpoint file, on the CPU."""
+def load(checkpoint: str, trust: Sequence[str] = ()) -> Trained:
+    """The model of a run's folder (its last checkpoint) or of a checkpoint file, on the CPU.
+
+    Args:
+        checkpoint: the path.
+        trust: packages whose code it may name, besides those of :mod:`gan_lightning.trust`.
+
+    Raises:
+        UserError: for a file that is missing, damaged or no checkpoint, or whose config cannot work or be trusted.
+    """
     path = Path(checkpoint)
     if path.is_dir() and last_checkpoints(path):
         path, content = read_last(path)
@@ -64,6 +74,7 @@ def load(checkpoint: str) -> Trained:
     config = OmegaConf.create(content["config"])
     assert isinstance(config, DictConfig)
     for key in ("model", "data"):
+        check_trusted(content["config"][key], key, trust)
         check_targets(content["config"][key], key)
     model = instantiate(config.model, "model")
     model.load_state_dict(content["state_dict"])

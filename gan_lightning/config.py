@@ -99,6 +99,7 @@ class GenerateSettings(BaseModel):
     weights: typing.Literal["ema", "raw"] | None
     format: typing.Literal["grid", "png", "npz"]
     interpolate: PositiveInt | None
+    trust: list[str]
     output: str | None
     debug: bool
 
@@ -113,6 +114,7 @@ class EvaluateSettings(BaseModel):
     seed: SampleSeed
     features: str
     data: Node | None
+    trust: list[str]
     output: str | None
     debug: bool
 

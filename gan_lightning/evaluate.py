@@ -52,7 +52,7 @@ def evaluate(cfg: DictConfig) -> str:
     """Write what ``conf/evaluate.yaml`` describes and return the table to show."""
     if (cfg.checkpoint is None) == (cfg.samples is None):
         raise UserError("checkpoint=…, a run's folder or a .ckpt file, or samples=… is needed, and not both")
-    trained = [] if cfg.checkpoint is None else [load(str(path)) for path in _files(cfg.checkpoint)]
+    trained = [] if cfg.checkpoint is None else [load(str(path), cfg.trust) for path in _files(cfg.checkpoint)]
     data = _data(cfg, trained)
     data.prepare_data()
     data.setup("test")

@@ -21,7 +21,7 @@ def generate(cfg: DictConfig) -> Path:
     """Write what ``conf/generate.yaml`` describes and return where it is."""
     if cfg.interpolate and cfg.format != "grid":
         raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of grids: leave out format")
-    trained = load(str(cfg.checkpoint))
+    trained = load(str(cfg.checkpoint), cfg.trust)
     _check(cfg, trained)
     path = _output(cfg, trained)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="Markdown file to put the table into")
     parser.add_argument("--part", default="table", help="of the page (table)")
     parser.add_argument("--sheet", type=Path, help="picture to write")
+    parser.add_argument("--trust", nargs="+", default=[], help="packages of your own that the runs name")
     arguments = parser.parse_args()
 
     families: dict[str, list[Path]] = defaultdict(list)
@@ -47,7 +48,7 @@ def main() -> None:
     else:
         print(table)
     if arguments.sheet:
-        sheet({name: runs[0] for name, runs in families.items()}).save(arguments.sheet)
+        sheet({name: runs[0] for name, runs in families.items()}, arguments.trust).save(arguments.sheet)
 
 
 def row(name: str, runs: list[Path]) -> dict[str, Any]:
@@ -83,11 +84,11 @@ def footnote(families: dict[str, list[Path]]) -> str:
     )
 
 
-def sheet(runs: dict[str, Path]) -> Image.Image:
+def sheet(runs: dict[str, Path], trust: list[str]) -> Image.Image:
     """One row of samples a run, with its name in front."""
     rows = []
     for name, run in runs.items():
-        trained = load(str(run))
+        trained = load(str(run), trust)
         labels = None if trained.model.num_classes is None else torch.arange(COLUMNS) % trained.model.num_classes
         samples = Image.fromarray(trained.data.show(trained.model.sample(COLUMNS, labels, seed=0), COLUMNS))
         line = Image.new("RGB", (LABEL + samples.width, samples.height), "white")

@@ -65,4 +65,7 @@ def test_own_classes(run, only_run, tmp_path, monkeypatch):
     assert "evaluation/frechet_random_conv" in metrics
     for command in (["generate", "n=4"], ["evaluate", "seeds=[0]"]):
         result = run(command[0], f"checkpoint={folder}", command[1])
+        assert result.code == 2
+        assert "mine.Generator: comes from a file" in result.err
+        result = run(command[0], f"checkpoint={folder}", command[1], "trust=[mine]")
         assert result.code == 0, result.err

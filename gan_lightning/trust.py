@@ -1,0 +1,58 @@
+"""Whose code a config from elsewhere may run: one that came out of a checkpoint or a manifest, not one's own conf/."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from gan_lightning.config import load_target
+from gan_lightning.errors import UserError
+
+OURS = (
+    "callbacks", "data", "gan", "networks", "objectives", "optimizers", "priors", "regularizers", "schedules", "vae",
+)  # fmt: skip
+TRUSTED = (
+    *(f"gan_lightning.{module}" for module in OURS),
+    *("torch.nn", "torch.optim", "torchvision.models", "torchvision.ops", "torchvision.transforms"),
+    *("lightning.pytorch.loggers", "lightning.pytorch.trainer", "lightning.pytorch.Trainer"),
+)
+
+
+def check_trusted(value: Any, key: str, also: Sequence[str]) -> None:
+    """Refuse a ``_target_`` anywhere below ``key`` that is not defined in a trusted package.
+
+    What counts is where the object is defined, not under which name it can be reached: ``torch.nn.init.warnings.warn``
+    is refused. Nothing is imported whose name does not begin with a trusted package.
+
+    Args:
+        value: plain values of a config.
+        key: where they stand in it.
+        also: packages that the user trusts besides ``TRUSTED``.
+
+    Raises:
+        UserError: with the key, the target and the remedy.
+    """
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            check_trusted(item, f"{key}[{i}]", also)
+    elif isinstance(value, dict):
+        if "_target_" in value and not _is_trusted(value["_target_"], key, (*TRUSTED, *also)):
+            raise UserError(
+                f"{key}._target_={value['_target_']}: comes from a file and is no code of this project, torch or "
+                f"lightning: if you know it, trust=[{str(value['_target_']).partition('.')[0]}]"
+            )
+        for name, item in value.items():
+            check_trusted(item, f"{key}.{name}", also)
+    elif isinstance(value, str) and "${" in value:  # which could make a node of anything
+        raise UserError(f"{key}={value}: a config that comes from a file has plain values only")
+
+
+def _is_trusted(target: Any, key: str, packages: Sequence[str]) -> bool:
+    if not isinstance(target, str) or not _within(target, packages):
+        return False
+    found = load_target(target, f"{key}._target_")
+    made_here = inspect.isclass(found) or inspect.isfunction(found)
+    return made_here and _within(getattr(found, "__module__", None) or "", packages)
+
+
+def _within(name: str, packages: Sequence[str]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)

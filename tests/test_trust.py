@@ -1,0 +1,99 @@
+"""What a checkpoint from elsewhere may name, and that nothing of what it may not is run or imported."""
+
+import sys
+
+import pytest
+import torch
+
+from gan_lightning.checkpoints import load
+from gan_lightning.errors import UserError
+from gan_lightning.trust import check_trusted
+from tests.conftest import FAST
+
+REFUSED = [
+    "os.system",
+    "builtins.eval",
+    "subprocess.Popen",
+    "gan_lightning.data.mnist.hashlib.md5",  # reached through ours, defined elsewhere
+    "gan_lightning.data.images.Path",
+    "gan_lightning.cli.os.system",
+    "gan_lightning.runs.write_json",  # ours, and writes files
+    "gan_lightning.networksevil.Generator",
+    "torch.load",
+    "torch.hub.load",
+    "torch.nn.init.warnings.warn",
+    "torch.optim.Optimizer.__init_subclass__",
+    "torchvision.io.write_file",
+    "torchvision.datasets.utils.download_url",
+    "lightning.pytorch.loggers.tensorboard.os.system",
+    "hydra.utils.get_method",
+    "functools.partial",
+    "evil_module_that_was_never_imported.Network",
+    17,
+    None,
+    ["torch.nn.Linear"],
+]
+
+
+@pytest.mark.parametrize("target", REFUSED, ids=str)
+@pytest.mark.parametrize("place", ["at the top", "below", "in a list"])
+def test_refused(target, place):
+    node = {"_target_": target}
+    value = {
+        "at the top": node,
+        "below": {"_target_": "torch.nn.Linear", "layers": {"first": node}},
+        "in a list": {"_target_": "torch.nn.Sequential", "_args_": [[node]]},
+    }[place]
+    before = set(sys.modules)
+    with pytest.raises(UserError, match=r"^model.*_target_=.*(trust=|cannot be imported)"):
+        check_trusted(value, "model", [])
+    assert not {name for name in set(sys.modules) - before if "evil" in name}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "gan_lightning.gan.GAN", "gan_lightning.networks.wrappers.packed", "gan_lightning.data.mnist.MNIST",
+        "torch.optim.Adam", "torch.nn.Linear", "lightning.pytorch.loggers.TensorBoardLogger",
+    ],
+)  # fmt: skip
+def test_trusted(target):
+    check_trusted({"_target_": target}, "model", [])
+
+
+@pytest.mark.parametrize("text", ["${oc.create:'{_target_: os.getcwd}'}", "${oc.env:HOME}", "${..latent_dim}"])
+def test_interpolations_are_refused(text):
+    with pytest.raises(UserError, match="plain values only"):
+        check_trusted({"_target_": "torch.nn.Linear", "in_features": text}, "model", [])
+
+
+def test_widened_knowingly():
+    with pytest.raises(UserError, match="trust=\\[collections\\]"):
+        check_trusted({"_target_": "collections.OrderedDict"}, "model", [])
+    check_trusted({"_target_": "collections.OrderedDict"}, "model", ["collections"])
+
+
+@pytest.mark.parametrize("command", ["generate", "evaluate"])
+def test_a_checkpoint_that_would_run_something(run, tmp_path, command):
+    run("train", *FAST, "max_iterations=1", "hydra.run.dir=run")
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    content["config"]["model"]["generator"] = {"_target_": "os.mkdir", "path": "made"}
+    torch.save(content, path)
+    result = run(command, "checkpoint=run")
+    assert result.code == 2
+    assert result.err.startswith("error: model.generator._target_=os.mkdir: comes from a file")
+    assert result.err.count("\n") == 1
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_pickle_that_would_run_something(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return exec, (f"open({str(tmp_path / 'made')!r}, 'w')",)
+
+    path = tmp_path / "evil.ckpt"
+    torch.save({"config": {}, "state_dict": {}, "iteration": Evil()}, path)
+    with pytest.raises(UserError, match="not a checkpoint, or a damaged one"):
+        load(str(path))
+    assert not (tmp_path / "made").exists()
