@@ -27,13 +27,16 @@ from gan_lightning.paths import CONF_DIR
 
 def train() -> None:
     """``python train.py`` and ``gan-train``."""
-    from gan_lightning.runs import resumed_overrides
+    from gan_lightning.runs import repeated_overrides, resumed_overrides
 
     try:
         for i, argument in enumerate(sys.argv):
             key, _, folder = argument.partition("=")
             if key == "resume" and folder not in ("auto", "null"):
                 sys.argv[i:i] = resumed_overrides(folder, sys.argv)
+                break
+            if key == "reproduce" and folder != "null":
+                sys.argv[i:i] = repeated_overrides(folder, sys.argv)
                 break
     except UserError as error:
         fail(error, debug=False)
@@ -60,9 +63,16 @@ def _train_job(cfg: DictConfig) -> dict[str, float] | None:
         return _sweep_job(cfg)
 
     try:
+        from gan_lightning.reproduce import compare
         from gan_lightning.train import train
 
-        return train(cfg)
+        metrics = train(cfg)
+        if cfg.reproduce is not None:
+            same, line = compare(Path(cfg.reproduce), Path(cfg.run_dir))
+            print(line)
+            if not same:
+                raise SystemExit(1)
+        return metrics
     except Interrupted as interruption:
         raise SystemExit(128 + interruption.signal) from None
     except BaseException as error:

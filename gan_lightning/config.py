@@ -78,6 +78,8 @@ class TrainSettings(BaseModel):
     checkpoint: CheckpointSettings
     on_divergence: typing.Literal["stop", "rollback"]
     resume: str | None
+    reproduce: str | None
+    trust: list[str]
     debug: bool
     run_dir: str
     data: Node

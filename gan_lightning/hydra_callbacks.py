@@ -69,8 +69,9 @@ class RunGuard(Callback):
         from gan_lightning.runs import MANIFEST, Undo, claim
 
         sweep_dir = config.hydra.sweep.dir
-        if config.resume is not None:
-            raise UserError(f"resume={config.resume}: one run at a time: leave out -m")
+        for key in ("resume", "reproduce"):
+            if config[key] is not None:
+                raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
         if not _chosen(config, "hydra.sweep.dir"):
             with read_write(config.hydra.sweep):
                 config.hydra.sweep.dir, RunGuard.undo = claim(sweep_dir)

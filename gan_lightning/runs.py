@@ -18,7 +18,7 @@ METRICS = "metrics.json"
 OVERRIDES = Path(".hydra", "overrides.yaml")
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
 EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when the last one is damaged
-HOW_NOT_WHAT = ("hydra", "resume", "debug")  # keys that do not change a run's result
+HOW_NOT_WHAT = ("hydra", "resume", "reproduce", "trust", "debug")  # keys that do not change a run's result
 
 
 def newest_equal(parent: Path, config: DictConfig) -> Path | None:
@@ -51,6 +51,16 @@ def resumed_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
         raise UserError(f"resume={folder}: no checkpoints/last.ckpt there, though the run ended: start it anew")
     keys = {_key(override) for override in overrides}
     return [override for override in stored_overrides(run) if _key(override) not in keys]
+
+
+def repeated_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
+    """The overrides that the run in ``folder`` was started with and that say what it computes."""
+    run = Path(folder)
+    if not (run / OVERRIDES).is_file():
+        raise UserError(f"reproduce={folder}: not the folder of a run: give the one that holds {OVERRIDES}")
+    given = {_key(override) for override in overrides}
+    old = [override for override in stored_overrides(run) if _key(override).split(".")[0] not in HOW_NOT_WHAT]
+    return [override for override in old if _key(override) not in given]
 
 
 def stored_overrides(run: Path) -> list[str]:

@@ -29,6 +29,7 @@ from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.machine import prepare_process
 from gan_lightning.manifest import Manifest
 from gan_lightning.model import GenerativeModel
+from gan_lightning.reproduce import check_config
 from gan_lightning.runs import LAST_CHECKPOINT, METRICS, last_checkpoints, write_json
 
 WHERE_DATA_ARE = ("root", "cache_dir", "download")  # may change between a run and its resumption
@@ -71,6 +72,8 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
     L.seed_everything(cfg.seed, verbose=False)
     config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
 
+    if cfg.reproduce is not None:
+        check_config(Path(cfg.reproduce), config, cfg.trust)
     data = instantiate(cfg.data, "data")
     model = instantiate(cfg.model, "model")
     model.rollbacks = rollbacks
