@@ -1,5 +1,8 @@
 """A user's mistake gets one line, exit code 2, and leaves nothing behind."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -165,6 +168,53 @@ def test_image_folder_with_an_unreadable_picture(run, tmp_path, content):
     (folder / "b.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
     assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "b.png", "not a readable picture")
     assert not list((tmp_path / "cache").rglob("*.*"))
+
+
+def bomb(path, width, height):
+    """A PNG of a few bytes that claims to be large."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
+
+
+@pytest.mark.parametrize("size", [(20_000, 20_000), (2**31 - 1, 2**31 - 1), (9000, 8000)])
+def test_picture_bombs(run, tmp_path, size):
+    (tmp_path / "pictures").mkdir()
+    bomb(tmp_path / "pictures" / "a.png", *size)
+    result = run("train", "data=image_folder", "data.root=pictures")
+    assert_refused(result, tmp_path, "a.png", "not a readable picture")
+    result = run("evaluate", "samples=pictures", "data=digits")
+    assert_refused(result, tmp_path, "a.png", "not a readable picture")
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "expected"),
+    [
+        ("pictures/b.png", "elsewhere/a.png", "outside: put a copy there"),
+        ("pictures/sub", "elsewhere", "outside: put a copy there"),
+        ("pictures/sub", "..", "outside: put a copy there"),
+        ("pictures/sub", "pictures", "read already: remove it"),
+        ("pictures/deep/sub", "pictures/deep", "read already: remove it"),
+    ],
+)
+def test_links_out_of_a_folder_and_around(run, tmp_path, link, target, expected):
+    for name in ("pictures/a.png", "pictures/deep/a.png", "elsewhere/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40), "red").save(tmp_path / name)
+    (tmp_path / link).symlink_to(tmp_path / target)
+    assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, link, expected)
+
+
+def test_arrays_that_unpack_to_more_than_there_is(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("gan_lightning.data.samples.MAX_BYTES", 2**20)
+    np.savez_compressed(tmp_path / "bomb.npz", samples=np.zeros((2000, 1, 28, 28), np.uint8))
+    result = run("evaluate", "samples=bomb.npz", "data=digits")
+    assert_refused(result, tmp_path, "bomb.npz", "bytes when unpacked")
+
+
+def test_arrays_that_are_objects(run, tmp_path):
+    np.savez(tmp_path / "objects.npz", samples=np.array([{}], dtype=object))
+    assert_refused(run("evaluate", "samples=objects.npz", "data=digits"), tmp_path, "objects.npz", "allow_pickle")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 
+MAX_PIXELS = 2**26  # of a picture, before it is scaled: a small file can claim to be of any size
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -68,15 +69,24 @@ class ImageFolder(ImageData):
         if not self.root.is_dir():
             raise UserError(f"data.root={self.root}: no such folder: data.root=<a folder of pictures>")
         paths, seen = [], set()
-        for folder, subfolders, names in os.walk(self.root, followlinks=True):
-            if (real := os.path.realpath(folder)) in seen:  # a link to what was visited already
-                subfolders.clear()
-                continue
+        for folder, _, names in os.walk(self.root, followlinks=True):
+            found = [Path(folder), *(Path(folder, name) for name in names if is_picture(name))]
+            for path in found:
+                self._check_link(path)
+            if (real := found[0].resolve()) in seen:
+                raise UserError(f"data.root={self.root}: {folder} is a link to {real}, read already: remove it")
             seen.add(real)
-            paths += [Path(folder, name) for name in names if is_picture(name)]
+            paths += found[1:]
         if not paths:
             raise UserError(f"data.root={self.root}: no pictures in it or below ({', '.join(sorted(SUFFIXES))})")
         return sorted(paths)
+
+    def _check_link(self, path: Path) -> None:
+        """What is elsewhere must not be read by way of a folder that came from somebody else."""
+        if path != self.root and path.is_symlink() and not path.resolve().is_relative_to(self.root.resolve()):
+            raise UserError(
+                f"data.root={self.root}: {path} is a link to {path.resolve()}, outside: put a copy there, or remove it"
+            )
 
     def _labels(self, paths: list[Path]) -> Tensor:
         parts = [path.relative_to(self.root).parts for path in paths]
@@ -112,10 +122,17 @@ def is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
+def refuse_bombs(picture: Image.Image) -> None:
+    """Before it is decoded."""
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ValueError(f"{picture.width}×{picture.height}, more than {MAX_PIXELS:,} pixels")
+
+
 def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
     """One picture as (channels, size, size) uint8, by the rule of :class:`ImageFolder`."""
     try:
         with Image.open(path) as picture:
+            refuse_bombs(picture)
             upright = ImageOps.exif_transpose(picture)
             if upright.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
                 upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))

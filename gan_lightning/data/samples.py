@@ -1,5 +1,7 @@
 """Samples from anywhere, as files."""
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,10 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.data.image_folder import is_picture
+from gan_lightning.data.image_folder import is_picture, refuse_bombs
 from gan_lightning.errors import UserError
+
+MAX_BYTES = 2**32  # of an .npz file's content: a small file can claim to be of any size
 
 
 def read_samples(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
@@ -23,10 +27,14 @@ def read_samples(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
             raise UserError(f"samples={path}: no pictures in it or below")
         return torch.stack([_read_picture(file, sample_shape) for file in tqdm(files, "reading", disable=None)])
     try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+        if size > MAX_BYTES:
+            raise ValueError(f"{size:,} bytes when unpacked, at most {MAX_BYTES:,}: split it")
         with np.load(path) as content:
             name = "samples" if "samples" in content else content.files[0]
             array = content[name]
-    except (OSError, ValueError, AttributeError, IndexError) as error:
+    except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"samples={path}: must be a folder of pictures or an .npz file ({error})") from error
     if array.dtype != np.uint8:
         raise UserError(f"samples={path}: {name} is {array.dtype}: must be uint8 in 0…255")
@@ -44,6 +52,7 @@ def _read_picture(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
     channels, height, width = sample_shape
     try:
         with Image.open(path) as picture:
+            refuse_bombs(picture)
             mode, size = picture.mode, picture.size
             array = np.array(picture)
     except Exception as error:  # decoders raise what they like
