@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from gan_lightning.config import check_targets, instantiate
+from gan_lightning.config import check_node, check_targets, instantiate
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel
@@ -71,15 +71,22 @@ def load(checkpoint: str, trust: Sequence[str] = ()) -> Trained:
     else:
         path = path / LAST_CHECKPOINT if path.is_dir() else path
         raise UserError(f"checkpoint={checkpoint}: {path} does not exist: give a run's folder or a .ckpt file")
-    config = OmegaConf.create(content["config"])
-    assert isinstance(config, DictConfig)
     for key in ("model", "data"):
+        check_node(key, content["config"].get(key))
         check_trusted(content["config"][key], key, trust)
         check_targets(content["config"][key], key)
-    model = instantiate(config.model, "model")
-    model.load_state_dict(content["state_dict"])
-    model.on_load_checkpoint(content)
-    return Trained(path, content["config"], model, instantiate(config.data, "data"))
+    try:
+        model, data = (instantiate(OmegaConf.create(content["config"][key]), key) for key in ("model", "data"))
+        if not isinstance(model, GenerativeModel) or not isinstance(data, ImageData):
+            raise TypeError(f"makes a {type(model).__name__} and a {type(data).__name__}")
+        model.load_state_dict(content["state_dict"])
+        model.on_load_checkpoint(content)
+    except UserError:
+        raise
+    except Exception as error:  # a config from elsewhere may ask for anything
+        reason = " ".join(f"{type(error).__name__} {error}".split())
+        raise UserError(f"{path}: its config and its weights do not make a model ({reason})") from error
+    return Trained(path, content["config"], model, data)
 
 
 def read_last(run: Path) -> tuple[Path, dict[str, Any]]:
@@ -103,6 +110,6 @@ def read(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (OSError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from error
-    if not isinstance(content, dict) or not {"config", "state_dict", "iteration"} <= content.keys():
+    if not isinstance(content, dict) or not isinstance(content.get("config"), dict) or "state_dict" not in content:
         raise UserError(f"{path}: not a checkpoint of this project")
     return content

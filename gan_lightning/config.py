@@ -201,16 +201,17 @@ def _check_settings(values: Node, settings: type[BaseModel], prefix: str) -> Non
         if inspect.isclass(annotation) and issubclass(annotation, BaseModel) and isinstance(values[key], dict):
             _check_settings(values[key], annotation, f"{prefix}{key}.")
         elif annotation == Node:
-            _check_node(f"{prefix}{key}", values[key])
+            check_node(f"{prefix}{key}", values[key])
         elif annotation == dict[str, Node | None]:
             for name, node in (values[key] or {}).items():
                 if node is not None:
-                    _check_node(f"{key}.{name}", node)
+                    check_node(f"{key}.{name}", node)
         else:
             check_value(f"{prefix}{key}", values[key], annotation)
 
 
-def _check_node(key: str, value: Any) -> None:
+def check_node(key: str, value: Any) -> None:
+    """Refuse what is no node."""
     if not isinstance(value, dict) or "_target_" not in value:
         raise UserError(f"{key}={value}: must be a node with a _target_")
 
