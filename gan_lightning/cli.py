@@ -78,7 +78,7 @@ def _train_job(cfg: DictConfig) -> dict[str, float] | None:
     except BaseException as error:
         RunGuard.undo()
         if isinstance(error, UserError):
-            fail(error, debug=cfg.debug)
+            fail(error, debug=OmegaConf.select(cfg, "debug") is True)
         raise
 
 
@@ -96,7 +96,7 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
         summarize(Path(HydraConfig.get().sweep.dir))
         raise SystemExit(128 + interruption.signal) from None
     except Exception as error:
-        if not isinstance(error, UserError) or cfg.debug is True:
+        if not isinstance(error, UserError) or OmegaConf.select(cfg, "debug") is True:
             traceback.print_exc()
         line = " ".join(str(error).split()) or type(error).__name__
         print(f"error: job {HydraConfig.get().job.num}: {line}", file=sys.stderr)
@@ -135,7 +135,7 @@ def _validated(cfg: DictConfig, settings: Any, command: Callable[[DictConfig], A
         prepare_process()
         print(command(cfg))
     except UserError as error:
-        fail(error, debug=cfg.debug is True)
+        fail(error, debug=OmegaConf.select(cfg, "debug") is True)
 
 
 def _run(config_name: str, job: Callable[[DictConfig], Any]) -> None:
@@ -145,8 +145,8 @@ def _run(config_name: str, job: Callable[[DictConfig], Any]) -> None:
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
     except BrokenPipeError:  # --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (HydraException, OmegaConfBaseException, OSError, ValueError) as error:
-        if isinstance(error, ValueError) and not _is_from_hydra(error):
+    except Exception as error:
+        if not isinstance(error, HydraException | OmegaConfBaseException | OSError) and not _is_from_hydra(error):
             raise
         RunGuard.undo()
         debug = any(argument in ("debug=true", "debug=True") for argument in sys.argv)
@@ -187,6 +187,8 @@ def _explain(error: Exception, config_name: str) -> str:
         )
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
+    if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra did not think of it
+        return f"{' '.join(sys.argv[1:])}: cannot be composed: a group takes the name of an option, as in model=mlp"
     if "Config group override must be" in text and (emptied := [a for a in sys.argv if a.endswith("=null")]):
         return f"{emptied[0]}: the group needs an option; --help lists them"
     return " ".join(line.strip() for line in (text or str(error.__cause__)).splitlines() if line.strip())

@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from gan_lightning.errors import UserError, fail
 
@@ -21,7 +21,7 @@ def strict(hook: Callable[..., None]) -> Callable[..., None]:
         try:
             hook(self, config, **kwargs)
         except UserError as error:
-            fail(error, debug=config.debug is True)
+            fail(error, debug=OmegaConf.select(config, "debug") is True)
         except Exception:
             traceback.print_exc()
             raise SystemExit(1) from None

@@ -20,7 +20,11 @@ from tests.conftest import FAST, write_idx
 FUZZ = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 TEXT = st.text(st.sampled_from("abcxyz019.,:=-_+~@/[]{}()$'\"\\ %#!?*é\t"), max_size=12)
-NUMBERS = st.one_of(st.integers(-3, 300), st.floats(-2, 2), st.sampled_from(["nan", "inf", "-inf", "1e400", "0x10"]))
+NUMBERS = st.one_of(
+    st.integers(-3, 300),
+    st.integers(-200, 200).map(lambda i: i / 100),
+    st.sampled_from(["nan", "inf", "-inf", "1e400", "0x10"]),
+)
 SPECIAL = st.sampled_from(["null", "true", "[]", "{}", "???", ""])
 VALUES = st.one_of(TEXT, NUMBERS.map(str), st.lists(NUMBERS, max_size=3).map(str), SPECIAL)
 # Where results go and how long a run takes is not to be left to chance.
