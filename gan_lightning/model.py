@@ -154,7 +154,7 @@ class GenerativeModel(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.iteration = checkpoint["iteration"]
-        self.rollbacks = max(self.rollbacks, checkpoint["rollbacks"])
+        self.rollbacks = max(self.rollbacks, checkpoint.get("rollbacks", 0))
 
 
 @contextmanager

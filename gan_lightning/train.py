@@ -133,6 +133,8 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
 
 def _check_resumption(cfg: DictConfig, config: dict[str, Any], content: dict[str, Any], batches_per_epoch: int) -> None:
     """A resumed run keeps the settings it was begun with, but for limits, what watches it and where things are."""
+    if "logs" not in content:
+        raise UserError(f"resume={cfg.resume}: begun with an earlier version: end it with that, or draw samples of it")
     begun, now = (dict(flat(_settings(part))) for part in (content["config"], config))
     for key in begun | now:
         if begun.get(key) != now.get(key):

@@ -63,6 +63,17 @@ def test_both_checkpoints_damaged(run, tmp_path):
     assert "last.ckpt.earlier: not a checkpoint, or a damaged one" in result.err
 
 
+def test_a_checkpoint_of_an_earlier_version(run, tmp_path):
+    run("train", *RUN, "max_iterations=8", "hydra.run.dir=run")
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    torch.save({key: value for key, value in content.items() if key not in ("logs", "rollbacks")}, path)
+    result = run("train", "resume=run", "max_iterations=20")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "begun with an earlier version" in result.err
+    assert run("generate", "checkpoint=run").code == 0
+
+
 FULL_DISK = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
