@@ -26,6 +26,8 @@ class Divergence(Watcher):
         self._gradients: dict[str, Tensor] = {}
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: GenerativeModel, optimizer: Optimizer) -> None:
+        if getattr(trainer.precision_plugin, "scaler", None) is not None:
+            return  # 16-mixed tries larger and larger factors, and passes over a step whose gradient is infinite
         parameters = optimizer.param_groups[0]["params"]
         first = next((parameter for parameter in parameters if parameter.ndim == 1), parameters[0])
         if first.grad is not None:
