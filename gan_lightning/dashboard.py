@@ -1,6 +1,7 @@
 """What TensorBoard shows of a run besides its scalars and pictures: the config, and a row in the HPARAMS tab."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,20 @@ def written(logger: Logger) -> dict[str, int]:
 
 
 def rewind(logger: Logger, sizes: dict[str, int]) -> None:
-    """Forget what was logged after ``written`` returned ``sizes``."""
-    if isinstance(logger, TensorBoardLogger):
-        for path in Path(logger.log_dir).glob(EVENT_FILES):
-            if path.name not in sizes:
-                path.unlink()
-            elif path.stat().st_size > sizes[path.name]:
-                os.truncate(path, sizes[path.name])
+    """Forget what was logged after ``written`` returned ``sizes``.
+
+    TensorBoard reads files in the order of their names, which begin with the second they were made in: so the next one
+    must not be made in the same.
+    """
+    if not isinstance(logger, TensorBoardLogger):
+        return
+    for path in Path(logger.log_dir).glob(EVENT_FILES):
+        if path.name not in sizes:
+            path.unlink()
+        elif path.stat().st_size > sizes[path.name]:
+            os.truncate(path, sizes[path.name])
+    while any(int(name.split(".")[3]) >= int(time.time()) for name in sizes):
+        time.sleep(0.05)
 
 
 def log_config(logger: Logger, config: dict[str, Any]) -> None:
