@@ -95,10 +95,10 @@ def read_last(run: Path) -> tuple[Path, dict[str, Any]]:
     try:
         return first, read(first)
     except UserError as error:
-        for path in others:
-            log.warning("%s: the one before, %s, is used", error, path)
-            return path, read(path)
-        raise
+        if not others:
+            raise
+        log.warning("%s: the one before, %s, is used", error, others[0])
+        return others[0], read(others[0])
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gan_lightning.benchmarks.kills import STATE, same
 from gan_lightning.gan import GAN
 from gan_lightning.runs import claim
 from tests.conftest import FAST, ROOT
@@ -26,20 +27,6 @@ def board(run_dir):
     accumulator = EventAccumulator(str(run_dir / "tensorboard"))
     accumulator.Reload()
     return accumulator
-
-
-def same(a, b):
-    """Equal in every tensor and value."""
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a == b
-
-
-STATE = ("state_dict", "optimizer_states", "iteration", "loops", "callbacks")
 
 
 def test_what_a_run_leaves(run, only_run):
