@@ -27,20 +27,25 @@ from gan_lightning.paths import CONF_DIR
 
 def train() -> None:
     """``python train.py`` and ``gan-train``."""
-    from gan_lightning.runs import repeated_overrides, resumed_overrides
-
     try:
         for i, argument in enumerate(sys.argv):
             key, _, folder = argument.partition("=")
-            if key == "resume" and folder not in ("auto", "null"):
-                sys.argv[i:i] = resumed_overrides(folder, sys.argv)
-                break
-            if key == "reproduce" and folder != "null":
-                sys.argv[i:i] = repeated_overrides(folder, sys.argv)
+            if key in ("resume", "reproduce") and folder not in ("auto", "null"):
+                sys.argv[i:i] = _recorded(key, folder)
                 break
     except UserError as error:
         fail(error, debug=False)
     _run("train", _train_job)
+
+
+def _recorded(key: str, folder: str) -> list[str]:
+    """The overrides of an earlier run that are to hold again."""
+    from gan_lightning.runs import recorded_overrides
+    from gan_lightning.trust import check_overrides
+
+    overrides = recorded_overrides(key, folder, sys.argv)
+    check_overrides(overrides, sys.argv)
+    return overrides
 
 
 def generate() -> None:

@@ -71,6 +71,7 @@ class TrainSettings(BaseModel):
     conditional: bool
     ema_decay: Beta | None
     matmul_precision: typing.Literal["highest", "high", "medium"]
+    deterministic: bool
     pack: PositiveInt
     wrappers: dict[str, Node | None]
     sample_every_n_epochs: PositiveInt

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 from gan_lightning import __version__
+from gan_lightning.errors import UserError
 from gan_lightning.paths import PACKAGE
 from gan_lightning.runs import MANIFEST, write_json
 
@@ -30,7 +31,7 @@ class Manifest:
 
     def __init__(self, run_dir: Path, facts: dict[str, Any]) -> None:
         self.path = run_dir / MANIFEST
-        earlier = json.loads(self.path.read_text())["segments"] if self.path.exists() else []
+        earlier = _segments(self.path) if self.path.exists() else []
         self._since = time.monotonic()
         self.segment: dict[str, Any] = {
             "command": sys.orig_argv,
@@ -47,6 +48,16 @@ class Manifest:
     def update(self, status: Literal["running", "finished", "interrupted", "failed"]) -> None:
         self.segment |= {"status": status, "duration_seconds": round(time.monotonic() - self._since, 3)}
         write_json(self.path, {"status": status, "duration_seconds": round(self.duration, 3)} | self.content)
+
+
+def _segments(path: Path) -> list[dict[str, Any]]:
+    """What a manifest says of the times that its run has run."""
+    try:
+        segments: list[dict[str, Any]] = json.loads(path.read_text())["segments"]
+        sum(segment["duration_seconds"] for segment in segments)
+        return segments
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(f"{path}: no manifest of a run: remove it, and the run goes on without its history") from error
 
 
 def record_failure(run_dir: str, reason: str) -> None:

@@ -11,3 +11,9 @@ CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent /
 def cache_dir() -> Path:
     """Where the package keeps what can be made again."""
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "gan-lightning"
+
+
+def check_regular(path: Path) -> None:
+    """Raise OSError for pipes and devices, whose content may never come or never end."""
+    if path.exists() and not path.is_file():
+        raise OSError("no regular file")

@@ -5,6 +5,7 @@ outputs/<name>/<date>_<time>/    .hydra/ checkpoints/ samples/ tensorboard/ metr
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, cast
@@ -42,30 +43,31 @@ def _what(config: Any) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key not in HOW_NOT_WHAT}
 
 
-def resumed_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
-    """The overrides that the run in ``folder`` was started with, but those whose keys the new ones have."""
+def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[str]:
+    """What the run in ``folder`` was started with and is to hold again, for ``key=folder`` among new overrides.
+
+    Left out are those that the new ones replace, and those that do not say what it computes.
+    """
     run = Path(folder)
     if not (run / OVERRIDES).is_file():
-        raise UserError(f"resume={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
-    if not last_checkpoints(run) and (run / METRICS).exists():
-        raise UserError(f"resume={folder}: no checkpoints/last.ckpt there, though the run ended: start it anew")
-    keys = {_key(override) for override in overrides}
-    return [override for override in stored_overrides(run) if _key(override) not in keys]
-
-
-def repeated_overrides(folder: str, overrides: Sequence[str]) -> list[str]:
-    """The overrides that the run in ``folder`` was started with and that say what it computes."""
-    run = Path(folder)
-    if not (run / OVERRIDES).is_file():
-        raise UserError(f"reproduce={folder}: not the folder of a run: give the one that holds {OVERRIDES}")
+        raise UserError(f"{key}={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
     given = {_key(override) for override in overrides}
-    old = [override for override in stored_overrides(run) if _key(override).split(".")[0] not in HOW_NOT_WHAT]
-    return [override for override in old if _key(override) not in given]
+    return [
+        override
+        for override in stored_overrides(run)
+        if _key(override) not in given and re.split("[./]", _key(override))[0] not in HOW_NOT_WHAT
+    ]
 
 
 def stored_overrides(run: Path) -> list[str]:
     """The command line of a run, as Hydra wrote it down."""
-    return cast(list[str], OmegaConf.to_container(OmegaConf.load(run / OVERRIDES)))
+    try:
+        stored = OmegaConf.to_container(OmegaConf.load(run / OVERRIDES))
+    except Exception as error:  # it may be anything
+        raise UserError(f"{run / OVERRIDES}: cannot be read ({type(error).__name__})") from error
+    if not isinstance(stored, list) or not all(isinstance(override, str) for override in stored):
+        raise UserError(f"{run / OVERRIDES}: no list of key=value")
+    return cast(list[str], stored)
 
 
 def _key(override: str) -> str:

@@ -73,7 +73,7 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
     config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
 
     if cfg.reproduce is not None:
-        check_config(Path(cfg.reproduce), config, cfg.trust)
+        check_config(Path(cfg.reproduce), config)
     data = instantiate(cfg.data, "data")
     model = instantiate(cfg.model, "model")
     model.rollbacks = rollbacks
@@ -99,6 +99,8 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
     if cfg.resume is not None and last_checkpoints(run_dir):
         checkpoint, content = read_last(run_dir)
         _check_resumption(cfg, config, content, batches_per_epoch)
+    elif cfg.resume is not None and (run_dir / METRICS).exists():
+        raise UserError(f"resume={cfg.resume}: no checkpoints/last.ckpt there, though the run ended: start it anew")
     elif cfg.resume is not None:
         log.info("resume=%s: there is no checkpoint to go on from: beginning anew", cfg.resume)
     device = str(trainer.strategy.root_device)
@@ -122,6 +124,9 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
                 f"{os.fsdecode(error.filename or run_dir)}: {error.strerror}: when that is mended, "
                 f"resume={run_dir} goes on from the last checkpoint"
             ) from error
+        if isinstance(error, RuntimeError) and "deterministic implementation" in str(error):
+            what = str(error).split()[0]
+            raise UserError(f"deterministic=true: torch has no such {what} on {device}: deterministic=false") from error
         raise
     manifest.update("interrupted" if stop.signal else "finished")
     reports = [line for watcher in watchers if isinstance(watcher, Reporter) for line in watcher.report()]

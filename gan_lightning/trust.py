@@ -1,8 +1,12 @@
-"""Whose code a config from elsewhere may run: one that came out of a checkpoint or a manifest, not one's own conf/."""
+"""Whose code a config may run that came out of a checkpoint or a run's folder; one's own conf/ may run any."""
 
 import inspect
+import re
 from collections.abc import Sequence
 from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
 from gan_lightning.config import load_target
 from gan_lightning.errors import UserError
@@ -44,6 +48,31 @@ def check_trusted(value: Any, key: str, also: Sequence[str]) -> None:
             check_trusted(item, f"{key}.{name}", also)
     elif isinstance(value, str) and "${" in value:  # which could make a node of anything
         raise UserError(f"{key}={value}: a config that comes from a file has plain values only")
+
+
+def check_overrides(overrides: Sequence[str], command_line: Sequence[str]) -> None:
+    """The same for a run's recorded overrides, ``key=value``; local conf, which they choose from, is the user's own.
+
+    Args:
+        overrides: what is to be taken from the run.
+        command_line: what the user has written, ``trust=[…]`` perhaps among it.
+
+    Raises:
+        UserError: with the override and the remedy.
+    """
+    also = [
+        package for text in command_line if text.startswith("trust=") for package in re.findall(r"[\w.]+", text[6:])
+    ]
+    for text in overrides:
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except HydraException as error:  # options of Hydra's too, which lead to other folders
+            raise UserError(f"{text}: comes from a file and is not of the form key=value") from error
+        key, value = override.key_or_group, override.value()
+        if override.is_sweep_override():
+            raise UserError(f"{text}: comes from a file and is no single value")
+        parent, _, last = key.rpartition(".")
+        check_trusted({last: value} if last == "_target_" else value, parent if last == "_target_" else key, also)
 
 
 def _is_trusted(target: Any, key: str, packages: Sequence[str]) -> bool:

@@ -1,5 +1,6 @@
 """A user's mistake gets one line, exit code 2, and leaves nothing behind."""
 
+import os
 import struct
 import zlib
 
@@ -207,6 +208,21 @@ def test_links_out_of_a_folder_and_around(run, tmp_path, link, target, expected)
         Image.new("RGB", (40, 40), "red").save(tmp_path / name)
     (tmp_path / link).symlink_to(tmp_path / target)
     assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, link, expected)
+
+
+def test_pipes_are_not_waited_for(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for name in ("pictures/a.png", "pipe.npz", "pipe.safetensors"):
+        os.mkfifo(tmp_path / name)
+    result = run("train", "data=image_folder", "data.root=pictures")
+    assert_refused(result, tmp_path, "a.png", "no regular file")
+    for arguments, name in [
+        (["samples=pictures"], "a.png"),
+        (["samples=pipe.npz"], "pipe.npz"),
+        (["samples=pipe.npz", "features=pipe.safetensors"], "pipe.safetensors"),
+        (["checkpoint=pipe.npz"], "pipe.npz"),
+    ]:
+        assert_refused(run("evaluate", *arguments, "data=digits"), tmp_path, name)
 
 
 def test_arrays_that_unpack_to_more_than_there_is(run, tmp_path, monkeypatch):

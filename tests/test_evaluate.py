@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
 from gan_lightning.checkpoints import load
 from gan_lightning.data.images import to_uint8
-from gan_lightning.metrics.extractors import Classifier
+from gan_lightning.metrics.extractors import Classifier, weights_hash
 from gan_lightning.metrics.findings import MEANING
 from gan_lightning.metrics.suite import Reference, View
 from tests.conftest import FAST
@@ -216,6 +217,8 @@ BAD = {
     "unknown features": (["checkpoint=outputs/run", "features=vgg"], "features=vgg: must be auto, digits-v1"),
     "no such classifier": (["checkpoint=outputs/run", "features=a.safetensors"], "a.safetensors: not a readable"),
     "not a classifier": (["checkpoint=outputs/run", "features=b.safetensors"], "b.safetensors: not a readable"),
+    "no picture shape": (["checkpoint=outputs/run", "features=c.safetensors"], "its weights make no classifier"),
+    "other layers": (["checkpoint=outputs/run", "features=d.safetensors"], "its weights make no classifier"),
     "no seeds": (["checkpoint=outputs/run", "seeds=[]"], "seeds=[]"),
     "few samples": (["checkpoint=outputs/run", "n=5"], "at least 6 are needed"),
     "no data": (["samples=float.npz"], "data=… is needed"),
@@ -237,6 +240,10 @@ def test_bad_input(run, trained, tmp_path, name):
     np.savez(tmp_path / "shape.npz", samples=np.zeros((9, 1, 32, 32), np.uint8))
     (tmp_path / "text.npz").write_text("no array")
     (tmp_path / "b.safetensors").write_text("no weights")
+    weights = {"head.bias": torch.zeros(3)}
+    facts = {"name": "mine", "sha256": weights_hash(weights)}
+    save_file(weights, tmp_path / "c.safetensors", facts | {"sample_shape": "round"})
+    save_file(weights, tmp_path / "d.safetensors", facts | {"sample_shape": "[1, 28, 28]"})
     for folder in ("empty", "large", "colour"):
         (tmp_path / folder).mkdir()
     Image.new("L", (30, 30)).save(tmp_path / "large" / "1.png")

@@ -73,5 +73,57 @@ def test_what_cannot_be_reproduced(run, old):
     assert "only a finished one" in run("train", "reproduce=old").err
     (old / "manifest.json").write_text("[]")
     assert "no manifest.json of a run there" in run("train", "reproduce=old").err
-    (old / ".hydra" / "overrides.yaml").write_text("- model.prior._target_=os.getcwd\n")
-    assert "model.prior._target_=os.getcwd: comes from a file" in run("train", "reproduce=old").err
+
+
+@pytest.mark.parametrize("key", ["resume", "reproduce"])
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        ("- model.prior._target_=os.getcwd", "model.prior._target_=os.getcwd: comes from a file"),
+        ("- +model.prior._target_=os.getcwd\n- trust=[os]", "model.prior._target_=os.getcwd: comes from a file"),
+        ("- 'model.prior={_target_: os.getcwd}'", "model.prior._target_=os.getcwd: comes from a file"),
+        ("- 'callbacks.mine={deep: [{_target_: os.getcwd}]}'", "deep[0]._target_=os.getcwd: comes from a file"),
+        ("- model.prior._target_=${name}", "model.prior._target_=${name}: comes from a file"),
+        ("- 'model.prior=${oc.create:x}'", "plain values only"),
+        ("- --config-dir=elsewhere", "not of the form key=value"),
+        ("- -m", "not of the form key=value"),
+        ("- seed=1,2", "no single value"),
+        ("- {a: b}", "no list of key=value"),
+        ("a: b", "no list of key=value"),
+        ("\0", "cannot be read"),
+        ("- [", "cannot be read"),
+    ],
+)
+def test_recorded_overrides_are_from_a_file(run, old, key, recorded, expected):
+    before = sorted(old.rglob("*"))
+    (old / ".hydra" / "overrides.yaml").write_text(recorded)
+    result = run("train", f"{key}=old")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert expected in result.err
+    assert sorted(old.rglob("*")) == before
+
+
+def test_what_says_nothing_of_the_result_is_not_taken_over(run, old):
+    """Hydra's own keys could call anything, before a run begins."""
+    recorded = [*RUN, "hydra.callbacks.mine._target_=os.getcwd", "hydra/launcher=nowhere", "debug=true"]
+    (old / ".hydra" / "overrides.yaml").write_text(json.dumps(recorded))
+    assert "reproduced old: " in run("train", "reproduce=old").out
+
+
+def test_own_code_that_a_run_names(run, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("from gan_lightning.priors import Normal\n\n\nclass Prior(Normal):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = ["model.prior._target_=mine.Prior", "max_iterations=5"]
+    assert run("train", *RUN[:-1], *own, "hydra.run.dir=old").code == 0
+    assert "if you know it, trust=[mine]" in run("train", "resume=old", "max_iterations=10").err
+    assert run("train", "resume=old", "max_iterations=10", "trust=[mine]").code == 0
+
+
+def test_a_damaged_manifest(run, old):
+    for content in ("{", "[]", '{"segments": 3}'):
+        (old / "manifest.json").write_text(content)
+        result = run("train", "resume=old", "max_iterations=20")
+        assert result.code == 2
+        assert "manifest.json: no manifest of a run: remove it" in result.err.splitlines()[-1]
+    (old / "manifest.json").unlink()
+    assert run("train", "resume=old", "max_iterations=20").code == 0

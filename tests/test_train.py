@@ -159,6 +159,26 @@ def test_equal_runs_have_equal_results(run, tmp_path):
     assert (tmp_path / "one" / "metrics.json").read_bytes() == (tmp_path / "two" / "metrics.json").read_bytes()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("model", ["mlp", "dcgan", "resnet"])
+def test_equal_runs_have_equal_results_on_a_gpu(run, tmp_path, model):
+    settings = ["data=digits", f"model={model}", "regularizer=r1_r2", "deterministic=true", "max_iterations=20"]
+    for name in ("first", "second"):
+        assert run("train", *settings, "callbacks.evaluation=null", f"hydra.run.dir={name}").code == 0
+    assert same(*(load(tmp_path / name)["state_dict"] for name in ("first", "second")))
+
+
+def test_what_has_no_deterministic_implementation(run, only_run, monkeypatch):
+    def update(self, batch):
+        torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
+
+    monkeypatch.setattr("gan_lightning.gan.GAN.update", update)
+    result = run("train", *FAST, "max_iterations=1", "deterministic=true")
+    assert (result.code, result.err.count("error: ")) == (2, 1)
+    assert "deterministic=true: torch has no such put_ on cpu: deterministic=false" in result.err
+    assert json.loads((only_run() / "manifest.json").read_text())["status"] == "failed"
+
+
 def test_another_seed_gives_another_result(run, tmp_path):
     for seed in (1, 2):
         run("train", *FAST, "max_iterations=3", f"seed={seed}", f"hydra.run.dir=seed{seed}")

@@ -2,8 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from tqdm import tqdm
 
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
+from gan_lightning.paths import check_regular
 
 MAX_PIXELS = 2**26  # of a picture, before it is scaled: a small file can claim to be of any size
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -122,25 +124,28 @@ def is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
-def refuse_bombs(picture: Image.Image) -> None:
-    """Before it is decoded."""
-    if picture.width * picture.height > MAX_PIXELS:
-        raise ValueError(f"{picture.width}×{picture.height}, more than {MAX_PIXELS:,} pixels")
+@contextmanager
+def open_picture(path: Path) -> Iterator[Image.Image]:
+    """A picture from anywhere, not decoded yet; what goes wrong with it becomes a UserError."""
+    try:
+        check_regular(path)
+        with Image.open(path) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise ValueError(f"{picture.width}×{picture.height}, more than {MAX_PIXELS:,} pixels")
+            yield picture
+    except Exception as error:  # decoders raise what they like
+        raise UserError(f"{path}: not a readable picture ({error}): repair or remove it") from error
 
 
 def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
     """One picture as (channels, size, size) uint8, by the rule of :class:`ImageFolder`."""
-    try:
-        with Image.open(path) as picture:
-            refuse_bombs(picture)
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            if upright.has_transparency_data:
-                upright = upright.convert("RGBA")
-                upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-            upright = upright.convert("L" if channels == 1 else "RGB")
-            fitted = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
-    except Exception as error:  # decoders raise what they like
-        raise UserError(f"{path}: not a readable picture ({error}): repair or remove it") from error
+    with open_picture(path) as picture:
+        upright = ImageOps.exif_transpose(picture)
+        if upright.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
+            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+        if upright.has_transparency_data:
+            upright = upright.convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+        upright = upright.convert("L" if channels == 1 else "RGB")
+        fitted = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.data.image_folder import is_picture, refuse_bombs
+from gan_lightning.data.image_folder import is_picture, open_picture
 from gan_lightning.errors import UserError
+from gan_lightning.paths import check_regular
 
 MAX_BYTES = 2**32  # of an .npz file's content: a small file can claim to be of any size
 
@@ -27,6 +27,7 @@ def read_samples(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
             raise UserError(f"samples={path}: no pictures in it or below")
         return torch.stack([_read_picture(file, sample_shape) for file in tqdm(files, "reading", disable=None)])
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
             size = sum(info.file_size for info in archive.infolist())
         if size > MAX_BYTES:
@@ -50,13 +51,9 @@ def read_samples(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
 
 def _read_picture(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
     channels, height, width = sample_shape
-    try:
-        with Image.open(path) as picture:
-            refuse_bombs(picture)
-            mode, size = picture.mode, picture.size
-            array = np.array(picture)
-    except Exception as error:  # decoders raise what they like
-        raise UserError(f"{path}: not a readable picture ({error}): repair or remove it") from error
+    with open_picture(path) as picture:
+        mode, size = picture.mode, picture.size
+        array = np.array(picture)
     if mode != ("L" if channels == 1 else "RGB") or size != (width, height):
         kind = "grey" if channels == 1 else "RGB"
         raise UserError(

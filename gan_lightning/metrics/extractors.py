@@ -20,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gan_lightning.data.images import normalize
 from gan_lightning.errors import UserError
+from gan_lightning.paths import check_regular
 
 DIGITS = Path(__file__).with_name("digits-v1.safetensors")
 BATCH = 500  # pictures at once
@@ -115,6 +116,7 @@ class Classifier:
 
     def __init__(self, path: Path = DIGITS) -> None:
         try:
+            check_regular(path)
             weights = load_file(path)
             with safe_open(path, "pt") as file:
                 self.facts = file.metadata() or {}
@@ -126,10 +128,13 @@ class Classifier:
         self.sha256 = weights_hash(weights)
         if self.facts["sha256"] != self.sha256:
             raise UserError(f"{path}: expected SHA-256 {self.facts['sha256']}, found {self.sha256}: get it again")
-        self.sample_shape = tuple(json.loads(self.facts["sample_shape"]))
-        self.num_classes = len(weights["head.bias"])
-        network = ClassifierNetwork(self.sample_shape, self.num_classes).eval().requires_grad_(False)
-        network.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        try:
+            self.sample_shape = tuple(json.loads(self.facts["sample_shape"]))
+            self.num_classes = len(weights["head.bias"])
+            network = ClassifierNetwork(self.sample_shape, self.num_classes).eval().requires_grad_(False)
+            network.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        except (ValueError, LookupError, TypeError, RuntimeError) as error:
+            raise UserError(f"features={path}: its weights make no classifier ({type(error).__name__})") from error
         self._network = network.fused()
 
     def judge(self, pictures: Tensor) -> Verdicts:
