@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import lightning.pytorch as L
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tqdm import tqdm
 
 from gan_lightning.benchmarks.tables import Row
 from gan_lightning.checkpoints import read_last
@@ -95,6 +96,7 @@ def _train(folder: Path, overrides: list[str]) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     torch.set_num_threads(1)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which a killed process leaves there
     cli.train()
 
 
@@ -117,7 +119,7 @@ def kill_and_resume(folder: Path, overrides: Sequence[str], kills: int, generato
         begun = read_last(folder / "run")[1]["iteration"] if last_checkpoints(folder / "run") else 0
         at = int((folder / DIED_AT).read_text())
         yield Death(number.name, at, max(at - begun, 0))
-        arguments = ["resume=run"]
+        arguments = ["resume=run", f"trust=[{Kill.__module__}]"]
     code = train(folder, [*arguments, "callbacks.kill=null"])
     if code:
         raise RuntimeError(f"{folder}: exit code {code}: {(folder / 'log.txt').read_text()[-2000:]}")
@@ -173,7 +175,7 @@ def table(trials: dict[str, list[Trial]]) -> list[Row]:
     rows = []
     for name, many in trials.items():
         deaths = [death for trial in many for death in trial.deaths]
-        lost = [death.lost for death in deaths]
+        lost = [death.lost for death in deaths] or [0]  # in a campaign of few
         rows.append(
             {
                 "run": name,
