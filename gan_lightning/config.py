@@ -101,6 +101,7 @@ class GenerateSettings(BaseModel):
     label: typing.Annotated[int, Field(ge=0)] | None
     weights: typing.Literal["ema", "raw"] | None
     format: typing.Literal["grid", "png", "npz"]
+    sign: bool
     interpolate: PositiveInt | None
     trust: list[str]
     output: str | None

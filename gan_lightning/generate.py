@@ -1,8 +1,12 @@
 """Draws samples from a trained run."""
 
+from __future__ import annotations
+
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from omegaconf import DictConfig
@@ -13,6 +17,9 @@ from gan_lightning.checkpoints import Trained, load
 from gan_lightning.errors import UserError
 from gan_lightning.grids import sample_grid
 
+if TYPE_CHECKING:  # of an extra
+    from gan_lightning.provenance.identity import Identity
+
 SUFFIXES = {"grid": ".png", "png": "", "npz": ".npz", "gif": ".gif"}
 FRAME_MILLISECONDS = 60
 
@@ -21,7 +28,13 @@ def generate(cfg: DictConfig) -> Path:
     """Write what ``conf/generate.yaml`` describes and return where it is."""
     if cfg.interpolate and cfg.format != "grid":
         raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of grids: leave out format")
+    if cfg.sign and (cfg.interpolate or cfg.format == "npz"):
+        raise UserError("sign=true: signs single pictures: leave out format and interpolate")
+    signer = _signer() if cfg.sign else None
     trained = load(str(cfg.checkpoint), cfg.trust)
+    if signer:
+        cfg = cfg.copy()
+        cfg.format = "png"
     _check(cfg, trained)
     path = _output(cfg, trained)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,8 +45,35 @@ def generate(cfg: DictConfig) -> Path:
         Image.fromarray(sample_grid(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)).save(path)
     else:
         samples = trained.model.sample(cfg.n, _labels(cfg, trained), seed=cfg.seed, weights=cfg.weights)
-        trained.data.write(samples, path, cfg.format)
+        if cfg.format == "png":
+            _write_pictures(samples, path, cfg, trained, signer)
+        else:
+            trained.data.write(samples, path, cfg.format)
     return path
+
+
+def _signer() -> Identity:
+    """Who signs."""
+    try:
+        from gan_lightning.provenance.identity import load
+    except ImportError as error:
+        raise UserError("sign=true: needs an extra: pip install 'gan-lightning[provenance]'") from error
+    return load()
+
+
+def _write_pictures(samples: Tensor, path: Path, cfg: DictConfig, trained: Trained, signer: Identity | None) -> None:
+    """A folder with a picture of each sample, all or none; signed, where somebody signs."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        trained.data.write(samples, unfinished, "png")
+        if signer:
+            from gan_lightning.provenance.credentials import sign_pictures
+
+            weights = cfg.weights or trained.model.weights[0]
+            sign_pictures(unfinished, signer, trained, weights=weights, seed=cfg.seed, label=cfg.label)
+        unfinished.replace(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _check(cfg: DictConfig, trained: Trained) -> None:

@@ -1,0 +1,1 @@
+"""Proof of origin: who made a sample, with which model."""

@@ -1,0 +1,262 @@
+"""Who signs: a certificate with its key, and the root by which others trust it.
+
+~/.config/gan-lightning/ or GAN_IDENTITY_DIR    chain.pem key.pem root.pem root_key.pem
+
+The certificates follow the C2PA specification's profile (https://spec.c2pa.org, "X.509 Certificates"): P-256, issued by
+a root that signs nothing else, for digital signatures in e-mail protection, with an organization.
+"""
+
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
+
+from gan_lightning.errors import UserError
+
+CHAIN, KEY, ROOT, ROOT_KEY = "chain.pem", "key.pem", "root.pem", "root_key.pem"
+# A picture without a timestamp of an authority is invalid from the day on which its signer's certificate expires.
+YEARS, ROOT_YEARS = 10, 20
+MAX_NAME = 64  # characters, X.520's upper bound
+PURPOSES = {ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")}  # the other: documents
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What signing takes.
+
+    Args:
+        chain: certificates, the signer's first, PEM.
+        key: the signer's, PKCS #8, PEM.
+        root: what others trust, PEM.
+    """
+
+    chain: bytes
+    key: bytes
+    root: bytes
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificates(self.chain)[0]
+
+    def __str__(self) -> str:
+        """One line about it."""
+        certificate = self.certificate
+        names = (_name(certificate, oid) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME))
+        digest = certificate.fingerprint(hashes.SHA256()).hex()
+        return f"{', '.join(filter(None, names))}, until {certificate.not_valid_after_utc:%Y-%m-%d}, SHA-256 {digest}"
+
+
+def folder() -> Path:
+    """Where the identity is, or is to be."""
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+    return Path(os.environ.get("GAN_IDENTITY_DIR") or config / "gan-lightning").expanduser().absolute()
+
+
+def create(name: str, organization: str) -> Identity:
+    """Make a root and a signing certificate of its own, and keep them.
+
+    Raises:
+        UserError: for names that no certificate can carry, or where there is an identity already.
+    """
+    for setting, value in {"name": name, "organization": organization}.items():
+        if not value.strip() or len(value) > MAX_NAME or not value.isprintable():
+            raise UserError(f"{setting}={value!r}: must be 1 to {MAX_NAME} printable characters")
+    now = datetime.now(UTC)
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_name, leaf_name = _subject("root", organization), _subject(name, organization)
+    root_id = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
+    authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(root_id)
+    root = (
+        _builder(root_name, root_name, root_key, now, ROOT_YEARS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .sign(root_key, hashes.SHA256())
+    )
+    leaf = (
+        _builder(leaf_name, root_name, key, now, YEARS)
+        .add_extension(authority, critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .sign(root_key, hashes.SHA256())
+    )
+    identity = Identity(leaf.public_bytes(Encoding.PEM), _pem(key), root.public_bytes(Encoding.PEM))
+    _keep(identity, {ROOT_KEY: _pem(root_key)})
+    return identity
+
+
+def adopt(certificate: Path, key: Path, root: Path) -> Identity:
+    """Keep a certificate that somebody else has issued.
+
+    Args:
+        certificate: the signer's, then those between it and the root, PEM.
+        key: the signer's, PEM, without a password.
+        root: of the one who issued it, PEM.
+
+    Raises:
+        UserError: for files that do not fit together or the profile, or where there is an identity already.
+    """
+    chain, private, anchor = (_content(path) for path in (certificate, key, root))
+    try:
+        loaded = load_pem_private_key(private, password=None)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"key={key}: must be a key in PEM without a password ({error})") from error
+    if not isinstance(loaded, ec.EllipticCurvePrivateKey) or not isinstance(loaded.curve, ec.SECP256R1):
+        raise UserError(f"key={key}: must be an elliptic curve key, P-256")
+    identity = Identity(chain, _pem(loaded), anchor)
+    _check(identity, {"certificate": certificate, "key": key, "root": root})
+    _keep(identity, {})
+    return identity
+
+
+def load() -> Identity:
+    """The identity that signs.
+
+    Raises:
+        UserError: where there is none, or others can read its key, or its parts do not fit, or it has expired.
+    """
+    place = folder()
+    paths = {"certificate": place / CHAIN, "key": place / KEY, "root": place / ROOT}
+    if not place.is_dir() or not any(path.exists() for path in paths.values()):
+        raise UserError(f'no identity in {place}: gan-identity init name="…" organization="…"')
+    if paths["key"].exists() and paths["key"].stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UserError(f"{paths['key']}: others can read it: chmod 600 {paths['key']}, or make a new identity")
+    identity = Identity(*(_content(path) for path in paths.values()))
+    _check(identity, paths)
+    return identity
+
+
+def export(output: Path) -> None:
+    """Write the root for others to trust."""
+    identity = load()
+    try:
+        with output.open("xb") as file:
+            file.write(identity.root)
+    except FileExistsError as error:
+        raise UserError(f"output={output}: exists already: take another name") from error
+
+
+def _check(identity: Identity, paths: dict[str, Path]) -> None:
+    """Refuse what C2PA's readers would, and what cannot sign."""
+    where = paths["certificate"]
+    try:
+        certificate, *between = x509.load_pem_x509_certificates(identity.chain)
+        extensions = {extension.oid: extension.value for extension in certificate.extensions}
+    except ValueError as error:
+        raise UserError(f"{where}: must be a certificate in PEM ({error})") from error
+    try:
+        (root,) = x509.load_pem_x509_certificates(identity.root)
+    except ValueError as error:
+        raise UserError(f"{paths['root']}: must be one certificate in PEM ({error})") from error
+    try:
+        key = load_pem_private_key(identity.key, password=None)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{paths['key']}: must be a key in PEM without a password ({error})") from error
+    if key.public_key() != certificate.public_key():
+        raise UserError(f"{paths['key']}: is not the key of {where}")
+    for one, issuer in zip([certificate, *between], [*between, root], strict=True):
+        try:
+            one.verify_directly_issued_by(issuer)
+        except Exception as error:  # of several kinds, for names, algorithms, signatures
+            raise UserError(
+                f"{paths['root']}: has not issued {where}, which holds the signer's certificate and those between"
+            ) from error
+    usage, purposes = extensions.get(ExtensionOID.KEY_USAGE), extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
+    constraints = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
+    if (isinstance(constraints, x509.BasicConstraints) and constraints.ca) or certificate.issuer == certificate.subject:
+        raise UserError(f"{where}: is an authority's certificate, which must not sign pictures itself")
+    if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
+        raise UserError(f"{where}: has no key usage digitalSignature")
+    if not isinstance(purposes, x509.ExtendedKeyUsage) or not PURPOSES & set(purposes):
+        raise UserError(f"{where}: is not for e-mail protection or document signing, as C2PA wants")
+    if ExtensionOID.AUTHORITY_KEY_IDENTIFIER not in extensions or not _name(certificate, NameOID.ORGANIZATION_NAME):
+        raise UserError(f"{where}: has no authority key identifier or no organization, as C2PA wants")
+    now = datetime.now(UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise UserError(
+            f"{where}: valid from {certificate.not_valid_before_utc:%Y-%m-%d} to "
+            f"{certificate.not_valid_after_utc:%Y-%m-%d}: move the folder away and make a new identity"
+        )
+
+
+def _keep(identity: Identity, more: dict[str, bytes]) -> None:
+    """All files or none, keys for their owner's eyes only; what is there already stays."""
+    place = folder()
+    if checkout := next((parent for parent in (place, *place.parents) if (parent / ".git").exists()), None):
+        raise UserError(f"{place}: lies in the checkout {checkout}, from which keys get out: set GAN_IDENTITY_DIR")
+    files = {CHAIN: identity.chain, KEY: identity.key, ROOT: identity.root} | more
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))  # mode 0700
+    except OSError as error:
+        raise UserError(f"{place}: cannot be made ({error.strerror}): set GAN_IDENTITY_DIR") from error
+    try:
+        for name, content in files.items():
+            with os.fdopen(os.open(unfinished / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        unfinished.rename(place)  # fails where a folder is that holds something
+    except OSError as error:
+        shutil.rmtree(unfinished)
+        if place.is_dir() and any(place.iterdir()):
+            raise UserError(f"{place}: holds something already, which stays: set GAN_IDENTITY_DIR") from error
+        raise UserError(f"{place}: cannot be written ({error.strerror})") from error
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, years: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))  # clocks differ
+        .not_valid_after(now + timedelta(days=365.25 * years))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _subject(name: str, organization: str) -> x509.Name:
+    names = {NameOID.ORGANIZATION_NAME: organization, NameOID.COMMON_NAME: name}
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in names.items()])
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _name(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    return next((str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(oid)), "")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error

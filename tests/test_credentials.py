@@ -1,0 +1,185 @@
+"""Signed pictures, read back by C2PA's own reader."""
+
+import json
+import sys
+import zlib
+from io import BytesIO
+
+import c2pa
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_lightning.checkpoints import load
+from gan_lightning.data.images import to_picture, to_uint8
+from gan_lightning.provenance import identity
+from gan_lightning.provenance.credentials import RECORD, config_digest, file_digest, pixel_digest
+from tests.conftest import FAST
+
+NINE = ["checkpoint=run", "n=9", "seed=9223372036854775807", "label=7"]
+
+
+@pytest.fixture
+def signed(run, tmp_path, monkeypatch):
+    """A folder of nine signed pictures of class 7."""
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
+    identity.create("Jane Doe", "Example")
+    run("train", *FAST, "max_iterations=2", "conditional=true", "hydra.run.dir=run")
+    result = run(
+        "generate", "checkpoint=run", "n=9", "seed=9223372036854775807", "label=7", "sign=true", "output=signed"
+    )
+    assert result.code == 0, result.err
+    assert result.out == "signed\n"
+    return tmp_path / "signed"
+
+
+def read(content, root=None):
+    """State and active manifest, as C2PA's own reader tells them."""
+    trust = {"trust": {"user_anchors": (root or identity.load().root).decode()}}
+    context = c2pa.Context.from_dict({"verify": {"remote_manifest_fetch": False}} | trust)
+    reader = c2pa.Reader("image/png", BytesIO(content), context=context)
+    return reader.get_validation_state(), reader.get_active_manifest()
+
+
+def record(manifest):
+    (data,) = [one["data"] for one in manifest["assertions"] if one["label"] == RECORD]
+    return json.loads(data["json"])
+
+
+def test_what_the_credentials_say(signed, tmp_path):
+    assert sorted(path.name for path in signed.iterdir()) == [f"{i:06d}.png" for i in range(9)]
+    trained = load(str(tmp_path / "run"))
+    for i, path in enumerate(sorted(signed.iterdir())):
+        state, manifest = read(path.read_bytes())
+        assert state == "Trusted"
+        assert manifest["signature_info"]["common_name"] == "Jane Doe"
+        said = record(manifest)
+        assert said["checkpoint"] == file_digest(trained.path)
+        assert said["config"] == config_digest(trained.config)
+        assert (said["index"], said["label"], said["weights"]) == (i, 7, "ema")
+        # What it says is enough to make the picture again.
+        labels = torch.full((said["n"],), said["label"])
+        samples = to_uint8(trained.model.sample(said["n"], labels, seed=said["seed"], weights=said["weights"]))
+        assert pixel_digest(to_picture(samples[said["index"]])) == said["pixels"]
+        with Image.open(path) as picture:
+            assert pixel_digest(picture) == said["pixels"]
+    (action,) = next(
+        one["data"]["actions"] for one in manifest["assertions"] if one["label"].startswith("c2pa.actions")
+    )
+    assert action["action"] == "c2pa.created"
+    assert action["digitalSourceType"].endswith("/trainedAlgorithmicMedia")
+    (ingredient,) = manifest["ingredients"]
+    assert ingredient["relationship"] == "inputTo"
+    assert ingredient["data_types"] == [{"type": "c2pa.types.model.pytorch"}]
+    assert ingredient["instance_id"] == f"sha256:{said['checkpoint']}"
+
+
+def test_they_are_small(run, signed):
+    run("generate", *NINE, "format=png", "output=plain")
+    for path in signed.iterdir():
+        plain = signed.with_name("plain") / path.name
+        assert path.stat().st_size - plain.stat().st_size < 4000
+        assert np.array_equal(Image.open(path), Image.open(plain))
+
+
+def test_a_forger_with_the_same_names_is_not_trusted(signed, tmp_path, monkeypatch):
+    root = identity.load().root
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
+    identity.create("Jane Doe", "Example")
+    content = (signed / "000000.png").read_bytes()
+    assert read(content, root)[0] == "Trusted"
+    assert read(content)[0] == "Valid"
+
+
+def chunks(content):
+    """(kind, data) of each chunk of a PNG."""
+    at, found = 8, []
+    while at < len(content):
+        length = int.from_bytes(content[at : at + 4], "big")
+        found.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + length]))
+        at += length + 12
+    return found
+
+
+def png(parts):
+    """The file that these chunks make, with the right checksums."""
+
+    def number(value):
+        return value.to_bytes(4, "big")
+
+    body = [number(len(data)) + kind + data + number(zlib.crc32(kind + data)) for kind, data in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def changed(kind, change):
+    return lambda content, other: png([(k, change(d) if k == kind else d) for k, d in chunks(content)])
+
+
+TAMPERED = {
+    "a bit of the header, checksum mended": changed(b"IHDR", lambda d: d[:12] + bytes([d[12] ^ 1])),
+    "a bit of the pixels, checksum mended": changed(b"IDAT", lambda d: d[:5] + bytes([d[5] ^ 1]) + d[6:]),
+    "the seed": changed(b"caBX", lambda d: d.replace(b"9223372036854775807", b"9223372036854775806")),
+    "the signer's name": changed(b"caBX", lambda d: d.replace(b"Jane Doe", b"John Doe")),
+    "an added chunk": lambda content, other: png([*chunks(content)[:-1], (b"tEXt", b"a\0b"), chunks(content)[-1]]),
+    "trailing bytes": lambda content, other: content + b"more",
+    "another's credentials": lambda content, other: png(
+        [(kind, dict(chunks(other))[kind] if kind == b"caBX" else data) for kind, data in chunks(content)]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_tampering_is_seen(signed, name):
+    first, second = ((signed / f"00000{i}.png").read_bytes() for i in (0, 1))
+    assert png(chunks(first)) == first
+    tampered = TAMPERED[name](first, second)
+    assert tampered != first
+    assert read(tampered)[0] == "Invalid"
+
+
+def test_a_picture_that_is_saved_again_has_none(signed):
+    again = BytesIO()
+    Image.open(signed / "000000.png").save(again, "PNG")
+    with pytest.raises(c2pa.C2paError, match="ManifestNotFound"):
+        read(again.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["sign=true", "format=npz"], "sign=true: signs single pictures"),
+        (["sign=true", "interpolate=3"], "sign=true: signs single pictures"),
+        (["sign=perhaps"], "sign=perhaps: must be a valid boolean"),
+        (["sign=true"], 'no identity in {}: gan-identity init name="…" organization="…"'),
+    ],
+)
+def test_bad_input(run, tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
+    result = run("generate", "checkpoint=run", *arguments)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert expected.format(tmp_path / "identity") in result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_needs_its_extra(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gan_lightning.provenance.identity", None)
+    result = run("generate", "checkpoint=run", "sign=true")
+    assert (result.code, result.err) == (
+        2,
+        "error: sign=true: needs an extra: pip install 'gan-lightning[provenance]'\n",
+    )
+
+
+def test_nothing_is_left_half_signed(run, signed, tmp_path, monkeypatch):
+    def fail(self, picture, record):
+        if record.index == 5:
+            raise OSError(28, "No space left on device", "000005.png")
+        return picture
+
+    monkeypatch.setattr("gan_lightning.provenance.credentials.PictureSigner.sign", fail)
+    before = sorted(tmp_path.rglob("*"))
+    result = run("generate", "checkpoint=run", "n=9", "sign=true", "output=other")
+    assert result.code == 2
+    assert "No space left" in result.err
+    assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,309 @@
+"""Who signs: certificates that C2PA's own reader accepts, keys that stay where they are, and what is refused."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import c2pa
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from PIL import Image
+
+from gan_lightning.errors import UserError
+from gan_lightning.provenance import commands, identity
+
+INIT = ["init", "name=Jane O'Brien-Müller", "organization=Example & Söhne"]
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """command("init", …): gan-identity; its exit code and what it has said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gan-identity", *arguments])
+        code = 0
+        try:
+            commands.identity()
+        except SystemExit as end:
+            code = end.code
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out + said.err
+
+    return call
+
+
+def read(picture, root):
+    """What C2PA's own reader says of a signed picture."""
+    settings = {"verify": {"remote_manifest_fetch": False}, "trust": {"user_anchors": root.decode()}}
+    with (
+        c2pa.Context.from_dict(settings) as context,
+        c2pa.Reader("image/png", picture.open("rb"), context=context) as it,
+    ):
+        return it.get_validation_state()
+
+
+def sign(one, source, target):
+    manifest = {
+        "claim_generator_info": [{"name": "test", "version": "1"}],
+        "assertions": [
+            {
+                "label": "c2pa.actions",
+                "data": {
+                    "actions": [
+                        {
+                            "action": "c2pa.created",
+                            "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+                        }
+                    ]
+                },
+            }
+        ],
+    }
+    info = c2pa.C2paSignerInfo(alg=b"es256", sign_cert=one.chain, private_key=one.key, ta_url=None)
+    with c2pa.Context.from_dict({"builder": {"thumbnail": {"enabled": False}}}) as context:
+        builder = c2pa.Builder(json.dumps(manifest), context)
+        with source.open("rb") as file, target.open("w+b") as signed:
+            builder.sign(c2pa.Signer.from_info(info), "image/png", file, signed)
+
+
+def test_a_reader_of_c2pa_trusts_it_by_its_root_alone(command, tmp_path, monkeypatch):
+    assert command(*INIT)[0] == 0
+    own = identity.load()
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
+    assert command(*INIT)[0] == 0
+    forger = identity.load()
+    Image.new("L", (28, 28)).save(tmp_path / "plain.png")
+    for name, one in {"own.png": own, "forged.png": forger}.items():
+        sign(one, tmp_path / "plain.png", tmp_path / name)
+    assert read(tmp_path / "own.png", own.root) == "Trusted"
+    assert read(tmp_path / "forged.png", own.root) == "Valid"
+
+
+def test_keys_are_for_their_owner_alone_and_nothing_is_written_over(command, tmp_path):
+    code, said = command(*INIT)
+    assert (code, said.startswith("Jane O'Brien-Müller, Example & Söhne, until ")) == (0, True)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "identity").iterdir()}
+    assert sorted(files) == ["chain.pem", "key.pem", "root.pem", "root_key.pem"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "identity").iterdir()} == {0o600}
+    assert stat.S_IMODE((tmp_path / "identity").stat().st_mode) == 0o700
+    code, said = command(*INIT)
+    assert (code, "holds something already, which stays" in said) == (2, True)
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "identity").iterdir()}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["identity"]
+
+
+def test_export(command, tmp_path):
+    command(*INIT)
+    assert command("export", "output=trust.pem")[0] == 0
+    assert (tmp_path / "trust.pem").read_bytes() == (tmp_path / "identity" / "root.pem").read_bytes()
+    assert b"PRIVATE" not in (tmp_path / "trust.pem").read_bytes()
+    code, said = command("export", "output=trust.pem")
+    assert (code, "exists already" in said) == (2, True)
+
+
+def test_openssl_agrees(command, tmp_path):
+    command(*INIT)
+    files = [str(tmp_path / "identity" / name) for name in ("root.pem", "chain.pem")]
+    check = ["openssl", "verify", "-x509_strict", "-purpose", "smimesign", "-CAfile", *files]
+    assert subprocess.run(check, capture_output=True, check=True).stdout.endswith(b": OK\n")
+
+
+def issued(folder, key=None, password=None, **changed):
+    """A certificate as an organization might issue it, with an authority between, and its files."""
+    folder.mkdir()
+    wanted = {
+        "ca": False, "usage": True, "purposes": [ExtendedKeyUsageOID.EMAIL_PROTECTION], "authority": True,
+        "organization": "Example", "days": 30,
+    } | changed  # fmt: skip
+    now = datetime.now(UTC)
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
+    keys[2] = key or keys[2]
+    certificates = []
+    for i, (name, own) in enumerate(zip(("root", "between", "leaf"), keys, strict=True)):
+        last = i == 2
+        issuer = certificates[-1].subject if certificates else None
+        parts = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+        parts += (
+            [x509.NameAttribute(NameOID.ORGANIZATION_NAME, wanted["organization"])] if wanted["organization"] else []
+        )
+        end = now + timedelta(days=wanted["days"] if last else 4000)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name(parts))
+            .issuer_name(issuer or x509.Name(parts))
+            .public_key(own.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(min(now, end) - timedelta(days=1))
+            .not_valid_after(end)
+            .add_extension(x509.BasicConstraints(ca=wanted["ca"] if last else True, path_length=None), critical=True)
+        )
+        if i and (wanted["authority"] or not last):
+            authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[i - 1].public_key())
+            builder = builder.add_extension(authority, critical=False)
+        if wanted["usage"] or not last:
+            builder = builder.add_extension(identity._usage(signs_certificates=not last), critical=True)
+        if last and wanted["purposes"]:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(wanted["purposes"]), critical=False)
+        certificates.append(builder.sign(keys[max(i - 1, 0)], hashes.SHA256()))
+    root, between, leaf = (one.public_bytes(Encoding.PEM) for one in certificates)
+    encryption = BestAvailableEncryption(password) if password else NoEncryption()
+    private = keys[2].private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption)
+    for name, content in {"chain.pem": leaf + between, "key.pem": private, "ca.pem": root}.items():
+        (folder / name).write_bytes(content)
+    return ["init", *(f"{key}={folder / name}" for key, name in FILES.items())]
+
+
+FILES = {"certificate": "chain.pem", "key": "key.pem", "root": "ca.pem"}
+
+
+def test_a_certificate_of_an_organization(command, tmp_path):
+    code, said = command(*issued(tmp_path / "issued"))
+    assert code == 0, said
+    Image.new("L", (28, 28)).save(tmp_path / "plain.png")
+    sign(identity.load(), tmp_path / "plain.png", tmp_path / "signed.png")
+    assert read(tmp_path / "signed.png", identity.load().root) == "Trusted"
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"ca": True}, "an authority's certificate"),
+        ({"usage": False}, "no key usage digitalSignature"),
+        ({"purposes": []}, "not for e-mail protection or document signing"),
+        ({"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]}, "not for e-mail protection or document signing"),
+        ({"purposes": [ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]}, "not for e-mail protection or document signing"),
+        ({"authority": False}, "no authority key identifier or no organization"),
+        ({"organization": ""}, "no authority key identifier or no organization"),
+        ({"days": -2}, "valid from"),
+        ({"key": ec.generate_private_key(ec.SECP384R1())}, "must be an elliptic curve key, P-256"),
+        ({"key": rsa.generate_private_key(65537, 2048)}, "must be an elliptic curve key, P-256"),
+        ({"password": b"secret"}, "must be a key in PEM without a password"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+)
+def test_certificates_that_cannot_sign(command, tmp_path, changed, expected):
+    code, said = command(*issued(tmp_path / "issued", **changed))
+    assert (code, said.count("\n")) == (2, 1), said
+    assert expected in said
+    assert not (tmp_path / "identity").exists()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]}, {"authority": False}, {"days": -2}]
+)
+def test_c2pa_refuses_those_too(tmp_path, changed):
+    issued(tmp_path / "issued", **changed)
+    one = identity.Identity(*((tmp_path / "issued" / name).read_bytes() for name in FILES.values()))
+    Image.new("L", (28, 28)).save(tmp_path / "plain.png")
+    with pytest.raises(c2pa.C2paError):
+        sign(one, tmp_path / "plain.png", tmp_path / "signed.png")
+
+
+def test_files_that_do_not_fit_together(command, tmp_path):
+    good, other = issued(tmp_path / "good"), issued(tmp_path / "other")
+    (tmp_path / "text").write_text("no certificate")
+    for i, expected in [(1, "is not the key of"), (2, "is not the key of"), (3, "has not issued")]:
+        code, said = command(*good[:i], other[i], *good[i + 1 :])
+        assert (code, said.count("\n"), expected in said) == (2, 1, True), said
+    for i in (1, 2, 3):
+        for name, expected in [("text", "must be "), ("nowhere", "cannot be read (No such file")]:
+            bad = f"{good[i].partition('=')[0]}={tmp_path / name}"
+            code, said = command(*good[:i], bad, *good[i + 1 :])
+            assert (code, said.count("\n"), expected in said) == (2, 1, True), said
+    assert not (tmp_path / "identity").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["init"], "nothing: init takes name=… organization=…"),
+        (["init", "name=x"], "name=x: init takes"),
+        (["init", "name=x", "organisation=y"], "organisation=y: init takes"),
+        (["init", "Jane"], "Jane: not of the form key=value"),
+        (["init", "name= ", "organization=y"], "name=' ': must be 1 to 64 printable characters"),
+        (["init", "name=x", f"organization={'y' * 65}"], "organization='yyy"),
+        (["init", "name=a\nb", "organization=y"], r"name='a\nb': must be"),
+        (["export"], "nothing: export takes output=…"),
+        (["export", "output=root.pem"], 'gan-identity init name="…" organization="…"'),
+        (["remove"], "invalid choice: 'remove'"),
+    ],
+)
+def test_bad_input(command, tmp_path, arguments, expected):
+    code, said = command(*arguments)
+    assert (code, expected in said) == (2, True), said
+    assert not list(tmp_path.iterdir())
+
+
+def test_keys_that_others_can_read(command, tmp_path):
+    command(*INIT)
+    (tmp_path / "identity" / "key.pem").chmod(0o640)
+    code, said = command("export", "output=root.pem")
+    assert (code, "key.pem: others can read it: chmod 600 " in said) == (2, True)
+
+
+def test_parts_that_are_missing_or_damaged(command, tmp_path):
+    command(*INIT)
+    for name in ("chain.pem", "key.pem", "root.pem"):
+        path = tmp_path / "identity" / name
+        content = path.read_bytes()
+        path.write_bytes(content[:100])
+        code, said = command("export", "output=root.pem")
+        assert (code, said.count("\n"), "in PEM" in said) == (2, 1, True), said
+        path.unlink()
+        code, said = command("export", "output=root.pem")
+        assert (code, said.count("\n"), f"{name}: cannot be read" in said) == (2, 1, True), said
+        path.write_bytes(content)
+        path.chmod(0o600)
+    assert command("export", "output=root.pem")[0] == 0
+
+
+def test_no_keys_in_a_checkout(command, tmp_path):
+    (tmp_path / ".git").mkdir()
+    code, said = command(*INIT)
+    assert (code, "from which keys get out: set GAN_IDENTITY_DIR" in said) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == [".git"]
+
+
+def test_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.delenv("GAN_IDENTITY_DIR", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert identity.folder() == tmp_path / "gan-lightning"
+    with pytest.raises(UserError, match="no identity in"):
+        identity.load()
+
+
+def test_a_folder_that_cannot_be_made(command, monkeypatch):
+    monkeypatch.setenv("GAN_IDENTITY_DIR", "/proc/nowhere/identity")
+    code, said = command(*INIT)
+    assert (code, "cannot be made" in said) == (2, True)
+
+
+def test_it_needs_its_extra(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gan_lightning.provenance.identity", None)
+    code, said = command(*INIT)
+    assert (code, said) == (2, "error: gan-identity: needs an extra: pip install 'gan-lightning[provenance]'\n")
+
+
+def test_one_of_two_at_once(command, tmp_path):
+    """Whoever comes second finds the first one's whole identity."""
+    code = "from gan_lightning.provenance.commands import identity; identity()"
+    start = [sys.executable, "-c", code, *INIT]
+    both = [subprocess.Popen(start, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    assert sorted(one.wait() for one in both) == [0, 2]
+    assert command("export", "output=root.pem")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["identity", "root.pem"]
