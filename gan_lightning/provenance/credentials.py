@@ -10,15 +10,17 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import c2pa
 import numpy as np
 from PIL import Image
+from pydantic import Field
 
 from gan_lightning import __version__
 from gan_lightning.checkpoints import Trained
 from gan_lightning.errors import UserError
+from gan_lightning.model import Weights
 from gan_lightning.provenance.identity import Identity
 
 RECORD = "org.gan-lightning.sample"  # label of our assertion
@@ -48,11 +50,11 @@ class Record:
 
     checkpoint: str
     config: str
-    weights: str
-    seed: int
-    n: int
-    index: int
-    label: int | None
+    weights: Weights
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    n: Annotated[int, Field(gt=0)]
+    index: Annotated[int, Field(ge=0)]
+    label: Annotated[int, Field(ge=0)] | None
     pixels: str
     version: str = __version__
 
@@ -112,7 +114,7 @@ class PictureSigner:
 
 
 def sign_pictures(
-    folder: Path, identity: Identity, trained: Trained, *, weights: str, seed: int, label: int | None
+    folder: Path, identity: Identity, trained: Trained, *, weights: Weights, seed: int, label: int | None
 ) -> None:
     """Put credentials into all samples of one seed, which lie in a folder in their order.
 

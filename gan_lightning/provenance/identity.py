@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,6 +144,24 @@ def export(output: Path) -> None:
             file.write(identity.root)
     except FileExistsError as error:
         raise UserError(f"output={output}: exists already: take another name") from error
+
+
+def anchors(roots: Sequence[Path] | None) -> bytes:
+    """Certificates to trust, PEM: those of the files; without any, one's own root, where there is one.
+
+    Raises:
+        UserError: for a file that holds no certificate.
+    """
+    if roots is None:
+        own = folder() / ROOT
+        return _content(own) if own.exists() else b""
+    contents = [_content(path) for path in roots]
+    for path, content in zip(roots, contents, strict=True):
+        try:
+            x509.load_pem_x509_certificates(content)
+        except ValueError as error:
+            raise UserError(f"{path}: must be a certificate in PEM ({error})") from error
+    return b"\n".join(contents)
 
 
 def _check(identity: Identity, paths: dict[str, Path]) -> None:

@@ -1,0 +1,187 @@
+"""Where a picture comes from, as far as it can be proved: one verdict a file, with its reason."""
+
+import functools
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import c2pa
+import numpy as np
+import torch
+from pydantic import TypeAdapter
+from torch import Tensor
+
+from gan_lightning.checkpoints import Trained
+from gan_lightning.data.image_folder import open_picture
+from gan_lightning.data.images import to_uint8
+from gan_lightning.errors import UserError
+from gan_lightning.model import GenerativeModel, Weights
+from gan_lightning.provenance.credentials import RECORD, Record, file_digest, pixel_digest
+
+MAX_N = 2**17  # samples drawn together: a record from elsewhere may ask for any number
+CHUNK = b"caBX"  # of a PNG: where its manifest is
+TOLERANCE = 1  # of 255, by which other hardware may round a pixel elsewhere
+
+
+class Verdict(StrEnum):
+    """The strongest that holds; ``TAMPERED`` before everything."""
+
+    TRUSTED = "trusted"
+    TAMPERED = "tampered"
+    UNKNOWN_SIGNER = "valid but unknown signer"
+    REGENERATES = "regenerates from checkpoint + seed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of a file.
+
+    Args:
+        file: its path.
+        verdict: in one word or a few.
+        reason: for it.
+        record: how the picture was made, where it says so.
+    """
+
+    file: str
+    verdict: Verdict
+    reason: str
+    record: Record | None = None
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A picture's manifest, as C2PA's reader tells it."""
+
+    state: str  # Trusted, Valid or Invalid
+    failures: Sequence[str]  # codes
+    signer: str
+    record: Record | None
+
+
+class Verifier:
+    """Judges files.
+
+    Args:
+        anchors: certificates of the roots to trust, PEM; empty for none.
+        checkpoint: to draw samples of again.
+        seed: what to draw for pictures that have lost their record.
+        n: how many.
+    """
+
+    def __init__(self, anchors: bytes, checkpoint: Trained | None = None, seed: int = 0, n: int = 64) -> None:
+        trust = {"user_anchors": anchors.decode()} if anchors else {}
+        settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
+        self._context = c2pa.Context.from_dict(settings)
+        self._checkpoint = checkpoint
+        self._claimed = (seed, n, None, None)
+        self._digest = file_digest(checkpoint.path) if checkpoint else None
+        self._samples = functools.lru_cache(maxsize=1)(self._draw)
+
+    def judge(self, path: Path) -> Finding:
+        """The verdict on a PNG."""
+        try:
+            content = path.read_bytes()
+            credentials = self._read(content)
+        except OSError as error:
+            return Finding(str(path), Verdict.UNKNOWN, f"cannot be read ({error.strerror})")
+        except c2pa.C2paError as error:
+            verdict = Verdict.TAMPERED if CHUNK in content else Verdict.UNKNOWN
+            return Finding(str(path), verdict, f"neither manifest nor picture ({' '.join(str(error).split())})")
+        if credentials is None:
+            return Finding(str(path), *self._without(path))
+        return Finding(str(path), *self._with(path, credentials), credentials.record)
+
+    def _with(self, path: Path, credentials: Credentials) -> tuple[Verdict, str]:
+        """The verdict on a picture with a manifest, and its reason."""
+        failures = ", ".join(credentials.failures)
+        about_the_signer = [code for code in credentials.failures if code.startswith("signingCredential.")]
+        if credentials.state == "Invalid" and (not failures or about_the_signer != credentials.failures):
+            return Verdict.TAMPERED, failures or "its manifest cannot be read"
+        try:
+            digest, pixels = _decoded(path)
+        except UserError as error:
+            return Verdict.TAMPERED, str(error).removeprefix(f"{path}: ")
+        if credentials.record and credentials.record.pixels != digest:
+            return Verdict.TAMPERED, "its record is about other pixels"
+        if credentials.state == "Trusted":
+            return Verdict.TRUSTED, f"signed by {credentials.signer}"
+        if credentials.state == "Valid":
+            return Verdict.UNKNOWN_SIGNER, f"{credentials.signer}, by a certificate of no trusted root"
+        found = self._regenerates(pixels, credentials.record)
+        return found or (Verdict.UNKNOWN, f"its signature does not count: {failures}")
+
+    def _without(self, path: Path) -> tuple[Verdict, str]:
+        """The verdict on a picture without a manifest, and its reason."""
+        try:
+            _, pixels = _decoded(path)
+        except UserError as error:
+            return Verdict.UNKNOWN, str(error).removeprefix(f"{path}: ")
+        return self._regenerates(pixels, None) or (Verdict.UNKNOWN, "it has no manifest")
+
+    def _read(self, content: bytes) -> Credentials | None:
+        """None where there is no manifest."""
+        try:
+            reader = c2pa.Reader("image/png", io.BytesIO(content), context=self._context)
+        except c2pa.C2paError as error:
+            if "ManifestNotFound" in str(error):
+                return None
+            raise
+        with reader:
+            store, state = json.loads(reader.json()), str(reader.get_validation_state())
+        manifest = store.get("manifests", {}).get(store.get("active_manifest"), {})
+        results = store.get("validation_results", {}).get("activeManifest", {})
+        failures = [one["code"] for one in results.get("failure", [])]
+        info = manifest.get("signature_info", {})
+        signer = ", ".join(info[key] for key in ("common_name", "issuer") if info.get(key))
+        return Credentials(state, failures, signer, _record(manifest))
+
+    def _regenerates(self, pixels: np.ndarray, record: Record | None) -> tuple[Verdict, str] | None:
+        """Whether the checkpoint draws the same picture, by its record or by what is claimed."""
+        if self._checkpoint is None or (record and not self._can_draw(record, self._checkpoint.model)):
+            return None
+        recipe = (record.seed, record.n, record.label, record.weights) if record else self._claimed
+        samples = self._samples(*recipe)
+        height, width, *_ = pixels.shape
+        wanted = torch.from_numpy(pixels).view(height, width, -1).permute(2, 0, 1)
+        if wanted.shape != samples.shape[1:]:
+            return None
+        distances = (samples.int() - wanted.int()).abs().flatten(1).amax(1)
+        distance, index = (int(value) for value in distances.min(0))
+        if distance > TOLERANCE:
+            return None
+        how = "bit for bit" if distance == 0 else f"within {TOLERANCE} of 255"
+        return Verdict.REGENERATES, f"sample {index} of {recipe[1]} with seed {recipe[0]}, {how}"
+
+    def _can_draw(self, record: Record, model: GenerativeModel) -> bool:
+        """Whether it is about the checkpoint and asks for what that has."""
+        has_label = record.label is None or (model.num_classes is not None and record.label < model.num_classes)
+        return record.checkpoint == self._digest and record.n <= MAX_N and has_label and record.weights in model.weights
+
+    def _draw(self, seed: int, n: int, label: int | None, weights: Weights | None) -> Tensor:
+        """Samples (n, C, H, W) uint8."""
+        assert self._checkpoint is not None
+        labels = None if label is None else torch.full((n,), label)
+        return to_uint8(self._checkpoint.model.sample(n, labels, seed=seed, weights=weights))
+
+
+def _decoded(path: Path) -> tuple[str, np.ndarray]:
+    """A picture's digest and its pixels (H, W) or (H, W, C); a UserError where it is none."""
+    with open_picture(path) as picture:
+        return pixel_digest(picture), np.array(picture)
+
+
+def _record(manifest: dict[str, Any]) -> Record | None:
+    """What our assertion says; None where there is none, or it is none of ours."""
+    for assertion in manifest.get("assertions", []):
+        if assertion.get("label") == RECORD:
+            try:
+                return TypeAdapter(Record).validate_json(assertion["data"]["json"], strict=True)
+            except (ValueError, LookupError, TypeError):
+                return None
+    return None

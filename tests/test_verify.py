@@ -1,0 +1,197 @@
+"""Verdicts on pictures, through the command."""
+
+import json
+import random
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from cryptography import x509
+from PIL import Image
+
+from gan_lightning.checkpoints import load
+from gan_lightning.provenance import commands, identity
+from gan_lightning.provenance.credentials import sign_pictures
+from tests.test_credentials import NINE, TAMPERED, signed  # noqa: F401
+
+
+@pytest.fixture
+def verify(signed, monkeypatch, capfd):  # noqa: F811
+    """verify("a.png", …): gan-verify; its exit code, and what it has said."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gan-verify", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            commands.verify()
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return int(end.value.code), (said.out + said.err).strip()
+
+    return call
+
+
+@pytest.fixture
+def picture(signed):  # noqa: F811
+    return signed / "000003.png"
+
+
+def test_trusted(verify, signed, picture):  # noqa: F811
+    code, said = verify(*sorted(signed.iterdir()))
+    assert code == 0
+    assert said.splitlines()[3] == f"{picture}: trusted: signed by Jane Doe, Example"
+    assert said.count(": trusted: ") == 9
+
+
+def test_as_json(verify, picture):
+    code, said = verify(picture, "--json")
+    (found,) = json.loads(said)
+    assert (code, found["verdict"], found["record"]["index"], found["record"]["label"]) == (0, "trusted", 3, 7)
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_tampered(verify, signed, picture, name):  # noqa: F811
+    picture.write_bytes(TAMPERED[name](picture.read_bytes(), (signed / "000001.png").read_bytes()))
+    code, said = verify(picture, "--checkpoint", "run")
+    assert code == 1
+    assert said.startswith(f"{picture}: tampered: ")
+
+
+def test_a_forger_with_the_same_names(verify, tmp_path, monkeypatch, picture):
+    root = tmp_path / "root.pem"
+    identity.export(root)
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
+    identity.create("Jane Doe", "Example")
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    with Image.open(picture) as plain:
+        Image.fromarray(np.array(plain)).save(pictures / "a.png")
+    sign_pictures(pictures, identity.load(), load("run"), weights="ema", seed=0, label=7)
+    code, said = verify(pictures / "a.png", "--trust", root)
+    assert (code, said) == (
+        1,
+        f"{pictures / 'a.png'}: valid but unknown signer: Jane Doe, Example, by a certificate of no trusted root",
+    )
+    assert verify(picture, "--trust", root)[0] == 0
+    assert verify(picture)[0] == 1  # the forger's own root
+    assert verify(picture, pictures / "a.png", "--trust", root, tmp_path / "forger" / "root.pem")[0] == 0
+
+
+def test_nobody_is_trusted_without_a_root(verify, tmp_path, monkeypatch, picture):
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "nobody"))
+    code, said = verify(picture)
+    assert (code, ": valid but unknown signer: " in said) == (1, True)
+
+
+def test_an_expired_certificate(verify, tmp_path, monkeypatch):
+    builder = identity._builder
+
+    def short(subject, issuer, key, now, years):
+        made = builder(subject, issuer, key, now, years)
+        if years == identity.YEARS:
+            made._not_valid_after = (datetime.now(UTC) + timedelta(seconds=2)).replace(tzinfo=None)
+        return made
+
+    monkeypatch.setattr(identity, "_builder", short)
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "short"))
+    identity.create("Jane Doe", "Example")
+    one = identity.load()
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    with Image.open(tmp_path / "signed" / "000000.png") as plain:
+        Image.fromarray(np.array(plain)).save(pictures / "a.png")
+    sign_pictures(pictures, one, load("run"), weights="ema", seed=0, label=7)
+    assert verify(pictures / "a.png")[0] == 0
+    end = x509.load_pem_x509_certificate(one.chain).not_valid_after_utc
+    time.sleep(max((end - datetime.now(UTC)).total_seconds(), 0) + 1.1)
+    code, said = verify(pictures / "a.png")
+    assert (code, said) == (
+        1,
+        f"{pictures / 'a.png'}: unknown: its signature does not count: signingCredential.untrusted, signingCredential.expired",
+    )
+
+
+def saved_again(path, change=0):
+    """Without credentials, and with one pixel brighter."""
+    with Image.open(path) as picture:
+        pixels = np.array(picture)
+    pixels[5, 5] = pixels[5, 5] + change if pixels[5, 5] < 128 else pixels[5, 5] - change
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (0, "regenerates from checkpoint + seed: sample 3 of 9 with seed 4, bit for bit"),
+        (1, "regenerates from checkpoint + seed: sample 3 of 9 with seed 4, within 1 of 255"),
+        (2, "unknown: it has no manifest"),
+    ],
+)
+def test_stripped(run, verify, tmp_path, change, expected):
+    run("generate", "checkpoint=run", "n=9", "seed=4", "format=png", "output=plain")
+    picture = tmp_path / "plain" / "000003.png"
+    saved_again(picture, change)
+    assert verify(picture) == (1, f"{picture}: unknown: it has no manifest")
+    assert verify(picture, "--checkpoint", "run", "--seed", 4, "--n", 9) == (1, f"{picture}: {expected}")
+    assert verify(picture, "--checkpoint", "run", "--n", 9) == (1, f"{picture}: unknown: it has no manifest")
+
+
+def test_pictures_of_other_sizes(verify, tmp_path):
+    Image.new("RGB", (28, 28)).save(tmp_path / "colour.png")
+    Image.new("L", (5, 5)).save(tmp_path / "small.png")
+    (tmp_path / "text.png").write_text("no picture")
+    code, said = verify(tmp_path / "colour.png", tmp_path / "small.png", tmp_path / "text.png", "--checkpoint", "run")
+    assert (code, said.count(": unknown: ")) == (1, 3)
+
+
+def test_no_random_change_is_trusted(picture):
+    """Whatever is changed: bytes, bits, what is cut out or put in."""
+    from gan_lightning.provenance.verify import Verifier
+
+    content = picture.read_bytes()
+    verifier = Verifier(identity.load().root)
+    assert verifier.judge(picture).verdict == "trusted"
+    generator = random.Random(0)
+    verdicts = []
+    for _ in range(1000):
+        damaged = bytearray(content)
+        at = generator.randrange(len(content))
+        kind = generator.choice(["bit", "byte", "cut out", "put in", "cut off"])
+        if kind == "bit":
+            damaged[at] ^= 1 << generator.randrange(8)
+        elif kind == "byte":
+            damaged[at] = (damaged[at] + generator.randrange(1, 256)) % 256
+        elif kind == "cut out":
+            del damaged[at : at + generator.randrange(1, 50)]
+        elif kind == "put in":
+            damaged[at:at] = generator.randbytes(generator.randrange(1, 50))
+        else:
+            del damaged[at:]
+        picture.write_bytes(damaged)
+        verdicts.append((verifier.judge(picture).verdict, kind, at))
+    assert not [one for one in verdicts if one[0] == "trusted"]
+    assert sum(one[0] == "tampered" for one in verdicts) > 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nowhere.png"], "nowhere.png: no such file"),
+        (["{}", "--trust", "nowhere.pem"], "nowhere.pem: cannot be read (No such file"),
+        (["{}", "--trust", "{}"], "must be a certificate in PEM"),
+        (["{}", "--checkpoint", "nowhere"], "checkpoint=nowhere: nowhere does not exist"),
+        (["{}", "--seed", "-1"], "--seed -1: must be 0 to"),
+        (["{}", "--n", "0"], "--n 0: must be 1 to"),
+        ([], "the following arguments are required: file"),
+    ],
+)
+def test_bad_input(verify, picture, arguments, expected):
+    code, said = verify(*(argument.format(picture) for argument in arguments))
+    assert (code, expected in said) == (2, True), said
+
+
+def test_it_needs_its_extra(verify, picture, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gan_lightning.provenance.verify", None)
+    code, said = verify(picture)
+    assert (code, said) == (2, "error: gan-verify: needs an extra: pip install 'gan-lightning[provenance]'")
