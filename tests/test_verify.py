@@ -106,10 +106,8 @@ def test_an_expired_certificate(verify, tmp_path, monkeypatch):
     end = x509.load_pem_x509_certificate(one.chain).not_valid_after_utc
     time.sleep(max((end - datetime.now(UTC)).total_seconds(), 0) + 1.1)
     code, said = verify(pictures / "a.png")
-    assert (code, said) == (
-        1,
-        f"{pictures / 'a.png'}: unknown: its signature does not count: signingCredential.untrusted, signingCredential.expired",
-    )
+    codes = "signingCredential.untrusted, signingCredential.expired"
+    assert (code, said) == (1, f"{pictures / 'a.png'}: unknown: its signature does not count: {codes}")
 
 
 def saved_again(path, change=0):
@@ -135,6 +133,17 @@ def test_stripped(run, verify, tmp_path, change, expected):
     assert verify(picture) == (1, f"{picture}: unknown: it has no manifest")
     assert verify(picture, "--checkpoint", "run", "--seed", 4, "--n", 9) == (1, f"{picture}: {expected}")
     assert verify(picture, "--checkpoint", "run", "--n", 9) == (1, f"{picture}: unknown: it has no manifest")
+
+
+def test_stripped_of_a_class(verify, picture):
+    seed = NINE[2].partition("=")[2]
+    saved_again(picture)
+    asked = (picture, "--checkpoint", "run", "--seed", seed, "--n", 9)
+    assert ": unknown: it has no manifest" in verify(*asked)[1]
+    assert (
+        f"regenerates from checkpoint + seed: sample 3 of 9 with seed {seed}, bit for bit"
+        in verify(*asked, "--label", 7)[1]
+    )
 
 
 def test_pictures_of_other_sizes(verify, tmp_path):
@@ -183,6 +192,7 @@ def test_no_random_change_is_trusted(picture):
         (["{}", "--checkpoint", "nowhere"], "checkpoint=nowhere: nowhere does not exist"),
         (["{}", "--seed", "-1"], "--seed -1: must be 0 to"),
         (["{}", "--n", "0"], "--n 0: must be 1 to"),
+        (["{}", "--checkpoint", "run", "--label", "10"], "--label 10: the model knows 10 classes"),
         ([], "the following arguments are required: file"),
     ],
 )

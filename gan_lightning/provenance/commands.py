@@ -77,6 +77,7 @@ def verify() -> None:
     parser.add_argument("--checkpoint", help="a run's folder or a .ckpt file, to draw its samples again")
     parser.add_argument("--seed", type=int, default=0, help="of the samples, for pictures without a record (0)")
     parser.add_argument("--n", type=int, default=64, help="how many samples were drawn together (64)")
+    parser.add_argument("--label", type=int, help="the class that was asked for, if one was")
     parser.add_argument("--json", action="store_true", help="instead of lines")
     arguments = parser.parse_args()
     try:
@@ -108,7 +109,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
             raise UserError(f"{path}: no such file")
     checkpoint = load(arguments.checkpoint) if arguments.checkpoint else None
     anchors = identity.anchors(arguments.trust)
-    verifier = Verifier(anchors, checkpoint, arguments.seed, arguments.n)
+    verifier = Verifier(anchors, checkpoint, arguments.seed, arguments.n, arguments.label)
     return [verifier.judge(path) for path in arguments.file]
 
 

@@ -72,14 +72,22 @@ class Verifier:
         checkpoint: to draw samples of again.
         seed: what to draw for pictures that have lost their record.
         n: how many.
+        label: of which class; None for random ones where the model wants some.
     """
 
-    def __init__(self, anchors: bytes, checkpoint: Trained | None = None, seed: int = 0, n: int = 64) -> None:
+    def __init__(
+        self, anchors: bytes, checkpoint: Trained | None = None, seed: int = 0, n: int = 64, label: int | None = None
+    ) -> None:
+        if checkpoint and label is not None and not _knows(checkpoint.model, label):
+            classes = checkpoint.model.num_classes
+            raise UserError(
+                f"--label {label}: the model knows {classes or 'no'} classes: leave it out, or take one of those"
+            )
         trust = {"user_anchors": anchors.decode()} if anchors else {}
         settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
         self._context = c2pa.Context.from_dict(settings)
         self._checkpoint = checkpoint
-        self._claimed = (seed, n, None, None)
+        self._claimed = (seed, n, label, None)
         self._digest = file_digest(checkpoint.path) if checkpoint else None
         self._samples = functools.lru_cache(maxsize=1)(self._draw)
 
@@ -160,7 +168,7 @@ class Verifier:
 
     def _can_draw(self, record: Record, model: GenerativeModel) -> bool:
         """Whether it is about the checkpoint and asks for what that has."""
-        has_label = record.label is None or (model.num_classes is not None and record.label < model.num_classes)
+        has_label = record.label is None or _knows(model, record.label)
         return record.checkpoint == self._digest and record.n <= MAX_N and has_label and record.weights in model.weights
 
     def _draw(self, seed: int, n: int, label: int | None, weights: Weights | None) -> Tensor:
@@ -168,6 +176,10 @@ class Verifier:
         assert self._checkpoint is not None
         labels = None if label is None else torch.full((n,), label)
         return to_uint8(self._checkpoint.model.sample(n, labels, seed=seed, weights=weights))
+
+
+def _knows(model: GenerativeModel, label: int) -> bool:
+    return model.num_classes is not None and 0 <= label < model.num_classes
 
 
 def _decoded(path: Path) -> tuple[str, np.ndarray]:
