@@ -45,7 +45,7 @@ check: $(INSTALLED)
 # Newest versions that pyproject.toml allows; needs uv.
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --upgrade \
-		--python-version 3.11 --extra dev --extra provenance pyproject.toml --output-file requirements.lock
+		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
 
 clean:
 	rm -rf .venv
