@@ -1,7 +1,7 @@
 """How fast training is on this machine, and how fast it could be.
 
     python scripts/benchmark.py quality       samples of the article's code and of ours over time; 95 minutes,
-                                              9 with `--minutes 4 --seeds 1 --recipes experiment=best`
+                                              9 with `--minutes 4 --epochs 4 --seeds 1 --recipes experiment=best`
     python scripts/benchmark.py step          an iteration of the article's GAN: as published, by hand, ours; 8 minutes
     python scripts/benchmark.py networks      other networks, penalties and precisions; 4 minutes
     python scripts/benchmark.py scaling       batch sizes, widths, threads, processes; 6 minutes
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--recipes", nargs="+", default=RECIPES, help=f"of ours ({' '.join(RECIPES)})")
             command.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of ours (1 2 3)")
             command.add_argument("--epochs", type=int, default=100, help="of the article's code (100)")
-            command.add_argument("--minutes", type=float, default=math.inf, help="at most, of each one (no limit)")
+            command.add_argument("--minutes", type=float, default=math.inf, help="at most, of each of ours (no limit)")
             command.add_argument("--folder", type=Path, default=Path("outputs/quality"), help="for runs and pictures")
         else:
             command.add_argument("--rounds", type=int, default=5, help="times that each has its turn (5)")
@@ -92,9 +92,9 @@ def quality(arguments: argparse.Namespace) -> list[Row]:
     for recipe in arguments.recipes:
         name = re.sub(r"[^\w.-]+", "_", recipe.removeprefix("experiment="))
         runs = {seed: folder / name / f"{seed}" for seed in arguments.seeds}
-        ours |= {run: measured.ours(recipe, seed, run) for seed, run in runs.items()}
+        ours |= {run: measured.ours(recipe, seed, run, 60 * arguments.minutes) for seed, run in runs.items()}
     contestants = [article, *ours.values()]
-    measured.compete(contestants, 60 * arguments.minutes, arguments.threads)
+    measured.compete(contestants, arguments.threads)
     points = {one.name: one.judge(reference) for one in contestants}
     for run, contestant in ours.items():
         measured.leave_out_pauses(run, contestant.seconds)

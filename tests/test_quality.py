@@ -20,9 +20,10 @@ for i in range(8):
 """
 
 
-def contestant(folder: Path, code: str) -> Contestant:
+def contestant(folder: Path, code: str, limit: float = 60) -> Contestant:
     folder.mkdir(exist_ok=True)
-    return Contestant(folder.name, [sys.executable, "-c", code.format(folder=str(folder))], folder, lambda path, n: n)
+    command = [sys.executable, "-c", code.format(folder=str(folder))]
+    return Contestant(folder.name, command, folder, lambda path, n: n, limit)
 
 
 def test_its_clock_stands_while_others_have_their_turn(tmp_path):
@@ -40,11 +41,13 @@ def test_its_clock_stands_while_others_have_their_turn(tmp_path):
     assert 0 < one.seconds - moments[-1] < 0.3
 
 
-def test_all_end_at_the_limit(tmp_path, monkeypatch):
-    contestants = [contestant(tmp_path / name, "import time; time.sleep(60)") for name in "ab"]
+def test_each_ends_at_its_limit(tmp_path, monkeypatch):
+    limits = {"a": 1.0, "b": 0.15}
+    contestants = [contestant(tmp_path / name, "import time; time.sleep(60)", limits[name]) for name in limits]
     monkeypatch.setattr(quality, "TURN", 0.1)
-    quality.compete(contestants, limit=0.15, threads=1)
-    assert all(one.process.poll() is not None and 0.15 <= one.seconds < 5 for one in contestants)
+    quality.compete(contestants, threads=1)
+    assert all(one.process.poll() is not None and one.limit <= one.seconds < 5 for one in contestants)
+    assert contestants[0].seconds > contestants[1].seconds
 
 
 def test_what_fails_ends_all_with_its_last_line(tmp_path, monkeypatch):
@@ -54,7 +57,7 @@ def test_what_fails_ends_all_with_its_last_line(tmp_path, monkeypatch):
         contestant(tmp_path / "b", "raise SystemExit('error: seed=x: not a number')"),
     ]
     with pytest.raises(UserError, match="b: seed=x: not a number"):
-        quality.compete(contestants, limit=60, threads=1)
+        quality.compete(contestants, threads=1)
     assert contestants[0].process.poll() is not None
 
 

@@ -1,6 +1,7 @@
 """How good samples are after how much time: the article's code beside ours, in turns."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -53,13 +54,17 @@ class Contestant:
         command: what to start.
         checkpoints: where its files appear.
         draw: a file to samples.
+        limit: of its own time, seconds.
     """
 
-    def __init__(self, name: str, command: Sequence[str], checkpoints: Path, draw: Draw) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], checkpoints: Path, draw: Draw, limit: float = math.inf
+    ) -> None:
         self.name = name
         self.command = command
         self.checkpoints = checkpoints
         self.draw = draw
+        self.limit = limit
         self.turns: list[tuple[float, float]] = []  # when they began and ended
         self.process: subprocess.Popen[str] | None = None
 
@@ -140,11 +145,11 @@ def draw_from_article(path: Path, n: int) -> Tensor:
     return generator(latent).view(n, 1, 28, 28)
 
 
-def ours(recipe: str, seed: int, folder: Path) -> Contestant:
+def ours(recipe: str, seed: int, folder: Path, limit: float) -> Contestant:
     """``python train.py`` with all that is on by default, kept checkpoints besides."""
     kept = f"checkpoint.after_epochs={list(KEPT)}".replace(" ", "")
     command = [*TRAIN, *recipe.split(), f"seed={seed}", kept, f"hydra.run.dir={folder}"]
-    return Contestant(f"{recipe} seed={seed}", command, folder / "checkpoints", draw_from_run)
+    return Contestant(f"{recipe} seed={seed}", command, folder / "checkpoints", draw_from_run, limit)
 
 
 def draw_from_run(path: Path, n: int) -> Tensor:
@@ -157,12 +162,12 @@ def leave_out_pauses(run: Path, seconds: float) -> None:
     write_json(run / MANIFEST, manifest | {"duration_seconds": round(seconds, 3)})
 
 
-def compete(contestants: Sequence[Contestant], limit: float, threads: int) -> None:
+def compete(contestants: Sequence[Contestant], threads: int) -> None:
     """Turns, until each one has ended or had its time."""
     running = list(contestants)
     try:
         while running:
-            running = [one for one in running if one.take_turn(TURN, threads) and one.seconds < limit]
+            running = [one for one in running if one.take_turn(TURN, threads) and one.seconds < one.limit]
             print(", ".join(f"{one.name} {clock(one.seconds)}" for one in running), file=sys.stderr)
     finally:
         for one in contestants:
