@@ -51,9 +51,8 @@ class Identity:
     def __str__(self) -> str:
         """One line about it."""
         certificate = self.certificate
-        names = (_name(certificate, oid) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME))
         digest = certificate.fingerprint(hashes.SHA256()).hex()
-        return f"{', '.join(filter(None, names))}, until {certificate.not_valid_after_utc:%Y-%m-%d}, SHA-256 {digest}"
+        return f"{names(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}, SHA-256 {digest}"
 
 
 def folder() -> Path:
@@ -268,6 +267,13 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def names(certificate: x509.Certificate) -> str:
+    """Of whom it is: person, organization."""
+    return ", ".join(
+        filter(None, (_name(certificate, oid) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)))
+    )
 
 
 def _name(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
