@@ -80,6 +80,7 @@ class TrainSettings(BaseModel):
     on_divergence: typing.Literal["stop", "rollback"]
     resume: str | None
     reproduce: str | None
+    provenance: bool
     trust: list[str]
     debug: bool
     run_dir: str
@@ -102,6 +103,7 @@ class GenerateSettings(BaseModel):
     weights: typing.Literal["ema", "raw"] | None
     format: typing.Literal["grid", "png", "npz"]
     sign: bool
+    ledger: str | None
     interpolate: PositiveInt | None
     trust: list[str]
     output: str | None

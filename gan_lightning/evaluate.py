@@ -30,7 +30,7 @@ from gan_lightning.runs import METRICS, write_json
 from gan_lightning.sweep import markdown
 
 COLUMNS = (*HEADLINE, "modes", "duplicate_rate", "copy_rate")  # of the table of several checkpoints
-NOT_THE_PICTURES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed"}
+NOT_THE_PICTURES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed", "licence"}
 
 Draw = Callable[[int], tuple[Tensor, Tensor | None]]
 Draws = list[Draw]

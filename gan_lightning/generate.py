@@ -16,6 +16,7 @@ from torch import Tensor
 from gan_lightning.checkpoints import Trained, load
 from gan_lightning.errors import UserError
 from gan_lightning.grids import sample_grid
+from gan_lightning.provenance import signer
 
 if TYPE_CHECKING:  # of an extra
     from gan_lightning.provenance.identity import Identity
@@ -30,9 +31,9 @@ def generate(cfg: DictConfig) -> Path:
         raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of grids: leave out format")
     if cfg.sign and (cfg.interpolate or cfg.format == "npz"):
         raise UserError("sign=true: signs single pictures: leave out format and interpolate")
-    signer = _signer() if cfg.sign else None
+    identity = signer("sign=true") if cfg.sign else None
     trained = load(str(cfg.checkpoint), cfg.trust)
-    if signer:
+    if identity:
         cfg = cfg.copy()
         cfg.format = "png"
     _check(cfg, trained)
@@ -46,34 +47,35 @@ def generate(cfg: DictConfig) -> Path:
     else:
         samples = trained.model.sample(cfg.n, _labels(cfg, trained), seed=cfg.seed, weights=cfg.weights)
         if cfg.format == "png":
-            _write_pictures(samples, path, cfg, trained, signer)
+            _write_pictures(samples, path, cfg, trained, identity)
         else:
             trained.data.write(samples, path, cfg.format)
     return path
 
 
-def _signer() -> Identity:
-    """Who signs."""
-    try:
-        from gan_lightning.provenance.identity import load
-    except ImportError as error:
-        raise UserError("sign=true: needs an extra: pip install 'gan-lightning[provenance]'") from error
-    return load()
-
-
-def _write_pictures(samples: Tensor, path: Path, cfg: DictConfig, trained: Trained, signer: Identity | None) -> None:
+def _write_pictures(samples: Tensor, path: Path, cfg: DictConfig, trained: Trained, identity: Identity | None) -> None:
     """A folder with a picture of each sample, all or none; signed, where somebody signs."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         trained.data.write(samples, unfinished, "png")
-        if signer:
-            from gan_lightning.provenance.credentials import sign_pictures
-
-            weights = cfg.weights or trained.model.weights[0]
-            sign_pictures(unfinished, signer, trained, weights=weights, seed=cfg.seed, label=cfg.label)
+        if identity:
+            _sign(unfinished, cfg, trained, identity)
         unfinished.replace(path)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _sign(folder: Path, cfg: DictConfig, trained: Trained, identity: Identity) -> None:
+    """Credentials into each picture, a statement about all of them, a record of each into the ledger."""
+    from gan_lightning.provenance import ledger
+    from gan_lightning.provenance.credentials import sign_pictures
+    from gan_lightning.provenance.statements import state_samples
+
+    weights = cfg.weights or trained.model.weights[0]
+    records = sign_pictures(folder, identity, trained, weights=weights, seed=cfg.seed, label=cfg.label)
+    state_samples(identity, trained, records, folder)
+    if cfg.ledger is not None:
+        ledger.append(Path(cfg.ledger), identity, records)
 
 
 def _check(cfg: DictConfig, trained: Trained) -> None:

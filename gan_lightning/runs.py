@@ -19,7 +19,14 @@ METRICS = "metrics.json"
 OVERRIDES = Path(".hydra", "overrides.yaml")
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
 EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when the last one is damaged
-HOW_NOT_WHAT = ("hydra", "resume", "reproduce", "trust", "debug")  # keys that do not change a run's result
+HOW_NOT_WHAT = (
+    "hydra",
+    "resume",
+    "reproduce",
+    "provenance",
+    "trust",
+    "debug",
+)  # keys that do not change a run's result
 
 
 def newest_equal(parent: Path, config: DictConfig) -> Path | None:

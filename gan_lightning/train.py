@@ -21,7 +21,7 @@ from gan_lightning.callbacks import Reporter
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.divergence import Divergence
 from gan_lightning.callbacks.stop import Stop
-from gan_lightning.checkpoints import SynchronizedIO, read_last
+from gan_lightning.checkpoints import SynchronizedIO, Trained, read_last
 from gan_lightning.config import flat, instantiate
 from gan_lightning.dashboard import log_config, log_hyperparameters, rewind
 from gan_lightning.data.images import ImageData
@@ -29,6 +29,7 @@ from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.machine import prepare_process
 from gan_lightning.manifest import Manifest
 from gan_lightning.model import GenerativeModel
+from gan_lightning.provenance import signer
 from gan_lightning.reproduce import check_config
 from gan_lightning.runs import LAST_CHECKPOINT, METRICS, last_checkpoints, write_json
 
@@ -74,6 +75,7 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
 
     if cfg.reproduce is not None:
         check_config(Path(cfg.reproduce), config)
+    identity = signer("provenance=true") if cfg.provenance else None
     data = instantiate(cfg.data, "data")
     model = instantiate(cfg.model, "model")
     model.rollbacks = rollbacks
@@ -133,6 +135,11 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
     log.info("%s", _closing(metrics, reports, manifest, run_dir, stop.signal))
     if stop.signal:
         raise Interrupted(stop.signal)
+    if identity:
+        from gan_lightning.provenance.statements import state_checkpoint
+
+        statement = state_checkpoint(identity, Trained(run_dir / LAST_CHECKPOINT, config, model, data))
+        log.info("  %-11s %s", "statement", _near(statement))
     return metrics
 
 

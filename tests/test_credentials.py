@@ -48,9 +48,12 @@ def record(manifest):
 
 
 def test_what_the_credentials_say(signed, tmp_path):
-    assert sorted(path.name for path in signed.iterdir()) == [f"{i:06d}.png" for i in range(9)]
+    assert sorted(path.name for path in signed.iterdir()) == [
+        *(f"{i:06d}.png" for i in range(9)),
+        "samples.intoto.json",
+    ]
     trained = load(str(tmp_path / "run"))
-    for i, path in enumerate(sorted(signed.iterdir())):
+    for i, path in enumerate(sorted(signed.glob("*.png"))):
         state, manifest = read(path.read_bytes())
         assert state == "Trusted"
         assert manifest["signature_info"]["common_name"] == "Jane Doe"
@@ -77,7 +80,7 @@ def test_what_the_credentials_say(signed, tmp_path):
 
 def test_they_are_small(run, signed):
     run("generate", *NINE, "format=png", "output=plain")
-    for path in signed.iterdir():
+    for path in signed.glob("*.png"):
         plain = signed.with_name("plain") / path.name
         assert path.stat().st_size - plain.stat().st_size < 4000
         assert np.array_equal(Image.open(path), Image.open(plain))
@@ -119,6 +122,7 @@ def changed(kind, change):
 TAMPERED = {
     "a bit of the header, checksum mended": changed(b"IHDR", lambda d: d[:12] + bytes([d[12] ^ 1])),
     "a bit of the pixels, checksum mended": changed(b"IDAT", lambda d: d[:5] + bytes([d[5] ^ 1]) + d[6:]),
+    "a bit of the manifest, checksum mended": changed(b"caBX", lambda d: d[:1500] + bytes([d[1500] ^ 1]) + d[1501:]),
     "the seed": changed(b"caBX", lambda d: d.replace(b"9223372036854775807", b"9223372036854775806")),
     "the signer's name": changed(b"caBX", lambda d: d.replace(b"Jane Doe", b"John Doe")),
     "an added chunk": lambda content, other: png([*chunks(content)[:-1], (b"tEXt", b"a\0b"), chunks(content)[-1]]),

@@ -12,7 +12,8 @@ from cryptography import x509
 from PIL import Image
 
 from gan_lightning.checkpoints import load
-from gan_lightning.provenance import commands, identity
+from gan_lightning.provenance import identity, ledger
+from gan_lightning.provenance.commands import verify as gan_verify
 from gan_lightning.provenance.credentials import sign_pictures
 from tests.test_credentials import NINE, TAMPERED, signed  # noqa: F401
 
@@ -24,7 +25,7 @@ def verify(signed, monkeypatch, capfd):  # noqa: F811
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["gan-verify", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
-            commands.verify()
+            gan_verify.main()
         said = capfd.readouterr()
         assert "Traceback" not in said.err
         return int(end.value.code), (said.out + said.err).strip()
@@ -41,7 +42,7 @@ def test_trusted(verify, signed, picture):  # noqa: F811
     code, said = verify(*sorted(signed.iterdir()))
     assert code == 0
     assert said.splitlines()[3] == f"{picture}: trusted: signed by Jane Doe, Example"
-    assert said.count(": trusted: ") == 9
+    assert said.count(": trusted: ") == 10  # a statement about all of them
 
 
 def test_as_json(verify, picture):
@@ -143,6 +144,50 @@ def test_stripped_of_a_class(verify, picture):
     assert (
         f"regenerates from checkpoint + seed: sample 3 of 9 with seed {seed}, bit for bit"
         in verify(*asked, "--label", 7)[1]
+    )
+
+
+def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypatch):  # noqa: F811
+    identity.export(tmp_path / "root.pem")
+    saved_again(picture)
+    in_ledger = ": stripped, but in the ledger: record 3, added by Jane Doe, Example, 2"
+    both = ("--ledger", "outputs/ledger", "--checkpoint", "run")
+    assert verify(picture)[1] == f"{picture}: unknown: it has no manifest"
+    code, said = verify(picture, *both)
+    assert (code, said.startswith(f"{picture}{in_ledger}"), said.endswith(" by their clock")) == (1, True, True)
+    with Image.open(picture) as plain:
+        plain.save(tmp_path / "other.bmp")
+        plain.save(tmp_path / "other.jpg", quality=50)
+    said = verify(tmp_path / "other.bmp", tmp_path / "other.jpg", *both)[1].splitlines()
+    assert in_ledger in said[0]
+    assert said[1] == f"{tmp_path / 'other.jpg'}: unknown: it has no manifest"
+    # Tampering comes before everything, and a changed pixel is another picture.
+    (signed / "000004.png").write_bytes((signed / "000004.png").read_bytes() + b"more")
+    assert ": tampered: " in verify(signed / "000004.png", *both)[1]
+    saved_again(signed / "000005.png", 1)
+    assert ": stripped" not in verify(signed / "000005.png", *both)[1]
+    # What a forger has put there is not trusted, nor is anything without a root.
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
+    assert verify(picture, "--ledger", "outputs/ledger")[1] == f"{picture}: unknown: it has no manifest"
+    saved_again(signed / "000006.png", 9)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (signed / "000006.png").rename(pictures / "a.png")
+    forged = sign_pictures(
+        pictures, identity.create("Jane Doe", "Example"), load("run"), weights="ema", seed=0, label=7
+    )
+    ledger.append(tmp_path / "outputs" / "ledger", identity.load(), forged)
+    saved_again(pictures / "a.png")
+    trust = ("--trust", tmp_path / "root.pem", "--ledger", "outputs/ledger")
+    assert verify(pictures / "a.png", *trust) == (1, f"{pictures / 'a.png'}: unknown: it has no manifest")
+    assert in_ledger in verify(picture, *trust)[1]
+    # A changed ledger proves nothing.
+    records = tmp_path / "outputs" / "ledger" / "records.jsonl"
+    records.write_bytes(records.read_bytes().replace(b'"index":3', b'"index":4'))
+    code, said = verify(picture, *trust)
+    assert (code, said) == (
+        2,
+        "error: outputs/ledger/records.jsonl: lines 1 to 9 are not what was signed: they were changed",
     )
 
 

@@ -12,6 +12,7 @@ class Digits(ImageData):
     """1,797 handwritten digits of 8×8 pixels in 17 greys (UCI, Alpaydin & Kaynak, 1998), resized bicubically."""
 
     features = "digits-v1"
+    source, licence = "Optical Recognition of Handwritten Digits, https://archive.ics.uci.edu/dataset/80", "CC-BY-4.0"
 
     def load(self) -> tuple[Tensor, Tensor]:
         digits = load_digits()

@@ -39,6 +39,7 @@ class ImageFolder(ImageData):
         image_size: height and width of the samples, pixels.
         channels: 1 or 3.
         sample_shape: [channels, image_size, image_size].
+        licence: of the pictures, for statements about samples; an SPDX identifier, as ``CC-BY-4.0``.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class ImageFolder(ImageData):
         batch_size: PositiveInt,
         num_classes: PositiveInt | None,
         seed: NonNegativeInt,
+        licence: str | None = None,
     ) -> None:
         super().__init__(batch_size, sample_shape, num_classes, seed)
         self.root = Path(str(root)).expanduser()
+        self.source, self.licence = self.root.name, licence
         self.cache_dir = Path(cache_dir).expanduser()
         self.image_size = image_size
         self.channels = channels

@@ -30,7 +30,7 @@ class ImageData(L.LightningDataModule):
     A new data set is a subclass with ``load``, one YAML in ``conf/data/``, one test. A set with a test split has
     ``load_test`` too. ``features`` names the extractor that judges its samples where the user names none, and
     ``evaluation_samples`` how many are judged; ``uniform_classes`` has their classes compared with equal shares instead
-    of the data's.
+    of the data's. ``source`` says what the data are and ``licence`` on what terms (SPDX), in statements about samples.
 
     Args:
         batch_size: pictures per batch; the last batch of an epoch is smaller where it does not divide the set.
@@ -42,6 +42,8 @@ class ImageData(L.LightningDataModule):
     features: str | None = None
     evaluation_samples = 10_000
     uniform_classes = False
+    source: str | None = None
+    licence: str | None = None
 
     images: Tensor  # (N, C, H, W) uint8
     labels: Tensor  # (N,) int64

@@ -18,6 +18,11 @@ from gan_lightning.errors import UserError
 
 TRAINING_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+SOURCES = {  # what they are, and their licences
+    "MNIST": ("MNIST, http://yann.lecun.com/exdb/mnist/", "CC-BY-SA-3.0"),
+    "FashionMNIST": ("Fashion-MNIST, https://github.com/zalandoresearch/fashion-mnist", "MIT"),
+    "KMNIST": ("KMNIST, http://codh.rois.ac.jp/kmnist/", "CC-BY-SA-4.0"),
+}
 
 
 class MNIST(ImageData):
@@ -47,6 +52,7 @@ class MNIST(ImageData):
         self.dataset = dataset
         self.checksums = checksums or {}
         self.features = "digits-v1" if dataset == "MNIST" else None
+        self.source, self.licence = SOURCES[dataset]
 
     @property
     def folder(self) -> Path:

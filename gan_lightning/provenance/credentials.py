@@ -115,8 +115,8 @@ class PictureSigner:
 
 def sign_pictures(
     folder: Path, identity: Identity, trained: Trained, *, weights: Weights, seed: int, label: int | None
-) -> None:
-    """Put credentials into all samples of one seed, which lie in a folder in their order.
+) -> list[Record]:
+    """Put credentials into all samples of one seed, which lie in a folder in their order; the records in them.
 
     Args:
         folder: with a PNG for each.
@@ -129,11 +129,14 @@ def sign_pictures(
     paths = sorted(folder.glob("*.png"))
     signer = PictureSigner(identity, trained.path)
     checkpoint, config = file_digest(trained.path), config_digest(trained.config)
+    records = []
     for index, path in enumerate(paths):
         with Image.open(path) as picture:
             pixels = pixel_digest(picture)
         record = Record(checkpoint, config, weights, seed, len(paths), index, label, pixels)
         path.write_bytes(signer.sign(path.read_bytes(), record))
+        records.append(record)
+    return records
 
 
 def canonical(value: Any) -> str:

@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,42 +15,18 @@ from pydantic import TypeAdapter
 from torch import Tensor
 
 from gan_lightning.checkpoints import Trained
-from gan_lightning.data.image_folder import open_picture
+from gan_lightning.data.image_folder import is_picture, open_picture
 from gan_lightning.data.images import to_uint8
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel, Weights
+from gan_lightning.provenance import statements
 from gan_lightning.provenance.credentials import RECORD, Record, file_digest, pixel_digest
+from gan_lightning.provenance.ledger import Ledger
+from gan_lightning.provenance.verdicts import Finding, Verdict
 
 MAX_N = 2**17  # samples drawn together: a record from elsewhere may ask for any number
 CHUNK = b"caBX"  # of a PNG: where its manifest is
 TOLERANCE = 1  # of 255, by which other hardware may round a pixel elsewhere
-
-
-class Verdict(StrEnum):
-    """The strongest that holds; ``TAMPERED`` before everything."""
-
-    TRUSTED = "trusted"
-    TAMPERED = "tampered"
-    UNKNOWN_SIGNER = "valid but unknown signer"
-    REGENERATES = "regenerates from checkpoint + seed"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is known of a file.
-
-    Args:
-        file: its path.
-        verdict: in one word or a few.
-        reason: for it.
-        record: how the picture was made, where it says so.
-    """
-
-    file: str
-    verdict: Verdict
-    reason: str
-    record: Record | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +44,7 @@ class Verifier:
 
     Args:
         anchors: certificates of the roots to trust, PEM; empty for none.
+        ledger: where records may be of pictures that have lost theirs.
         checkpoint: to draw samples of again.
         seed: what to draw for pictures that have lost their record.
         n: how many.
@@ -76,7 +52,13 @@ class Verifier:
     """
 
     def __init__(
-        self, anchors: bytes, checkpoint: Trained | None = None, seed: int = 0, n: int = 64, label: int | None = None
+        self,
+        anchors: bytes,
+        ledger: Ledger | None = None,
+        checkpoint: Trained | None = None,
+        seed: int = 0,
+        n: int = 64,
+        label: int | None = None,
     ) -> None:
         if checkpoint and label is not None and not _knows(checkpoint.model, label):
             classes = checkpoint.model.num_classes
@@ -86,21 +68,29 @@ class Verifier:
         trust = {"user_anchors": anchors.decode()} if anchors else {}
         settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
         self._context = c2pa.Context.from_dict(settings)
+        self._anchors = anchors
+        self._ledger = ledger
         self._checkpoint = checkpoint
         self._claimed = (seed, n, label, None)
         self._digest = file_digest(checkpoint.path) if checkpoint else None
         self._samples = functools.lru_cache(maxsize=1)(self._draw)
 
     def judge(self, path: Path) -> Finding:
-        """The verdict on a PNG."""
+        """The verdict on a picture, on a statement, or on a file that has a statement beside it."""
+        if path.name.endswith(statements.SUFFIX):
+            return Finding(str(path), *statements.judge(path, self._anchors))
+        if not is_picture(path.name) and statements.beside(path).is_file():
+            return Finding(str(path), *statements.judge(statements.beside(path), self._anchors))
         try:
             content = path.read_bytes()
             credentials = self._read(content)
         except OSError as error:
             return Finding(str(path), Verdict.UNKNOWN, f"cannot be read ({error.strerror})")
         except c2pa.C2paError as error:
-            verdict = Verdict.TAMPERED if CHUNK in content else Verdict.UNKNOWN
-            return Finding(str(path), verdict, f"neither manifest nor picture ({' '.join(str(error).split())})")
+            if CHUNK in content:
+                reason = f"its manifest cannot be read ({' '.join(str(error).split())})"
+                return Finding(str(path), Verdict.TAMPERED, reason)
+            credentials = None
         if credentials is None:
             return Finding(str(path), *self._without(path))
         return Finding(str(path), *self._with(path, credentials), credentials.record)
@@ -121,16 +111,25 @@ class Verifier:
             return Verdict.TRUSTED, f"signed by {credentials.signer}"
         if credentials.state == "Valid":
             return Verdict.UNKNOWN_SIGNER, f"{credentials.signer}, by a certificate of no trusted root"
-        found = self._regenerates(pixels, credentials.record)
+        found = self._in_ledger(digest) or self._regenerates(pixels, credentials.record)
         return found or (Verdict.UNKNOWN, f"its signature does not count: {failures}")
 
     def _without(self, path: Path) -> tuple[Verdict, str]:
         """The verdict on a picture without a manifest, and its reason."""
         try:
-            _, pixels = _decoded(path)
+            digest, pixels = _decoded(path)
         except UserError as error:
             return Verdict.UNKNOWN, str(error).removeprefix(f"{path}: ")
-        return self._regenerates(pixels, None) or (Verdict.UNKNOWN, "it has no manifest")
+        found = self._in_ledger(digest) or self._regenerates(pixels, None)
+        return found or (Verdict.UNKNOWN, "it has no manifest")
+
+    def _in_ledger(self, digest: str) -> tuple[Verdict, str] | None:
+        """Whether somebody who is trusted has put a picture with those pixels into the ledger."""
+        found = self._ledger.find(digest) if self._ledger else None
+        if found is None or not found[1].opened.trusted:
+            return None
+        index, root = found
+        return Verdict.IN_LEDGER, f"record {index:,}, added by {root.opened.signer}, {root.said.when} by their clock"
 
     def _read(self, content: bytes) -> Credentials | None:
         """None where there is no manifest."""

@@ -1,0 +1,119 @@
+"""What ``gan-ledger`` does: each action gives a line, and whether what is asked for holds."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic_core import from_json
+
+from gan_lightning.data.image_folder import open_picture
+from gan_lightning.errors import UserError
+from gan_lightning.provenance import identity
+from gan_lightning.provenance.credentials import pixel_digest
+from gan_lightning.provenance.envelope import Broken
+from gan_lightning.provenance.ledger import Changed, SignedRoot, open_root, read
+from gan_lightning.provenance.proofs import Consistency, Inclusion, prove_consistency, prove_inclusion
+
+
+def root(arguments: argparse.Namespace) -> tuple[str, bool]:
+    roots = read(arguments.path, identity.anchors(arguments.trust)).roots
+    if not roots:
+        raise UserError(f"{arguments.path}: has no root yet: generate with sign=true adds records")
+    _write(arguments.output, roots[-1].envelope)
+    return _told(roots[-1])
+
+
+def prove(arguments: argparse.Namespace) -> tuple[str, bool]:
+    anchors = identity.anchors(arguments.trust)
+    held = read(arguments.path, anchors)
+    proof: Inclusion | Consistency
+    if arguments.picture:
+        found = held.find(_pixels(arguments.picture))
+        if found is None:
+            raise Changed(f"{arguments.picture}: {arguments.path} has no record of its pixels")
+        index, root = found
+        proof = prove_inclusion(held, index)
+        line, good = f"record {index:,}, added with: {_told(root)[0]}", root.opened.trusted
+    else:
+        earlier = _earlier(arguments.since, anchors)
+        held.check_continues(earlier, str(arguments.since))
+        proof = prove_consistency(held, earlier)
+        line, good = _told(held.roots[-1])
+        line = f"goes on from {earlier.said.size:,} records: {line}"
+    _write(arguments.output, asdict(proof))
+    return line, good
+
+
+def check(arguments: argparse.Namespace) -> tuple[str, bool]:
+    anchors = identity.anchors(arguments.trust)
+    if arguments.path.is_file():
+        return _check_proof(arguments, anchors)
+    held = read(arguments.path, anchors)
+    if arguments.since:
+        held.check_continues(_earlier(arguments.since, anchors), str(arguments.since))
+    if arguments.picture and held.find(_pixels(arguments.picture)) is None:
+        raise Changed(f"{arguments.picture}: {arguments.path} has no record of its pixels")
+    strangers = [root for root in held.roots if not root.opened.trusted]
+    if strangers:
+        return f"unchanged, but {len(strangers)} of {len(held.roots)} roots by unknown signers: {strangers[0]}", False
+    newest = f"; newest: {held.roots[-1]}" if held.roots else ""
+    return f"unchanged: {len(held.lines):,} records, {len(held.roots):,} roots{newest}", True
+
+
+def _check_proof(arguments: argparse.Namespace, anchors: bytes) -> tuple[str, bool]:
+    try:
+        adapter = TypeAdapter[Inclusion | Consistency](Inclusion | Consistency)
+        proof = adapter.validate_json(arguments.path.read_bytes(), strict=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{arguments.path}: neither a ledger nor a proof ({type(error).__name__})") from error
+    if isinstance(proof, Inclusion):
+        if arguments.since:
+            raise UserError(f"--since {arguments.since}: {arguments.path} is about a picture: leave it out")
+        root, record = proof.check(anchors)
+        if arguments.picture and record.pixels != _pixels(arguments.picture):
+            raise Changed(f"{arguments.path}: is about other pixels than those of {arguments.picture}")
+        line, good = _told(root)
+        return f"record {proof.index:,} was added with: {line}", good
+    if arguments.picture:
+        raise UserError(f"--picture {arguments.picture}: {arguments.path} is about two roots: leave it out")
+    old, new = proof.check(anchors)
+    if arguments.since and old.said != _earlier(arguments.since, anchors).said:
+        raise Changed(f"{arguments.path}: is about another root than {arguments.since}")
+    line, good = _told(new)
+    return f"goes on from {old.said.size:,} records: {line}", good and old.opened.trusted
+
+
+ACTIONS = {"root": root, "prove": prove, "check": check}
+
+
+def _told(root: SignedRoot) -> tuple[str, bool]:
+    """A line about a root, and whether who has signed it is trusted."""
+    return f"{root}{f': {root.opened.distrust}' if root.opened.distrust else ''}", root.opened.trusted
+
+
+def _earlier(path: Path, anchors: bytes) -> SignedRoot:
+    try:
+        root = open_root(from_json(path.read_bytes()), anchors)
+    except (OSError, ValueError, Broken) as error:
+        raise UserError(f"--since {path}: no signed root ({error}): give what gan-ledger root wrote") from error
+    if not root.opened.trusted:
+        raise UserError(f"--since {path}: by {root.opened.signer}, who is not trusted: {root.opened.distrust}")
+    return root
+
+
+def _pixels(path: Path) -> str:
+    with open_picture(path) as picture:
+        return pixel_digest(picture)
+
+
+def _write(path: Path | None, content: dict[str, Any]) -> None:
+    if path is None:
+        return
+    try:
+        with path.open("x") as file:
+            file.write(json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"--output {path}: {error.strerror}: take another name") from error

@@ -1,0 +1,218 @@
+"""An append-only ledger of signed samples, in the manner of Certificate Transparency (RFC 6962).
+
+records.jsonl    a line for each sample, a leaf of one Merkle tree
+roots.jsonl      a signed root for each time that samples were added
+
+Whoever signs a root vouches for the records that were added with it, and says that all before are as they were. A line
+that is changed, removed or put in between no longer fits the roots; that roots were removed shows who has kept one.
+"""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydantic import TypeAdapter
+from pydantic_core import from_json
+
+from gan_lightning.errors import UserError
+from gan_lightning.provenance.credentials import Record, canonical
+from gan_lightning.provenance.envelope import Broken, Opened, seal, unseal
+from gan_lightning.provenance.identity import Identity
+from gan_lightning.provenance.merkle import Tree, leaf_hash
+from gan_lightning.runs import synchronize
+
+RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
+ROOT_TYPE = "application/vnd.gan-lightning.root+json"
+
+
+class Changed(UserError):
+    """A ledger is not what was signed, or not what it was."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """A signed root.
+
+    Args:
+        first: index of the first record that was added with it.
+        size: how many records there were then.
+        root: of their tree, hexadecimal.
+        when: by the signer's clock.
+    """
+
+    first: int
+    size: int
+    root: str
+    when: str
+
+
+@dataclass(frozen=True)
+class SignedRoot:
+    """A root with its envelope."""
+
+    said: Root
+    opened: Opened
+    envelope: dict[str, Any]
+
+    @property
+    def head(self) -> tuple[bytes, int]:
+        """The tree's root and its size."""
+        return bytes.fromhex(self.said.root), self.said.size
+
+    def __str__(self) -> str:
+        """One line about it."""
+        said, signer = self.said, self.opened.signer
+        return f"{said.size:,} records, root {said.root}, signed by {signer}, {said.when} by their clock"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What the signed roots cover; see :func:`read`."""
+
+    lines: Sequence[bytes]
+    roots: Sequence[SignedRoot]
+
+    @cached_property
+    def hashes(self) -> list[bytes]:
+        return [leaf_hash(line) for line in self.lines]
+
+    @cached_property
+    def _indices(self) -> dict[str, list[int]]:
+        """Of records by their pixels."""
+        found: dict[str, list[int]] = {}
+        for index, line in enumerate(self.lines):
+            if record := parse(line):
+                found.setdefault(record.pixels, []).append(index)
+        return found
+
+    def voucher(self, index: int) -> SignedRoot:
+        """The root with which a record was added."""
+        return next(root for root in self.roots if root.said.first <= index < root.said.size)
+
+    def find(self, pixels: str) -> tuple[int, SignedRoot] | None:
+        """A record of a picture with those pixels and its voucher, a trusted one if there is any."""
+        found = [(index, self.voucher(index)) for index in self._indices.get(pixels, [])]
+        return min(found, key=lambda one: not one[1].opened.trusted, default=None)
+
+    def check_continues(self, earlier: SignedRoot, name: str) -> None:
+        """Raise Changed where it has not grown from what an earlier root was of."""
+        size = earlier.said.size
+        if size > len(self.lines):
+            raise Changed(f"{size - len(self.lines):,} records are missing that {name} is of: they were removed")
+        if Tree(self.hashes[:size]).root != earlier.head[0]:
+            raise Changed(f"the first {size:,} records are not those that {name} is of: they were changed")
+
+
+def read(folder: Path, anchors: bytes) -> Ledger:
+    """A ledger whose records are what its roots say; what no root covers is left out, as it was never finished.
+
+    Args:
+        folder: of the ledger.
+        anchors: certificates of the roots to trust, PEM; empty for none.
+
+    Raises:
+        Changed: where records or roots are not as they were signed.
+        UserError: where there is no ledger.
+    """
+    if not (folder / RECORDS).is_file() or not (folder / ROOTS).is_file():
+        raise UserError(f"{folder}: no ledger: give the folder that holds {RECORDS} and {ROOTS}")
+    # Roots first: who adds to it meanwhile writes records before their root.
+    signed, lines = _lines(folder / ROOTS), _lines(folder / RECORDS)
+    roots: list[SignedRoot] = []
+    tree = Tree()
+    for number, line in enumerate(signed, start=1):
+        where = f"{folder / ROOTS}: line {number}"
+        try:
+            root = open_root(from_json(line), anchors)
+        except (ValueError, Broken) as error:
+            raise Changed(f"{where}: {error}: it was changed") from error
+        if root.said.first != tree.size or root.said.size <= tree.size:
+            raise Changed(f"{where}: does not follow the one before: roots were removed or changed")
+        if root.said.size > len(lines):
+            raise Changed(f"{folder / RECORDS}: {root.said.size - len(lines):,} records are missing: they were removed")
+        for leaf in lines[tree.size : root.said.size]:
+            tree.add(leaf_hash(leaf))
+        if (tree.root, tree.size) != root.head:
+            raise Changed(
+                f"{folder / RECORDS}: lines {root.said.first + 1:,} to {root.said.size:,} are not what was signed: "
+                "they were changed"
+            )
+        roots.append(root)
+    return Ledger(lines[: tree.size], roots)
+
+
+def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
+    """Add records and a root over all, flushed to the disk; others who do so meanwhile wait.
+
+    What an earlier one has left unfinished, as no root covers it, is set aside in records.unfinished.
+
+    Raises:
+        Changed: where records or roots are not as they were signed: nothing is added then.
+        OSError: where it cannot be written: what was there stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        for name in (RECORDS, ROOTS):
+            (folder / name).touch()
+        ledger = read(folder, identity.root)
+        tree = Tree(ledger.hashes)
+        lines = [canonical(asdict(record)).encode() for record in records]
+        for line in lines:
+            tree.add(leaf_hash(line))
+        root = Root(len(ledger.lines), tree.size, tree.root.hex(), datetime.now(UTC).isoformat(timespec="seconds"))
+        envelope = canonical(seal(identity, ROOT_TYPE, canonical(asdict(root)).encode())).encode()
+        _extend(folder / RECORDS, len(ledger.lines), lines)
+        _extend(folder / ROOTS, len(ledger.roots), [envelope])
+
+
+def open_root(envelope: Any, anchors: bytes) -> SignedRoot:
+    """A root from its envelope; Broken where it is none."""
+    opened = unseal(envelope, ROOT_TYPE, anchors)
+    try:
+        root = TypeAdapter(Root).validate_json(opened.payload, strict=True)
+        if len(bytes.fromhex(root.root)) != 32 or not 0 <= root.first < root.size:
+            raise ValueError("no root of records")
+    except ValueError as error:
+        raise Broken(f"holds no root ({type(error).__name__})") from error
+    return SignedRoot(root, opened, envelope)
+
+
+def parse(line: bytes) -> Record | None:
+    """A record; None where it is none that this version knows."""
+    try:
+        return TypeAdapter(Record).validate_json(line, strict=True)
+    except ValueError:
+        return None
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Whole ones, without their ends: a last one without an end was torn by a crash."""
+    return path.read_bytes().split(b"\n")[:-1]
+
+
+def _extend(path: Path, keep: int, lines: Sequence[bytes]) -> None:
+    """Write lines behind the first ``keep`` ones; what a crash has left there is set aside."""
+    with path.open("r+b") as file:
+        for _ in range(keep):
+            file.readline()
+        end = file.tell()
+        if unfinished := file.read():
+            with path.with_suffix(".unfinished").open("ab") as aside:
+                aside.write(unfinished)
+                synchronize(aside)
+        file.truncate(end)
+        file.seek(end)
+        file.write(b"".join(line + b"\n" for line in lines))
+        synchronize(file)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[BinaryIO]:
+    with (folder / LOCK).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file

@@ -1,0 +1,79 @@
+"""Proofs of what a ledger holds, for those who do not have it; hashes in them are hexadecimal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gan_lightning.provenance import merkle
+from gan_lightning.provenance.credentials import Record
+from gan_lightning.provenance.envelope import Broken
+from gan_lightning.provenance.ledger import Changed, Ledger, SignedRoot, open_root, parse
+from gan_lightning.provenance.merkle import leaf_hash
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """The proof that a ledger has a record, for who does not have the ledger; hashes are hexadecimal.
+
+    Args:
+        record: its line.
+        index: of it.
+        path: from its leaf to the root.
+        root: envelope of the one that it was added with.
+    """
+
+    record: str
+    index: int
+    path: list[str]
+    root: dict[str, Any]
+
+    def check(self, anchors: bytes) -> tuple[SignedRoot, Record]:
+        """The root that vouches for the record, and that; Changed where the proof does not hold."""
+        root = _opened(self.root, anchors)
+        line = self.record.encode()
+        held, record = merkle.includes(*root.head, leaf_hash(line), self.index, _hashes(self.path)), parse(line)
+        if not held or self.index < root.said.first or record is None:
+            raise Changed("the proof does not hold: its root is not of this record")
+        return root, record
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """The proof that a ledger has only grown from one root to another; see :class:`Inclusion`."""
+
+    old: dict[str, Any]
+    new: dict[str, Any]
+    path: list[str]
+
+    def check(self, anchors: bytes) -> tuple[SignedRoot, SignedRoot]:
+        """Both roots; Changed where the proof does not hold."""
+        old, new = _opened(self.old, anchors), _opened(self.new, anchors)
+        if not merkle.extends(old.head, new.head, _hashes(self.path)):
+            raise Changed("the proof does not hold: the second root is not of a ledger that goes on from the first")
+        return old, new
+
+
+def prove_inclusion(ledger: Ledger, index: int) -> Inclusion:
+    root = ledger.voucher(index)
+    path = merkle.inclusion(ledger.hashes[: root.said.size], index)
+    return Inclusion(ledger.lines[index].decode(), index, [one.hex() for one in path], root.envelope)
+
+
+def prove_consistency(ledger: Ledger, earlier: SignedRoot) -> Consistency:
+    """Of a root that :meth:`Ledger.check_continues` has nothing against."""
+    path = merkle.consistency(ledger.hashes, earlier.said.size)
+    return Consistency(earlier.envelope, ledger.roots[-1].envelope, [one.hex() for one in path])
+
+
+def _opened(envelope: dict[str, Any], anchors: bytes) -> SignedRoot:
+    try:
+        return open_root(envelope, anchors)
+    except Broken as error:
+        raise Changed(f"the proof does not hold: its root {error}") from error
+
+
+def _hashes(path: Sequence[str]) -> list[bytes]:
+    try:
+        return [bytes.fromhex(one) for one in path]
+    except ValueError as error:
+        raise Changed("the proof does not hold: its path is none") from error

@@ -1,0 +1,119 @@
+"""Pictures under certificates that C2PA's library refuses to sign with, so that they have to be put in afterwards."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+
+import c2pa
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from PIL import Image
+
+from gan_lightning.provenance import identity
+from gan_lightning.provenance.credentials import SETTINGS, TRAINED_ALGORITHM
+from gan_lightning.provenance.verify import Verifier
+from tests.test_credentials import changed
+
+MAIL, CODE = ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CODE_SIGNING
+ROOT_KEY, KEY, OTHER_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
+ROOT_ID = x509.SubjectKeyIdentifier.from_public_key(ROOT_KEY.public_key())
+ACTION = {"action": "c2pa.created", "digitalSourceType": TRAINED_ALGORITHM}
+MANIFEST = {
+    "claim_generator_info": [{"name": "test", "version": "1"}],
+    "assertions": [{"label": "c2pa.actions", "data": {"actions": [ACTION]}}],
+}
+
+
+def builder(issuer, subject, key):
+    parts = [x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example"), name]) for name in (
+        x509.NameAttribute(NameOID.COMMON_NAME, issuer), x509.NameAttribute(NameOID.COMMON_NAME, subject))]  # fmt: skip
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .issuer_name(parts[0])
+        .subject_name(parts[1])
+        .public_key(key.public_key())
+        .serial_number(2**100)  # all certificates are to have one length
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+ROOT = (
+    builder("Jane Roe", "Jane Roe", ROOT_KEY)
+    .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    .add_extension(identity._usage(signs_certificates=True), critical=True)
+    .sign(ROOT_KEY, hashes.SHA256())
+)
+
+
+def certificate(issuer="Jane Roe", signed_by=ROOT_KEY, purpose=MAIL):
+    return (
+        builder(issuer, "Jane Doe", KEY)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ROOT_ID), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(identity._usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .sign(signed_by, hashes.SHA256())
+    )
+
+
+def der(one):
+    return one.public_bytes(Encoding.DER)
+
+
+def picture(put_in: Callable[[], x509.Certificate], key=KEY) -> bytes:
+    """A signed PNG, in whose manifest another certificate takes the place of the one that the library has seen."""
+    good, bad = certificate(), put_in()
+    while len(der(bad)) != len(der(good)):  # by a byte or two, as signatures have
+        bad = put_in()
+
+    def sign(content):
+        r, s = decode_dss_signature(key.sign(content.replace(der(good), der(bad)), ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    plain, signed = BytesIO(), BytesIO()
+    Image.new("L", (28, 28)).save(plain, "PNG")
+    plain.seek(0)
+    signer = c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, good.public_bytes(Encoding.PEM).decode(), None)
+    c2pa.Builder(MANIFEST, c2pa.Context.from_dict(SETTINGS)).sign(signer, "image/png", plain, signed)
+    return changed(b"caBX", lambda manifest: manifest.replace(der(good), der(bad)))(signed.getvalue(), None)
+
+
+@pytest.mark.parametrize(
+    ("put_in", "key", "verdict", "reason"),
+    [
+        (certificate, KEY, "trusted", "signed by Jane Doe, Example"),
+        (
+            lambda: certificate(purpose=CODE),
+            KEY,
+            "unknown",
+            "its signature does not count: signingCredential.untrusted, signingCredential.invalid",
+        ),
+        (
+            lambda: certificate(issuer="Jane Doe", signed_by=KEY),
+            KEY,
+            "valid but unknown signer",
+            "Jane Doe, Example, by a certificate of no trusted root",
+        ),
+        (
+            lambda: certificate(signed_by=OTHER_KEY),
+            KEY,
+            "valid but unknown signer",
+            "Jane Doe, Example, by a certificate of no trusted root",
+        ),
+        (certificate, OTHER_KEY, "tampered", "claimSignature.mismatch"),
+    ],
+    ids=["right", "wrong purpose", "signed by itself", "issued by another of that name", "wrong key"],
+)
+def test_certificates_put_in_afterwards(tmp_path, put_in, key, verdict, reason):
+    path = tmp_path / "a.png"
+    path.write_bytes(picture(put_in, key))
+    found = Verifier(ROOT.public_bytes(Encoding.PEM)).judge(path)
+    assert (found.verdict, found.reason) == (verdict, reason)

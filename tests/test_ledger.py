@@ -1,0 +1,406 @@
+"""The ledger: what is added stays, whoever writes at once, crashes or tampers; proofs that hold without it."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gan_lightning.errors import UserError
+from gan_lightning.provenance import identity, ledger
+from gan_lightning.provenance.commands import ledger as gan_ledger
+from gan_lightning.provenance.credentials import Record, pixel_digest
+from gan_lightning.provenance.ledger import RECORDS, ROOTS, Changed
+from gan_lightning.provenance.merkle import Tree, leaf_hash
+
+HERE = Path("ledger")
+
+
+def records(names):
+    """A record for each name."""
+    return [
+        Record("c" * 64, "d" * 64, "ema", 0, len(names), i, None, hashlib.sha256(name.encode()).hexdigest())
+        for i, name in enumerate(names)
+    ]
+
+
+def pixels(name):
+    return records([name])[0].pixels
+
+
+@pytest.fixture
+def jane(tmp_path, monkeypatch):
+    """Somebody with an identity, in an empty folder; in ``ledger``, what was added three times."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "jane"))
+    one = identity.create("Jane Doe", "Example")
+    for names in ("ab", "cde", "f"):
+        ledger.append(HERE, one, records(names))
+    return one
+
+
+@pytest.fixture
+def john(jane, tmp_path, monkeypatch):
+    """Somebody else with the same names."""
+    with monkeypatch.context() as context:
+        context.setenv("GAN_IDENTITY_DIR", str(tmp_path / "john"))
+        return identity.create("Jane Doe", "Example")
+
+
+@pytest.fixture
+def command(jane, monkeypatch, capsys):
+    """command("check", "ledger", …): gan-ledger; its exit code, and what it has said."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gan-ledger", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            gan_ledger.main()
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return int(end.value.code), (said.out + said.err).strip()
+
+    return call
+
+
+def test_what_it_holds(jane, command):
+    held = ledger.read(HERE, jane.root)
+    assert held.lines == (HERE / RECORDS).read_bytes().splitlines()
+    assert [(root.said.first, root.said.size) for root in held.roots] == [(0, 2), (2, 5), (5, 6)]
+    assert held.roots[-1].said.root == Tree(map(leaf_hash, held.lines)).root.hex()
+    for i, name in enumerate("abcdef"):
+        index, root = held.find(pixels(name))
+        assert (index, root.said.first <= index < root.said.size, root.opened.trusted) == (i, True, True)
+    assert held.find(pixels("g")) is None
+    code, said = command("check", HERE)
+    assert (code, said.startswith("unchanged: 6 records, 3 roots; newest: 6 records, root ")) == (0, True)
+    code, said = command("root", HERE)
+    assert (code, f"root {held.roots[-1].said.root}, signed by Jane Doe, Example, 2" in said) == (0, True)
+
+
+def lines_of(name, change):
+    """A change of a file's lines."""
+
+    def apply():
+        path = HERE / name
+        path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+
+    return apply
+
+
+def exchanged(lines):
+    lines[0], lines[1] = lines[1], lines[0]
+    return lines
+
+
+def edited(what, by, line=0):
+    def change(lines):
+        assert what in lines[line]
+        lines[line] = lines[line].replace(what, by)
+        return lines
+
+    return change
+
+
+def other_payload(lines):
+    first, last = json.loads(lines[0]), json.loads(lines[-1])
+    last["payload"] = first["payload"]
+    return [*lines[:-1], json.dumps(last).encode() + b"\n"]
+
+
+RECORDS_CHANGED, REMOVED, ROOTS_CHANGED = "they were changed", "they were removed", "it was changed"
+OUT_OF_ORDER = "roots were removed or changed"
+HISTORIES = {
+    "a record's seed": (lines_of(RECORDS, edited(b'"seed":0', b'"seed":1', 3)), RECORDS_CHANGED),
+    "a space in a record": (lines_of(RECORDS, edited(b"{", b"{ ")), RECORDS_CHANGED),
+    "two records exchanged": (lines_of(RECORDS, exchanged), RECORDS_CHANGED),
+    "a record put in": (lines_of(RECORDS, lambda lines: [lines[0], *lines]), RECORDS_CHANGED),
+    "the first record removed": (lines_of(RECORDS, lambda lines: lines[1:]), RECORDS_CHANGED),
+    "the last record removed": (lines_of(RECORDS, lambda lines: lines[:-1]), REMOVED),
+    "all records removed": (lines_of(RECORDS, lambda lines: []), REMOVED),
+    "the end of the last record": (lines_of(RECORDS, lambda lines: [*lines[:-1], lines[-1][:-1]]), REMOVED),
+    "the first root removed": (lines_of(ROOTS, lambda lines: lines[1:]), OUT_OF_ORDER),
+    "a root between removed": (lines_of(ROOTS, lambda lines: [lines[0], lines[2]]), OUT_OF_ORDER),
+    "a root twice": (lines_of(ROOTS, lambda lines: [*lines, lines[-1]]), OUT_OF_ORDER),
+    "two roots exchanged": (lines_of(ROOTS, exchanged), OUT_OF_ORDER),
+    "another root's payload": (lines_of(ROOTS, other_payload), ROOTS_CHANGED),
+    "a root that is no JSON": (lines_of(ROOTS, edited(b"{", b"[", 1)), ROOTS_CHANGED),
+    "a root that is nested deeply": (lines_of(ROOTS, lambda lines: [b"[" * 100_000 + b"\n"]), ROOTS_CHANGED),
+    "a root of another type": (lines_of(ROOTS, edited(b"vnd.gan-lightning.root", b"vnd.in-toto")), ROOTS_CHANGED),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_changed_history_is_seen(jane, command, name):
+    change, expected = HISTORIES[name]
+    change()
+    code, said = command("check", HERE)
+    assert (code, said.count("\n")) == (1, 0)
+    assert said.startswith("ledger/")
+    assert said.endswith(expected)
+    before = {path: path.read_bytes() for path in HERE.iterdir()}
+    with pytest.raises(Changed, match=expected):
+        ledger.append(HERE, jane, records("g"))
+    assert before == {path: path.read_bytes() for path in HERE.iterdir()}
+
+
+def test_what_is_removed_with_its_roots_shows_who_has_kept_a_root(jane, command):
+    assert command("root", HERE, "--output", "root.json")[0] == 0
+    for name, keep in ((RECORDS, 5), (ROOTS, 2)):
+        lines_of(name, lambda lines, keep=keep: lines[:keep])()
+    assert command("check", HERE)[0] == 0
+    assert command("check", HERE, "--since", "root.json") == (
+        1,
+        "1 records are missing that root.json is of: they were removed",
+    )
+    ledger.append(HERE, jane, records("x"))  # with the same size as the one that root.json is of
+    assert command("check", HERE)[0] == 0
+    expected = (1, "the first 6 records are not those that root.json is of: they were changed")
+    assert command("check", HERE, "--since", "root.json") == expected
+    assert command("prove", HERE, "--since", "root.json") == expected
+
+
+def test_an_older_copy_is_no_continuation(jane, command, tmp_path):
+    """A ledger that is replayed."""
+    old = tmp_path / "old"
+    old.mkdir()
+    for name in (RECORDS, ROOTS):
+        (old / name).write_bytes((HERE / name).read_bytes())
+    ledger.append(HERE, jane, records("gh"))
+    command("root", HERE, "--output", "root.json")
+    assert command("check", HERE, "--since", "root.json")[0] == 0
+    assert command("check", old)[0] == 0
+    code, said = command("check", old, "--since", "root.json")
+    assert (code, "2 records are missing that root.json is of" in said) == (1, True)
+    assert ledger.read(old, jane.root).find(pixels("h")) is None
+
+
+TORN = [
+    (b'{"checkpoint":', b""),
+    (b'{"whole":"line, but no root covers it"}\n', b""),
+    (b'{"whole":"line"}\n{"to', b'{"payload'),
+]
+
+
+@pytest.mark.parametrize(("record", "root"), TORN)
+def test_what_a_crash_leaves_is_set_aside(jane, command, record, root):
+    for name, torn in ((RECORDS, record), (ROOTS, root)):
+        with (HERE / name).open("ab") as file:
+            file.write(torn)
+    assert command("check", HERE)[0] == 0
+    assert len(ledger.read(HERE, jane.root).lines) == 6
+    ledger.append(HERE, jane, records("g"))
+    held = ledger.read(HERE, jane.root)
+    assert (len(held.lines), held.find(pixels("g"))[0]) == (7, 6)
+    assert (HERE / RECORDS).read_bytes() == b"".join(line + b"\n" for line in held.lines)
+    assert (HERE / "records.unfinished").read_bytes() == record
+
+
+ADD = """
+import sys
+from pathlib import Path
+from gan_lightning.provenance import identity, ledger
+from tests.test_ledger import records
+one, times, name = identity.load(), int(sys.argv[1]), sys.argv[2]
+print("ready", flush=True)
+for i in range(times):
+    ledger.append(Path("ledger"), one, records([f"{name} {i} {j}" for j in range(3)]))
+    print(i, flush=True)
+"""
+
+
+def adding(times, name):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-c", ADD, str(times), name], env=environment, stdout=subprocess.PIPE)
+
+
+def test_writers_at_once_lose_nothing(jane, command):
+    writers = [adding(10, name) for name in ("one", "two", "three")]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    held = ledger.read(HERE, jane.root)
+    assert (len(held.lines), len(held.roots)) == (6 + 90, 3 + 30)
+    for name in ("one", "two", "three"):
+        found = [held.find(pixels(f"{name} {i} {j}"))[0] for i in range(10) for j in range(3)]
+        assert found == sorted(found)
+    assert command("check", HERE)[0] == 0
+
+
+def test_a_killed_writer_loses_nothing_that_it_has_told_of(jane, command):
+    generator = random.Random(0)
+    told = []
+    for attempt in range(4):
+        writer = adding(100_000, f"kill {attempt}")
+        assert writer.stdout.readline() == b"ready\n"
+        time.sleep(generator.uniform(0, 0.2))
+        writer.send_signal(signal.SIGKILL)
+        told += [f"kill {attempt} {int(i)} {j}" for i in writer.stdout.read().split(b"\n")[:-1] for j in range(3)]
+        ledger.append(HERE, jane, records([f"after {attempt}"]))
+        held = ledger.read(HERE, jane.root)
+        assert all(held.find(pixels(name)) for name in [*told, f"after {attempt}"])
+    assert told
+    assert command("check", HERE)[0] == 0
+
+
+def test_who_signs_vouches_for_what_was_added_with_it_alone(jane, john, command):
+    ledger.append(HERE, john, records(["forged"]))
+    ledger.append(HERE, jane, records("g"))
+    held = ledger.read(HERE, jane.root)
+    assert held.find(pixels("g"))[1].opened.trusted
+    assert not held.find(pixels("forged"))[1].opened.trusted
+    code, said = command("check", HERE)
+    assert (code, said.startswith("unchanged, but 1 of 5 roots by unknown signers: 7 records")) == (1, True)
+    # Without the forger's root, the next one does not fit.
+    lines_of(ROOTS, lambda lines: [*lines[:3], lines[4]])()
+    code, said = command("check", HERE)
+    assert (code, said.endswith(OUT_OF_ORDER)) == (1, True)
+    # Who has added the same picture first does not hide that another has too.
+    ledger.append(Path("other"), john, records("a"))
+    ledger.append(Path("other"), jane, records("a"))
+    assert ledger.read(Path("other"), jane.root).find(pixels("a"))[0] == 1
+
+
+def test_a_line_that_nobody_has_signed_does_not_get_in(jane):
+    with (HERE / RECORDS).open("ab") as file:
+        file.write((HERE / RECORDS).read_bytes().replace(pixels("a").encode(), pixels("forged").encode()))
+    ledger.append(HERE, jane, records("g"))
+    held = ledger.read(HERE, jane.root)
+    assert held.find(pixels("forged")) is None
+    assert len(held.lines) == 7
+
+
+def picture(path, value):
+    """A picture of one grey, and its digest."""
+    one = Image.new("L", (2, 2), value)
+    one.save(path)
+    return pixel_digest(one)
+
+
+@pytest.fixture
+def proof(jane, command):
+    """Of a picture, ``1.png``; there is another one, ``2.png``."""
+    digests = [picture(f"{value}.png", value) for value in range(4)]
+    ledger.append(
+        HERE, jane, [replace(one, pixels=digest) for one, digest in zip(records("ghij"), digests, strict=True)]
+    )
+    code, said = command("prove", HERE, "--picture", "1.png", "--output", "proof.json")
+    assert (code, said.startswith("record 7, added with: 10 records, root ")) == (0, True)
+    return json.loads(Path("proof.json").read_text())
+
+
+def test_proof_of_a_picture(proof, command):
+    Path("ledger").rename("elsewhere")
+    code, said = command("check", "proof.json", "--picture", "1.png")
+    assert (code, said.startswith("record 7 was added with: 10 records, root ")) == (0, True)
+    assert command("check", "proof.json")[0] == 0
+    code, said = command("check", "proof.json", "--picture", "2.png")
+    assert (code, said) == (1, "proof.json: is about other pixels than those of 2.png")
+    assert command("prove", "elsewhere", "--picture", "0.png")[0] == 0
+    picture("new.png", 200)
+    assert command("prove", "elsewhere", "--picture", "new.png") == (
+        1,
+        "new.png: elsewhere has no record of its pixels",
+    )
+    assert command("check", "elsewhere", "--picture", "new.png")[0] == 1
+    assert command("check", "elsewhere", "--picture", "1.png")[0] == 0
+
+
+def test_a_changed_proof_does_not_hold(proof, john, command, tmp_path):
+    roots = [json.loads(line) for line in (HERE / ROOTS).read_bytes().splitlines()]
+    other = [*proof["path"][:-1], "00" * 32]
+    changes = [{"index": 6}, {"index": -7}, {"path": other}, {"path": proof["path"][1:]}, {"path": ["x"]}]
+    changes += [{"record": proof["record"].replace("ema", "raw")}, {"root": roots[0]}, {"root": {}}]
+    changes += [{"record": "[" * 50_000}, {"root": roots[-1] | {"payload": roots[0]["payload"]}}]
+    for change in changes:
+        Path("proof.json").write_text(json.dumps(proof | change))
+        code, said = command("check", "proof.json")
+        assert (code, said.startswith("the proof does not hold: ")) == (1, True), (change, said)
+    Path("proof.json").write_text(json.dumps(proof))
+    identity.export(tmp_path / "jane.pem")
+    (tmp_path / "john.pem").write_bytes(john.root)
+    assert command("check", "proof.json", "--trust", tmp_path / "jane.pem")[0] == 0
+    code, said = command("check", "proof.json", "--trust", tmp_path / "john.pem")
+    assert (code, "its certificate leads to no trusted root" in said) == (1, True)
+
+
+def test_proof_of_growth(jane, john, command):
+    command("root", HERE, "--output", "root.json")
+    ledger.append(HERE, jane, records("ghi"))
+    code, said = command("prove", HERE, "--since", "root.json", "--output", "proof.json")
+    assert (code, said.startswith("goes on from 6 records: 9 records, root ")) == (0, True)
+    Path("ledger").rename("elsewhere")
+    assert command("check", "proof.json", "--since", "root.json")[0] == 0
+    proof = json.loads(Path("proof.json").read_text())
+    for change in ({"path": proof["path"][1:]}, {"old": proof["new"]}, {"new": proof["old"]}, {"path": ["00" * 32]}):
+        Path("proof.json").write_text(json.dumps(proof | change))
+        code, said = command("check", "proof.json")
+        assert (code, said.startswith("the proof does not hold: ")) == (1, True), change
+    ledger.append(Path("short"), jane, records("a"))
+    command("root", "short", "--output", "short.json")
+    Path("proof.json").write_text(json.dumps(proof))
+    assert command("check", "proof.json", "--since", "short.json") == (
+        1,
+        "proof.json: is about another root than short.json",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["root", "nowhere"], "nowhere: no ledger: give the folder that holds records.jsonl and roots.jsonl"),
+        (["check", "nowhere"], "nowhere: no ledger"),
+        (["prove", "ledger"], "one of the arguments --picture --since is required"),
+        (["prove", "ledger", "--picture", "text"], "text: not a readable picture"),
+        (["prove", "ledger", "--since", "text"], "--since text: no signed root"),
+        (["prove", "ledger", "--since", "nowhere"], "--since nowhere: no signed root"),
+        (["check", "text"], "text: neither a ledger nor a proof"),
+        (["check", "proof.json", "--since", "text"], "--since text: proof.json is about a picture: leave it out"),
+        (["root", "ledger", "--output", "text"], "--output text: File exists: take another name"),
+        (["root", "ledger", "--trust", "text"], "text: must be a certificate in PEM"),
+        (["root", "empty"], "empty: has no root yet"),
+        (["remove", "ledger"], "invalid choice: 'remove'"),
+    ],
+)
+def test_bad_input(proof, command, arguments, expected):
+    Path("text").write_text("text")
+    Path("empty").mkdir()
+    for name in (RECORDS, ROOTS):
+        Path("empty", name).touch()
+    code, said = command(*arguments)
+    assert (code, expected in said) == (2, True), said
+
+
+def test_an_earlier_root_by_a_stranger(jane, john, command):
+    ledger.append(Path("other"), john, records("a"))
+    command("root", "other", "--output", "root.json")
+    code, said = command("check", HERE, "--since", "root.json")
+    assert (code, "--since root.json: by Jane Doe, Example, who is not trusted" in said) == (2, True)
+
+
+def test_a_full_disk_leaves_what_was_there(jane, command, monkeypatch):
+    def full(file):
+        raise OSError(28, "No space left on device", file.name)
+
+    before = ledger.read(HERE, jane.root).lines
+    with monkeypatch.context() as context:
+        context.setattr(ledger, "synchronize", full)
+        with pytest.raises(OSError, match="No space left"):
+            ledger.append(HERE, jane, records("g"))
+    assert ledger.read(HERE, jane.root).lines == before
+    assert command("check", HERE)[0] == 0
+
+
+def test_it_needs_its_extra(command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gan_lightning.provenance.commands.ledger_actions", None)
+    assert command("root", HERE) == (2, "error: gan-ledger: needs an extra: pip install 'gan-lightning[provenance]'")
+
+
+def test_no_ledger_is_no_ledger(jane):
+    with pytest.raises(UserError, match="no ledger"):
+        ledger.read(Path("nowhere"), jane.root)

@@ -1,0 +1,306 @@
+"""Signed statements about checkpoints, sets of samples and contributions, through the commands."""
+
+import base64
+import hashlib
+import json
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from PIL import Image
+
+from gan_lightning.checkpoints import load
+from gan_lightning.provenance import envelope, identity, statements
+from gan_lightning.provenance.commands import statement as gan_statement
+from tests.conftest import FAST
+from tests.test_credentials import signed  # noqa: F401
+from tests.test_identity import FILES, issued
+from tests.test_verify import verify  # noqa: F401
+
+CHECKPOINT = Path("run/checkpoints/last.ckpt")
+ABOUT_IT = Path("run/checkpoints/last.ckpt.intoto.json")
+ABOUT_SAMPLES = Path("signed/samples.intoto.json")
+
+
+@pytest.fixture
+def state(signed, monkeypatch, capfd):  # noqa: F811
+    """state("checkpoint", "run"): gan-statement; its exit code, and what it has said."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gan-statement", *map(str, arguments)])
+        code = 0
+        try:
+            gan_statement.main()
+        except SystemExit as end:
+            code = end.code
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return code, (said.out + said.err).strip()
+
+    return call
+
+
+def content(path):
+    """What a statement says."""
+    return json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_of_a_checkpoint(state, verify):  # noqa: F811
+    assert state("checkpoint", "run") == (0, str(ABOUT_IT))
+    said = content(ABOUT_IT)
+    assert said["_type"] == "https://in-toto.io/Statement/v1"
+    assert said["subject"] == [{"name": "last.ckpt", "digest": {"sha256": sha256(CHECKPOINT)}}]
+    manifest, predicate = json.loads(Path("run/manifest.json").read_text()), said["predicate"]
+    assert predicate["config"] == load("run").config
+    assert (predicate["iteration"], predicate["metrics"]["iteration"]) == (2, 2)
+    assert predicate["code"]["git"] == manifest["git"]
+    assert predicate["data"]["sha256"] == manifest["data"]["sha256"]
+    assert predicate["data"]["licence"] == "CC-BY-4.0"
+    for path in (CHECKPOINT, ABOUT_IT):
+        assert verify(path) == (0, f"{path}: trusted: urn:gan-lightning:checkpoint:v1 by Jane Doe, Example")
+
+
+def test_openssl_agrees(state, tmp_path):
+    """DSSE's encoding, written down once more, and a signature that others can check."""
+    state("checkpoint", "run")
+    said = json.loads(ABOUT_IT.read_text())
+    payload, kind = base64.b64decode(said["payload"]), said["payloadType"].encode()
+    (signature,) = said["signatures"]
+    certificate = x509.load_pem_x509_certificate(base64.b64decode(signature["certificate"]))
+    key = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    signed_bytes = b"DSSEv1 " + b" ".join([str(len(kind)).encode(), kind, str(len(payload)).encode(), payload])
+    files = {"key.pub": key, "signature": base64.b64decode(signature["sig"]), "payload": signed_bytes}
+    for name, part in files.items():
+        (tmp_path / name).write_bytes(part)
+    check = ["openssl", "dgst", "-sha256", "-verify", "key.pub", "-signature", "signature", "payload"]
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True).stdout == b"Verified OK\n"
+
+
+def test_the_example_of_dsse():
+    """https://github.com/secure-systems-lab/dsse/blob/master/protocol.md"""
+    expected = b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    assert envelope.to_be_signed("http://example.com/HelloWorld", b"hello world") == expected
+
+
+def test_when_training_ends(run, signed, verify, caplog):  # noqa: F811
+    result = run("train", *FAST, "max_iterations=2", "provenance=true", "hydra.run.dir=other")
+    path = Path("other/checkpoints/last.ckpt.intoto.json")
+    assert (result.code, f"statement   {path}" in result.out + result.err + caplog.text) == (0, True)
+    assert verify(path)[0] == 0
+    assert content(path)["predicate"]["config"]["provenance"] is True
+    run("train", *FAST, "max_iterations=3", "resume=other")  # which does not sign unless it is asked to
+    assert ": tampered: last.ckpt beside it is not what it speaks of" in verify("other/checkpoints/last.ckpt")[1]
+    run("train", *FAST, "max_iterations=4", "resume=other", "provenance=true")
+    assert verify("other/checkpoints/last.ckpt")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        ("identity", 'no identity in {}: gan-identity init name="…" organization="…"'),
+        ("extra", "provenance=true: needs an extra: pip install 'gan-lightning[provenance]'"),
+    ],
+)
+def test_a_run_that_nobody_can_sign_does_not_begin(run, tmp_path, monkeypatch, missing, expected):
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "nobody"))
+    if missing == "extra":
+        monkeypatch.setitem(sys.modules, "gan_lightning.provenance.identity", None)
+    result = run("train", *FAST, "max_iterations=2", "provenance=true")
+    assert (result.code, result.err) == (2, f"error: {expected.format(tmp_path / 'nobody')}\n")
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_of_samples(signed, verify):  # noqa: F811
+    said = content(ABOUT_SAMPLES)["predicate"]
+    assert said["generator"] == {"name": "last.ckpt", "digest": {"sha256": sha256(CHECKPOINT)}}
+    assert (said["count"], said["indices"], said["seed"]) == (9, [0, 8], "9223372036854775807")
+    assert said["source"]["name"].startswith("Optical Recognition of Handwritten Digits")
+    trusted = (0, f"{ABOUT_SAMPLES}: trusted: urn:gan-lightning:samples:v1 by Jane Doe, Example")
+    assert verify(ABOUT_SAMPLES) == trusted
+    for path in Path("signed").glob("*.png"):  # saved again, they are the same pictures
+        with Image.open(path) as picture:
+            plain = picture.copy()
+        plain.save(path)
+    assert verify(ABOUT_SAMPLES) == trusted
+    first, second = (Path(f"signed/00000{i}.png") for i in (0, 1))
+    changed = f"{ABOUT_SAMPLES}: tampered: *.png beside it is not what it speaks of"
+    kept = first.read_bytes()
+    for damage in (second.read_bytes(), b"no picture", None):
+        first.unlink() if damage is None else first.write_bytes(damage)
+        code, said = verify(ABOUT_SAMPLES)
+        assert (code, said.startswith(f"{ABOUT_SAMPLES}: tampered: ")) == (1, True)
+    assert said == changed
+    first.write_bytes(kept)
+    assert verify(ABOUT_SAMPLES) == trusted
+
+
+def test_of_contributions(state, verify):  # noqa: F811
+    given = Path("given")
+    given.mkdir()
+    (given / "a.txt").write_text("a")
+    for arguments, contribution in {
+        ("--data", "given/a.txt"): {"data": {"name": "a.txt", "digest": {"sha256": sha256(given / "a.txt")}}},
+        ("--compute", "3 hours of 2 cores"): {"compute": "3 hours of 2 cores"},
+    }.items():
+        code, said = state("contribution", "run", *arguments)
+        assert code == 0, said
+        assert verify(said)[0] == 0
+        assert content(Path(said))["predicate"]["contribution"] == contribution
+        assert content(Path(said))["predicate"]["contributor"] == "Jane Doe, Example"
+    assert len(list(CHECKPOINT.parent.glob("*.intoto.json"))) == 2
+    _, folder = state("contribution", "run", "--data", "given")
+    (given / "a.txt").rename(given / "b.txt")
+    _, renamed = state("contribution", "run", "--data", "given")
+    digests = [content(Path(path))["predicate"]["contribution"]["data"]["digest"] for path in (folder, renamed)]
+    assert digests[0] != digests[1]
+
+
+def test_what_it_speaks_of_must_be_there(state, verify, tmp_path):  # noqa: F811
+    state("checkpoint", "run")
+    alone = tmp_path / "alone.intoto.json"
+    alone.write_bytes(ABOUT_IT.read_bytes())
+    assert verify(alone) == (1, f"{alone}: unknown: last.ckpt, of which it speaks, is not beside it")
+    with CHECKPOINT.open("ab") as file:
+        file.write(b"more")
+    for path in (CHECKPOINT, ABOUT_IT):
+        assert verify(path) == (1, f"{path}: tampered: last.ckpt beside it is not what it speaks of")
+
+
+def resigned(change, one, path=ABOUT_IT):
+    """The statement with a change, signed anew."""
+    said = content(path)
+    change(said)
+    payload = json.dumps(said).encode()
+    path.write_text(json.dumps(envelope.seal(one, statements.PAYLOAD_TYPE, payload)))
+
+
+def test_others_with_the_same_names(state, verify, tmp_path, monkeypatch):  # noqa: F811
+    state("checkpoint", "run")
+    with monkeypatch.context() as context:
+        context.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
+        forger = identity.create("Jane Doe", "Example")
+    resigned(lambda said: said["predicate"].update(metrics={"fcd": 0.0}), forger)
+    code, said = verify(ABOUT_IT)
+    expected = f"{ABOUT_IT}: valid but unknown signer: urn:gan-lightning:checkpoint:v1 by Jane Doe, Example: "
+    assert (code, said.startswith(expected)) == (1, True)
+    # Under the right certificate, but with the forger's key.
+    mixed = identity.Identity(identity.load().chain, forger.key, forger.root)
+    resigned(lambda said: None, mixed)
+    assert verify(ABOUT_IT) == (1, f"{ABOUT_IT}: tampered: its signature is not of what it holds")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "expected"),
+    [
+        ({}, ": trusted: "),
+        ({"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]}, "not for e-mail protection or document signing"),
+        ({"purposes": []}, "leads to no trusted root"),
+        ({"usage": False}, "leads to no trusted root"),
+        ({"ca": True}, "leads to no trusted root"),
+        ({"days": -2}, "its certificate has expired on 20"),
+    ],
+    ids=str,
+)
+def test_certificates_of_an_organization(state, verify, tmp_path, certificate, expected):  # noqa: F811
+    state("checkpoint", "run")
+    issued(tmp_path / "issued", **certificate)
+    one = identity.Identity(*((tmp_path / "issued" / name).read_bytes() for name in FILES.values()))
+    resigned(lambda said: None, one)
+    code, said = verify(ABOUT_IT, "--trust", tmp_path / "issued" / "ca.pem")
+    assert (code, expected in said) == (int(expected != ": trusted: "), True), said
+    assert expected == ": trusted: " or ": valid but unknown signer: " in said
+
+
+def test_a_certificate_that_has_signed_itself(state, verify, tmp_path):  # noqa: F811
+    state("checkpoint", "run")
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = identity._subject("Jane Doe", "Example")
+    certificate = (
+        identity._builder(name, name, key, now - timedelta(days=1), 1)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(identity._usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .sign(key, identity.hashes.SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM)
+    resigned(lambda said: None, identity.Identity(pem, identity._pem(key), pem))
+    code, said = verify(ABOUT_IT)
+    assert (code, "valid but unknown signer" in said) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda said: said["subject"].clear(), "speaks of nothing"),
+        (lambda said: said["subject"][0].update(name="../../secret"), "'../../secret', which is no file's name"),
+        (lambda said: said.update(_type="https://in-toto.io/Statement/v0.1"), "no statement"),
+        (lambda said: said.pop("predicate"), "no statement"),
+    ],
+)
+def test_statements_that_are_none(state, verify, change, expected):  # noqa: F811
+    state("checkpoint", "run")
+    resigned(change, identity.load())
+    code, said = verify(ABOUT_IT)
+    assert (code, ": tampered: " in said, expected in said) == (1, True, True), said
+
+
+def test_no_random_change_is_trusted(state):
+    state("checkpoint", "run")
+    whole, anchors, generator = ABOUT_IT.read_bytes(), identity.load().root, random.Random(0)
+    assert statements.judge(ABOUT_IT, anchors)[0] == "trusted"
+    meant = json.loads(whole)
+    del meant["signatures"][0]["keyid"]  # a hint that nobody relies on
+    for _ in range(500):
+        damaged = bytearray(whole)
+        at = generator.randrange(len(whole))
+        if generator.random() < 0.5:
+            damaged[at] ^= 1 << generator.randrange(8)
+        else:
+            del damaged[at : at + generator.randrange(1, 50)]
+        ABOUT_IT.write_bytes(damaged)
+        verdict, reason = statements.judge(ABOUT_IT, anchors)
+        if verdict == "trusted":  # spaces between, a digit of the hint, case of a certificate's armour
+            said = json.loads(damaged)
+            said["signatures"][0].pop("keyid", None)
+            assert base64.b64decode(said["payload"]) == base64.b64decode(meant["payload"]), reason
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["checkpoint", "nowhere"], "checkpoint=nowhere: nowhere does not exist"),
+        (["contribution", "run"], "one of the arguments --data --compute is required"),
+        (["contribution", "run", "--data", "nowhere"], "--data nowhere: no such file, or a folder without any"),
+        (["contribution", "run", "--data", "a", "--compute", "b"], "not allowed with argument --data"),
+        (["sell", "run"], "invalid choice: 'sell'"),
+    ],
+)
+def test_bad_input(state, arguments, expected):
+    code, said = state(*arguments)
+    assert (code, expected in said) == (2, True), said
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", None])
+def test_a_run_that_does_not_tell_what_it_was_made_of(state, damage):
+    path = Path("run/manifest.json")
+    path.unlink() if damage is None else path.write_text(damage)
+    code, said = state("checkpoint", "run")
+    assert (code, said) == (2, "error: run/manifest.json: cannot be read: give the folder of a run that has ended")
+    assert not ABOUT_IT.exists()
+
+
+def test_it_needs_its_extra(state, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gan_lightning.provenance.statements", None)
+    expected = "error: gan-statement: needs an extra: pip install 'gan-lightning[provenance]'"
+    assert state("checkpoint", "run") == (2, expected)
