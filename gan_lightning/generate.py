@@ -75,7 +75,11 @@ def _sign(folder: Path, cfg: DictConfig, trained: Trained, identity: Identity) -
     records = sign_pictures(folder, identity, trained, weights=weights, seed=cfg.seed, label=cfg.label)
     state_samples(identity, trained, records, folder)
     if cfg.ledger is not None:
-        ledger.append(Path(cfg.ledger), identity, records)
+        try:
+            ledger.append(Path(cfg.ledger), identity, records)
+        except OSError as error:
+            reason = f"cannot be written ({error.strerror}), so no picture is"
+            raise UserError(f"ledger={cfg.ledger}: {reason}: give another folder, or ledger=null") from error
 
 
 def _check(cfg: DictConfig, trained: Trained) -> None:

@@ -1,5 +1,7 @@
 """Trains one run: data, model, callbacks, trainer; then fits, and writes down what came out."""
 
+from __future__ import annotations
+
 import argparse
 import logging
 import os
@@ -11,7 +13,7 @@ import threading
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as L
 from omegaconf import DictConfig, OmegaConf
@@ -32,6 +34,9 @@ from gan_lightning.model import GenerativeModel
 from gan_lightning.provenance import signer
 from gan_lightning.reproduce import check_config
 from gan_lightning.runs import LAST_CHECKPOINT, METRICS, last_checkpoints, write_json
+
+if TYPE_CHECKING:  # of an extra
+    from gan_lightning.provenance.identity import Identity
 
 WHERE_DATA_ARE = ("root", "cache_dir", "download")  # may change between a run and its resumption
 
@@ -136,11 +141,22 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
     if stop.signal:
         raise Interrupted(stop.signal)
     if identity:
-        from gan_lightning.provenance.statements import state_checkpoint
-
-        statement = state_checkpoint(identity, Trained(run_dir / LAST_CHECKPOINT, config, model, data))
-        log.info("  %-11s %s", "statement", _near(statement))
+        _state(identity, Trained(run_dir / LAST_CHECKPOINT, config, model, data))
     return metrics
+
+
+def _state(identity: Identity, trained: Trained) -> None:
+    """Sign what the checkpoint was made of; where that fails, the run is there all the same."""
+    from gan_lightning.provenance.statements import state_checkpoint
+
+    try:
+        path = state_checkpoint(identity, trained)
+    except OSError as error:
+        raise UserError(
+            f"provenance=true: {error.strerror}: the run has ended and is saved; when that is mended, "
+            f"gan-statement checkpoint {trained.run_dir}"
+        ) from error
+    log.info("  %-11s %s", "statement", _near(path))
 
 
 def _check_resumption(cfg: DictConfig, config: dict[str, Any], content: dict[str, Any], batches_per_epoch: int) -> None:

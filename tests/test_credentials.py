@@ -175,6 +175,34 @@ def test_it_needs_its_extra(run, monkeypatch):
     )
 
 
+def test_each_picture_is_recorded(run, signed, tmp_path):
+    path = tmp_path / "outputs" / "ledger" / "records.jsonl"
+    manifests = [read(one.read_bytes())[1] for one in sorted(signed.glob("*.png"))]
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [record(one) for one in manifests]
+    run("generate", "checkpoint=run", "n=2", "sign=true", "output=more")
+    assert len(path.read_text().splitlines()) == 11
+    run("generate", "checkpoint=run", "n=2", "sign=true", "output=others", "ledger=null")
+    assert len(list((tmp_path / "others").glob("*.png"))) == 2
+    assert len(path.read_text().splitlines()) == 11
+
+
+@pytest.mark.parametrize(
+    ("ledger", "expected"),
+    [
+        ("run/manifest.json", "error: ledger=run/manifest.json: cannot be written (File exists)"),
+        ("/proc/nowhere", "error: ledger=/proc/nowhere: cannot be written (No such file or directory)"),
+        ("outputs/ledger", "outputs/ledger/records.jsonl: 1 records are missing: they were removed"),
+    ],
+)
+def test_without_its_record_no_picture_is_written(run, signed, tmp_path, ledger, expected):
+    path = tmp_path / "outputs" / "ledger" / "records.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    before = sorted(tmp_path.rglob("*"))
+    result = run("generate", "checkpoint=run", "n=2", "sign=true", "output=more", f"ledger={ledger}")
+    assert (result.code, result.err.count("\n"), expected in result.err) == (2, 1, True), result.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_nothing_is_left_half_signed(run, signed, tmp_path, monkeypatch):
     def fail(self, picture, record):
         if record.index == 5:

@@ -105,6 +105,19 @@ def test_when_training_ends(run, signed, verify, caplog):  # noqa: F811
     assert verify("other/checkpoints/last.ckpt")[0] == 0
 
 
+def test_a_full_disk_when_training_ends(run, signed, tmp_path, monkeypatch):  # noqa: F811
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(statements, "write_json", full)
+    result = run("train", *FAST, "max_iterations=2", "provenance=true", "hydra.run.dir=other")
+    expected = (
+        "provenance=true: No space left on device: the run has ended and is saved; when that is mended, gan-statement"
+    )
+    assert (result.code, expected in result.err.splitlines()[-1]) == (2, True)
+    assert Path("other/metrics.json").exists()
+
+
 @pytest.mark.parametrize(
     ("missing", "expected"),
     [
