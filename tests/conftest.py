@@ -55,6 +55,24 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 
 @pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable[..., tuple[int, str]]:
+    """called(main, "check", …): a command over files; its exit code, and what it has said."""
+
+    def call(main: Callable[[], None], *arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", [f"gan-{main.__module__.split('.')[-1]}", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return code, (said.out + said.err).strip()
+
+    return call
+
+
+@pytest.fixture
 def only_run(tmp_path: Path) -> Callable[[], Path]:
     """The one run folder that there is."""
 

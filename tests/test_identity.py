@@ -1,5 +1,6 @@
 """Who signs: certificates that C2PA's own reader accepts, keys that stay where they are, and what is refused."""
 
+import functools
 import json
 import os
 import stat
@@ -29,23 +30,11 @@ INIT = ["init", "name=Jane O'Brien-Müller", "organization=Example & Söhne"]
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
-    """command("init", …): gan-identity; its exit code and what it has said."""
+def command(tmp_path, monkeypatch, called):
+    """command("init", …): gan-identity."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["gan-identity", *arguments])
-        code = 0
-        try:
-            gan_identity.main()
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out + said.err
-
-    return call
+    return functools.partial(called, gan_identity.main)
 
 
 def read(picture, root):
@@ -199,7 +188,7 @@ def test_a_certificate_of_an_organization(command, tmp_path):
 )
 def test_certificates_that_cannot_sign(command, tmp_path, changed, expected):
     code, said = command(*issued(tmp_path / "issued", **changed))
-    assert (code, said.count("\n")) == (2, 1), said
+    assert (code, said.count("\n")) == (2, 0), said
     assert expected in said
     assert not (tmp_path / "identity").exists()
 
@@ -220,12 +209,12 @@ def test_files_that_do_not_fit_together(command, tmp_path):
     (tmp_path / "text").write_text("no certificate")
     for i, expected in [(1, "is not the key of"), (2, "is not the key of"), (3, "has not issued")]:
         code, said = command(*good[:i], other[i], *good[i + 1 :])
-        assert (code, said.count("\n"), expected in said) == (2, 1, True), said
+        assert (code, said.count("\n"), expected in said) == (2, 0, True), said
     for i in (1, 2, 3):
         for name, expected in [("text", "must be "), ("nowhere", "cannot be read (No such file")]:
             bad = f"{good[i].partition('=')[0]}={tmp_path / name}"
             code, said = command(*good[:i], bad, *good[i + 1 :])
-            assert (code, said.count("\n"), expected in said) == (2, 1, True), said
+            assert (code, said.count("\n"), expected in said) == (2, 0, True), said
     assert not (tmp_path / "identity").exists()
 
 
@@ -264,10 +253,10 @@ def test_parts_that_are_missing_or_damaged(command, tmp_path):
         content = path.read_bytes()
         path.write_bytes(content[:100])
         code, said = command("export", "output=root.pem")
-        assert (code, said.count("\n"), "in PEM" in said) == (2, 1, True), said
+        assert (code, said.count("\n"), "in PEM" in said) == (2, 0, True), said
         path.unlink()
         code, said = command("export", "output=root.pem")
-        assert (code, said.count("\n"), f"{name}: cannot be read" in said) == (2, 1, True), said
+        assert (code, said.count("\n"), f"{name}: cannot be read" in said) == (2, 0, True), said
         path.write_bytes(content)
         path.chmod(0o600)
     assert command("export", "output=root.pem")[0] == 0
@@ -297,7 +286,7 @@ def test_a_folder_that_cannot_be_made(command, monkeypatch):
 def test_it_needs_its_extra(command, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.provenance.identity", None)
     code, said = command(*INIT)
-    assert (code, said) == (2, "error: gan-identity: needs an extra: pip install 'gan-lightning[provenance]'\n")
+    assert (code, said) == (2, "error: gan-identity: needs an extra: pip install 'gan-lightning[provenance]'")
 
 
 def test_one_of_two_at_once(command, tmp_path):

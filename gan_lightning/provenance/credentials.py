@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import c2pa
 import numpy as np
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from gan_lightning import __version__
 from gan_lightning.checkpoints import Trained
@@ -57,6 +57,9 @@ class Record:
     label: Annotated[int, Field(ge=0)] | None
     pixels: str
     version: str = __version__
+
+
+_RECORD = TypeAdapter(Record)
 
 
 class PictureSigner:
@@ -137,6 +140,14 @@ def sign_pictures(
         path.write_bytes(signer.sign(path.read_bytes(), record))
         records.append(record)
     return records
+
+
+def parse(record: str | bytes) -> Record | None:
+    """A record from its JSON; None where it is none, or one of another version."""
+    try:
+        return _RECORD.validate_json(record, strict=True)
+    except ValueError:
+        return None
 
 
 def canonical(value: Any) -> str:

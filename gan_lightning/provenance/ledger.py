@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
-from gan_lightning.provenance.credentials import Record, canonical
+from gan_lightning.provenance.credentials import Record, canonical, parse
 from gan_lightning.provenance.envelope import Broken, Opened, seal, unseal
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.provenance.merkle import Tree, leaf_hash
@@ -49,6 +49,9 @@ class Root:
     size: int
     root: str
     when: str
+
+
+_ROOT = TypeAdapter(Root)
 
 
 @dataclass(frozen=True)
@@ -174,20 +177,12 @@ def open_root(envelope: Any, anchors: bytes) -> SignedRoot:
     """A root from its envelope; Broken where it is none."""
     opened = unseal(envelope, ROOT_TYPE, anchors)
     try:
-        root = TypeAdapter(Root).validate_json(opened.payload, strict=True)
+        root = _ROOT.validate_json(opened.payload, strict=True)
         if len(bytes.fromhex(root.root)) != 32 or not 0 <= root.first < root.size:
             raise ValueError("no root of records")
     except ValueError as error:
         raise Broken(f"holds no root ({type(error).__name__})") from error
     return SignedRoot(root, opened, envelope)
-
-
-def parse(line: bytes) -> Record | None:
-    """A record; None where it is none that this version knows."""
-    try:
-        return TypeAdapter(Record).validate_json(line, strict=True)
-    except ValueError:
-        return None
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_lightning.provenance import merkle
-from gan_lightning.provenance.credentials import Record
+from gan_lightning.provenance.credentials import Record, parse
 from gan_lightning.provenance.envelope import Broken
-from gan_lightning.provenance.ledger import Changed, Ledger, SignedRoot, open_root, parse
+from gan_lightning.provenance.ledger import Changed, Ledger, SignedRoot, open_root
 from gan_lightning.provenance.merkle import leaf_hash
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import c2pa
 import numpy as np
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor
 
 from gan_lightning.checkpoints import Trained
@@ -20,7 +19,7 @@ from gan_lightning.data.images import to_uint8
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel, Weights
 from gan_lightning.provenance import statements
-from gan_lightning.provenance.credentials import RECORD, Record, file_digest, pixel_digest
+from gan_lightning.provenance.credentials import RECORD, Record, file_digest, parse, pixel_digest
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.verdicts import Finding, Verdict
 
@@ -192,7 +191,7 @@ def _record(manifest: dict[str, Any]) -> Record | None:
     for assertion in manifest.get("assertions", []):
         if assertion.get("label") == RECORD:
             try:
-                return TypeAdapter(Record).validate_json(assertion["data"]["json"], strict=True)
-            except (ValueError, LookupError, TypeError):
+                return parse(assertion["data"]["json"])
+            except (LookupError, TypeError):
                 return None
     return None
