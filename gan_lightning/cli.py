@@ -27,11 +27,15 @@ from gan_lightning.paths import CONF_DIR
 
 def train() -> None:
     """``python train.py`` and ``gan-train``."""
+    RunGuard.resumed_sweep = None
     try:
         for i, argument in enumerate(sys.argv):
             key, _, folder = argument.partition("=")
             if key in ("resume", "reproduce") and folder not in ("auto", "null"):
                 sys.argv[i:i] = _recorded(key, folder)
+                break
+            if key == "sweep.resume":
+                sys.argv[i : i + 1] = _recorded_sweep(folder)
                 break
     except UserError as error:
         fail(error, debug=False)
@@ -46,6 +50,17 @@ def _recorded(key: str, folder: str) -> list[str]:
     overrides = recorded_overrides(key, folder, sys.argv)
     check_overrides(overrides, sys.argv)
     return overrides
+
+
+def _recorded_sweep(folder: str) -> list[str]:
+    """What makes Hydra begin a sweep again in its folder, where jobs find what they have done before."""
+    from gan_lightning.runs import recorded_sweep
+    from gan_lightning.trust import check_overrides
+
+    overrides = recorded_sweep(folder, sys.argv)
+    check_overrides(overrides, sys.argv, sweep=True)
+    RunGuard.resumed_sweep = folder
+    return [*overrides, f"hydra.sweep.dir={folder}", "hydra.mode=MULTIRUN"]
 
 
 def generate() -> None:
@@ -88,14 +103,20 @@ def _train_job(cfg: DictConfig) -> dict[str, float] | None:
 
 
 def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
-    """A job of a sweep: when it fails it says why, and the sweep goes on."""
+    """A job of a sweep: when it fails it says why, and the sweep goes on. What it did before, it need not do again."""
     from gan_lightning.config import TrainSettings, validate
     from gan_lightning.manifest import record_failure
+    from gan_lightning.runs import finished, last_checkpoints
     from gan_lightning.sweep import summarize
     from gan_lightning.train import train
 
+    run_dir = Path(HydraConfig.get().runtime.output_dir)
     try:
         validate(cfg, TrainSettings)
+        if metrics := finished(run_dir):
+            return metrics
+        if last_checkpoints(run_dir):
+            cfg.resume = str(run_dir)
         return train(cfg)
     except Interrupted as interruption:
         summarize(Path(HydraConfig.get().sweep.dir))
@@ -105,7 +126,7 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
             traceback.print_exc()
         line = " ".join(str(error).split()) or type(error).__name__
         print(f"error: job {HydraConfig.get().job.num}: {line}", file=sys.stderr)
-        record_failure(HydraConfig.get().runtime.output_dir, line)
+        record_failure(run_dir, line)
         return None
 
 

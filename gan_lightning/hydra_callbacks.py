@@ -33,6 +33,7 @@ class RunGuard(Callback):
     """Checks a single run before Hydra makes its folder, and the folder of a sweep; its jobs are checked one by one."""
 
     undo: Callable[[], None] = staticmethod(lambda: None)
+    resumed_sweep: str | None = None  # its folder
 
     @strict
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -75,7 +76,7 @@ class RunGuard(Callback):
         if not _chosen(config, "hydra.sweep.dir"):
             with read_write(config.hydra.sweep):
                 config.hydra.sweep.dir, RunGuard.undo = claim(sweep_dir)
-        elif any(Path(sweep_dir).rglob(MANIFEST)):
+        elif sweep_dir != RunGuard.resumed_sweep and any(Path(sweep_dir).rglob(MANIFEST)):
             raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
         else:
             RunGuard.undo = Undo(sweep_dir)

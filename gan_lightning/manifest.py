@@ -60,10 +60,10 @@ def _segments(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path}: no manifest of a run: remove it, and the run goes on without its history") from error
 
 
-def record_failure(run_dir: str, reason: str) -> None:
+def record_failure(run_dir: Path, reason: str) -> None:
     """Leave the reason in the folder of a sweep's job, whether it had begun or not."""
-    path = Path(run_dir, MANIFEST)
-    begun = json.loads(path.read_text()) if path.exists() else {"duration_seconds": 0.0}
+    path = run_dir / MANIFEST
+    begun = json.loads(path.read_text()) if path.exists() else {"duration_seconds": 0.0, "segments": []}
     write_json(path, begun | {"status": "failed", "error": reason})
 
 

@@ -16,6 +16,7 @@ from gan_lightning.errors import UserError
 
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
+MULTIRUN = "multirun.yaml"  # of a sweep, by Hydra
 OVERRIDES = Path(".hydra", "overrides.yaml")
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
 EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when the last one is damaged
@@ -43,6 +44,15 @@ def newest_equal(parent: Path, config: DictConfig) -> Path | None:
 def last_checkpoints(run: Path) -> list[Path]:
     """Those to go on from, the best first."""
     return [path for name in (LAST_CHECKPOINT, EARLIER_CHECKPOINT) if (path := run / name).is_file()]
+
+
+def finished(run: Path) -> dict[str, float] | None:
+    """The metrics of a run that has ended; None for one that has not."""
+    try:
+        manifest, metrics = (json.loads((run / name).read_text()) for name in (MANIFEST, METRICS))
+        return metrics if manifest["status"] == "finished" else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _what(config: Any) -> dict[str, Any]:
@@ -75,6 +85,23 @@ def stored_overrides(run: Path) -> list[str]:
     if not isinstance(stored, list) or not all(isinstance(override, str) for override in stored):
         raise UserError(f"{run / OVERRIDES}: no list of key=value")
     return cast(list[str], stored)
+
+
+def recorded_sweep(folder: str, overrides: Sequence[str]) -> list[str]:
+    """What the sweep in ``folder`` was begun with, and where, for ``sweep.resume=folder`` among new overrides."""
+    path = Path(folder, MULTIRUN)
+    try:
+        begun_with = OmegaConf.select(OmegaConf.load(path), "hydra.overrides")
+        task, own = ([str(override) for override in begun_with[part]] for part in ("task", "hydra"))
+    except Exception as error:  # it may be anything
+        raise UserError(f"sweep.resume={folder}: no {MULTIRUN} of a sweep there: give a sweep's folder") from error
+    for override in overrides:
+        if "=" in override and re.split("[./=]", override)[0] not in ("hydra", "sweep", "trust", "debug"):
+            raise UserError(f"{override}: a sweep goes on as it was begun: leave it out")
+    for override in own:
+        if _key(override) == "hydra.sweep.subdir" and override not in overrides:
+            raise UserError(f"sweep.resume={folder}: begun with {override}: give that again")
+    return task
 
 
 def _key(override: str) -> str:

@@ -44,7 +44,10 @@ def summarize(sweep_dir: Path) -> int:
     for row in jobs:
         if row["error"]:
             print(f"job {row['job']} failed: {row['error']}")
-    return sum(row["status"] != "finished" for row in jobs)
+    unfinished = sum(row["status"] != "finished" for row in jobs)
+    if unfinished:
+        print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, python train.py sweep.resume={sweep_dir}")
+    return unfinished
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Row]) -> str:

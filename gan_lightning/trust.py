@@ -50,12 +50,13 @@ def check_trusted(value: Any, key: str, also: Sequence[str]) -> None:
         raise UserError(f"{key}={value}: a config that comes from a file has plain values only")
 
 
-def check_overrides(overrides: Sequence[str], command_line: Sequence[str]) -> None:
-    """The same for a run's recorded overrides, ``key=value``; local conf, which they choose from, is the user's own.
+def check_overrides(overrides: Sequence[str], command_line: Sequence[str], *, sweep: bool = False) -> None:
+    """The same for recorded overrides, ``key=value``; local conf, which they choose from, is the user's own.
 
     Args:
-        overrides: what is to be taken from the run.
+        overrides: what is to be taken from the run or the sweep.
         command_line: what the user has written, ``trust=[…]`` perhaps among it.
+        sweep: whether a key may have several values.
 
     Raises:
         UserError: with the override and the remedy.
@@ -69,7 +70,9 @@ def check_overrides(overrides: Sequence[str], command_line: Sequence[str]) -> No
         except HydraException as error:  # options of Hydra's too, which lead to other folders
             raise UserError(f"{text}: comes from a file and is not of the form key=value") from error
         key, value = override.key_or_group, override.value()
-        if override.is_sweep_override():
+        if override.is_choice_sweep() and sweep:
+            value = [getattr(one, "text", one) for one in value.list]
+        elif override.is_sweep_override() and not sweep:
             raise UserError(f"{text}: comes from a file and is no single value")
         parent, _, last = key.rpartition(".")
         check_trusted({last: value} if last == "_target_" else value, parent if last == "_target_" else key, also)

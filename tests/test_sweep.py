@@ -2,8 +2,15 @@
 
 import csv
 import json
+import signal
 import statistics
+import subprocess
+import sys
 
+import pytest
+import torch
+
+from gan_lightning.checkpoints import read_last
 from gan_lightning.sweep import summarize
 from tests.conftest import FAST
 
@@ -51,6 +58,93 @@ def test_an_unexpected_error_ends_its_job_only(run, tmp_path, monkeypatch):
     (sweep,) = tmp_path.glob("outputs/sweep/*")
     assert json.loads((sweep / "0" / "manifest.json").read_text())["error"] == "out of luck"
     assert json.loads((sweep / "1" / "manifest.json").read_text())["status"] == "finished"
+
+
+KILLED = """
+import os, signal, sys
+from gan_lightning import cli
+from gan_lightning.gan import GAN
+step = GAN.training_step
+def killed(self, batch, batch_idx):
+    if (self.seed, self.iteration) == (2, 12):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, batch, batch_idx)
+GAN.training_step = killed
+cli.train()
+"""
+THREE = ["-m", *FAST, "max_iterations=20", "checkpoint.every_n_iterations=5", "seed=1,2,3"]
+
+
+def test_a_killed_sweep_goes_on(run, tmp_path):
+    assert run("train", *THREE, "hydra.sweep.dir=whole").code == 0
+    command = [sys.executable, "-c", KILLED, *THREE, "hydra.sweep.dir=sweep"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == -signal.SIGKILL
+    finished = tmp_path / "sweep" / "0" / "metrics.json"
+    written = finished.stat().st_mtime_ns
+    assert not (tmp_path / "sweep" / "2").exists()
+    result = run("train", "sweep.resume=sweep")
+    assert result.code == 0, result.err
+    assert finished.stat().st_mtime_ns == written
+    with (tmp_path / "sweep" / "summary.csv").open() as file:
+        assert [(row["seed"], row["status"]) for row in csv.DictReader(file)] == [(s, "finished") for s in "123"]
+    for job in "012":
+        whole, resumed = (tmp_path / name / job for name in ("whole", "sweep"))
+        assert (whole / "metrics.json").read_text() == (resumed / "metrics.json").read_text()
+        weights = read_last(whole)[1]["state_dict"], read_last(resumed)[1]["state_dict"]
+        assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    segments = json.loads((tmp_path / "sweep" / "1" / "manifest.json").read_text())["segments"]
+    assert len(segments) == 2  # the second from iteration 10
+    assert run("train", "sweep.resume=sweep").code == 0  # there is nothing left to do
+
+
+def test_a_failed_job_is_tried_again(run, tmp_path, monkeypatch):
+    from gan_lightning.gan import GAN
+
+    def broken(self, batch, batch_idx):
+        raise RuntimeError("out of luck")
+
+    with monkeypatch.context() as context:
+        context.setattr(GAN, "training_step", broken)
+        result = run("train", "-m", *FAST, "max_iterations=1", "seed=1,2", "hydra.sweep.dir=sweep")
+    assert (result.code, "sweep.resume=sweep" in result.out) == (1, True)
+    assert run("train", "-m", "sweep.resume=sweep").code == 0
+    assert json.loads((tmp_path / "sweep" / "1" / "manifest.json").read_text())["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "recorded", "expected"),
+    [
+        (
+            ["sweep.resume=nowhere"],
+            None,
+            "sweep.resume=nowhere: no multirun.yaml of a sweep there: give a sweep's folder",
+        ),
+        (["sweep.resume=s"], "[]", "sweep.resume=s: no multirun.yaml of a sweep there"),
+        (["sweep.resume=s"], "{hydra: {overrides: 1}}", "sweep.resume=s: no multirun.yaml of a sweep there"),
+        (["sweep.resume=s", "seed=3"], "GOOD", "seed=3: a sweep goes on as it was begun: leave it out"),
+        (["sweep.resume=s"], "SUBDIR", "begun with hydra.sweep.subdir=x: give that again"),
+        (["sweep.resume=s"], "EVIL", "os.system: comes from a file and is no code of this project"),
+        (["sweep.resume=s"], "EVILS", "os.system: comes from a file and is no code of this project"),
+        (["sweep.resume=s"], "OPTION", "--config-dir=/tmp: comes from a file and is not of the form key=value"),
+    ],
+)
+def test_a_sweep_that_cannot_go_on(run, tmp_path, arguments, recorded, expected):
+    overrides = {
+        "GOOD": ("data=digits", ""),
+        "SUBDIR": ("data=digits", "hydra.sweep.subdir=x"),
+        "EVIL": ("+objective={_target_:os.system}", ""),
+        "EVILS": ("objective={_target_:os.system},{_target_:os.system}", ""),
+        "OPTION": ("--config-dir=/tmp", ""),
+    }
+    if recorded:
+        task, own = overrides.get(recorded, ("", ""))
+        (tmp_path / "s").mkdir()
+        text = json.dumps({"hydra": {"overrides": {"task": [task], "hydra": [own]}}}) if task else recorded
+        (tmp_path / "s" / "multirun.yaml").write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+    result = run("train", *arguments)
+    assert (result.code, result.err.count("\n"), expected in result.err) == (2, 1, True), result.err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_sweep_without_failures_exits_with_0(run):
