@@ -196,7 +196,8 @@ def _explain(error: Exception, config_name: str) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
         options = ", ".join(error.options)
-        return f"{group}={name}: no such option{did_you_mean(name, error.options)} ({group}: {options})"
+        extra = ": others need pip install 'gan-lightning[sweep]'" if group == "hydra/launcher" else ""
+        return f"{group}={name}: no such option{did_you_mean(name, error.options)} ({group}: {options}){extra}"
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
         key = found[1].split("@")[0]
         known = list(_known_keys(config_name))
