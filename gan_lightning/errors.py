@@ -25,9 +25,14 @@ class Diverged(Exception):
         super().__init__(f"iteration {iteration:,}: {what}")
 
 
+def printable(text: str) -> str:
+    """One line of it: names in certificates and files from elsewhere may hold line feeds and a terminal's commands."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
 def fail(error: Exception, debug: bool) -> NoReturn:
     """End the process with the error's line, after its traceback if ``debug`` is set."""
     if debug:
         traceback.print_exception(error)
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {printable(str(error))}", file=sys.stderr)
     raise SystemExit(2)

@@ -213,6 +213,17 @@ def adding(times, name):
     return subprocess.Popen([sys.executable, "-c", ADD, str(times), name], env=environment, stdout=subprocess.PIPE)
 
 
+@pytest.mark.parametrize("name", [RECORDS, ROOTS, "lock", "records.unfinished"])
+def test_nothing_is_written_where_a_link_leads(jane, name, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("precious")
+    (HERE / name).unlink(missing_ok=True)
+    (HERE / name).symlink_to(other)
+    with pytest.raises(UserError, match=f"{name}: is a link"):
+        ledger.append(HERE, jane, records("g"))
+    assert other.read_text() == "precious"
+
+
 def test_writers_at_once_lose_nothing(jane, command):
     writers = [adding(10, name) for name in ("one", "two", "three")]
     assert [writer.wait() for writer in writers] == [0, 0, 0]

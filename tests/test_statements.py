@@ -241,11 +241,23 @@ def test_a_certificate_that_has_signed_itself(state, verify, tmp_path):  # noqa:
     assert (code, "valid but unknown signer" in said) == (1, True)
 
 
+def test_what_others_write_is_one_line(state, verify, tmp_path, monkeypatch):  # noqa: F811
+    """No verdict can be put in the mouth of gan-verify."""
+    state("checkpoint", "run")
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
+    forger = identity.create("Jane Doe", "Example")
+    resigned(lambda said: said.update(predicateType="x\na.png: trusted: signed by \x1b[2J"), forger)
+    code, said = verify(ABOUT_IT, "--trust", tmp_path / "identity" / "root.pem")
+    assert (code, said.count("\n"), "\x1b" in said) == (1, 0, False)
+    assert said.startswith(f"{ABOUT_IT}: valid but unknown signer: x�a.png: trusted")
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         (lambda said: said["subject"].clear(), "speaks of nothing"),
         (lambda said: said["subject"][0].update(name="../../secret"), "'../../secret', which is no file's name"),
+        (lambda said: said["subject"][0].update(name=""), "'', which is no file's name"),
         (lambda said: said.update(_type="https://in-toto.io/Statement/v0.1"), "no statement"),
         (lambda said: said.pop("predicate"), "no statement"),
     ],

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
@@ -77,9 +77,9 @@ def unseal(envelope: Any, payload_type: str, anchors: bytes) -> Opened:
         payload, given = _decode(envelope["payload"]), _decode(signature["sig"])
         chain = tuple(_decode(one) for one in (signature["certificate"], *signature["intermediates"]))
         certificate, *_ = (x509.load_pem_x509_certificate(one) for one in chain)
-        key = certificate.public_key()
+        key, signer = certificate.public_key(), names(certificate)
         found = envelope["payloadType"]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
         raise Broken(f"no envelope with one signature ({type(error).__name__})") from error
     if found != payload_type:
         raise Broken(f"holds {str(found)[:100]!r}, not {payload_type!r}")
@@ -89,7 +89,7 @@ def unseal(envelope: Any, payload_type: str, anchors: bytes) -> Opened:
         key.verify(given, to_be_signed(payload_type, payload), ES256)
     except InvalidSignature as error:
         raise Broken("its signature is not of what it holds") from error
-    return Opened(payload, names(certificate), _distrust(chain, anchors))
+    return Opened(payload, signer, _distrust(chain, anchors))
 
 
 def to_be_signed(payload_type: str, payload: bytes) -> bytes:

@@ -27,6 +27,7 @@ from gan_lightning.provenance.merkle import Tree, leaf_hash
 from gan_lightning.runs import synchronize
 
 RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
+UNFINISHED = ".unfinished"  # what a crash has left, in place of .jsonl
 ROOT_TYPE = "application/vnd.gan-lightning.root+json"
 
 
@@ -159,6 +160,9 @@ def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
         OSError: where it cannot be written: what was there stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_symlink():  # so that nobody has us write elsewhere
+            raise UserError(f"{path}: is a link, where a ledger has files: remove it")
     with _locked(folder):
         for name in (RECORDS, ROOTS):
             (folder / name).touch()
@@ -197,7 +201,7 @@ def _extend(path: Path, keep: int, lines: Sequence[bytes]) -> None:
             file.readline()
         end = file.tell()
         if unfinished := file.read():
-            with path.with_suffix(".unfinished").open("ab") as aside:
+            with path.with_suffix(UNFINISHED).open("ab") as aside:
                 aside.write(unfinished)
                 synchronize(aside)
         file.truncate(end)
@@ -208,6 +212,6 @@ def _extend(path: Path, keep: int, lines: Sequence[bytes]) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[BinaryIO]:
-    with (folder / LOCK).open("wb") as file:
+    with (folder / LOCK).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file

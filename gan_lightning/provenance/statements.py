@@ -28,6 +28,7 @@ from gan_lightning.runs import MANIFEST, METRICS, write_json
 
 SUFFIX = ".intoto.json"
 OF_SET = f"samples{SUFFIX}"  # in the set's folder
+MAX_BYTES = 2**24
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 CHECKPOINT, SAMPLES, CONTRIBUTION = (
     f"urn:gan-lightning:{what}:v1" for what in ("checkpoint", "samples", "contribution")
@@ -139,6 +140,8 @@ def judge(path: Path, anchors: bytes) -> tuple[Verdict, str]:
 def open_statement(path: Path, anchors: bytes) -> tuple[Opened, Statement]:
     """Who says it, and what; Broken where nobody has signed it like that."""
     check_regular(path)
+    if path.stat().st_size > MAX_BYTES:
+        raise Broken(f"larger than {MAX_BYTES:,} bytes")
     try:
         opened = unseal(from_json(path.read_bytes()), PAYLOAD_TYPE, anchors)
         return opened, TypeAdapter(Statement).validate_json(opened.payload, strict=True)
@@ -156,7 +159,7 @@ def _compare(path: Path, statement: Statement) -> tuple[str | None, str | None]:
         if TREE in digest:
             pictures = sorted(path.parent.glob("*.png"))
             found = {TREE: set_root(_pixels(one) for one in pictures)} if pictures else None
-        elif Path(name).name != name:
+        elif not name or Path(name).name != name:
             raise Broken(f"speaks of {name[:100]!r}, which is no file's name")
         else:
             file = path.with_name(name)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from gan_lightning.errors import UserError, fail
+from gan_lightning.errors import UserError, fail, printable
 from gan_lightning.provenance import needs_extra
 
 HELP = """The ledger of all signed samples: nothing in it can be changed or removed without being noticed.
@@ -37,7 +37,7 @@ def main() -> None:
         line, good = _answer(arguments)
     except UserError as error:
         fail(error, debug=False)
-    print(line)
+    print(printable(line))
     raise SystemExit(not good)
 
 

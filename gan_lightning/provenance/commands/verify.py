@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_lightning.errors import UserError, fail
+from gan_lightning.errors import UserError, fail, printable
 from gan_lightning.provenance import needs_extra
 
 if TYPE_CHECKING:  # of an extra
@@ -53,7 +53,7 @@ def main() -> None:
         print(json.dumps([asdict(one) for one in findings], indent=2))
     else:
         for one in findings:
-            print(f"{one.file}: {one.verdict}: {one.reason}")
+            print(printable(f"{one.file}: {one.verdict}: {one.reason}"))
     raise SystemExit(any(one.verdict != "trusted" for one in findings))
 
 
