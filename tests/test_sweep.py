@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -78,7 +79,9 @@ THREE = ["-m", *FAST, "max_iterations=20", "checkpoint.every_n_iterations=5", "s
 def test_a_killed_sweep_goes_on(run, tmp_path):
     assert run("train", *THREE, "hydra.sweep.dir=whole").code == 0
     command = [sys.executable, "-c", KILLED, *THREE, "hydra.sweep.dir=sweep"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == -signal.SIGKILL
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # as here: with more threads, sums round otherwise
+    killed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
     finished = tmp_path / "sweep" / "0" / "metrics.json"
     written = finished.stat().st_mtime_ns
     assert not (tmp_path / "sweep" / "2").exists()
