@@ -17,6 +17,7 @@ from gan_lightning.config import check_node, check_targets, instantiate
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel
+from gan_lightning.paths import file_digest
 from gan_lightning.runs import LAST_CHECKPOINT, last_checkpoints, synchronize
 from gan_lightning.trust import check_trusted
 
@@ -39,9 +40,13 @@ class SynchronizedIO(TorchCheckpointIO):
 
 @dataclass
 class Trained:
-    """A trained model, and the data module that knows what its samples look like; no data are read."""
+    """A trained model, and the data module that knows what its samples look like; no data are read.
+
+    ``digest`` is the file's SHA-256 when it was read: a run that goes on writes another one in its place.
+    """
 
     path: Path
+    digest: str
     config: dict[str, Any]
     model: GenerativeModel
     data: ImageData
@@ -71,6 +76,7 @@ def load(checkpoint: str, trust: Sequence[str] = ()) -> Trained:
     else:
         path = path / LAST_CHECKPOINT if path.is_dir() else path
         raise UserError(f"checkpoint={checkpoint}: {path} does not exist: give a run's folder or a .ckpt file")
+    digest = file_digest(path)
     for key in ("model", "data"):
         check_node(key, content["config"].get(key))
         check_trusted(content["config"][key], key, trust)
@@ -86,7 +92,7 @@ def load(checkpoint: str, trust: Sequence[str] = ()) -> Trained:
     except Exception as error:  # a config from elsewhere may ask for anything
         reason = " ".join(f"{type(error).__name__} {error}".split())
         raise UserError(f"{path}: its config and its weights do not make a model ({reason})") from error
-    return Trained(path, content["config"], model, data)
+    return Trained(path, digest, content["config"], model, data)
 
 
 def read_last(run: Path) -> tuple[Path, dict[str, Any]]:

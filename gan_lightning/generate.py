@@ -105,10 +105,11 @@ def _output(cfg: DictConfig, trained: Trained) -> Path:
         name += f"_label{cfg.label}" if cfg.label is not None else ""
         name += f"_{cfg.weights}" if cfg.weights else ""
         name += f"_walk{cfg.interpolate}" if cfg.interpolate else ""
-        return trained.run_dir / "generated" / f"{name}{suffix}"
-    path = Path(str(cfg.output))
-    if suffix and (path.suffix != suffix or path.is_dir()):
-        raise UserError(f"output={path}: the name of a {suffix} file is needed")
+        path = trained.run_dir / "generated" / f"{name}{suffix}"
+    else:
+        path = Path(str(cfg.output)).resolve() if str(cfg.output) in (".", "..") else Path(str(cfg.output))
+        if suffix and (path.suffix != suffix or path.is_dir()):
+            raise UserError(f"output={path}: the name of a {suffix} file is needed")
     if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
         raise UserError(f"output={path}: exists already; format=png needs a new or empty folder")
     return path

@@ -31,6 +31,7 @@ from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.machine import prepare_process
 from gan_lightning.manifest import Manifest
 from gan_lightning.model import GenerativeModel
+from gan_lightning.paths import file_digest
 from gan_lightning.provenance import signer
 from gan_lightning.reproduce import check_config
 from gan_lightning.runs import LAST_CHECKPOINT, METRICS, last_checkpoints, write_json
@@ -141,7 +142,8 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
     if stop.signal:
         raise Interrupted(stop.signal)
     if identity:
-        _state(identity, Trained(run_dir / LAST_CHECKPOINT, config, model, data))
+        path = run_dir / LAST_CHECKPOINT
+        _state(identity, Trained(path, file_digest(path), config, model, data))
     return metrics
 
 

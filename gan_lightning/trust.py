@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 
 from gan_lightning.config import load_target
@@ -70,7 +71,7 @@ def check_overrides(overrides: Sequence[str], command_line: Sequence[str], *, sw
         except HydraException as error:  # options of Hydra's too, which lead to other folders
             raise UserError(f"{text}: comes from a file and is not of the form key=value") from error
         key, value = override.key_or_group, override.value()
-        if override.is_choice_sweep() and sweep:
+        if isinstance(value, ChoiceSweep) and sweep:
             value = [getattr(one, "text", one) for one in value.list]
         elif override.is_sweep_override() and not sweep:
             raise UserError(f"{text}: comes from a file and is no single value")

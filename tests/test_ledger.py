@@ -186,7 +186,8 @@ def test_what_a_crash_leaves_is_set_aside(jane, command, record, root):
     for name, torn in ((RECORDS, record), (ROOTS, root)):
         with (HERE / name).open("ab") as file:
             file.write(torn)
-    assert command("check", HERE)[0] == 0
+    code, said = command("check", HERE)
+    assert (code, "1 lines that no root covers" in said) == ((1, True) if record.count(b"\n") else (0, False))
     assert len(ledger.read(HERE, jane.root).lines) == 6
     ledger.append(HERE, jane, records("g"))
     held = ledger.read(HERE, jane.root)
@@ -217,6 +218,8 @@ def adding(times, name):
 def test_nothing_is_written_where_a_link_leads(jane, name, tmp_path):
     other = tmp_path / "other"
     other.write_text("precious")
+    with (HERE / RECORDS).open("ab") as file:
+        file.write(b"torn")
     (HERE / name).unlink(missing_ok=True)
     (HERE / name).symlink_to(other)
     with pytest.raises(UserError, match=f"{name}: is a link"):
@@ -396,7 +399,23 @@ def test_a_full_disk_leaves_what_was_there(jane, command, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             ledger.append(HERE, jane, records("g"))
     assert ledger.read(HERE, jane.root).lines == before
+    assert command("check", HERE)[0] == 1  # there is a line that no root covers
+    ledger.append(HERE, jane, records("g"))
     assert command("check", HERE)[0] == 0
+
+
+def test_a_ledger_whose_roots_are_gone(jane, command):
+    (HERE / ROOTS).write_bytes(b"")
+    code, said = command("check", HERE)
+    assert (code, said.startswith("6 lines that no root covers")) == (1, True)
+    (HERE / RECORDS).write_bytes(b"")
+    assert command("check", HERE)[0] == 1
+
+
+def test_nothing_to_add_changes_nothing(jane):
+    before = [(HERE / name).read_bytes() for name in (RECORDS, ROOTS)]
+    ledger.append(HERE, jane, [])
+    assert [(HERE / name).read_bytes() for name in (RECORDS, ROOTS)] == before
 
 
 def test_it_needs_its_extra(command, monkeypatch):

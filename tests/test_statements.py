@@ -20,6 +20,7 @@ from PIL import Image
 from gan_lightning.checkpoints import load
 from gan_lightning.provenance import envelope, identity, statements
 from gan_lightning.provenance.commands import statement as gan_statement
+from gan_lightning.provenance.credentials import sign_pictures
 from tests.conftest import FAST
 from tests.test_credentials import signed  # noqa: F401
 from tests.test_identity import FILES, issued
@@ -255,7 +256,7 @@ def test_what_others_write_is_one_line(state, verify, tmp_path, monkeypatch):  #
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda said: said["subject"].clear(), "speaks of nothing"),
+        (lambda said: said["subject"].clear(), "speaks of 0 things, not of 1 to 64"),
         (lambda said: said["subject"][0].update(name="../../secret"), "'../../secret', which is no file's name"),
         (lambda said: said["subject"][0].update(name=""), "'', which is no file's name"),
         (lambda said: said.update(_type="https://in-toto.io/Statement/v0.1"), "no statement"),
@@ -318,3 +319,30 @@ def test_it_needs_its_extra(state, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.provenance.statements", None)
     expected = "error: gan-statement: needs an extra: pip install 'gan-lightning[provenance]'"
     assert state("checkpoint", "run") == (2, expected)
+
+
+def test_a_statement_about_another_file(state, verify):  # noqa: F811
+    """A trusted one, put beside a file under that one's name, says nothing of it."""
+    state("checkpoint", "run")
+    evil = CHECKPOINT.with_name("evil.ckpt")
+    evil.write_bytes(b"evil")
+    evil.with_name("evil.ckpt.intoto.json").write_bytes(ABOUT_IT.read_bytes())
+    said = "evil.ckpt.intoto.json beside it speaks of something else"
+    assert verify(evil) == (1, f"{evil}: unknown: {said}")
+    assert verify(CHECKPOINT)[0] == 0
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "no JSON", '{"payloadType": "text/plain", "signatures": []}'])
+def test_what_is_no_statement_is_not_called_changed(state, verify, content):  # noqa: F811
+    ABOUT_IT.write_text(content)
+    code, said = verify(CHECKPOINT)
+    assert (code, said.startswith(f"{CHECKPOINT}: unknown: no envelope")) == (1, True), said
+
+
+def test_a_checkpoint_that_is_replaced_meanwhile(state, tmp_path):
+    """What is signed names the one that was read."""
+    trained = load("run")
+    before = sha256(CHECKPOINT)
+    CHECKPOINT.write_bytes(b"a later one")
+    record = sign_pictures(tmp_path / "signed", identity.load(), trained, weights="ema", seed=0, label=7)[0]
+    assert record.checkpoint == before

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from cryptography import x509
-from PIL import Image
+from PIL import ExifTags, Image
 
 from gan_lightning.checkpoints import load
 from gan_lightning.provenance import identity, ledger
@@ -242,3 +242,47 @@ def test_it_needs_its_extra(verify, picture, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.provenance.verify", None)
     code, said = verify(picture)
     assert (code, said) == (2, "error: gan-verify: needs an extra: pip install 'gan-lightning[provenance]'")
+
+
+def palette(picture):
+    return picture.convert("P"), {}
+
+
+def transparent(picture):
+    return picture, {"transparency": 0}
+
+
+def profile(picture):
+    return picture, {"icc_profile": b"profile"}
+
+
+def turned(picture):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    return picture, {"exif": exif}
+
+
+def frames(picture):
+    return picture, {"save_all": True, "append_images": [Image.eval(picture, lambda value: 255 - value)]}
+
+
+@pytest.mark.parametrize("how", [palette, transparent, profile, turned, frames])
+def test_a_picture_that_shows_something_else_than_its_pixels(verify, tmp_path, picture, how):
+    """Its pixels are those of a record, but a viewer shows others."""
+    with Image.open(picture) as plain:
+        content, options = how(Image.fromarray(np.array(plain)))
+    content.save(tmp_path / "odd.png", **options)
+    for where in (["--ledger", "outputs/ledger"], ["--checkpoint", "run", "--n", "9", "--label", "7"]):
+        code, said = verify(tmp_path / "odd.png", *where)
+        assert (code, "unknown: shows something else than its plain pixels" in said) == (1, True), said
+
+
+def test_a_foreign_jpeg(verify, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").write_bytes(b"no picture, caBX")
+    code, said = verify(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert (code, [line.split(": ")[1] for line in said.splitlines()]) == (1, ["unknown", "unknown"])
+
+
+def test_a_folder(verify, signed):  # noqa: F811
+    assert verify(signed) == (2, f"error: {signed}: no file: give those in it")

@@ -20,6 +20,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.paths import check_regular
 
 MAX_PIXELS = 2**26  # of a picture, before it is scaled: a small file can claim to be of any size
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more: for one it starts Ghostscript
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -132,7 +133,7 @@ def open_picture(path: Path) -> Iterator[Image.Image]:
     """A picture from anywhere, not decoded yet; what goes wrong with it becomes a UserError."""
     try:
         check_regular(path)
-        with Image.open(path) as picture:
+        with Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f"{picture.width}×{picture.height}, more than {MAX_PIXELS:,} pixels")
             yield picture

@@ -14,11 +14,12 @@ from typing import Annotated, Any
 
 import c2pa
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 from pydantic import Field, TypeAdapter
 
 from gan_lightning import __version__
 from gan_lightning.checkpoints import Trained
+from gan_lightning.data.image_folder import open_picture
 from gan_lightning.errors import UserError
 from gan_lightning.model import Weights
 from gan_lightning.provenance.identity import Identity
@@ -26,6 +27,7 @@ from gan_lightning.provenance.identity import Identity
 RECORD = "org.gan-lightning.sample"  # label of our assertion
 SOFTWARE = {"name": "gan-lightning", "version": __version__}
 TRAINED_ALGORITHM = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+ODD = "shows something else than its plain pixels, by frames, a palette, transparency, a profile or EXIF"
 SETTINGS = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
     "builder": {"thumbnail": {"enabled": False}, "created_assertion_labels": ["c2pa.actions", RECORD]},
@@ -131,19 +133,19 @@ def sign_pictures(
     """
     paths = sorted(folder.glob("*.png"))
     signer = PictureSigner(identity, trained.path)
-    checkpoint, config = file_digest(trained.path), config_digest(trained.config)
+    config = config_digest(trained.config)
     records = []
     for index, path in enumerate(paths):
         with Image.open(path) as picture:
             pixels = pixel_digest(picture)
-        record = Record(checkpoint, config, weights, seed, len(paths), index, label, pixels)
+        record = Record(trained.digest, config, weights, seed, len(paths), index, label, pixels)
         path.write_bytes(signer.sign(path.read_bytes(), record))
         records.append(record)
     return records
 
 
 def parse(record: str | bytes) -> Record | None:
-    """A record from its JSON; None where it is none, or one of another version."""
+    """A record from its JSON; None where it is none: something missing, unknown, or out of range."""
     try:
         return _RECORD.validate_json(record, strict=True)
     except ValueError:
@@ -159,9 +161,22 @@ def config_digest(config: dict[str, Any]) -> str:
     return hashlib.sha256(canonical(config).encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def plain_pixels(path: Path) -> tuple[str, np.ndarray]:
+    """A picture's digest and its pixels (H, W) or (H, W, 3) uint8, as :func:`to_picture` makes them.
+
+    Raises:
+        UserError: for no picture, and for one that shows something else than these pixels: with other frames, a
+            palette, transparency, a profile of colours, or turned by EXIF.
+    """
+    with open_picture(path) as picture:
+        odd = [key for key in ("transparency", "icc_profile", "gamma", "chromaticity", "srgb") if key in picture.info]
+        several = getattr(picture, "n_frames", 1) > 1 or getattr(picture, "default_image", False)
+        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        plain = picture.mode in ("L", "RGB") and not (odd or several or turned)
+        found = pixel_digest(picture), np.array(picture)
+    if not plain:
+        raise UserError(f"{path}: {ODD}")
+    return found
 
 
 def pixel_digest(picture: Image.Image) -> str:

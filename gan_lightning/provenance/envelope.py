@@ -5,7 +5,6 @@ certificates lie in ``certificate`` and ``intermediates`` beside each, base64 of
 """
 
 import base64
-import binascii
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +25,10 @@ ES256 = ec.ECDSA(hashes.SHA256())
 
 class Broken(Exception):
     """Not an envelope, or not one that its signer has signed; the text says why."""
+
+
+class Foreign(Broken):
+    """Not an envelope of this kind at all, so that nobody can tell whether it was changed."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def unseal(envelope: Any, payload_type: str, anchors: bytes) -> Opened:
         anchors: certificates of the roots to trust, PEM; empty for none.
 
     Raises:
-        Broken: where it is no such envelope, or the signature is of something else.
+        Foreign: where it is no such envelope.
+        Broken: where the signature is of something else.
     """
     try:
         (signature,) = envelope["signatures"]
@@ -80,9 +84,9 @@ def unseal(envelope: Any, payload_type: str, anchors: bytes) -> Opened:
         key, signer = certificate.public_key(), names(certificate)
         found = envelope["payloadType"]
     except (ValueError, LookupError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
-        raise Broken(f"no envelope with one signature ({type(error).__name__})") from error
+        raise Foreign(f"no envelope with one signature ({type(error).__name__})") from error
     if found != payload_type:
-        raise Broken(f"holds {str(found)[:100]!r}, not {payload_type!r}")
+        raise Foreign(f"holds {str(found)[:100]!r}, not {payload_type!r}")
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise Broken("not signed by a P-256 key")
     try:
@@ -110,7 +114,9 @@ def _distrust(chain: Sequence[bytes], anchors: bytes) -> str | None:
         .require_present(x509.ExtendedKeyUsage, agnostic, _must_be_for_signing)
         .require_present(x509.BasicConstraints, agnostic, _must_be_no_authority)
     )
-    authorities = verification.ExtensionPolicy.webpki_defaults_ca()
+    authorities = permitted.require_present(x509.KeyUsage, agnostic, _must_issue).require_present(
+        x509.BasicConstraints, agnostic, _must_be_authority
+    )
     certificate, *between = (x509.load_pem_x509_certificate(one) for one in chain)
     try:
         verifier = (
@@ -140,6 +146,18 @@ def _must_be_for_signing(
         raise ValueError("not for e-mail protection or document signing")
 
 
+def _must_issue(policy: verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
+    if usage is None or not usage.key_cert_sign:
+        raise ValueError("issued by a certificate that must not issue any")
+
+
+def _must_be_authority(
+    policy: verification.Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints | None
+) -> None:
+    if constraints is None or not constraints.ca:
+        raise ValueError("issued by a certificate that is no authority's")
+
+
 def _must_be_no_authority(
     policy: verification.Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints | None
 ) -> None:
@@ -152,7 +170,4 @@ def _encode(content: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
-    try:
-        return base64.b64decode(text.encode("ascii"), validate=True)
-    except binascii.Error as error:
-        raise ValueError(str(error)) from error
+    return base64.b64decode(text.encode("ascii"), validate=True)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
@@ -72,7 +73,7 @@ def create(name: str, organization: str) -> Identity:
             raise UserError(f"{setting}={value!r}: must be 1 to {MAX_NAME} printable characters")
     now = datetime.now(UTC)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name, leaf_name = _subject("root", organization), _subject(name, organization)
+    root_name, leaf_name = _subject(f"{name[: MAX_NAME - 7]} (root)", organization), _subject(name, organization)
     root_id = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
     authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(root_id)
     root = (
@@ -108,7 +109,7 @@ def adopt(certificate: Path, key: Path, root: Path) -> Identity:
     chain, private, anchor = (_content(path) for path in (certificate, key, root))
     try:
         loaded = load_pem_private_key(private, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise UserError(f"key={key}: must be a key in PEM without a password ({error})") from error
     if not isinstance(loaded, ec.EllipticCurvePrivateKey) or not isinstance(loaded.curve, ec.SECP256R1):
         raise UserError(f"key={key}: must be an elliptic curve key, P-256")
@@ -143,6 +144,8 @@ def export(output: Path) -> None:
             file.write(identity.root)
     except FileExistsError as error:
         raise UserError(f"output={output}: exists already: take another name") from error
+    except OSError as error:
+        raise UserError(f"output={output}: cannot be written ({error.strerror}): take another name") from error
 
 
 def anchors(roots: Sequence[Path] | None) -> bytes:
@@ -151,16 +154,15 @@ def anchors(roots: Sequence[Path] | None) -> bytes:
     Raises:
         UserError: for a file that holds no certificate.
     """
-    if roots is None:
-        own = folder() / ROOT
-        return _content(own) if own.exists() else b""
-    contents = [_content(path) for path in roots]
-    for path, content in zip(roots, contents, strict=True):
+    own = folder() / ROOT
+    paths = ([own] if own.exists() else []) if roots is None else roots
+    certificates = []
+    for path in paths:
         try:
-            x509.load_pem_x509_certificates(content)
+            certificates += x509.load_pem_x509_certificates(_content(path))
         except ValueError as error:
             raise UserError(f"{path}: must be a certificate in PEM ({error})") from error
-    return b"\n".join(contents)
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
 def _check(identity: Identity, paths: dict[str, Path]) -> None:
@@ -169,7 +171,7 @@ def _check(identity: Identity, paths: dict[str, Path]) -> None:
     try:
         certificate, *between = x509.load_pem_x509_certificates(identity.chain)
         extensions = {extension.oid: extension.value for extension in certificate.extensions}
-    except ValueError as error:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise UserError(f"{where}: must be a certificate in PEM ({error})") from error
     try:
         (root,) = x509.load_pem_x509_certificates(identity.root)
@@ -177,7 +179,7 @@ def _check(identity: Identity, paths: dict[str, Path]) -> None:
         raise UserError(f"{paths['root']}: must be one certificate in PEM ({error})") from error
     try:
         key = load_pem_private_key(identity.key, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise UserError(f"{paths['key']}: must be a key in PEM without a password ({error})") from error
     if key.public_key() != certificate.public_key():
         raise UserError(f"{paths['key']}: is not the key of {where}")

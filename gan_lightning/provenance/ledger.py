@@ -7,14 +7,18 @@ Whoever signs a root vouches for the records that were added with it, and says t
 that is changed, removed or put in between no longer fits the roots; that roots were removed shows who has kept one.
 """
 
+import bisect
+import errno
 import fcntl
+import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from pydantic import TypeAdapter
 from pydantic_core import from_json
@@ -28,7 +32,10 @@ from gan_lightning.runs import synchronize
 
 RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
 UNFINISHED = ".unfinished"  # what a crash has left, in place of .jsonl
+MODES = {os.O_RDWR: "r+b", os.O_WRONLY: "wb", os.O_WRONLY | os.O_APPEND: "ab"}
 ROOT_TYPE = "application/vnd.gan-lightning.root+json"
+
+log = logging.getLogger(__name__)
 
 
 class Changed(UserError):
@@ -76,10 +83,11 @@ class SignedRoot:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the signed roots cover; see :func:`read`."""
+    """What the signed roots cover, and how many lines follow that none does; see :func:`read`."""
 
     lines: Sequence[bytes]
     roots: Sequence[SignedRoot]
+    uncovered: int
 
     @cached_property
     def hashes(self) -> list[bytes]:
@@ -96,7 +104,7 @@ class Ledger:
 
     def voucher(self, index: int) -> SignedRoot:
         """The root with which a record was added."""
-        return next(root for root in self.roots if root.said.first <= index < root.said.size)
+        return self.roots[bisect.bisect_right(self.roots, index, key=lambda root: root.said.first) - 1]
 
     def find(self, pixels: str) -> tuple[int, SignedRoot] | None:
         """A record of a picture with those pixels and its voucher, a trusted one if there is any."""
@@ -147,7 +155,7 @@ def read(folder: Path, anchors: bytes) -> Ledger:
                 "they were changed"
             )
         roots.append(root)
-    return Ledger(lines[: tree.size], roots)
+    return Ledger(lines[: tree.size], roots, len(lines) - tree.size)
 
 
 def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
@@ -159,14 +167,16 @@ def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
         Changed: where records or roots are not as they were signed: nothing is added then.
         OSError: where it cannot be written: what was there stays.
     """
+    if not records:
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.is_symlink():  # so that nobody has us write elsewhere
-            raise UserError(f"{path}: is a link, where a ledger has files: remove it")
     with _locked(folder):
         for name in (RECORDS, ROOTS):
-            (folder / name).touch()
+            _open(folder / name, os.O_RDWR).close()
         ledger = read(folder, identity.root)
+        if ledger.uncovered:
+            what = f"{ledger.uncovered:,} lines that no root covers, which are set aside"
+            log.warning("%s: %s: a crash has left them, or roots were removed", folder, what)
         tree = Tree(ledger.hashes)
         lines = [canonical(asdict(record)).encode() for record in records]
         for line in lines:
@@ -196,12 +206,12 @@ def _lines(path: Path) -> list[bytes]:
 
 def _extend(path: Path, keep: int, lines: Sequence[bytes]) -> None:
     """Write lines behind the first ``keep`` ones; what a crash has left there is set aside."""
-    with path.open("r+b") as file:
+    with _open(path, os.O_RDWR) as file:
         for _ in range(keep):
             file.readline()
         end = file.tell()
         if unfinished := file.read():
-            with path.with_suffix(UNFINISHED).open("ab") as aside:
+            with _open(path.with_suffix(UNFINISHED), os.O_WRONLY | os.O_APPEND) as aside:
                 aside.write(unfinished)
                 synchronize(aside)
         file.truncate(end)
@@ -210,8 +220,18 @@ def _extend(path: Path, keep: int, lines: Sequence[bytes]) -> None:
         synchronize(file)
 
 
+def _open(path: Path, flags: int) -> BinaryIO:
+    """A file of the ledger, made where there is none; never what a link leads to, so that nobody has us write there."""
+    try:
+        return cast(BinaryIO, os.fdopen(os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o644), MODES[flags]))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(f"{path}: is a link, where a ledger has files: remove it") from error
+        raise
+
+
 @contextmanager
-def _locked(folder: Path) -> Iterator[BinaryIO]:
-    with (folder / LOCK).open("ab") as file:
+def _locked(folder: Path) -> Iterator[None]:
+    with _open(folder / LOCK, os.O_WRONLY) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
+        yield

@@ -74,6 +74,9 @@ def _opened(envelope: dict[str, Any], anchors: bytes) -> SignedRoot:
 
 def _hashes(path: Sequence[str]) -> list[bytes]:
     try:
-        return [bytes.fromhex(one) for one in path]
+        hashes = [bytes.fromhex(one) for one in path]
+        if any(len(one) != 32 for one in hashes):
+            raise ValueError("no SHA-256")
+        return hashes
     except ValueError as error:
         raise Changed("the proof does not hold: its path is none") from error

@@ -16,11 +16,10 @@ from typing_extensions import TypedDict  # before Python 3.12, pydantic does not
 
 from gan_lightning import __version__
 from gan_lightning.checkpoints import Trained, read
-from gan_lightning.data.image_folder import open_picture
 from gan_lightning.errors import UserError
-from gan_lightning.paths import check_regular
-from gan_lightning.provenance.credentials import Record, canonical, config_digest, file_digest, pixel_digest
-from gan_lightning.provenance.envelope import Broken, Opened, seal, unseal
+from gan_lightning.paths import check_regular, file_digest
+from gan_lightning.provenance.credentials import Record, canonical, config_digest, plain_pixels
+from gan_lightning.provenance.envelope import Broken, Foreign, Opened, seal, unseal
 from gan_lightning.provenance.identity import Identity, names
 from gan_lightning.provenance.merkle import Tree, leaf_hash
 from gan_lightning.provenance.verdicts import Verdict
@@ -28,7 +27,7 @@ from gan_lightning.runs import MANIFEST, METRICS, write_json
 
 SUFFIX = ".intoto.json"
 OF_SET = f"samples{SUFFIX}"  # in the set's folder
-MAX_BYTES = 2**24
+MAX_BYTES, MAX_SUBJECTS = 2**24, 64
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 CHECKPOINT, SAMPLES, CONTRIBUTION = (
     f"urn:gan-lightning:{what}:v1" for what in ("checkpoint", "samples", "contribution")
@@ -55,13 +54,14 @@ class Statement(TypedDict):
 def state_checkpoint(identity: Identity, trained: Trained) -> Path:
     """Say what a run's checkpoint was made of; the statement's path, beside it."""
     manifest, metrics = (_json(trained.run_dir / name) for name in (MANIFEST, METRICS))
+    iteration = read(trained.path)["iteration"]
     predicate = {
         "config": trained.config,
         "configDigest": {"sha256": config_digest(trained.config)},
-        "iteration": read(trained.path)["iteration"],
+        "iteration": iteration,
         "code": {"version": __version__, "git": manifest.get("git"), "packages": manifest.get("packages")},
         "data": _data(trained),
-        "metrics": metrics,
+        "metrics": metrics if metrics.get("iteration") == iteration else None,  # which are those of the run's end
     }
     return _write(identity, [_file(trained.path)], CHECKPOINT, predicate, beside(trained.path))
 
@@ -70,7 +70,7 @@ def state_samples(identity: Identity, trained: Trained, records: Sequence[Record
     """Say how the pictures in a folder were drawn; the statement's path, among them."""
     first = records[0]
     predicate = {
-        "generator": _file(trained.path),
+        "generator": Subject(name=trained.path.name, digest={"sha256": trained.digest}),
         "configDigest": {"sha256": first.config},
         "weights": first.weights,
         "seed": str(first.seed),  # a string: from 2^53 on, JSON's numbers are not exact everywhere
@@ -91,7 +91,7 @@ def state_contribution(identity: Identity, trained: Trained, contribution: dict[
         trained: of the run.
         contribution: what :func:`given_data` makes, or ``{"compute": "…"}``.
     """
-    digest = hashlib.sha256(canonical(contribution).encode()).hexdigest()
+    digest = hashlib.sha256(identity.chain + canonical(contribution).encode()).hexdigest()
     path = beside(trained.path, f".contribution-{digest[:8]}")
     predicate = {"contributor": names(identity.certificate), "contribution": contribution}
     return _write(identity, [_file(trained.path)], CONTRIBUTION, predicate, path)
@@ -105,7 +105,7 @@ def given_data(path: Path) -> dict[str, Any]:
     if not files:
         raise UserError(f"--data {path}: no such file, or a folder without any")
     tree = Tree(leaf_hash(canonical([str(one.relative_to(path)), file_digest(one)]).encode()) for one in files)
-    return {"data": Subject(name=path.name, digest={TREE: tree.root.hex()}), "files": len(files)}
+    return {"data": Subject(name=path.resolve().name, digest={TREE: tree.root.hex()}), "files": len(files)}
 
 
 def beside(path: Path, infix: str = "") -> Path:
@@ -118,11 +118,21 @@ def set_root(pixels: Iterable[str]) -> str:
     return Tree(leaf_hash(bytes.fromhex(one)) for one in pixels).root.hex()
 
 
-def judge(path: Path, anchors: bytes) -> tuple[Verdict, str]:
-    """The verdict on a statement and what it speaks of, which must lie beside it, and its reason."""
+def judge(path: Path, anchors: bytes, about: str | None = None) -> tuple[Verdict, str]:
+    """The verdict on a statement and what it speaks of, which must lie beside it, and its reason.
+
+    Args:
+        path: of the statement.
+        anchors: certificates of the roots to trust, PEM; empty for none.
+        about: name of a file that it must speak of; None for any.
+    """
     try:
         opened, statement = open_statement(path, anchors)
+        if about not in (None, *(one["name"] for one in statement["subject"] if "sha256" in one["digest"])):
+            return Verdict.UNKNOWN, f"{path.name} beside it speaks of something else"
         changed, missing = _compare(path, statement)
+    except Foreign as error:
+        return Verdict.UNKNOWN, str(error)
     except Broken as error:
         return Verdict.TAMPERED, str(error)
     except OSError as error:
@@ -143,7 +153,11 @@ def open_statement(path: Path, anchors: bytes) -> tuple[Opened, Statement]:
     if path.stat().st_size > MAX_BYTES:
         raise Broken(f"larger than {MAX_BYTES:,} bytes")
     try:
-        opened = unseal(from_json(path.read_bytes()), PAYLOAD_TYPE, anchors)
+        envelope = from_json(path.read_bytes())
+    except ValueError as error:
+        raise Foreign(f"no envelope ({type(error).__name__})") from error
+    opened = unseal(envelope, PAYLOAD_TYPE, anchors)
+    try:
         return opened, TypeAdapter(Statement).validate_json(opened.payload, strict=True)
     except ValueError as error:
         raise Broken(f"no statement ({type(error).__name__})") from error
@@ -152,13 +166,13 @@ def open_statement(path: Path, anchors: bytes) -> tuple[Opened, Statement]:
 def _compare(path: Path, statement: Statement) -> tuple[str | None, str | None]:
     """The name of a subject that is changed, and of one that is not there."""
     changed = missing = None
-    if not statement["subject"]:
-        raise Broken("speaks of nothing")
+    if not 0 < len(statement["subject"]) <= MAX_SUBJECTS:
+        raise Broken(f"speaks of {len(statement['subject'])} things, not of 1 to {MAX_SUBJECTS}")
     for subject in statement["subject"]:
         name, digest = subject["name"], subject["digest"]
         if TREE in digest:
             pictures = sorted(path.parent.glob("*.png"))
-            found = {TREE: set_root(_pixels(one) for one in pictures)} if pictures else None
+            found = {TREE: _root_of(pictures)} if pictures else None
         elif not name or Path(name).name != name:
             raise Broken(f"speaks of {name[:100]!r}, which is no file's name")
         else:
@@ -171,10 +185,9 @@ def _compare(path: Path, statement: Statement) -> tuple[str | None, str | None]:
     return changed, missing
 
 
-def _pixels(path: Path) -> str:
+def _root_of(pictures: Iterable[Path]) -> str:
     try:
-        with open_picture(path) as picture:
-            return pixel_digest(picture)
+        return set_root(plain_pixels(path)[0] for path in pictures)
     except UserError as error:
         raise Broken(str(error)) from error
 
@@ -197,8 +210,9 @@ def _file(path: Path) -> Subject:
 def _data(trained: Trained) -> dict[str, Any]:
     """What was trained on."""
     manifest = trained.run_dir / MANIFEST
-    recorded = _json(manifest).get("data", {}) if manifest.exists() else {}
-    return {"name": trained.data.source, "licence": trained.data.licence} | recorded
+    recorded = _json(manifest).get("data") if manifest.exists() else None
+    said = {"name": trained.data.source, "licence": trained.data.licence}
+    return said | recorded if isinstance(recorded, dict) else said
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -11,19 +11,23 @@ from typing import Any
 import c2pa
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from gan_lightning.checkpoints import Trained
-from gan_lightning.data.image_folder import is_picture, open_picture
+from gan_lightning.data.image_folder import FORMATS, is_picture
 from gan_lightning.data.images import to_uint8
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel, Weights
+from gan_lightning.paths import check_regular
 from gan_lightning.provenance import statements
-from gan_lightning.provenance.credentials import RECORD, Record, file_digest, parse, pixel_digest
+from gan_lightning.provenance.credentials import RECORD, Record, parse, plain_pixels
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.verdicts import Finding, Verdict
 
 MAX_N = 2**17  # samples drawn together: a record from elsewhere may ask for any number
+MAX_BYTES = 2**28
+PNG, PNG_MIME = b"\x89PNG\r\n\x1a\n", "image/png"
 CHUNK = b"caBX"  # of a PNG: where its manifest is
 TOLERANCE = 1  # of 255, by which other hardware may round a pixel elsewhere
 
@@ -71,7 +75,6 @@ class Verifier:
         self._ledger = ledger
         self._checkpoint = checkpoint
         self._claimed = (seed, n, label, None)
-        self._digest = file_digest(checkpoint.path) if checkpoint else None
         self._samples = functools.lru_cache(maxsize=1)(self._draw)
 
     def judge(self, path: Path) -> Finding:
@@ -79,14 +82,14 @@ class Verifier:
         if path.name.endswith(statements.SUFFIX):
             return Finding(str(path), *statements.judge(path, self._anchors))
         if not is_picture(path.name) and statements.beside(path).is_file():
-            return Finding(str(path), *statements.judge(statements.beside(path), self._anchors))
+            return Finding(str(path), *statements.judge(statements.beside(path), self._anchors, path.name))
         try:
-            content = path.read_bytes()
+            content = _content(path)
             credentials = self._read(content)
         except OSError as error:
-            return Finding(str(path), Verdict.UNKNOWN, f"cannot be read ({error.strerror})")
+            return Finding(str(path), Verdict.UNKNOWN, f"cannot be read ({error.strerror or error})")
         except c2pa.C2paError as error:
-            if CHUNK in content:
+            if content.startswith(PNG) and CHUNK in content:
                 reason = f"its manifest cannot be read ({' '.join(str(error).split())})"
                 return Finding(str(path), Verdict.TAMPERED, reason)
             credentials = None
@@ -100,27 +103,26 @@ class Verifier:
         about_the_signer = [code for code in credentials.failures if code.startswith("signingCredential.")]
         if credentials.state == "Invalid" and (not failures or about_the_signer != credentials.failures):
             return Verdict.TAMPERED, failures or "its manifest cannot be read"
-        try:
-            digest, pixels = _decoded(path)
-        except UserError as error:
-            return Verdict.TAMPERED, str(error).removeprefix(f"{path}: ")
-        if credentials.record and credentials.record.pixels != digest:
+        if credentials.record and _digest(path) != credentials.record.pixels:
             return Verdict.TAMPERED, "its record is about other pixels"
         if credentials.state == "Trusted":
             return Verdict.TRUSTED, f"signed by {credentials.signer}"
         if credentials.state == "Valid":
             return Verdict.UNKNOWN_SIGNER, f"{credentials.signer}, by a certificate of no trusted root"
-        found = self._in_ledger(digest) or self._regenerates(pixels, credentials.record)
+        found = self._elsewhere(path, credentials.record)
         return found or (Verdict.UNKNOWN, f"its signature does not count: {failures}")
 
     def _without(self, path: Path) -> tuple[Verdict, str]:
         """The verdict on a picture without a manifest, and its reason."""
+        return self._elsewhere(path, None) or (Verdict.UNKNOWN, "it has no manifest")
+
+    def _elsewhere(self, path: Path, record: Record | None) -> tuple[Verdict, str] | None:
+        """What the ledger or the checkpoint know of the pixels alone; the reason where these are none to go by."""
         try:
-            digest, pixels = _decoded(path)
+            digest, pixels = plain_pixels(path)
         except UserError as error:
             return Verdict.UNKNOWN, str(error).removeprefix(f"{path}: ")
-        found = self._in_ledger(digest) or self._regenerates(pixels, None)
-        return found or (Verdict.UNKNOWN, "it has no manifest")
+        return self._in_ledger(digest) or self._regenerates(pixels, record)
 
     def _in_ledger(self, digest: str) -> tuple[Verdict, str] | None:
         """Whether somebody who is trusted has put a picture with those pixels into the ledger."""
@@ -133,7 +135,7 @@ class Verifier:
     def _read(self, content: bytes) -> Credentials | None:
         """None where there is no manifest."""
         try:
-            reader = c2pa.Reader("image/png", io.BytesIO(content), context=self._context)
+            reader = c2pa.Reader(_mime(content), io.BytesIO(content), context=self._context)
         except c2pa.C2paError as error:
             if "ManifestNotFound" in str(error):
                 return None
@@ -149,7 +151,7 @@ class Verifier:
 
     def _regenerates(self, pixels: np.ndarray, record: Record | None) -> tuple[Verdict, str] | None:
         """Whether the checkpoint draws the same picture, by its record or by what is claimed."""
-        if self._checkpoint is None or (record and not self._can_draw(record, self._checkpoint.model)):
+        if self._checkpoint is None or (record and not _can_draw(record, self._checkpoint)):
             return None
         recipe = (record.seed, record.n, record.label, record.weights) if record else self._claimed
         samples = self._samples(*recipe)
@@ -164,11 +166,6 @@ class Verifier:
         how = "bit for bit" if distance == 0 else f"within {TOLERANCE} of 255"
         return Verdict.REGENERATES, f"sample {index} of {recipe[1]} with seed {recipe[0]}, {how}"
 
-    def _can_draw(self, record: Record, model: GenerativeModel) -> bool:
-        """Whether it is about the checkpoint and asks for what that has."""
-        has_label = record.label is None or _knows(model, record.label)
-        return record.checkpoint == self._digest and record.n <= MAX_N and has_label and record.weights in model.weights
-
     def _draw(self, seed: int, n: int, label: int | None, weights: Weights | None) -> Tensor:
         """Samples (n, C, H, W) uint8."""
         assert self._checkpoint is not None
@@ -176,14 +173,39 @@ class Verifier:
         return to_uint8(self._checkpoint.model.sample(n, labels, seed=seed, weights=weights))
 
 
+def _can_draw(record: Record, checkpoint: Trained) -> bool:
+    """Whether it is about the checkpoint and asks for what that has."""
+    model = checkpoint.model
+    of_it = record.checkpoint == checkpoint.digest and record.weights in model.weights
+    return of_it and record.index < record.n <= MAX_N and (record.label is None or _knows(model, record.label))
+
+
 def _knows(model: GenerativeModel, label: int) -> bool:
     return model.num_classes is not None and 0 <= label < model.num_classes
 
 
-def _decoded(path: Path) -> tuple[str, np.ndarray]:
-    """A picture's digest and its pixels (H, W) or (H, W, C); a UserError where it is none."""
-    with open_picture(path) as picture:
-        return pixel_digest(picture), np.array(picture)
+def _content(path: Path) -> bytes:
+    check_regular(path)
+    if path.stat().st_size > MAX_BYTES:
+        raise OSError(f"larger than {MAX_BYTES:,} bytes")
+    return path.read_bytes()
+
+
+def _mime(content: bytes) -> str:
+    """Of a picture, by what is in it: a forger chooses names; a PNG's where it is none."""
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            return picture.get_format_mimetype() or PNG_MIME
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return PNG_MIME
+
+
+def _digest(path: Path) -> str | None:
+    """Of a picture's pixels; None where it has none to go by."""
+    try:
+        return plain_pixels(path)[0]
+    except UserError:
+        return None
 
 
 def _record(manifest: dict[str, Any]) -> Record | None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from gan_lightning.errors import UserError, fail
+from gan_lightning.errors import UserError, fail, printable
 from gan_lightning.provenance import needs_extra
 
 HELP = """Who signs your samples: a certificate and its key, kept outside of the repository.
@@ -23,8 +23,8 @@ def main() -> None:
     parser.add_argument("setting", nargs="*", help="key=value")
     arguments = parser.parse_args()
     try:
-        print(_identity(arguments.action, _settings(arguments.setting)))
-    except UserError as error:
+        print(printable(_identity(arguments.action, _settings(arguments.setting))))
+    except (UserError, OSError) as error:
         fail(error, debug=False)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from gan_lightning.errors import UserError, fail, printable
 from gan_lightning.provenance import needs_extra
 
-HELP = """The ledger of all signed samples: nothing in it can be changed or removed without being noticed.
+HELP = """The ledger of all signed samples: what is changed in it is noticed; what is removed, by who has kept a root.
 
     gan-ledger root outputs/ledger --output root.json      the newest signed root, to keep or to publish
     gan-ledger prove outputs/ledger --picture 7.png --output proof.json    that it has a record of a picture
@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         line, good = _answer(arguments)
-    except UserError as error:
+    except (UserError, OSError) as error:
         fail(error, debug=False)
     print(printable(line))
     raise SystemExit(not good)

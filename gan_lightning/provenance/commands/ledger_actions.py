@@ -9,10 +9,9 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic_core import from_json
 
-from gan_lightning.data.image_folder import open_picture
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import identity
-from gan_lightning.provenance.credentials import pixel_digest
+from gan_lightning.provenance.credentials import plain_pixels
 from gan_lightning.provenance.envelope import Broken
 from gan_lightning.provenance.ledger import Changed, SignedRoot, open_root, read
 from gan_lightning.provenance.proofs import Consistency, Inclusion, prove_consistency, prove_inclusion
@@ -31,7 +30,7 @@ def prove(arguments: argparse.Namespace) -> tuple[str, bool]:
     held = read(arguments.path, anchors)
     proof: Inclusion | Consistency
     if arguments.picture:
-        found = held.find(_pixels(arguments.picture))
+        found = held.find(plain_pixels(arguments.picture)[0])
         if found is None:
             raise Changed(f"{arguments.picture}: {arguments.path} has no record of its pixels")
         index, root = found
@@ -54,13 +53,14 @@ def check(arguments: argparse.Namespace) -> tuple[str, bool]:
     held = read(arguments.path, anchors)
     if arguments.since:
         held.check_continues(_earlier(arguments.since, anchors), str(arguments.since))
-    if arguments.picture and held.find(_pixels(arguments.picture)) is None:
+    if arguments.picture and held.find(plain_pixels(arguments.picture)[0]) is None:
         raise Changed(f"{arguments.picture}: {arguments.path} has no record of its pixels")
     strangers = [root for root in held.roots if not root.opened.trusted]
     if strangers:
         return f"unchanged, but {len(strangers)} of {len(held.roots)} roots by unknown signers: {strangers[0]}", False
-    newest = f"; newest: {held.roots[-1]}" if held.roots else ""
-    return f"unchanged: {len(held.lines):,} records, {len(held.roots):,} roots{newest}", True
+    if held.uncovered or not held.roots:
+        return f"{held.uncovered:,} lines that no root covers: a crash has left them, or roots were removed", False
+    return f"unchanged: {len(held.lines):,} records, {len(held.roots):,} roots; newest: {held.roots[-1]}", True
 
 
 def _check_proof(arguments: argparse.Namespace, anchors: bytes) -> tuple[str, bool]:
@@ -73,7 +73,7 @@ def _check_proof(arguments: argparse.Namespace, anchors: bytes) -> tuple[str, bo
         if arguments.since:
             raise UserError(f"--since {arguments.since}: {arguments.path} is about a picture: leave it out")
         root, record = proof.check(anchors)
-        if arguments.picture and record.pixels != _pixels(arguments.picture):
+        if arguments.picture and record.pixels != plain_pixels(arguments.picture)[0]:
             raise Changed(f"{arguments.path}: is about other pixels than those of {arguments.picture}")
         line, good = _told(root)
         return f"record {proof.index:,} was added with: {line}", good
@@ -102,11 +102,6 @@ def _earlier(path: Path, anchors: bytes) -> SignedRoot:
     if not root.opened.trusted:
         raise UserError(f"--since {path}: by {root.opened.signer}, who is not trusted: {root.opened.distrust}")
     return root
-
-
-def _pixels(path: Path) -> str:
-    with open_picture(path) as picture:
-        return pixel_digest(picture)
 
 
 def _write(path: Path | None, content: dict[str, Any]) -> None:

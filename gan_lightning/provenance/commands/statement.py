@@ -28,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         print(_state(arguments))
-    except UserError as error:
+    except (UserError, OSError) as error:
         fail(error, debug=False)
 
 

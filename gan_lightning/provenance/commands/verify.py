@@ -29,7 +29,8 @@ regenerates from checkpoint + seed  the checkpoint draws the same picture
 unknown                             none of these can be shown
 
 Without --trust your own root is trusted, where you have one.
-Exit code 0: all are trusted; 1: some are not; 2: an error of use.
+Exit code 0: all are trusted; 1: some are not; 2: an error of use, or a ledger
+that is not as it was signed.
 """
 
 
@@ -47,7 +48,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         findings = _findings(arguments)
-    except UserError as error:
+    except (UserError, OSError) as error:
         fail(error, debug=False)
     if arguments.json:
         print(json.dumps([asdict(one) for one in findings], indent=2))
@@ -71,7 +72,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
         raise UserError(f"--n {arguments.n}: must be 1 to {MAX_N}")
     for path in arguments.file:
         if not path.is_file():
-            raise UserError(f"{path}: no such file")
+            raise UserError(f"{path}: {'no file: give those in it' if path.is_dir() else 'no such file'}")
     anchors = identity.anchors(arguments.trust)
     records = ledger.read(arguments.ledger, anchors) if arguments.ledger else None
     checkpoint = load(arguments.checkpoint, arguments.package) if arguments.checkpoint else None
