@@ -21,7 +21,6 @@ from tests.test_credentials import changed
 
 MAIL, CODE = ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CODE_SIGNING
 ROOT_KEY, KEY, OTHER_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
-ROOT_ID = x509.SubjectKeyIdentifier.from_public_key(ROOT_KEY.public_key())
 ACTION = {"action": "c2pa.created", "digitalSourceType": TRAINED_ALGORITHM}
 MANIFEST = {
     "claim_generator_info": [{"name": "test", "version": "1"}],
@@ -53,10 +52,11 @@ ROOT = (
 )
 
 
-def certificate(issuer="Jane Roe", signed_by=ROOT_KEY, purpose=MAIL):
+def certificate(issuer="Jane Roe", signed_by=ROOT_KEY, purpose=MAIL, subject="Jane Doe", key=KEY):
+    by = x509.AuthorityKeyIdentifier.from_issuer_public_key((ROOT_KEY if key is KEY else signed_by).public_key())
     return (
-        builder(issuer, "Jane Doe", KEY)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ROOT_ID), critical=False)
+        builder(issuer, subject, key)
+        .add_extension(by, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(identity._usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -68,6 +68,11 @@ def der(one):
     return one.public_bytes(Encoding.DER)
 
 
+def signature(content: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    r, s = decode_dss_signature(key.sign(content, ec.ECDSA(hashes.SHA256())))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
 def picture(put_in: Callable[[], x509.Certificate], key=KEY) -> bytes:
     """A signed PNG, in whose manifest another certificate takes the place of the one that the library has seen."""
     good, bad = certificate(), put_in()
@@ -75,15 +80,20 @@ def picture(put_in: Callable[[], x509.Certificate], key=KEY) -> bytes:
         bad = put_in()
 
     def sign(content):
-        r, s = decode_dss_signature(key.sign(content.replace(der(good), der(bad)), ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return signature(content.replace(der(good), der(bad)), key)
 
+    content = signed_picture([good], sign)
+    return changed(b"caBX", lambda manifest: manifest.replace(der(good), der(bad)))(content, None)
+
+
+def signed_picture(chain: list[x509.Certificate], sign: Callable[[bytes], bytes]) -> bytes:
     plain, signed = BytesIO(), BytesIO()
     Image.new("L", (28, 28)).save(plain, "PNG")
     plain.seek(0)
-    signer = c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, good.public_bytes(Encoding.PEM).decode(), None)
+    pem = b"".join(one.public_bytes(Encoding.PEM) for one in chain).decode()
+    signer = c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, pem, None)
     c2pa.Builder(MANIFEST, c2pa.Context.from_dict(SETTINGS)).sign(signer, "image/png", plain, signed)
-    return changed(b"caBX", lambda manifest: manifest.replace(der(good), der(bad)))(signed.getvalue(), None)
+    return signed.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -117,3 +127,12 @@ def test_certificates_put_in_afterwards(tmp_path, put_in, key, verdict, reason):
     path.write_bytes(picture(put_in, key))
     found = Verifier(ROOT.public_bytes(Encoding.PEM)).judge(path)
     assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_who_may_sign_pictures_may_not_issue_certificates(tmp_path):
+    """Mallory's certificate is issued by Jane Doe's, which the trusted root has issued, but for signing only."""
+    mallory = certificate("Jane Doe", KEY, subject="Mallory", key=OTHER_KEY)
+    path = tmp_path / "a.png"
+    path.write_bytes(signed_picture([mallory, certificate()], lambda content: signature(content, OTHER_KEY)))
+    found = Verifier(ROOT.public_bytes(Encoding.PEM)).judge(path)
+    assert found.verdict not in ("trusted", "tampered"), found

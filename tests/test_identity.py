@@ -118,7 +118,7 @@ def issued(folder, key=None, password=None, **changed):
     folder.mkdir()
     wanted = {
         "ca": False, "usage": True, "purposes": [ExtendedKeyUsageOID.EMAIL_PROTECTION], "authority": True,
-        "organization": "Example", "days": 30,
+        "organization": "Example", "days": 30, "between_issues": True, "between_purposes": [],
     } | changed  # fmt: skip
     now = datetime.now(UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
@@ -140,15 +140,20 @@ def issued(folder, key=None, password=None, **changed):
             .serial_number(x509.random_serial_number())
             .not_valid_before(min(now, end) - timedelta(days=1))
             .not_valid_after(end)
-            .add_extension(x509.BasicConstraints(ca=wanted["ca"] if last else True, path_length=None), critical=True)
+            .add_extension(
+                x509.BasicConstraints(ca=wanted["ca" if last else "between_issues"] if i else True, path_length=None),
+                critical=True,
+            )
         )
         if i and (wanted["authority"] or not last):
             authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[i - 1].public_key())
             builder = builder.add_extension(authority, critical=False)
         if wanted["usage"] or not last:
-            builder = builder.add_extension(identity._usage(signs_certificates=not last), critical=True)
-        if last and wanted["purposes"]:
-            builder = builder.add_extension(x509.ExtendedKeyUsage(wanted["purposes"]), critical=False)
+            builder = builder.add_extension(
+                identity._usage(signs_certificates=i == 0 or (i == 1 and wanted["between_issues"])), critical=True
+            )
+        if i and (purposes := wanted["purposes" if last else "between_purposes"]):
+            builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         certificates.append(builder.sign(keys[max(i - 1, 0)], hashes.SHA256()))
     root, between, leaf = (one.public_bytes(Encoding.PEM) for one in certificates)
     encryption = BestAvailableEncryption(password) if password else NoEncryption()

@@ -207,6 +207,8 @@ def test_others_with_the_same_names(state, verify, tmp_path, monkeypatch):  # no
     ("certificate", "expected"),
     [
         ({}, ": trusted: "),
+        ({"between_purposes": [ExtendedKeyUsageOID.EMAIL_PROTECTION]}, ": trusted: "),
+        ({"between_issues": False}, "leads to no trusted root"),
         ({"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]}, "not for e-mail protection or document signing"),
         ({"purposes": []}, "leads to no trusted root"),
         ({"usage": False}, "leads to no trusted root"),
