@@ -182,14 +182,16 @@ TORN = [
 
 
 @pytest.mark.parametrize(("record", "root"), TORN)
-def test_what_a_crash_leaves_is_set_aside(jane, command, record, root):
+def test_what_a_crash_leaves_is_set_aside(jane, command, capfd, record, root):
     for name, torn in ((RECORDS, record), (ROOTS, root)):
         with (HERE / name).open("ab") as file:
             file.write(torn)
     code, said = command("check", HERE)
     assert (code, "1 lines that no root covers" in said) == ((1, True) if record.count(b"\n") else (0, False))
     assert len(ledger.read(HERE, jane.root).lines) == 6
+    capfd.readouterr()
     ledger.append(HERE, jane, records("g"))
+    assert ("1 lines that no root covers are set aside" in capfd.readouterr().err) == (code == 1)
     held = ledger.read(HERE, jane.root)
     assert (len(held.lines), held.find(pixels("g"))[0]) == (7, 6)
     assert (HERE / RECORDS).read_bytes() == b"".join(line + b"\n" for line in held.lines)

@@ -10,8 +10,8 @@ that is changed, removed or put in between no longer fits the roots; that roots 
 import bisect
 import errno
 import fcntl
-import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -34,8 +34,6 @@ RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
 UNFINISHED = ".unfinished"  # what a crash has left, in place of .jsonl
 MODES = {os.O_RDWR: "r+b", os.O_WRONLY: "wb", os.O_WRONLY | os.O_APPEND: "ab"}
 ROOT_TYPE = "application/vnd.gan-lightning.root+json"
-
-log = logging.getLogger(__name__)
 
 
 class Changed(UserError):
@@ -175,8 +173,8 @@ def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
             _open(folder / name, os.O_RDWR).close()
         ledger = read(folder, identity.root)
         if ledger.uncovered:
-            what = f"{ledger.uncovered:,} lines that no root covers, which are set aside"
-            log.warning("%s: %s: a crash has left them, or roots were removed", folder, what)
+            what = f"{ledger.uncovered:,} lines that no root covers are set aside"
+            print(f"warning: {folder}: {what}: a crash has left them, or roots were removed", file=sys.stderr)
         tree = Tree(ledger.hashes)
         lines = [canonical(asdict(record)).encode() for record in records]
         for line in lines:
