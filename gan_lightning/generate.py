@@ -55,6 +55,7 @@ def generate(cfg: DictConfig) -> Path:
 
 def _write_pictures(samples: Tensor, path: Path, cfg: DictConfig, trained: Trained, identity: Identity | None) -> None:
     """A folder with a picture of each sample, all or none; signed, where somebody signs."""
+    path = path.resolve()  # which has a name, as "." has none
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         trained.data.write(samples, unfinished, "png")
@@ -107,7 +108,7 @@ def _output(cfg: DictConfig, trained: Trained) -> Path:
         name += f"_walk{cfg.interpolate}" if cfg.interpolate else ""
         path = trained.run_dir / "generated" / f"{name}{suffix}"
     else:
-        path = Path(str(cfg.output)).resolve() if str(cfg.output) in (".", "..") else Path(str(cfg.output))
+        path = Path(str(cfg.output))
         if suffix and (path.suffix != suffix or path.is_dir()):
             raise UserError(f"output={path}: the name of a {suffix} file is needed")
     if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):

@@ -41,6 +41,15 @@ def test_png_is_a_picture_each(run, trained):
     assert np.array_equal(np.stack(pictures), samples[:, 0])
 
 
+def test_pictures_into_the_folder_one_is_in(run, trained, monkeypatch):
+    here = trained.parent / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    result = run("generate", f"checkpoint={trained}", "n=2", "format=png", "output=.")
+    assert (result.code, result.out.strip()) == (0, "."), result.err
+    assert len(list(here.glob("*.png"))) == 2
+
+
 def test_walk_leaves_and_returns(run, trained):
     assert run("generate", "checkpoint=run", "n=4", "interpolate=10").code == 0
     with Image.open(trained / "generated" / "last_n4_seed0_walk10.gif") as gif:

@@ -58,7 +58,9 @@ def check(arguments: argparse.Namespace) -> tuple[str, bool]:
     strangers = [root for root in held.roots if not root.opened.trusted]
     if strangers:
         return f"unchanged, but {len(strangers)} of {len(held.roots)} roots by unknown signers: {strangers[0]}", False
-    if held.uncovered or not held.roots:
+    if not (held.uncovered or held.roots):
+        return "nothing in it: nothing was added, or all was removed", False
+    if held.uncovered:
         return f"{held.uncovered:,} lines that no root covers: a crash has left them, or roots were removed", False
     return f"unchanged: {len(held.lines):,} records, {len(held.roots):,} roots; newest: {held.roots[-1]}", True
 
