@@ -78,6 +78,11 @@ def train_extractor() -> None:
     _run("train_extractor", _train_extractor_job)
 
 
+def search() -> None:
+    """``python scripts/search.py`` and ``gan-search``."""
+    _run("search", _search_job)
+
+
 def _train_job(cfg: DictConfig) -> dict[str, float] | None:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return _sweep_job(cfg)
@@ -149,6 +154,23 @@ def _train_extractor_job(cfg: DictConfig) -> None:
     from gan_lightning.train_extractor import train_extractor
 
     _validated(cfg, ExtractorSettings, train_extractor)
+
+
+def _search_job(cfg: DictConfig) -> None:
+    from gan_lightning.config import SearchSettings
+
+    def search(cfg: DictConfig) -> str:
+        try:
+            from gan_lightning.search.study import search
+        except ImportError as error:
+            raise UserError("search: needs an extra: pip install 'gan-lightning[search]'") from error
+        try:
+            return search(cfg)
+        except Interrupted as interruption:
+            print(f"{interruption}: run it again to go on", file=sys.stderr)
+            raise SystemExit(128 + interruption.signal) from None
+
+    _validated(cfg, SearchSettings, search)
 
 
 def _validated(cfg: DictConfig, settings: Any, command: Callable[[DictConfig], Any]) -> None:

@@ -125,6 +125,28 @@ class EvaluateSettings(BaseModel):
     debug: bool
 
 
+class SearchSpace(BaseModel):
+    """What ``conf/search/`` holds."""
+
+    overrides: list[str]
+    space: Annotated[dict[str, Node], Field(min_length=1)]
+
+
+class SearchSettings(BaseModel):
+    """The keys of ``conf/search.yaml``."""
+
+    search: SearchSpace
+    name: str
+    folder: str
+    trials: PositiveInt
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    metric: str
+    storage: str | None
+    heartbeat_seconds: PositiveInt
+    sampler_seed: Seed | None
+    debug: bool
+
+
 class ExtractorSettings(BaseModel):
     """The keys of ``conf/train_extractor.yaml``."""
 

@@ -45,7 +45,7 @@ class Manifest:
         """Seconds of all segments together."""
         return sum(segment["duration_seconds"] for segment in self.content["segments"])
 
-    def update(self, status: Literal["running", "finished", "interrupted", "failed"]) -> None:
+    def update(self, status: Literal["running", "finished", "interrupted", "diverged", "failed"]) -> None:
         self.segment |= {"status": status, "duration_seconds": round(time.monotonic() - self._since, 3)}
         write_json(self.path, {"status": status, "duration_seconds": round(self.duration, 3)} | self.content)
 

@@ -13,7 +13,7 @@ import threading
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import lightning.pytorch as L
 from omegaconf import DictConfig, OmegaConf
@@ -126,7 +126,7 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
         log_hyperparameters(logger, config, metrics)
     except BaseException as error:
         with suppress(OSError):
-            manifest.update("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+            manifest.update(_status(error))
         if isinstance(error, OSError):
             raise UserError(
                 f"{os.fsdecode(error.filename or run_dir)}: {error.strerror}: when that is mended, "
@@ -145,6 +145,12 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
         path = run_dir / LAST_CHECKPOINT
         _state(identity, Trained(path, file_digest(path), config, model, data))
     return metrics
+
+
+def _status(error: BaseException) -> Literal["interrupted", "diverged", "failed"]:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return "diverged" if isinstance(error, Diverged) else "failed"
 
 
 def _state(identity: Identity, trained: Trained) -> None:

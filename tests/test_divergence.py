@@ -40,7 +40,7 @@ def test_a_loss_that_is_no_number_stops_the_run(run, tmp_path, diverging, term):
     assert "on_divergence=rollback" in result.err
     assert "what is saved ends with 8" in result.err
     assert read_last(tmp_path / "run")[1]["iteration"] == 8
-    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "failed"
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "diverged"
 
 
 @pytest.mark.parametrize("rates", ["generator", "discriminator"])

@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.callbacks import Watcher, keep_figures, log_figures, reference_for
 from gan_lightning.data.images import to_uint8
+from gan_lightning.errors import Diverged
 from gan_lightning.metrics.findings import collapse
 from gan_lightning.metrics.suite import Figures, Reference, View
 from gan_lightning.model import GenerativeModel
@@ -99,3 +100,11 @@ class CollapseAlarm(Watcher):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_text("alarm", f"collapsed: {why}; {REMEDIES}", iteration)
+
+
+class CollapseStop(CollapseAlarm):
+    """Ends the run when the alarm rings, as :class:`Divergence` does: for searches, where others can be tried."""
+
+    def _ring(self, trainer: L.Trainer, iteration: int, why: str) -> None:
+        super()._ring(trainer, iteration, why)
+        raise Diverged(iteration, f"collapsed: {why}")

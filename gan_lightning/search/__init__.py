@@ -1,0 +1,1 @@
+"""Search of hyperparameters: trials in processes of their own, several searches on one storage."""

@@ -1,0 +1,87 @@
+"""What comes out of a search: a table, pictures, and the best trial as an experiment."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from matplotlib.figure import Figure
+from omegaconf import OmegaConf
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from gan_lightning.paths import CONF_DIR
+from gan_lightning.search.space import override
+from gan_lightning.sweep import markdown
+
+SHOWN = 20  # rows on screen; trials.csv has all
+
+
+def report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
+    """Write trials.csv, history.png and best.yaml, and return what is to be read on the screen."""
+    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    trials.sort(key=lambda trial: (trial.state != TrialState.COMPLETE, trial.value or 0))
+    rows = [_row(trial) for trial in trials]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with (folder / "trials.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    text = f"{markdown(columns, rows[:SHOWN])}\n\n{folder / 'trials.csv'}"
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    if not complete:
+        return f"{text}\nno trial has finished"
+    _draw(complete, folder / "history.png")
+    best = complete[0]
+    chosen = [*overrides, *(override(key, value) for key, value in best.params.items())]
+    (folder / "best.yaml").write_text(f"# @package _global_\n# Trial {best.number}, {best.value:.4g}.\n"
+                                      + OmegaConf.to_yaml(OmegaConf.create(experiment(chosen))))  # fmt: skip
+    return f"{text}\n{folder / 'history.png'}\n{folder / 'best.yaml'}: for conf/experiment/"
+
+
+def experiment(overrides: Sequence[str]) -> dict[str, Any]:
+    """The content of a file for conf/experiment/ that does what the overrides do."""
+    defaults: list[Any] = []
+    content: dict[str, Any] = {}
+    for one in OverridesParser.create().parse_overrides(list(overrides)):
+        key, value = one.key_or_group, one.value()
+        if key == "experiment":
+            defaults.insert(0, value)
+        elif (CONF_DIR / key).is_dir():
+            defaults.append({f"override /{key}": value})
+        else:
+            *parents, last = key.split(".")
+            node = content
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = value
+    return {"defaults": [*defaults, "_self_"]} | content
+
+
+def _row(trial: FrozenTrial) -> dict[str, Any]:
+    seconds = trial.duration.total_seconds() if trial.duration else None
+    return {
+        "trial": trial.number,
+        **trial.params,
+        "value": "" if trial.value is None else trial.value,
+        "status": trial.state.name.lower(),
+        "seconds": "" if seconds is None else round(seconds, 1),
+        "folder": trial.user_attrs.get("folder", ""),
+        "why": trial.user_attrs.get("why", ""),
+    }
+
+
+def _draw(trials: Sequence[FrozenTrial], path: Path) -> None:
+    """The value over the number of the trial, and over each number that was tried."""
+    numbers = [key for key, value in trials[0].params.items() if isinstance(value, int | float)]
+    figure = Figure((4 * (len(numbers) + 1), 3.5), layout="constrained")
+    axes = figure.subplots(1, len(numbers) + 1, squeeze=False, sharey=True)[0]
+    by_number = sorted(trials, key=lambda trial: trial.number)
+    values = [trial.value for trial in by_number]
+    axes[0].plot([trial.number for trial in by_number], values, "o", ms=4)
+    axes[0].set(xlabel="trial", ylabel="objective")
+    for ax, key in zip(axes[1:], numbers, strict=True):
+        ax.plot([trial.params[key] for trial in by_number], values, "o", ms=4)
+        ax.set(xlabel=key, xscale="log" if getattr(trials[0].distributions[key], "log", False) else "linear")
+    figure.savefig(path, dpi=100)

@@ -1,0 +1,181 @@
+"""Runs trials of one Optuna study, beside other processes that do so, until it has as many as are wanted."""
+
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy.exc
+from omegaconf import DictConfig, OmegaConf
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import RDBStorage
+from optuna.study import MaxTrialsCallback, Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from gan_lightning.errors import Interrupted, UserError
+from gan_lightning.runs import MANIFEST, METRICS, finished, last_checkpoints
+from gan_lightning.search.report import report
+from gan_lightning.search.space import distribution, override, suggest
+
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+MAX_TRIES, MAX_FAILURES = 3, 3
+SETTINGS = "gan_lightning"  # attribute of a study: what it was begun with
+PRUNING = "callbacks.collapse_alarm._target_=gan_lightning.callbacks.collapse_alarm.CollapseStop"
+
+
+class Failed(Exception):
+    """A run of a trial has ended otherwise than by collapse or divergence; its error's line."""
+
+
+def search(cfg: DictConfig) -> str:
+    """Run trials of what ``conf/search.yaml`` describes; a table of all, when the study has enough of them.
+
+    Raises:
+        UserError: for settings that cannot work, a storage that does not answer, trials that keep failing.
+        Interrupted: after Ctrl-C or SIGTERM.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)
+    folder = Path(cfg.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    url = cfg.storage or f"sqlite:///{folder / 'study.db'}"
+    with _storage_errors(url), _signals():
+        study = _study(cfg, url)
+        trials = Trials(cfg, folder)
+        if _done(study) < cfg.trials:
+            study.optimize(
+                trials.run, catch=Failed, callbacks=[MaxTrialsCallback(cfg.trials, DONE), trials.end_after_failures]
+            )
+        return report(study, folder, list(cfg.search.overrides))
+
+
+class Trials:
+    """The objective of a study, as Optuna calls it.
+
+    Args:
+        cfg: settings of the search.
+        folder: of the trials' runs.
+    """
+
+    def __init__(self, cfg: DictConfig, folder: Path) -> None:
+        self.cfg = cfg
+        self.folder = folder
+        self.space = {key: distribution(key, tried) for key, tried in cfg.search.space.items()}
+        self.failures = 0
+
+    def run(self, trial: Trial) -> float:
+        """The mean of the metric over the seeds."""
+        chosen = {key: suggest(trial, key, tried) for key, tried in self.space.items()}
+        overrides = [*self.cfg.search.overrides, *(override(key, value) for key, value in chosen.items())]
+        folder = Path(trial.user_attrs.get("folder", self.folder / f"trial_{trial.number:04d}"))
+        trial.set_user_attr("folder", str(folder))
+        try:
+            values = [self._value(overrides, seed, folder / f"seed_{seed}") for seed in self.cfg.seeds]
+        except (optuna.TrialPruned, Failed) as error:
+            trial.set_user_attr("why", str(error))
+            print(f"trial {trial.number}: {error}", flush=True)
+            raise
+        except Interrupted:
+            _try_again(trial.study, trial)
+            raise
+        trial.set_user_attr("values", values)
+        print(f"trial {trial.number}: {values} {chosen}", flush=True)
+        return statistics.fmean(values)
+
+    def end_after_failures(self, study: Study, trial: FrozenTrial) -> None:
+        self.failures += trial.state == TrialState.FAIL
+        if self.failures >= MAX_FAILURES:
+            raise UserError(f"{self.failures} trials have failed: see {trial.user_attrs['folder']}/*/train.log")
+
+    def _value(self, overrides: list[str], seed: int, run: Path) -> float:
+        if not finished(run):
+            _train([*overrides, PRUNING, f"seed={seed}"], run)
+        metrics = json.loads((run / METRICS).read_text())
+        if self.cfg.metric not in metrics:
+            raise UserError(f"metric={self.cfg.metric}: not in {run / METRICS}: one of {', '.join(metrics)}")
+        return float(metrics[self.cfg.metric])
+
+
+def _train(overrides: list[str], run: Path) -> None:
+    """A run in a process of its own, from its last checkpoint where it has one."""
+    where = [f"resume={run}"] if last_checkpoints(run) else [*overrides, f"hydra.run.dir={run}"]
+    command = [sys.executable, "-m", "gan_lightning.search.trial", *where]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        try:
+            assert child.stderr is not None
+            said = child.stderr.read()  # not communicate(), which closes the pipe that the run follows
+            child.wait()
+        except BaseException:
+            child.terminate()
+            raise
+    if child.returncode == 0:
+        return
+    lines = said.decode(errors="replace").splitlines() or [f"ended with {child.returncode}"]
+    if not (run / MANIFEST).exists():
+        raise UserError(lines[-1].removeprefix("error: "))
+    if json.loads((run / MANIFEST).read_text())["status"] == "diverged":
+        raise optuna.TrialPruned(lines[-1].removeprefix("error: "))
+    raise Failed(lines[-1])
+
+
+def _study(cfg: DictConfig, url: str) -> Study:
+    storage = RDBStorage(
+        url,
+        heartbeat_interval=cfg.heartbeat_seconds,
+        grace_period=3 * cfg.heartbeat_seconds,
+        heartbeat_stale_trial_callback=_try_again,
+    )
+    sampler = optuna.samplers.TPESampler(seed=cfg.sampler_seed, constant_liar=True)
+    study = optuna.create_study(storage=storage, sampler=sampler, study_name=cfg.name, load_if_exists=True)
+    settings = OmegaConf.to_container(OmegaConf.masked_copy(cfg, ["search", "seeds", "metric"]), resolve=True)
+    begun: Any = study.user_attrs.get(SETTINGS)
+    if begun is None:
+        study.set_user_attr(SETTINGS, settings)
+    elif begun != settings:
+        raise UserError(f"name={cfg.name}: this study was begun with other overrides, space, seeds or metric: "
+                        "give another name")  # fmt: skip
+    return study
+
+
+def _try_again(study: Study, trial: Trial | FrozenTrial) -> None:
+    """Put a trial that was stopped or killed in line once more; its run goes on in its folder."""
+    tries = trial.user_attrs.get("tries", 1)
+    if tries < MAX_TRIES:
+        study.enqueue_trial(trial.params, user_attrs=trial.user_attrs | {"tries": tries + 1})
+
+
+def _done(study: Study) -> int:
+    return len(study.get_trials(deepcopy=False, states=DONE))
+
+
+@contextmanager
+def _storage_errors(url: str) -> Iterator[None]:
+    """What a database says, as one line."""
+    try:
+        yield
+    except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        shown = sqlalchemy.engine.make_url(url).render_as_string() if "://" in url else url
+        raise UserError(f"storage={shown}: {reason}: is it there, and is it free?") from error
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """SIGTERM ends a search as Ctrl-C does: the run of its trial is saved."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Interrupted(signal.Signals(number))
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,221 @@
+"""Searches of hyperparameters: the trials are real runs in processes of their own."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import optuna
+import pytest
+from PIL import Image
+
+from gan_lightning.search import study as searching
+from tests.conftest import FAST, ROOT
+
+EVALUATED = [one for one in FAST if one != "callbacks.evaluation=null"]
+LR = "model.generator_optimizer.lr"
+
+
+def arguments(folder, *others, iterations=4, overrides=(), space=None):
+    """The command line for a search of one's own, which is written to the folder."""
+    path = folder / "own" / "search" / "mine.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tried = space or {LR: {"low": 1e-4, "high": 1e-2, "log": True}}
+    path.write_text(json.dumps({"overrides": [*EVALUATED, f"max_iterations={iterations}", *overrides], "space": tried}))
+    return ["--config-dir", str(path.parents[1]), "search=mine", "name=s", "heartbeat_seconds=1", *others]
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def faked(monkeypatch):
+    """Trials whose runs are a file each: the value is in `faked`, or an error."""
+    values = []
+
+    def train(overrides, run):
+        value = values.pop(0)
+        if isinstance(value, Exception):
+            raise value
+        run.mkdir(parents=True)
+        (run / "metrics.json").write_text(json.dumps({"evaluation/fcd_train": value}))
+
+    monkeypatch.setattr(searching, "_train", train)
+    return values
+
+
+def rows(folder):
+    with (folder / "outputs" / "search" / "s" / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_from_trials_to_an_experiment(run, tmp_path, monkeypatch):
+    result = run("search", *arguments(tmp_path, "trials=2", "seeds=[1,2]"))
+    assert result.code == 0, result.err
+    found = rows(tmp_path)
+    assert [row["status"] for row in found] == ["complete"] * 2
+    for row in found:
+        values = []
+        for seed in (1, 2):
+            folder = tmp_path / row["folder"] / f"seed_{seed}"
+            assert json.loads((folder / "manifest.json").read_text())["seed"] == seed
+            values.append(json.loads((folder / "metrics.json").read_text())["evaluation/fcd_train"])
+        assert float(row["value"]) == pytest.approx(sum(values) / 2)
+    assert float(found[0]["value"]) <= float(found[1]["value"])
+    out = tmp_path / "outputs" / "search" / "s"
+    with Image.open(out / "history.png") as picture:
+        assert picture.width > picture.height
+
+    # The best, as a file of one's own conf/experiment/.
+    own = tmp_path / "own" / "experiment"
+    own.mkdir(parents=True)
+    (own / "found.yaml").write_text((out / "best.yaml").read_text())
+    result = run("train", "--config-dir", "own", "experiment=found", "hydra.run.dir=again", "seed=1")
+    assert result.code == 0, result.err
+    first = json.loads((tmp_path / found[0]["folder"] / "seed_1" / "metrics.json").read_text())
+    assert json.loads((tmp_path / "again" / "metrics.json").read_text()) == first
+
+
+@pytest.mark.parametrize(
+    ("overrides", "why"),
+    [
+        (["model.discriminator_optimizer.lr=1e38"], "iteration "),
+        # Samples of a generator that does not learn are all alike, which two checks of the alarm see.
+        (["model.generator_optimizer.lr=0.0", "callbacks.collapse_alarm.every_n_iterations=2"], "collapsed: "),
+    ],
+    ids=["diverged", "collapsed"],
+)
+def test_lost_trials_are_pruned(run, tmp_path, overrides, why):
+    space = {"seed": {"choices": [1]}}
+    result = run("search", *arguments(tmp_path, "trials=1", iterations=50, overrides=overrides, space=space))
+    assert (result.code, "no trial has finished" in result.out) == (0, True), result.err
+    (row,) = rows(tmp_path)
+    assert row["status"] == "pruned"
+    assert why in row["why"]
+    manifest = json.loads((tmp_path / row["folder"] / "seed_1" / "manifest.json").read_text())
+    assert (manifest["status"], manifest["segments"][0]["duration_seconds"] > 0) == ("diverged", True)
+
+
+def test_it_goes_on(run, tmp_path, faked):
+    faked += [3.0, 1.0, 2.0]
+    assert run("search", *arguments(tmp_path, "trials=2")).code == 0
+    assert len(faked) == 1
+    assert run("search", *arguments(tmp_path, "trials=2")).code == 0
+    assert run("search", *arguments(tmp_path, "trials=3")).code == 0
+    assert [float(row["value"]) for row in rows(tmp_path)] == [1.0, 2.0, 3.0]
+    result = run("search", *arguments(tmp_path, "trials=4", "seeds=[7]"))
+    assert (result.code, "error: name=s: this study was begun with other" in result.err) == (2, True)
+
+
+def test_trials_that_keep_failing(run, tmp_path, faked):
+    faked += [1.0, *(searching.Failed("out of luck") for _ in range(3))]
+    result = run("search", *arguments(tmp_path, "trials=9"))
+    assert (result.code, result.err.startswith("error: 3 trials have failed: see ")) == (2, True)
+
+
+NEVER = "callbacks.collapse_alarm.every_n_iterations=1000000"
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def started(folder, *others, iterations=4):
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "search.py"),
+        *arguments(folder, *others, iterations=iterations, overrides=[NEVER]),
+    ]
+    return subprocess.Popen(
+        command, cwd=folder, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def trials(folder):
+    storage = f"sqlite:///{folder / 'outputs' / 'search' / 's' / 'study.db'}"
+    return optuna.load_study(study_name="s", storage=storage).get_trials()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_search_goes_on(tmp_path, number):
+    """Its run ends with it, saved; the trial is tried again from there."""
+    many = 1000
+    first = started(tmp_path, "trials=2", iterations=many)
+    sample = tmp_path / "outputs/search/s/trial_0000/seed_1/samples/iteration_0000008.png"
+    deadline = time.monotonic() + 120
+    while not sample.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    first.send_signal(number)
+    first.communicate()
+    assert first.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    manifest = tmp_path / "outputs/search/s/trial_0000/seed_1/manifest.json"
+    while json.loads(manifest.read_text())["status"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert json.loads(manifest.read_text())["status"] == "interrupted"
+    if number == signal.SIGKILL:
+        time.sleep(4)  # until the trial counts as killed
+
+    second = started(tmp_path, "trials=2", iterations=many)
+    _, err = second.communicate()
+    assert second.returncode == 0, err
+    found = trials(tmp_path)
+    assert sum(trial.state.name == "COMPLETE" for trial in found) == 2
+    assert found[1].params == found[0].params  # tried again
+    assert len(json.loads(manifest.read_text())["segments"]) == 2
+
+
+@pytest.mark.slow
+def test_two_searches_share_a_study(tmp_path):
+    both = [started(tmp_path, "trials=4") for _ in range(2)]
+    said = [one.communicate() for one in both]
+    assert [one.returncode for one in both] == [0, 0], said
+    complete = [trial for trial in trials(tmp_path) if trial.state.name == "COMPLETE"]
+    assert 4 <= len(complete) <= 5  # the last two may begin at once
+    assert len({trial.params[LR] for trial in complete}) == len(complete)
+
+
+@pytest.mark.parametrize(
+    ("given", "space", "expected"),
+    [
+        (["search=min"], None, "search=min: no such option"),
+        (["trials=0"], None, "trials=0"),
+        (["metric=fcd"], None, "metric=fcd: not in"),
+        (["storage=nonsense"], None, "storage=nonsense: "),
+        (["storage=sqlite:////nowhere/s.db"], None, "storage=sqlite:////nowhere/s.db: unable to open database file"),
+        (["storage=postgresql://me:secret@host/db"], None, "storage=postgresql://me:***@host/db: "),
+        ([], {"ema_decay": {"low": 0.5}}, "search.space.ema_decay"),
+        ([], {"ema_decay": {"low": 3, "high": 1}}, "search.space.ema_decay={'low': 3, 'high': 1}: "),
+        ([], {"ema_decay": {"low": 0.0, "high": 1.0, "log": True}}, "search.space.ema_decay="),
+        ([], {"ema_decoy": {"choices": [0.5]}}, "ema_decoy: unknown key"),
+        ([], {"ema_decay": {"choices": [7]}}, "ema_decay=7"),
+    ],
+)
+def test_bad_input(run, tmp_path, request, given, space, expected):
+    if "metric=fcd" in given:
+        request.getfixturevalue("faked").append(1.0)
+    result = run("search", *arguments(tmp_path, *given, space=space))
+    assert result.code == 2
+    assert result.err.startswith("error: ")
+    assert expected in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_locked_storage(run, tmp_path, faked):
+    import sqlite3
+
+    faked += [1.0, 2.0]
+    assert run("search", *arguments(tmp_path, "trials=1")).code == 0
+    with sqlite3.connect(tmp_path / "outputs/search/s/study.db", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        result = run("search", *arguments(tmp_path, "trials=2"))
+    assert (result.code, "storage=sqlite:///outputs/search/s/study.db: " in result.err) == (2, True)
+    assert "database is locked" in result.err
+
+
+def test_it_needs_its_extra(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gan_lightning.search.study", None)
+    result = run("search")
+    assert (result.code, result.err) == (2, "error: search: needs an extra: pip install 'gan-lightning[search]'\n")
