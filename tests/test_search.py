@@ -55,21 +55,20 @@ def rows(folder):
 
 
 def test_from_trials_to_an_experiment(run, tmp_path, monkeypatch):
-    result = run("search", *arguments(tmp_path, "trials=2", "seeds=[1,2]"))
+    result = run("search", *arguments(tmp_path, "trials=1", "seeds=[1,2]"))
     assert result.code == 0, result.err
-    found = rows(tmp_path)
-    assert [row["status"] for row in found] == ["complete"] * 2
-    for row in found:
-        values = []
-        for seed in (1, 2):
-            folder = tmp_path / row["folder"] / f"seed_{seed}"
-            assert json.loads((folder / "manifest.json").read_text())["seed"] == seed
-            values.append(json.loads((folder / "metrics.json").read_text())["evaluation/fcd_train"])
-        assert float(row["value"]) == pytest.approx(sum(values) / 2)
-    assert float(found[0]["value"]) <= float(found[1]["value"])
+    (row,) = rows(tmp_path)
+    assert row["status"] == "complete"
+    values = []
+    for seed in (1, 2):
+        folder = tmp_path / row["folder"] / f"seed_{seed}"
+        assert json.loads((folder / "manifest.json").read_text())["seed"] == seed
+        values.append(json.loads((folder / "metrics.json").read_text())["evaluation/fcd_train"])
+    assert float(row["value"]) == pytest.approx(sum(values) / 2)
     out = tmp_path / "outputs" / "search" / "s"
-    with Image.open(out / "history.png") as picture:
-        assert picture.width > picture.height
+    for name in ("history.png", "best.png"):
+        with Image.open(out / name) as picture:
+            assert picture.width > picture.height
 
     # The best, as a file of one's own conf/experiment/.
     own = tmp_path / "own" / "experiment"
@@ -77,7 +76,7 @@ def test_from_trials_to_an_experiment(run, tmp_path, monkeypatch):
     (own / "found.yaml").write_text((out / "best.yaml").read_text())
     result = run("train", "--config-dir", "own", "experiment=found", "hydra.run.dir=again", "seed=1")
     assert result.code == 0, result.err
-    first = json.loads((tmp_path / found[0]["folder"] / "seed_1" / "metrics.json").read_text())
+    first = json.loads((tmp_path / row["folder"] / "seed_1" / "metrics.json").read_text())
     assert json.loads((tmp_path / "again" / "metrics.json").read_text()) == first
 
 
@@ -143,7 +142,7 @@ def trials(folder):
 def test_a_killed_search_goes_on(tmp_path, number):
     """Its run ends with it, saved; the trial is tried again from there."""
     many = 1000
-    first = started(tmp_path, "trials=2", iterations=many)
+    first = started(tmp_path, "trials=1", iterations=many)
     sample = tmp_path / "outputs/search/s/trial_0000/seed_1/samples/iteration_0000008.png"
     deadline = time.monotonic() + 120
     while not sample.exists() and time.monotonic() < deadline:
@@ -158,22 +157,22 @@ def test_a_killed_search_goes_on(tmp_path, number):
     if number == signal.SIGKILL:
         time.sleep(4)  # until the trial counts as killed
 
-    second = started(tmp_path, "trials=2", iterations=many)
+    second = started(tmp_path, "trials=1", iterations=many)
     _, err = second.communicate()
     assert second.returncode == 0, err
     found = trials(tmp_path)
-    assert sum(trial.state.name == "COMPLETE" for trial in found) == 2
+    assert sum(trial.state.name == "COMPLETE" for trial in found) == 1
     assert found[1].params == found[0].params  # tried again
     assert len(json.loads(manifest.read_text())["segments"]) == 2
 
 
 @pytest.mark.slow
 def test_two_searches_share_a_study(tmp_path):
-    both = [started(tmp_path, "trials=4") for _ in range(2)]
+    both = [started(tmp_path, "trials=3") for _ in range(2)]
     said = [one.communicate() for one in both]
     assert [one.returncode for one in both] == [0, 0], said
     complete = [trial for trial in trials(tmp_path) if trial.state.name == "COMPLETE"]
-    assert 4 <= len(complete) <= 5  # the last two may begin at once
+    assert 3 <= len(complete) <= 4  # the last two may begin at once
     assert len({trial.params[LR] for trial in complete}) == len(complete)
 
 

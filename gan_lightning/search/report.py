@@ -10,16 +10,18 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+from PIL import Image
 
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import override
 from gan_lightning.sweep import markdown
 
 SHOWN = 20  # rows on screen; trials.csv has all
+PICTURED = 3  # of the best trials
 
 
 def report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
-    """Write trials.csv, history.png and best.yaml, and return what is to be read on the screen."""
+    """Write trials.csv, history.png, best.png and best.yaml, and return what is to be read on the screen."""
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     trials.sort(key=lambda trial: (trial.state != TrialState.COMPLETE, trial.value or 0))
     rows = [_row(trial) for trial in trials]
@@ -32,12 +34,14 @@ def report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not complete:
         return f"{text}\nno trial has finished"
-    _draw(complete, folder / "history.png")
+    _draw_history(complete, folder / "history.png")
+    _draw_samples(complete[:PICTURED], folder / "best.png")
     best = complete[0]
     chosen = [*overrides, *(override(key, value) for key, value in best.params.items())]
     (folder / "best.yaml").write_text(f"# @package _global_\n# Trial {best.number}, {best.value:.4g}.\n"
                                       + OmegaConf.to_yaml(OmegaConf.create(experiment(chosen))))  # fmt: skip
-    return f"{text}\n{folder / 'history.png'}\n{folder / 'best.yaml'}: for conf/experiment/"
+    pictures = [path for name in ("history.png", "best.png") if (path := folder / name).exists()]
+    return "\n".join([text, *map(str, pictures), f"{folder / 'best.yaml'}: for conf/experiment/"])
 
 
 def experiment(overrides: Sequence[str]) -> dict[str, Any]:
@@ -72,7 +76,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def _draw(trials: Sequence[FrozenTrial], path: Path) -> None:
+def _draw_history(trials: Sequence[FrozenTrial], path: Path) -> None:
     """The value over the number of the trial, and over each number that was tried."""
     numbers = [key for key, value in trials[0].params.items() if isinstance(value, int | float)]
     figure = Figure((4 * (len(numbers) + 1), 3.5), layout="constrained")
@@ -85,3 +89,17 @@ def _draw(trials: Sequence[FrozenTrial], path: Path) -> None:
         ax.plot([trial.params[key] for trial in by_number], values, "o", ms=4)
         ax.set(xlabel=key, xscale="log" if getattr(trials[0].distributions[key], "log", False) else "linear")
     figure.savefig(path, dpi=100)
+
+
+def _draw_samples(trials: Sequence[FrozenTrial], path: Path) -> None:
+    """The last grid of samples of each trial, side by side; none for runs that draw none."""
+    grids = [(trial, sorted(Path(trial.user_attrs["folder"]).glob("*/samples/*.png"))) for trial in trials]
+    drawn = [(trial, pictures[-1]) for trial, pictures in grids if pictures]
+    if not drawn:
+        return
+    figure = Figure((4 * len(drawn), 4.3), layout="constrained")
+    for ax, (trial, grid) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
+        ax.imshow(Image.open(grid))
+        ax.set_title(f"trial {trial.number}: {trial.value:.4g}")
+        ax.axis("off")
+    figure.savefig(path, dpi=150)
