@@ -85,6 +85,7 @@ def _draw_history(trials: Sequence[FrozenTrial], path: Path) -> None:
     values = [trial.value for trial in by_number]
     axes[0].plot([trial.number for trial in by_number], values, "o", ms=4)
     axes[0].set(xlabel="trial", ylabel="objective")
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
     for ax, key in zip(axes[1:], numbers, strict=True):
         ax.plot([trial.params[key] for trial in by_number], values, "o", ms=4)
         ax.set(xlabel=key, xscale="log" if getattr(trials[0].distributions[key], "log", False) else "linear")
