@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
 from gan_lightning.paths import CONF_DIR
+from gan_lightning.search.space import override
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
 
@@ -17,7 +19,8 @@ def options(group):
 
 
 GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir())
-CASES = [(group, option) for group in GROUPS if group != "sweep" for option in options(group)]
+NOT_OF_ONE_RUN = ("search", "sweep")
+CASES = [(group, option) for group in GROUPS if group not in NOT_OF_ONE_RUN for option in options(group)]
 
 
 @pytest.fixture
@@ -60,6 +63,18 @@ def test_one_batch_of_each_job(run, tmp_path, idx_folder, option):
     manifests = [json.loads(path.read_text()) for path in tmp_path.glob("sweep/*/manifest.json")]
     names = {manifest["config"]["name"] for manifest in manifests}
     assert len(names) == len(manifests) > 3  # each job says in its name what it varies
+
+
+@pytest.mark.parametrize("option", options("search"))
+def test_one_batch_of_a_trial(run, only_run, idx_folder, option):
+    search = OmegaConf.load(CONF_DIR / "search" / f"{option}.yaml")
+    values = {key: tried.get("low", tried.get("choices", [None])[0]) for key, tried in search.space.items()}
+    data = [] if option == "quickstart" else [f"data.root={idx_folder}", "data.checksums=null"]
+    trial = [*search.overrides, *(override(key, value) for key, value in values.items())]
+    result = run("train", *trial, *data, "callbacks.evaluation=null", *SMALL)
+    assert result.code == 0, result.err
+    manifest = json.loads((only_run() / "manifest.json").read_text())
+    assert manifest["config"]["model"]["generator_optimizer"]["lr"] == values["model.generator_optimizer.lr"]
 
 
 @pytest.mark.parametrize("path", sorted(CONF_DIR.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF_DIR)))
