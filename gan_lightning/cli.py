@@ -88,11 +88,12 @@ def _train_job(cfg: DictConfig) -> dict[str, float] | None:
         return _sweep_job(cfg)
 
     try:
+        from gan_lightning.distributed import first_process
         from gan_lightning.reproduce import compare
         from gan_lightning.train import train
 
         metrics = train(cfg)
-        if cfg.reproduce is not None:
+        if cfg.reproduce is not None and first_process():
             same, line = compare(Path(cfg.reproduce), Path(cfg.run_dir))
             print(line)
             if not same:

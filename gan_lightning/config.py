@@ -41,7 +41,10 @@ HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 # What third parties do not say in their annotations but refuse later, when files have been written.
 RANGES: dict[str, dict[str, Any]] = {
     "torch.optim": {"lr": Rate, "betas": tuple[Beta, Beta], "weight_decay": Rate},
-    "lightning.pytorch": {"max_epochs": PositiveInt | typing.Literal[-1], "devices": typing.Literal[1]},
+    "lightning.pytorch": {
+        "max_epochs": PositiveInt | typing.Literal[-1],
+        "devices": PositiveInt | typing.Literal["auto", -1] | list[int],
+    },
 }
 # What Lightning's Trainer offers but cannot do when two optimizers take turns.
 NOT_FOR_TWO_OPTIMIZERS = {

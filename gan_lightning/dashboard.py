@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from torch.utils.tensorboard.summary import hparams
 
 from gan_lightning.config import flat
+from gan_lightning.distributed import first_process
 
 # Parts of the config that say how to get data or where to put results, and repetitions.
 NOT_HYPERPARAMETERS = {"seed", "root", "download", "checksums", "cache_dir", "sample_shape", "num_classes"}
@@ -19,7 +20,7 @@ EVENT_FILES = "events.out.tfevents.*"
 
 def written(logger: Logger) -> dict[str, int]:
     """The files of a logger, and how many bytes of each are on the disk: all that was logged so far."""
-    if not isinstance(logger, TensorBoardLogger):
+    if not isinstance(logger, TensorBoardLogger) or not first_process():
         return {}
     logger.experiment.flush()
     sizes = {}

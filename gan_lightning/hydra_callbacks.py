@@ -1,6 +1,7 @@
 """What happens around Hydra's jobs: a config that cannot work leaves no trace, and a sweep ends with a table."""
 
 import functools
+import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -37,8 +38,9 @@ class RunGuard(Callback):
 
     @strict
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        from gan_lightning import distributed
         from gan_lightning.config import TrainSettings, validate
-        from gan_lightning.runs import MANIFEST, Undo, claim, newest_equal
+        from gan_lightning.runs import MANIFEST, Undo, claim, newest_begun, newest_equal
 
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
         run_dir, chosen = config.hydra.run.dir, _chosen(config, "hydra.run.dir")
@@ -46,6 +48,10 @@ class RunGuard(Callback):
             raise UserError(
                 f"hydra.run.dir={run_dir}: a resumed run goes on in its own folder: leave out hydra.run.dir"
             )
+        restarted = distributed.by_torchrun() and int(os.environ["TORCHELASTIC_RESTART_COUNT"]) > 0
+        if restarted and config.resume is None:  # with the same command, after a process of it was lost
+            begun = Path(run_dir) if chosen else newest_begun(Path(run_dir).parent, config)
+            config.resume = str(begun) if begun else None
         earlier = newest_equal(Path(run_dir).parent, config) if config.resume == "auto" else config.resume
         run_dir = str(earlier or run_dir)
 
@@ -57,18 +63,25 @@ class RunGuard(Callback):
             del settings["hydra"]
         validate(settings, TrainSettings)
 
-        if chosen and Path(run_dir, MANIFEST).exists():
+        distributed.join()
+        if not distributed.first_process():
+            _join_run(config, *distributed.from_first(("", None)))
+            return
+        if chosen and not earlier and Path(run_dir, MANIFEST).exists():
             raise UserError(f"hydra.run.dir={run_dir}: holds a run already: resume={run_dir}, or take another folder")
         RunGuard.undo = Undo(run_dir)
         if not (earlier or chosen):
             run_dir, RunGuard.undo = claim(run_dir)
         with read_write(config.hydra.run):  # in place of the pattern that it came from
             config.hydra.run.dir = run_dir
+        distributed.from_first((run_dir, config.resume))
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.runs import MANIFEST, Undo, claim
 
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
         sweep_dir = config.hydra.sweep.dir
         for key in ("resume", "reproduce"):
             if config[key] is not None:
@@ -91,6 +104,15 @@ class SweepSummary(Callback):
 
         if summarize(Path(config.hydra.sweep.dir)):
             raise SystemExit(1)
+
+
+def _join_run(config: DictConfig, run_dir: str, resume: str | None) -> None:
+    """Take part in a run of which the first process has made the folder, and write nothing there."""
+    config.resume = resume
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.run.dir = config.hydra.runtime.output_dir = run_dir
+        config.hydra.output_subdir = None
+        config.hydra.job_logging = {"version": 1, "root": {"level": "ERROR"}, "disable_existing_loggers": False}
 
 
 def _chosen(config: DictConfig, key: str) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gan_lightning.averaging import Averaging
 from gan_lightning.cuda_graph import CapturedUpdate, make_capturable
+from gan_lightning.distributed import means
 from gan_lightning.randomness import ITERATION, derived_seed, seed_device
 
 MAX_FORWARD = 1024  # samples the generator makes at once outside training
@@ -86,7 +87,7 @@ class GenerativeModel(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         with matmuls(self.matmul_precision):
-            figures = self._replayed(batch) if self._replayed else self.update(batch)
+            figures = means(self._replayed(batch) if self._replayed else self.update(batch))
         if self._averaging is not None:
             self._averaging.update(self.iteration)
         self.iteration += 1

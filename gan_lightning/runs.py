@@ -32,9 +32,21 @@ HOW_NOT_WHAT = (
 
 def newest_equal(parent: Path, config: DictConfig) -> Path | None:
     """The run below ``parent`` with the newest checkpoint among those whose config is the same."""
+    return _newest(
+        {run: files[0].stat().st_mtime for run in parent.glob("*") if (files := last_checkpoints(run))}, config
+    )
+
+
+def newest_begun(parent: Path, config: DictConfig) -> Path | None:
+    """The same among those that have not finished, whether they have a checkpoint or not."""
+    begun = {path.parent: path.stat().st_mtime for path in parent.glob(f"*/{MANIFEST}")}
+    return _newest({run: time for run, time in begun.items() if not finished(run)}, config)
+
+
+def _newest(runs: dict[Path, float], config: DictConfig) -> Path | None:
+    """The one with the latest time among those whose config is the same."""
     wanted = _what(config)
-    newest = {run: files[0].stat().st_mtime for run in parent.glob("*") if (files := last_checkpoints(run))}
-    for run in sorted(newest, key=lambda run: newest[run], reverse=True):
+    for run in sorted(runs, key=lambda run: runs[run], reverse=True):
         stored = run / ".hydra" / "config.yaml"
         if stored.is_file() and _what(OmegaConf.load(stored)) == wanted:
             return run

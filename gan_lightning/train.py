@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -27,6 +28,14 @@ from gan_lightning.checkpoints import SynchronizedIO, Trained, read_last
 from gan_lightning.config import flat, instantiate
 from gan_lightning.dashboard import log_config, log_hyperparameters, rewind
 from gan_lightning.data.images import ImageData
+from gan_lightning.distributed import (
+    DDP,
+    check_agreement,
+    check_processes,
+    first_process,
+    first_process_first,
+    is_of_lost_process,
+)
 from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.machine import prepare_process
 from gan_lightning.manifest import Manifest
@@ -57,13 +66,10 @@ def train(cfg: DictConfig) -> dict[str, float]:
         UserError: for data or settings that cannot work, before anything is written; for a run that diverges.
         Interrupted: after Ctrl-C or SIGTERM, when all is saved.
     """
-    prepare_process()
-    _quiet_lightning()
-    threading.excepthook = _of_a_thread
     cfg, rollbacks = cfg.copy(), 0
     while True:
         try:
-            return _train(cfg, rollbacks)
+            return train_once(cfg, rollbacks)
         except Diverged as error:
             run_dir = Path(cfg.run_dir)
             goal = read_last(run_dir)[1] if last_checkpoints(run_dir) else {"iteration": 0, "rollbacks": 0}
@@ -74,14 +80,22 @@ def train(cfg: DictConfig) -> dict[str, float]:
             cfg.resume = cfg.run_dir if goal["iteration"] else None
 
 
-def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
-    """From the beginning, or from the last checkpoint where ``cfg.resume`` is set, to the end."""
+def train_once(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
+    """From the beginning, or from the last checkpoint where ``cfg.resume`` is set, to the end or until it diverges.
+
+    Returns:
+        The final metrics; of several processes only the first one has them.
+    """
+    prepare_process()
+    _quiet_lightning()
+    threading.excepthook = _of_a_thread
     L.seed_everything(cfg.seed, verbose=False)
     config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
 
+    check_processes(config)
     if cfg.reproduce is not None:
         check_config(Path(cfg.reproduce), config)
-    identity = signer("provenance=true") if cfg.provenance else None
+    identity = signer("provenance=true") if cfg.provenance and first_process() else None
     data = instantiate(cfg.data, "data")
     model = instantiate(cfg.model, "model")
     model.rollbacks = rollbacks
@@ -97,8 +111,13 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
         plugins=[SynchronizedIO()],
         max_epochs=-1 if cfg.max_iterations else cfg.trainer.max_epochs,
     )
-    data.prepare_data()
-    data.setup("fit")
+    if isinstance(trainer.strategy, DDP):
+        trainer.strategy.job = {"config": config, "rollbacks": rollbacks}
+    data.processes = trainer.world_size
+    with first_process_first():
+        data.prepare_data()
+        data.setup("fit")
+    check_agreement(config | {"data": _settings(config)["data"] | data.describe()})
 
     run_dir = Path(cfg.run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -112,29 +131,29 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
     elif cfg.resume is not None:
         log.info("resume=%s: there is no checkpoint to go on from: beginning anew", cfg.resume)
     device = str(trainer.strategy.root_device)
-    facts = {"seed": cfg.seed, "device": device, "data": data.describe(), "config": config}
-    manifest = Manifest(run_dir, facts)
-    log.info("%s", _opening(model, data, device, run_dir))
+    if not first_process():
+        with _errors_of_a_run(run_dir, device):
+            trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        if stop.signal:
+            raise Interrupted(stop.signal)
+        return {}
+
+    facts = {"seed": cfg.seed, "device": device, "processes": trainer.world_size}
+    manifest = Manifest(run_dir, facts | {"data": data.describe(), "config": config})
+    log.info("%s", _opening(model, data, trainer, run_dir))
     try:
-        for i, one in enumerate(trainer.loggers):
-            rewind(one, content["logs"][i] if checkpoint else {})
-        if checkpoint is None:
-            log_config(logger, config)
-        trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        metrics = _final_metrics(trainer, model, batches_per_epoch)
-        write_json(run_dir / METRICS, metrics)
-        log_hyperparameters(logger, config, metrics)
+        with _errors_of_a_run(run_dir, device):
+            for i, one in enumerate(trainer.loggers):
+                rewind(one, content["logs"][i] if checkpoint else {})
+            if checkpoint is None:
+                log_config(logger, config)
+            trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            metrics = _final_metrics(trainer, model, batches_per_epoch)
+            write_json(run_dir / METRICS, metrics)
+            log_hyperparameters(logger, config, metrics)
     except BaseException as error:
         with suppress(OSError):
             manifest.update(_status(error))
-        if isinstance(error, OSError):
-            raise UserError(
-                f"{os.fsdecode(error.filename or run_dir)}: {error.strerror}: when that is mended, "
-                f"resume={run_dir} goes on from the last checkpoint"
-            ) from error
-        if isinstance(error, RuntimeError) and "deterministic implementation" in str(error):
-            what = str(error).split()[0]
-            raise UserError(f"deterministic=true: torch has no such {what} on {device}: deterministic=false") from error
         raise
     manifest.update("interrupted" if stop.signal else "finished")
     reports = [line for watcher in watchers if isinstance(watcher, Reporter) for line in watcher.report()]
@@ -145,6 +164,28 @@ def _train(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
         path = run_dir / LAST_CHECKPOINT
         _state(identity, Trained(path, file_digest(path), config, model, data))
     return metrics
+
+
+@contextmanager
+def _errors_of_a_run(run_dir: Path, device: str) -> Iterator[None]:
+    """What a user can mend, as one line."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{os.fsdecode(error.filename or run_dir)}: {error.strerror}: when that is mended, "
+            f"resume={run_dir} goes on from the last checkpoint"
+        ) from error
+    except RuntimeError as error:
+        if "deterministic implementation" in str(error):
+            what = str(error).split()[0]
+            raise UserError(f"deterministic=true: torch has no such {what} on {device}: deterministic=false") from error
+        if is_of_lost_process(error):
+            raise UserError(
+                f"another process of the run has ended: when that is mended, resume={run_dir} goes on from the last "
+                "checkpoint"
+            ) from error
+        raise
 
 
 def _status(error: BaseException) -> Literal["interrupted", "diverged", "failed"]:
@@ -198,11 +239,13 @@ def _final_metrics(trainer: L.Trainer, model: GenerativeModel, batches_per_epoch
     return {"iteration": model.iteration, "epoch": model.iteration / batches_per_epoch} | figures
 
 
-def _opening(model: GenerativeModel, data: ImageData, device: str, run_dir: Path) -> str:
+def _opening(model: GenerativeModel, data: ImageData, trainer: L.Trainer, run_dir: Path) -> str:
     """What is about to be trained, on what, where."""
     networks = ", ".join(f"{name} {_count(network)}" for name, network in model.named_children() if name != "ema")
     pictures = f"{len(data.images):,} pictures {'×'.join(map(str, data.sample_shape))}"
-    return f"{type(model).__name__}: {networks} parameters; {pictures}; on {device}; in {_near(run_dir)}"
+    device = trainer.strategy.root_device
+    where = str(device) if trainer.world_size == 1 else f"{trainer.world_size} × {device.type}"
+    return f"{type(model).__name__}: {networks} parameters; {pictures}; on {where}; in {_near(run_dir)}"
 
 
 def _closing(
@@ -264,7 +307,8 @@ def _of_a_thread(arguments: threading.ExceptHookArgs) -> None:
 
 def _quiet_lightning() -> None:
     """Silence what does not apply here: one process feeds pictures from memory, and resuming is exact."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for part in ("fabric", "pytorch"):
+        logging.getLogger(f"lightning.{part}").setLevel(logging.WARNING)
     for message in (
         "does not have many workers",
         "smaller than the logging interval",

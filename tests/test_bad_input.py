@@ -73,7 +73,7 @@ def assert_refused(result, folder, *expected):
         (["+trainer.max_steps=10"], ["trainer.max_steps=10", "max_iterations"]),
         (["+trainer.gradient_clip_val=1"], ["trainer", "gradient_clip_val"]),
         (["+trainer.min_epochs=2"], ["trainer.min_epochs=2", "max_iterations"]),
-        (["trainer.devices=2"], ["trainer.devices=2", "must be 1"]),
+        (["trainer.devices=2"], ["trainer.devices=2", "trainer=ddp"]),
         (["data.sample_shape=[28,28]"], ["data.sample_shape=[28, 28]"]),
         (["data.sample_shape=[3,28,28]"], ["data.sample_shape=[3, 28, 28]"]),
         (["--config-dir=.", "batch_size=3"], ["did you mean 'data.batch_size'"]),

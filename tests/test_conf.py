@@ -43,7 +43,7 @@ def test_one_batch(run, only_run, idx_folder, pictures, group, option):
     elif option == "wasserstein":
         arguments += ["data=digits", "regularizer=gradient_penalty"]
     elif group == "trainer":
-        if option == "gpu":
+        if option in ("gpu", "ddp"):
             pytest.skip("needs a GPU")
         arguments += ["data=digits"]
     elif group != "experiment":

@@ -57,7 +57,12 @@ def network_name(pl_module: GenerativeModel, parameter: Tensor) -> str:
 
 
 def reference_for(trainer: L.Trainer, features: str, n: int | None, split: Split) -> Reference | None:
-    """Real pictures to compare the run's samples with; None, with a line in the log, where there are too few."""
+    """Real pictures to compare the run's samples with; None, with a line in the log, where there are too few.
+
+    Of several processes only the first one has them, and judges.
+    """
+    if not trainer.is_global_zero:
+        return None
     data = data_of(trainer)
     data.setup("test")
     extractor = choose(features, data)

@@ -11,6 +11,7 @@ import lightning.pytorch as L
 from gan_lightning.callbacks import Watcher, epochs_done
 from gan_lightning.dashboard import written
 from gan_lightning.data.images import EpochBatches
+from gan_lightning.distributed import largest
 from gan_lightning.errors import UserError
 from gan_lightning.model import GenerativeModel
 from gan_lightning.runs import EARLIER_CHECKPOINT, LAST_CHECKPOINT
@@ -93,7 +94,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
 
     def _due(self, iteration: int) -> bool:
         counted = self.every_n_iterations is not None and iteration % self.every_n_iterations == 0
-        return counted or time.monotonic() - self._saved_at > 60 * self.every_n_minutes
+        return counted or largest(time.monotonic() - self._saved_at) > 60 * self.every_n_minutes
 
     def _save_last(self, trainer: L.Trainer, iteration: int) -> bool:
         self._saved_at = time.monotonic()
@@ -106,10 +107,11 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         path = Path(trainer.default_root_dir, LAST_CHECKPOINT.parent, name)
         unfinished = path.with_name(f".{name}.tmp")  # beside it: a rename within a file system leaves no half file
         try:
-            trainer.save_checkpoint(unfinished)
-            if earlier is not None and path.exists():
-                path.replace(earlier)
-            unfinished.replace(path)
+            self._write(trainer, unfinished)
+            if trainer.is_global_zero:
+                if earlier is not None and path.exists():
+                    path.replace(earlier)
+                unfinished.replace(path)
         except OSError as error:
             unfinished.unlink(missing_ok=True)
             log.warning(
@@ -118,3 +120,11 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
             )  # fmt: skip
             return False
         return True
+
+    @staticmethod
+    def _write(trainer: L.Trainer, path: Path) -> None:
+        try:
+            trainer.save_checkpoint(path)
+        except OSError:
+            trainer.strategy.barrier()  # that of save_checkpoint, where other processes wait
+            raise

@@ -27,7 +27,7 @@ class Progress(Watcher):
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._last_line = time.monotonic()
         self._total = _total_iterations(trainer)
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and trainer.is_global_zero:
             self._bar = tqdm(
                 desc="training", total=self._total, initial=pl_module.iteration, dynamic_ncols=True, leave=False
             )

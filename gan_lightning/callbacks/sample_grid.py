@@ -47,6 +47,8 @@ class SampleGrid(Watcher):
 
     def _draw(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._last_iteration = pl_module.iteration
+        if not trainer.is_global_zero:
+            return
         picture = sample_grid(pl_module, data_of(trainer), self.n, self.seed)
         folder = Path(trainer.default_root_dir, "samples")
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,17 +9,20 @@ from typing import Any
 import lightning.pytorch as L
 
 from gan_lightning.callbacks import Watcher
+from gan_lightning.distributed import largest
 from gan_lightning.model import GenerativeModel
 
 
 class Stop(Watcher):
     """Asks the Trainer to stop after the iteration that is under way, so that what is saved is whole.
 
-    Ctrl-C and SIGTERM are remembered in ``signal``; a second one ends the process at once.
+    Ctrl-C and SIGTERM are remembered in ``signal``; a second one ends the process at once. Of several processes all
+    stop after the same iteration.
 
     Args:
         max_iterations: generator updates; None for no limit of this kind.
-        max_cpu_minutes: processor time of all threads, from where this process begins to train; None for no limit.
+        max_cpu_minutes: processor time of all threads of all processes, from where they begin to train; None for no
+            limit.
     """
 
     def __init__(self, max_iterations: int | None, max_cpu_minutes: float | None = None) -> None:
@@ -45,8 +48,10 @@ class Stop(Watcher):
 
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         reached = self.max_iterations is not None and pl_module.iteration >= self.max_iterations
-        spent = time.process_time() - self._cpu_seconds_before >= self.max_cpu_seconds
-        if reached or spent or self.signal is not None:
+        spent = trainer.world_size * (time.process_time() - self._cpu_seconds_before)
+        if number := largest(self.signal or 0):
+            self.signal = signal.Signals(int(number))
+        if reached or self.signal is not None or largest(spent) >= self.max_cpu_seconds:
             trainer.should_stop = True
 
     def _remember(self, number: int, frame: FrameType | None) -> None:

@@ -33,7 +33,8 @@ class ImageData(L.LightningDataModule):
     of the data's. ``source`` says what the data are and ``licence`` on what terms (SPDX), in statements about samples.
 
     Args:
-        batch_size: pictures per batch; the last batch of an epoch is smaller where it does not divide the set.
+        batch_size: pictures per batch, of all processes together; the last batch of an epoch is smaller where it does
+            not divide the set.
         sample_shape: (C, H, W).
         num_classes: how many labels there are; None where pictures have none.
         seed: the order of epoch e is a function of (seed, e).
@@ -65,6 +66,7 @@ class ImageData(L.LightningDataModule):
         self.num_classes = num_classes
         self.seed = seed
         self.batches_per_iteration = 1  # that the model takes at once
+        self.processes = 1  # that share each batch
 
     @abstractmethod
     def load(self) -> tuple[Tensor, Tensor]:
@@ -101,7 +103,14 @@ class ImageData(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         device = self._home()
         dataset = _GatheredPictures(self.images.to(device), self.labels.to(device))
-        sampler = EpochBatches(len(self.images), self.batch_size * self.batches_per_iteration, self.seed, device)
+        sampler = EpochBatches(
+            len(self.images),
+            self.batch_size * self.batches_per_iteration,
+            self.seed,
+            device,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            processes=self.processes,
+        )
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def _home(self) -> torch.device:
@@ -160,13 +169,21 @@ class EpochBatches(Sampler[Tensor]):
     """Index tensors (B,), shuffled anew each epoch; the order is a function of (seed, epoch) alone.
 
     ``start`` skips that many batches of the next epoch only: a resumed run begins where it stopped.
+
+    Of several processes each gets every ``processes``-th index of every batch, from its ``rank`` on. Where their number
+    does not divide the set, an epoch leaves out the last few of its order, so that all have equally many.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int, device: torch.device = CPU) -> None:
+    def __init__(
+        self, size: int, batch_size: int, seed: int, device: torch.device = CPU, rank: int = 0, processes: int = 1
+    ) -> None:
         self.size = size
+        self.shared = size - size % processes
         self.batch_size = batch_size
         self.seed = seed
         self.device = device
+        self.rank = rank
+        self.processes = processes
         self.epoch = 0
         self.start = 0
 
@@ -175,13 +192,15 @@ class EpochBatches(Sampler[Tensor]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return math.ceil(self.size / self.batch_size)
+        return math.ceil(self.shared / self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(derived_seed(self.seed, SHUFFLE, self.epoch))
-        batches = torch.randperm(self.size, generator=generator).to(self.device).split(self.batch_size)
+        order = torch.randperm(self.size, generator=generator).to(self.device)
+        batches = order[: self.shared].split(self.batch_size)
         start, self.start = self.start, 0
-        yield from batches[start:]
+        for batch in batches[start:]:
+            yield batch[self.rank :: self.processes]
 
 
 class _GatheredPictures(Dataset[tuple[Tensor, Tensor]]):

@@ -107,14 +107,13 @@ def _train(overrides: list[str], run: Path) -> None:
     """A run in a process of its own, from its last checkpoint where it has one."""
     where = [f"resume={run}"] if last_checkpoints(run) else [*overrides, f"hydra.run.dir={run}"]
     command = [sys.executable, "-m", "gan_lightning.search.trial", *where]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
-        try:
-            assert child.stderr is not None
-            said = child.stderr.read()  # not communicate(), which closes the pipe that the run follows
-            child.wait()
-        except BaseException:
-            child.terminate()
-            raise
+    # In a session of its own: it learns of Ctrl-C by the pipe alone; a second signal would end it before it is saved.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    ) as child:
+        assert child.stderr is not None
+        said = child.stderr.read()  # not communicate(), which closes the pipe that the run follows
+        child.wait()
     if child.returncode == 0:
         return
     lines = said.decode(errors="replace").splitlines() or [f"ended with {child.returncode}"]

@@ -1,0 +1,31 @@
+"""``python -m gan_lightning.worker``: a further process of a run, begun by the first one and told the config."""
+
+import json
+import logging
+import os
+import sys
+import threading
+
+from omegaconf import OmegaConf
+
+from gan_lightning.errors import Diverged, Interrupted, UserError, fail
+from gan_lightning.train import train_once
+
+
+def follow() -> None:
+    os.read(sys.stdin.fileno(), 1)  # returns when the first process is gone
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=follow, daemon=True).start()
+    logging.basicConfig(level=logging.ERROR)  # the first process tells the rest
+    try:
+        train_once(OmegaConf.create(job["config"]), job["rollbacks"])
+    except Interrupted:
+        pass
+    except Diverged:
+        raise SystemExit(2) from None  # the first process has seen the same
+    except UserError as error:
+        fail(UserError(f"process {os.environ['LOCAL_RANK']}: {error}"), debug=job["config"]["debug"])

@@ -1,0 +1,279 @@
+"""One run in several processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from gan_lightning import distributed
+from gan_lightning.data.images import EpochBatches
+from tests.conftest import FAST, ROOT
+
+TWO = [*FAST, "trainer=ddp_cpu", "+callbacks.notes._target_=tests.parallel.Notes"]
+SGD = [
+    f"{key}"
+    for who in ("generator", "discriminator")
+    for key in (
+        f"model.{who}_optimizer={{_target_:torch.optim.SGD,_partial_:true,lr:0.1}}",
+        f"~model.{who}_optimizer.betas",
+        f"~model.{who}_optimizer.fused",
+    )
+]
+COMPARED = [
+    *SGD,
+    "model.latent_dim=8",
+    "model.prior._target_=tests.parallel.same_latents",
+    "+model.prior._partial_=true",
+]
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+NEVER = "max_iterations=1000000"
+
+
+def started(folder, *arguments, torchrun=()):
+    program = ["-m", "torch.distributed.run", *torchrun] if torchrun else []
+    command = [sys.executable, *program, str(ROOT / "train.py"), *arguments]
+    return subprocess.Popen(
+        command, cwd=folder, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def ended(process):
+    """Its exit code, and what it has said."""
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out + err
+
+
+def train(folder, *arguments, **options):
+    code, said = ended(started(folder, *arguments, **options))
+    assert code == 0, said
+    return said
+
+
+def notes(run, rank):
+    return torch.load(run / f"notes_{rank}.pt")
+
+
+def manifest(run):
+    return json.loads((run / "manifest.json").read_text())
+
+
+def wait_for(path, process):
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, ended(process)
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children(pid):
+    """Processes that this one has begun, by what the system says."""
+    return [int(child) for child in open(f"/proc/{pid}/task/{pid}/children").read().split()]
+
+
+@pytest.mark.parametrize(("size", "batch_size", "processes"), [(64, 16, 2), (61, 16, 4), (33, 16, 2)])
+def test_every_index_is_in_one_process(size, batch_size, processes):
+    alone = list(EpochBatches(size, batch_size, seed=1))
+    shares = [list(EpochBatches(size, batch_size, 1, rank=i, processes=processes)) for i in range(processes)]
+    assert {len(share) for share in shares} == {len(EpochBatches(size, batch_size, 1, processes=processes))}
+    for batch, *parts in zip(alone, *shares, strict=False):
+        assert {len(part) for part in parts} == {len(batch) // processes}
+        together = torch.cat(parts)
+        assert len(together.unique()) == len(together)
+        assert set(together.tolist()) == set(batch[: len(batch) // processes * processes].tolist())
+    left_out = size - sum(len(part) for share in shares for part in share)
+    assert left_out == size % processes
+
+
+@pytest.mark.parametrize("regularizer", ["none", "r1"])
+def test_two_processes_are_one_with_the_whole_batch(tmp_path, regularizer):
+    """To 1e-6, in float32, after one epoch of SGD."""
+    same = [*COMPARED, f"regularizer={regularizer}", "trainer.max_epochs=1"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    # 1,797 pictures do not divide by two: one is left out, so that the last batch is not compared
+    train(tmp_path, *TWO, "trainer=cpu", *same, "max_iterations=7", f"hydra.run.dir={one}")
+    train(tmp_path, *TWO, *same, "max_iterations=7", f"hydra.run.dir={two}")
+
+    alone, first, second = notes(one, 0), notes(two, 0), notes(two, 1)
+    for name, weight in alone["weights"].items():
+        assert torch.equal(first["weights"][name], second["weights"][name]), name
+        torch.testing.assert_close(first["weights"][name], weight, rtol=0, atol=1e-6)
+    for whole, *halves in zip(alone["pictures"], first["pictures"], second["pictures"], strict=True):
+        assert torch.equal(whole.sort().values, torch.cat(halves).sort().values)
+    assert set(first["seeds"]).isdisjoint(second["seeds"])
+
+    figures = [json.loads((run / "metrics.json").read_text()) for run in (one, two)]
+    for name in figures[0].keys() - {"alarm/collapsed"}:
+        assert figures[1][name] == pytest.approx(figures[0][name], abs=1e-5), name
+    names = [sorted(path.name.partition(".")[0] for path in run.rglob("*") if path.is_file()) for run in (one, two)]
+    assert [name for name in names[1] if name != "notes_1"] == names[0]  # one log, one picture, one of all
+    assert manifest(two)["processes"] == 2
+
+
+@pytest.mark.slow
+def test_resumed(tmp_path):
+    """A run of two processes, stopped in the middle of an epoch, ends with the weights of one that was not."""
+    train(tmp_path, *TWO, "max_iterations=20", "hydra.run.dir=whole")
+    process = started(tmp_path, *TWO, NEVER, "hydra.run.dir=part", "checkpoint.every_n_iterations=3")
+    wait_for(tmp_path / "part" / "checkpoints" / "last.ckpt.earlier", process)
+    process.kill()
+    process.wait()
+    time.sleep(2)  # the other process sees it and ends
+    iteration = torch.load(tmp_path / "part" / "checkpoints" / "last.ckpt", weights_only=True)["iteration"]
+    goal = f"max_iterations={iteration + 5}"
+    train(tmp_path, "resume=part", goal)
+    train(tmp_path, *TWO, goal, "hydra.run.dir=straight")
+    resumed, straight = (notes(tmp_path / run, 1)["weights"] for run in ("part", "straight"))
+    assert all(torch.equal(resumed[name], weight) for name, weight in straight.items())
+
+
+@pytest.mark.slow
+def test_stopped_by_a_signal(tmp_path):
+    process = started(tmp_path, *TWO, NEVER, "hydra.run.dir=run")
+    wait_for(tmp_path / "run" / "samples" / "iteration_0000008.png", process)
+    os.kill(process.pid, signal.SIGTERM)
+    code, said = ended(process)
+    assert code == 128 + signal.SIGTERM, said
+    assert manifest(tmp_path / "run")["status"] == "interrupted"
+    assert (tmp_path / "run" / "notes_1.pt").exists()  # it ended in good order
+    assert "go on" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_killed_process_ends_the_run_with_a_line(tmp_path):
+    process = started(tmp_path, *TWO, NEVER, "hydra.run.dir=run", "checkpoint.every_n_iterations=3")
+    wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", process)
+    os.kill(children(process.pid)[-1], signal.SIGKILL)
+    code, said = ended(process)
+    assert code == 2
+    assert [line for line in said.splitlines() if line.startswith("error")] == [
+        f"error: another process of the run has ended: when that is mended, resume={tmp_path / 'run'} "
+        "goes on from the last checkpoint"
+    ]
+    assert "Traceback" not in said
+    assert manifest(tmp_path / "run")["status"] == "failed"
+
+
+@pytest.mark.slow
+def test_all_diverge_and_go_back_together(tmp_path):
+    """The second process has a picture that the first one never sees; all the same both go back."""
+    options = ["on_divergence=rollback", "checkpoint.every_n_iterations=2", "max_iterations=6"]
+    said = train(tmp_path, *TWO, *options, "+callbacks.bad._target_=tests.parallel.BadLoss", "hydra.run.dir=run")
+    assert "back to iteration 4" in said
+    assert len(manifest(tmp_path / "run")["segments"]) == 2
+
+
+@pytest.mark.slow
+def test_jobs_of_a_sweep_train_their_own_config(tmp_path):
+    train(tmp_path, "-m", *TWO, "max_iterations=3", "seed=1,2", "hydra.sweep.dir=sweep")
+    train(tmp_path, *TWO, "max_iterations=3", "seed=2", "hydra.run.dir=alone")
+    alone = [notes(tmp_path / "alone", rank) for rank in (0, 1)]
+    for rank in (0, 1):
+        jobs = [notes(tmp_path / "sweep" / job, rank) for job in "01"]
+        assert jobs[0]["seeds"] != jobs[1]["seeds"] == alone[rank]["seeds"]
+        assert all(torch.equal(jobs[1]["weights"][name], weight) for name, weight in alone[0]["weights"].items())
+
+
+@pytest.mark.slow
+def test_torchrun_and_two_nodes_come_out_as_without(tmp_path):
+    same = [*TWO, "max_iterations=3"]
+    train(tmp_path, *same, "name=plain")
+    train(tmp_path, *same, "name=one", torchrun=["--standalone", "--nproc-per-node=2"])
+    ended_with = [ended(node) for node in two_nodes(tmp_path, [*same, "name=two"], [*same, "name=two"])]
+    assert [code for code, _ in ended_with] == [0, 0], ended_with
+    (plain,), one, two = ([path.parent for path in tmp_path.glob(f"outputs/{name}/*/manifest.json")]
+                          for name in ("plain", "one", "two"))  # fmt: skip
+    assert len(one) == len(two) == 1  # folder
+    assert [manifest(run)["processes"] for run in (*one, *two)] == [2, 2]
+    for run in (*one, *two):
+        assert len(list(run.glob("tensorboard/*"))) == len(list(plain.glob("tensorboard/*")))
+        for rank in (0, 1):
+            expected, found = notes(plain, rank), notes(run, rank)
+            assert found["seeds"] == expected["seeds"]
+            assert all(torch.equal(found["weights"][name], weight) for name, weight in expected["weights"].items())
+
+
+def two_nodes(folder, *commands):
+    """The agents of two machines, both this one, each with one process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{free.getsockname()[1]}"
+    node = ["--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", "--rdzv-id=test"]
+    return [started(folder, *command, torchrun=node) for command in commands]
+
+
+@pytest.mark.slow
+def test_processes_that_disagree(tmp_path):
+    same = [*TWO, "max_iterations=3"]
+    nodes = two_nodes(tmp_path, [*same, "seed=1"], [*same, "seed=2"])
+    for code, said in map(ended, nodes):
+        assert code != 0
+        assert "error: process 1 has " in said
+        assert "begin all with the same command" in said
+    assert not list(tmp_path.glob("outputs/*/*"))
+
+
+@pytest.mark.slow
+def test_killed_worker_is_recovered(tmp_path):
+    """By torchrun, with the same command: the run goes on in its folder, from its last checkpoint."""
+    process = started(
+        tmp_path, *TWO, "max_iterations=3000", "checkpoint.every_n_iterations=100",
+        torchrun=["--standalone", "--nproc-per-node=2", "--max-restarts=1"],
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("outputs/mlp/*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(children(process.pid)[-1], signal.SIGKILL)
+    code, said = ended(process)
+    assert code == 0, said
+    (run,) = tmp_path.glob("outputs/mlp/*")
+    assert manifest(run)["status"] == "finished"
+    assert len(manifest(run)["segments"]) == 2
+    assert len(notes(run, 0)["seeds"]) < 3000  # not from the beginning
+    first, second = (notes(run, rank)["weights"] for rank in (0, 1))
+    assert all(torch.equal(second[name], weight) for name, weight in first.items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["trainer=ddp_cpu", "trainer.devices=999"], "trainer.devices=999: this machine has"),
+        (["trainer=ddp_cpu", "data.batch_size=255"], "data.batch_size=255: cannot be shared out among 2 processes"),
+        (["trainer=ddp_cpu", "pack=4", "data.batch_size=12"], "with pack=4: a multiple of 8"),
+        (["trainer=ddp_cpu", "trainer.num_nodes=2"], "trainer.num_nodes=2: begin the processes with torchrun"),
+        (["trainer=ddp_cpu", "model.cuda_graph=true"], "model.cuda_graph=true"),
+        (["trainer=cpu", "trainer.devices=2"], "trainer.devices=2: several processes take trainer=ddp"),
+        (["trainer=cpu", "+trainer.strategy=ddp"], "trainer.strategy=ddp: several processes take trainer=ddp"),
+        (["trainer=ddp_cpu", "trainer.devices=0"], "trainer.devices=0: must be"),
+    ],
+)
+def test_what_cannot_be_shared_out(run, tmp_path, arguments, expected):
+    result = run("train", *FAST, *arguments)
+    assert result.code == 2
+    (line,) = result.err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert expected in line
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_no_gpus(run):
+    result = run("train", *FAST, "trainer=ddp")
+    assert result.code == 2
+    assert "trainer.devices=auto: this machine has 0 GPUs" in result.err
+
+
+def test_under_torchrun_without_a_strategy(run, monkeypatch):
+    monkeypatch.setattr(distributed, "by_torchrun", lambda: True)
+    monkeypatch.setattr(distributed, "join", lambda: None)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
+    result = run("train", *FAST)
+    assert result.code == 2
+    assert "torchrun has begun 2 processes: trainer=ddp" in result.err
