@@ -117,8 +117,7 @@ def test_two_processes_are_one_with_the_whole_batch(tmp_path, regularizer):
 
 @pytest.mark.slow
 def test_resumed(tmp_path):
-    """A run of two processes, stopped in the middle of an epoch, ends with the weights of one that was not."""
-    train(tmp_path, *TWO, "max_iterations=20", "hydra.run.dir=whole")
+    """A run of two processes that was killed ends with the weights of one that was not."""
     process = started(tmp_path, *TWO, NEVER, "hydra.run.dir=part", "checkpoint.every_n_iterations=3")
     wait_for(tmp_path / "part" / "checkpoints" / "last.ckpt.earlier", process)
     process.kill()
@@ -126,7 +125,7 @@ def test_resumed(tmp_path):
     time.sleep(2)  # the other process sees it and ends
     iteration = torch.load(tmp_path / "part" / "checkpoints" / "last.ckpt", weights_only=True)["iteration"]
     goal = f"max_iterations={iteration + 5}"
-    train(tmp_path, "resume=part", goal)
+    train(tmp_path, "resume=part", goal, "trust=[tests]")
     train(tmp_path, *TWO, goal, "hydra.run.dir=straight")
     resumed, straight = (notes(tmp_path / run, 1)["weights"] for run in ("part", "straight"))
     assert all(torch.equal(resumed[name], weight) for name, weight in straight.items())
@@ -223,7 +222,7 @@ def test_processes_that_disagree(tmp_path):
 def test_killed_worker_is_recovered(tmp_path):
     """By torchrun, with the same command: the run goes on in its folder, from its last checkpoint."""
     process = started(
-        tmp_path, *TWO, "max_iterations=3000", "checkpoint.every_n_iterations=100",
+        tmp_path, *TWO, "max_iterations=800", "checkpoint.every_n_iterations=50",
         torchrun=["--standalone", "--nproc-per-node=2", "--max-restarts=1"],
     )  # fmt: skip
     deadline = time.monotonic() + 120
@@ -235,7 +234,7 @@ def test_killed_worker_is_recovered(tmp_path):
     (run,) = tmp_path.glob("outputs/mlp/*")
     assert manifest(run)["status"] == "finished"
     assert len(manifest(run)["segments"]) == 2
-    assert len(notes(run, 0)["seeds"]) < 3000  # not from the beginning
+    assert len(notes(run, 0)["seeds"]) < 800  # not from the beginning
     first, second = (notes(run, rank)["weights"] for rank in (0, 1))
     assert all(torch.equal(second[name], weight) for name, weight in first.items())
 
