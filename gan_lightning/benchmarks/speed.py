@@ -135,6 +135,30 @@ def scaling(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def processes(arguments: argparse.Namespace) -> list[Row]:
+    """One run of model=mlp in one process and in several of one thread each, which share the batches."""
+    n = max(arguments.threads, 2)
+    rows = []
+    for batch_size in (256, 1024):
+        batch, iterations = f"data.batch_size={batch_size}", max(arguments.iterations * 256 // batch_size, 3)
+        several = ("trainer=ddp_cpu", f"trainer.devices={n}")
+        contestants = {
+            "1 process, 1 thread": ours(iterations, 1, "trainer=cpu", batch),
+            f"1 process, {n} threads": ours(iterations, n, "trainer=cpu", batch),
+            f"{n} processes, 1 thread each": ours(iterations, 1, *several, batch),
+        }
+        measured = interleaved(contestants, arguments.rounds)
+        one, threads, _ = measured.values()
+        for name, times in measured.items():
+            speed = f"{batch_size / statistics.median(times):,.0f}"
+            row: Row = {"batch": batch_size, "": name, "images/s": speed, "_seconds": list(times)}
+            if times is not one:
+                row["efficiency"] = spread([ratio / n for ratio in ratios(one, times)])
+                row["of threads"] = spread(ratios(threads, times))
+            rows.append(row)
+    return rows
+
+
 def at_once(processes: int, arguments: argparse.Namespace) -> float:
     """Images a second, together, of so many runs of one thread each."""
     with ThreadPoolExecutor(processes) as pool:
