@@ -5,7 +5,7 @@
     python scripts/benchmark.py step          an iteration of the article's GAN: as published, by hand, ours; 8 minutes
     python scripts/benchmark.py networks      other networks, penalties and precisions; 4 minutes
     python scripts/benchmark.py scaling       batch sizes, widths, threads, processes; 6 minutes
-    python scripts/benchmark.py processes     one run in one process and in two; 13 minutes
+    python scripts/benchmark.py processes     one run in one process and in two; 20 minutes
     python scripts/benchmark.py startup       --help, the first iteration, the demo's first picture; 1 minute
     python scripts/benchmark.py memory        above what the framework itself takes; 1 minute
     python scripts/benchmark.py evaluation    all metrics of 10,000 samples; 1 minute

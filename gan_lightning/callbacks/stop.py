@@ -48,11 +48,15 @@ class Stop(Watcher):
 
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         reached = self.max_iterations is not None and pl_module.iteration >= self.max_iterations
-        spent = trainer.world_size * (time.process_time() - self._cpu_seconds_before)
         if number := largest(self.signal or 0):
             self.signal = signal.Signals(int(number))
-        if reached or self.signal is not None or largest(spent) >= self.max_cpu_seconds:
+        if reached or self.signal is not None or self._spent(trainer):
             trainer.should_stop = True
+
+    def _spent(self, trainer: L.Trainer) -> bool:
+        if self.max_cpu_seconds == math.inf:
+            return False
+        return trainer.world_size * largest(time.process_time() - self._cpu_seconds_before) >= self.max_cpu_seconds
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
