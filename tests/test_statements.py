@@ -3,10 +3,12 @@
 import base64
 import functools
 import hashlib
+import itertools
 import json
 import random
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -270,6 +272,20 @@ def test_statements_that_are_none(state, verify, change, expected):  # noqa: F81
     resigned(change, identity.load())
     code, said = verify(ABOUT_IT)
     assert (code, ": tampered: " in said, expected in said) == (1, True, True), said
+
+
+def test_no_certificate_costs_a_traceback(state):
+    """Each of its bytes is changed in three ways."""
+    state("checkpoint", "run")
+    whole, anchors = json.loads(ABOUT_IT.read_text()), identity.load().root
+    der = identity.load().certificate.public_bytes(Encoding.DER)
+    for at, flip in itertools.product(range(len(der)), (0x01, 0x40, 0xFF)):
+        damaged = bytearray(der)
+        damaged[at] ^= flip
+        pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(damaged) + b"-----END CERTIFICATE-----\n"
+        whole["signatures"][0]["certificate"] = base64.b64encode(pem).decode()
+        with suppress(envelope.Broken):
+            assert not envelope.unseal(whole, statements.PAYLOAD_TYPE, anchors).trusted
 
 
 def test_no_random_change_is_trusted(state):

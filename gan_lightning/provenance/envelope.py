@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import verification
 
-from gan_lightning.provenance.identity import PURPOSES, Identity, names
+from gan_lightning.provenance.identity import PURPOSES, UNREADABLE, Identity, names
 
 ES256 = ec.ECDSA(hashes.SHA256())
 
@@ -83,7 +83,7 @@ def unseal(envelope: Any, payload_type: str, anchors: bytes) -> Opened:
         certificate, *_ = (x509.load_pem_x509_certificate(one) for one in chain)
         key, signer = certificate.public_key(), names(certificate)
         found = envelope["payloadType"]
-    except (ValueError, LookupError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
+    except (*UNREADABLE, LookupError, TypeError, AttributeError) as error:
         raise Foreign(f"no envelope with one signature ({type(error).__name__})") from error
     if found != payload_type:
         raise Foreign(f"holds {str(found)[:100]!r}, not {payload_type!r}")
@@ -127,7 +127,7 @@ def _distrust(chain: Sequence[bytes], anchors: bytes) -> str | None:
             .build_client_verifier()
         )
         verifier.verify(certificate, between)
-    except (ValueError, verification.VerificationError) as error:
+    except (*UNREADABLE, verification.VerificationError) as error:
         if datetime.now(UTC) > certificate.not_valid_after_utc:
             return f"its certificate has expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
         return f"its certificate leads to no trusted root ({' '.join(str(error).split())})"

@@ -30,6 +30,14 @@ YEARS, ROOT_YEARS = 10, 20
 MAX_NAME = 64  # characters, X.520's upper bound
 PURPOSES = {ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")}  # the other: documents
 
+UNREADABLE = (  # what a certificate that is none, or an odd one, raises
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -160,7 +168,7 @@ def anchors(roots: Sequence[Path] | None) -> bytes:
     for path in paths:
         try:
             certificates += x509.load_pem_x509_certificates(_content(path))
-        except ValueError as error:
+        except UNREADABLE as error:
             raise UserError(f"{path}: must be a certificate in PEM ({error})") from error
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
@@ -171,11 +179,11 @@ def _check(identity: Identity, paths: dict[str, Path]) -> None:
     try:
         certificate, *between = x509.load_pem_x509_certificates(identity.chain)
         extensions = {extension.oid: extension.value for extension in certificate.extensions}
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         raise UserError(f"{where}: must be a certificate in PEM ({error})") from error
     try:
         (root,) = x509.load_pem_x509_certificates(identity.root)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise UserError(f"{paths['root']}: must be one certificate in PEM ({error})") from error
     try:
         key = load_pem_private_key(identity.key, password=None)
