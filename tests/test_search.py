@@ -188,7 +188,7 @@ def test_two_searches_share_a_study(tmp_path):
         (["metric=fcd"], None, "metric=fcd: not in"),
         (["storage=nonsense"], None, "storage=nonsense: "),
         (["storage=sqlite:////nowhere/s.db"], None, "storage=sqlite:////nowhere/s.db: unable to open database file"),
-        (["storage=postgresql://me:secret@host/db"], None, "storage=postgresql://me:***@host/db: "),
+        (["storage=mssql+pyodbc://me:secret@host/db"], None, "storage=mssql+pyodbc://me:***@host/db: No module named "),
         ([], {"ema_decay": {"low": 0.5}}, "search.space.ema_decay"),
         ([], {"ema_decay": {"low": 3, "high": 1}}, "search.space.ema_decay={'low': 3, 'high': 1}: "),
         ([], {"ema_decay": {"low": 0.0, "high": 1.0, "log": True}}, "search.space.ema_decay="),
@@ -216,6 +216,20 @@ def test_a_locked_storage(run, tmp_path, faked):
         result = run("search", *arguments(tmp_path, "trials=2"))
     assert (result.code, "storage=sqlite:///outputs/search/s/study.db: " in result.err) == (2, True)
     assert "database is locked" in result.err
+
+
+def test_a_storage_that_goes(run, tmp_path, faked, monkeypatch):
+    train = searching._train
+
+    def remove(overrides, folder):
+        (tmp_path / "outputs/search/s/study.db").unlink()
+        train(overrides, folder)
+
+    faked += [1.0]
+    monkeypatch.setattr(searching, "_train", remove)
+    result = run("search", *arguments(tmp_path, "trials=2"))
+    assert (result.code, result.err.count("\n")) == (2, 1), result.err
+    assert result.err.startswith("error: storage=sqlite:///outputs/search/s/study.db: ")
 
 
 def test_it_needs_its_extra(run, monkeypatch):

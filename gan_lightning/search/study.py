@@ -159,10 +159,15 @@ def _storage_errors(url: str) -> Iterator[None]:
     """What a database says, as one line."""
     try:
         yield
-    except (StorageInternalError, sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
+    except Exception as error:
+        # Where Optuna cannot write down how a trial has ended, it fails an assertion on top of that.
+        cause = error.__context__ if isinstance(error, AssertionError) else error
+        if not isinstance(cause, StorageInternalError | sqlalchemy.exc.SQLAlchemyError | ImportError | RuntimeError):
+            raise
+        reason = str(cause.__cause__ or cause).strip().splitlines()[0]
         shown = sqlalchemy.engine.make_url(url).render_as_string() if "://" in url else url
-        raise UserError(f"storage={shown}: {reason}: is it there, and is it free?") from error
+        remedy = f"pip install {cause.name}" if isinstance(cause, ImportError) else "is it there, and is it free?"
+        raise UserError(f"storage={shown}: {reason}: {remedy}") from error
 
 
 @contextmanager
