@@ -5,6 +5,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,12 +126,11 @@ def _train(overrides: list[str], run: Path) -> None:
 
 
 def _study(cfg: DictConfig, url: str) -> Study:
-    storage = RDBStorage(
-        url,
-        heartbeat_interval=cfg.heartbeat_seconds,
-        grace_period=3 * cfg.heartbeat_seconds,
-        heartbeat_stale_trial_callback=_try_again,
-    )
+    try:
+        storage = _storage(cfg, url)
+    except sqlalchemy.exc.DatabaseError:  # another search, begun at the same time, is making the tables
+        time.sleep(1)
+        storage = _storage(cfg, url)
     sampler = optuna.samplers.TPESampler(seed=cfg.sampler_seed, constant_liar=True)
     study = optuna.create_study(storage=storage, sampler=sampler, study_name=cfg.name, load_if_exists=True)
     settings = OmegaConf.to_container(OmegaConf.masked_copy(cfg, ["search", "seeds", "metric"]), resolve=True)
@@ -141,6 +141,15 @@ def _study(cfg: DictConfig, url: str) -> Study:
         raise UserError(f"name={cfg.name}: this study was begun with other overrides, space, seeds or metric: "
                         "give another name")  # fmt: skip
     return study
+
+
+def _storage(cfg: DictConfig, url: str) -> RDBStorage:
+    return RDBStorage(
+        url,
+        heartbeat_interval=cfg.heartbeat_seconds,
+        grace_period=3 * cfg.heartbeat_seconds,
+        heartbeat_stale_trial_callback=_try_again,
+    )
 
 
 def _try_again(study: Study, trial: Trial | FrozenTrial) -> None:
