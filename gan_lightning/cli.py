@@ -20,14 +20,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import gan_lightning.resolvers  # noqa: F401  registers them
-from gan_lightning.errors import Interrupted, UserError, fail
-from gan_lightning.hydra_callbacks import RunGuard
+from gan_lightning.errors import ENDS, Busy, Interrupted, UserError, fail
+from gan_lightning.hydra_callbacks import RunGuard, beside_others
 from gan_lightning.paths import CONF_DIR
+
+LAUNCHERS = ("joblib", "submitit")  # packages that run jobs beside each other
 
 
 def train() -> None:
     """``python train.py`` and ``gan-train``."""
-    RunGuard.resumed_sweep = None
+    RunGuard.resumed_sweep = RunGuard.sweep_dir = None
+    RunGuard.interrupted = False
     try:
         for i, argument in enumerate(sys.argv):
             key, _, folder = argument.partition("=")
@@ -100,7 +103,7 @@ def _train_job(cfg: DictConfig) -> dict[str, float] | None:
                 raise SystemExit(1)
         return metrics
     except Interrupted as interruption:
-        raise SystemExit(128 + interruption.signal) from None
+        interruption.leave()
     except BaseException as error:
         RunGuard.undo()
         if isinstance(error, UserError):
@@ -117,6 +120,8 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
     from gan_lightning.train import train
 
     run_dir = Path(HydraConfig.get().runtime.output_dir)
+    if RunGuard.interrupted:
+        return None
     try:
         validate(cfg, TrainSettings)
         if metrics := finished(run_dir):
@@ -125,14 +130,18 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
             cfg.resume = str(run_dir)
         return train(cfg)
     except Interrupted as interruption:
+        if beside_others(HydraConfig.get()) and interruption.signal in ENDS:  # who has begun it makes the table
+            RunGuard.interrupted = True
+            return None
         summarize(Path(HydraConfig.get().sweep.dir))
-        raise SystemExit(128 + interruption.signal) from None
+        interruption.leave()
     except Exception as error:
         if not isinstance(error, UserError) or OmegaConf.select(cfg, "debug") is True:
             traceback.print_exc()
         line = " ".join(str(error).split()) or type(error).__name__
         print(f"error: job {HydraConfig.get().job.num}: {line}", file=sys.stderr)
-        record_failure(run_dir, line)
+        if not isinstance(error, Busy):
+            record_failure(run_dir, line)
         return None
 
 
@@ -169,7 +178,7 @@ def _search_job(cfg: DictConfig) -> None:
             return search(cfg)
         except Interrupted as interruption:
             print(f"{interruption}: run it again to go on", file=sys.stderr)
-            raise SystemExit(128 + interruption.signal) from None
+            interruption.leave()
 
     _validated(cfg, SearchSettings, search)
 
@@ -195,20 +204,35 @@ def _run(config_name: str, job: Callable[[DictConfig], Any]) -> None:
     except BrokenPipeError:  # --help | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        if not isinstance(error, HydraException | OmegaConfBaseException | OSError) and not _is_from_hydra(error):
+        debug = any(argument in ("debug=true", "debug=True") for argument in sys.argv)
+        if _is_from(error, *LAUNCHERS):
+            _summarize()
+            RunGuard.undo()
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            fail(UserError(f"hydra/launcher: {line}").with_traceback(error.__traceback__), debug)
+        if not isinstance(error, HydraException | OmegaConfBaseException | OSError) and not _is_from(error, "hydra"):
             raise
         RunGuard.undo()
-        debug = any(argument in ("debug=true", "debug=True") for argument in sys.argv)
         fail(UserError(_explain(error, config_name)).with_traceback(error.__traceback__), debug)
     except KeyboardInterrupt:
+        _summarize()
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
 
 
-def _is_from_hydra(error: Exception) -> bool:
-    """Whether Hydra raised it, and not what Hydra called."""
+def _is_from(error: Exception, *packages: str) -> bool:
+    """Whether one of them raised it, and not what they called."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals["__name__"].partition(".")[0] == "hydra"
+    return frame.f_globals["__name__"].partition(".")[0] in packages
+
+
+def _summarize() -> None:
+    """The table of a sweep that cannot end as it should, if it has begun."""
+    from gan_lightning.runs import OVERRIDES
+    from gan_lightning.sweep import summarize
+
+    if RunGuard.sweep_dir and any(Path(RunGuard.sweep_dir).rglob(str(OVERRIDES))):
+        summarize(Path(RunGuard.sweep_dir))
 
 
 def _explain(error: Exception, config_name: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import lightning.pytorch as L
 import torch
 import torch.distributed as dist
+from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment, TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.launcher import _Launcher
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
@@ -125,6 +126,14 @@ def by_torchrun() -> bool:
     return dist.is_torchelastic_launched()
 
 
+def cluster_environment() -> ClusterEnvironment:
+    """Who begins the processes of a run: ``torchrun``, or its first process, in a job of Slurm too.
+
+    Lightning would have Slurm begin them, and on its signals save in the middle of an iteration.
+    """
+    return TorchElasticEnvironment() if by_torchrun() else LightningEnvironment()
+
+
 def join() -> None:
     """Under ``torchrun``, wait for all processes; from then on they can agree on things."""
     if by_torchrun() and not dist.is_initialized():
@@ -198,6 +207,9 @@ def check_processes(config: dict[str, Any]) -> None:
     trainer, begun = config["trainer"], int(os.environ["WORLD_SIZE"]) if by_torchrun() else None
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     strategy = trainer.get("strategy")
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+    if begun is None and tasks > 1:
+        raise UserError(f"srun has begun {tasks} tasks: --ntasks=1, or one a machine for torchrun (docs/scaling.md)")
     if not (isinstance(strategy, dict) and strategy["_target_"] == f"{__name__}.DDP"):
         if begun is not None:
             raise UserError(f"torchrun has begun {begun} processes: trainer=ddp, or trainer=ddp_cpu on processors")

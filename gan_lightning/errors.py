@@ -5,9 +5,16 @@ import sys
 import traceback
 from typing import NoReturn
 
+ENDS = (signal.SIGINT, signal.SIGTERM)
+PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
+
 
 class UserError(Exception):
     """A mistake in a command or its input; its text is one line that names key, value and remedy."""
+
+
+class Busy(UserError):
+    """Another process trains in the folder of a run."""
 
 
 class Interrupted(Exception):
@@ -16,6 +23,12 @@ class Interrupted(Exception):
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(f"interrupted by {number.name}")
         self.signal = number
+
+    def leave(self) -> NoReturn:
+        """End the process; a signal that somebody waits for goes there: submitit then has Slurm begin the job again."""
+        if self.signal in PASSED_ON:
+            signal.raise_signal(self.signal)
+        raise SystemExit(128 + self.signal)
 
 
 class Diverged(Exception):

@@ -2,6 +2,8 @@
 
 import functools
 import os
+import signal
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +37,8 @@ class RunGuard(Callback):
 
     undo: Callable[[], None] = staticmethod(lambda: None)
     resumed_sweep: str | None = None  # its folder
+    sweep_dir: str | None = None  # of the sweep under way
+    interrupted = False  # whether a job in this process was: those that would follow it do not begin
 
     @strict
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -93,6 +97,9 @@ class RunGuard(Callback):
             raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
         else:
             RunGuard.undo = Undo(sweep_dir)
+        RunGuard.sweep_dir = config.hydra.sweep.dir
+        if beside_others(config.hydra):
+            signal.signal(signal.SIGINT, _wait_for_jobs)
 
 
 class SweepSummary(Callback):
@@ -104,6 +111,17 @@ class SweepSummary(Callback):
 
         if summarize(Path(config.hydra.sweep.dir)):
             raise SystemExit(1)
+
+
+def beside_others(hydra: Any) -> bool:
+    """Whether jobs run in processes of their own."""
+    return not hydra.launcher._target_.endswith(".BasicLauncher")
+
+
+def _wait_for_jobs(number: int, frame: Any) -> None:
+    """On Ctrl-C, which a terminal sends to jobs on this machine too: they save themselves."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    print("waiting for the jobs to end; Ctrl-C again ends those on this machine at once", file=sys.stderr)
 
 
 def _join_run(config: DictConfig, run_dir: str, resume: str | None) -> None:

@@ -1,5 +1,6 @@
 """manifest.json: everything that a run's figures may depend on, and how the run went."""
 
+import fcntl
 import json
 import os
 import platform
@@ -9,14 +10,14 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import torch
 
 from gan_lightning import __version__
-from gan_lightning.errors import UserError
+from gan_lightning.errors import Busy, UserError
 from gan_lightning.paths import PACKAGE
-from gan_lightning.runs import MANIFEST, write_json
+from gan_lightning.runs import LOCK, MANIFEST, write_json
 
 PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "tensorboard")
 
@@ -24,13 +25,19 @@ PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "ten
 class Manifest:
     """Written when a run begins and again when it ends; a resumed run adds a segment to the one that it has.
 
+    In between nobody else can begin in that folder: the system takes the lock back however the process ends.
+
     Args:
         run_dir: the run's folder.
         facts: what to record besides versions, revision and hardware.
+
+    Raises:
+        Busy: where another process trains in the folder.
     """
 
     def __init__(self, run_dir: Path, facts: dict[str, Any]) -> None:
         self.path = run_dir / MANIFEST
+        self._lock = _locked(run_dir / LOCK)
         earlier = _segments(self.path) if self.path.exists() else []
         self._since = time.monotonic()
         self.segment: dict[str, Any] = {
@@ -48,6 +55,21 @@ class Manifest:
     def update(self, status: Literal["running", "finished", "interrupted", "diverged", "failed"]) -> None:
         self.segment |= {"status": status, "duration_seconds": round(time.monotonic() - self._since, 3)}
         write_json(self.path, {"status": status, "duration_seconds": round(self.duration, 3)} | self.content)
+        if status != "running":
+            self._lock.close()
+
+
+def _locked(path: Path) -> IO[str]:
+    """The file, which holds the lock until it is closed; file systems that know no locks go without."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise Busy(f"{path.parent}: another process trains there: wait until it has ended, or end it") from None
+    except OSError:
+        pass
+    return file
 
 
 def _segments(path: Path) -> list[dict[str, Any]]:

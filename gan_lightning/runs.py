@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lightning.errors import UserError
 
 MANIFEST = "manifest.json"
+LOCK = ".lock"  # of the process that trains
 METRICS = "metrics.json"
 MULTIRUN = "multirun.yaml"  # of a sweep, by Hydra
 OVERRIDES = Path(".hydra", "overrides.yaml")

@@ -32,6 +32,7 @@ from gan_lightning.distributed import (
     DDP,
     check_agreement,
     check_processes,
+    cluster_environment,
     first_process,
     first_process_first,
     is_of_lost_process,
@@ -108,7 +109,7 @@ def train_once(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
         "trainer",
         callbacks=[stop, Divergence(), *watchers, Checkpoint(config, **cfg.checkpoint)],
         logger=logger,
-        plugins=[SynchronizedIO()],
+        plugins=[SynchronizedIO(), cluster_environment()],
         max_epochs=-1 if cfg.max_iterations else cfg.trainer.max_epochs,
     )
     if isinstance(trainer.strategy, DDP):
@@ -315,5 +316,6 @@ def _quiet_lightning() -> None:
         "ended before the epoch ended",
         "in eval mode at the start of training",  # the averaged generator
         "treespec, LeafSpec",  # Lightning's own business with torch
+        "`srun` command is available",  # which no run needs
     ):
         warnings.filterwarnings("ignore", f".*{message}.*")

@@ -3,12 +3,13 @@
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 
 from omegaconf import OmegaConf
 
-from gan_lightning.errors import Diverged, Interrupted, UserError, fail
+from gan_lightning.errors import PASSED_ON, Diverged, Interrupted, UserError, fail
 from gan_lightning.train import train_once
 
 
@@ -20,6 +21,8 @@ def follow() -> None:
 if __name__ == "__main__":
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=follow, daemon=True).start()
+    for number in PASSED_ON:  # Slurm sends them to all processes of a job; the first one tells the others
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.ERROR)  # the first process tells the rest
     try:
         train_once(OmegaConf.create(job["config"]), job["rollbacks"])

@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
@@ -14,7 +12,8 @@ import torch
 from gan_lightning import distributed
 from gan_lightning.data.images import EpochBatches
 from gan_lightning.randomness import ITERATION, derived_seed
-from tests.conftest import FAST, ROOT
+from tests.conftest import FAST
+from tests.processes import children, ended, started, wait_for
 
 TWO = [*FAST, "trainer=ddp_cpu", "+callbacks.notes._target_=tests.parallel.Notes"]
 SGD = [
@@ -31,22 +30,7 @@ LATENTS = [
     "model.prior._target_=tests.parallel.same_latents",
     "+model.prior._partial_=true",
 ]
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 NEVER = "max_iterations=1000000"
-
-
-def started(folder, *arguments, torchrun=()):
-    program = ["-m", "torch.distributed.run", *torchrun] if torchrun else []
-    command = [sys.executable, *program, str(ROOT / "train.py"), *arguments]
-    return subprocess.Popen(
-        command, cwd=folder, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def ended(process):
-    """Its exit code, and what it has said."""
-    out, err = process.communicate(timeout=240)
-    return process.returncode, out + err
 
 
 def train(folder, *arguments, **options):
@@ -61,19 +45,6 @@ def notes(run, rank):
 
 def manifest(run):
     return json.loads((run / "manifest.json").read_text())
-
-
-def wait_for(path, process):
-    deadline = time.monotonic() + 120
-    while not path.exists():
-        assert process.poll() is None, ended(process)
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def children(pid):
-    """Processes that this one has begun, by what the system says."""
-    return [int(child) for child in open(f"/proc/{pid}/task/{pid}/children").read().split()]
 
 
 @pytest.mark.parametrize(("size", "batch_size", "processes"), [(64, 16, 2), (61, 16, 4), (33, 16, 2)])
@@ -168,7 +139,11 @@ def test_all_diverge_and_go_back_together(tmp_path):
 
 
 @pytest.mark.slow
-def test_jobs_of_a_sweep_train_their_own_config(tmp_path):
+def test_jobs_of_a_sweep_train_their_own_config(tmp_path, monkeypatch):
+    """In a job of Slurm too: of one task, which begins the processes."""
+    for name, value in {"NTASKS": "1", "NTASKS_PER_NODE": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
     train(tmp_path, "-m", *TWO, "max_iterations=3", "seed=1,2", "hydra.sweep.dir=sweep")
     for job, seed in (("0", 1), ("1", 2)):
         first, second = (notes(tmp_path / "sweep" / job, rank) for rank in (0, 1))
@@ -260,6 +235,14 @@ def test_no_gpus(run):
     result = run("train", *FAST, "trainer=ddp")
     assert result.code == 2
     assert "trainer.devices=auto: this machine has 0 GPUs" in result.err
+
+
+def test_tasks_of_slurm(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
+    result = run("train", *FAST, "trainer=ddp_cpu")
+    assert result.code == 2
+    assert "srun has begun 2 tasks: --ntasks=1" in result.err
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_under_torchrun_without_a_strategy(run, monkeypatch):

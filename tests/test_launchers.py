@@ -3,20 +3,27 @@
 import csv
 import json
 import os
+import signal
 import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import FAST, ROOT
+from tests.conftest import FAST
+from tests.processes import children, ended, started, wait_for
 
-JOBS = [*FAST, "max_iterations=3", "seed=1,2"]
+JOBS = ["-m", *FAST, "max_iterations=3", "seed=1,2"]
 
 
-def train(folder, *arguments):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "train.py"), "-m", *JOBS, *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+def states(sweep):
+    """Each job's, by its manifest."""
+    return [json.loads(path.read_text())["status"] for path in sorted(sweep.glob("*/manifest.json"))]
+
+
+def skip_without_slurm():
+    try:
+        subprocess.run(["sinfo"], capture_output=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("there is no Slurm cluster")
 
 
 @pytest.mark.slow
@@ -25,14 +32,17 @@ def train(folder, *arguments):
     [
         ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
         ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
+        ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=5"],
     ],
     ids=lambda launcher: launcher[0],
 )
 def test_jobs_beside_each_other_come_out_the_same(tmp_path, launcher):
+    if "submitit_slurm" in launcher[0]:
+        skip_without_slurm()
     for name, choice in {"one_by_one": [], "beside": launcher}.items():
-        result = train(tmp_path, f"hydra.sweep.dir={name}", *choice)
-        assert result.returncode == 0, result.stderr
-        assert "mean ± sd over seeds" in result.stdout
+        code, said = ended(started(tmp_path, *JOBS, f"hydra.sweep.dir={name}", *choice))
+        assert code == 0, said
+        assert "mean ± sd over seeds" in said
     for job in "01":
         figures = [(tmp_path / name / job / "metrics.json").read_text() for name in ("one_by_one", "beside")]
         assert figures[0] == figures[1]
@@ -42,8 +52,48 @@ def test_jobs_beside_each_other_come_out_the_same(tmp_path, launcher):
 
 @pytest.mark.slow
 def test_a_failed_job_beside_another(tmp_path):
-    result = train(tmp_path, "data.batch_size=100,0", "hydra.sweep.dir=sweep", "hydra/launcher=joblib")
-    assert result.returncode == 1
-    states = [json.loads((tmp_path / "sweep" / job / "manifest.json").read_text())["status"] for job in "0123"]
-    assert sorted(states) == ["failed", "failed", "finished", "finished"]
-    assert "Traceback" not in result.stderr
+    code, said = ended(started(tmp_path, *JOBS, "data.batch_size=100,0", "hydra.sweep.dir=s", "hydra/launcher=joblib"))
+    assert code == 1
+    assert sorted(states(tmp_path / "s")) == ["failed", "failed", "finished", "finished"]
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
+def test_a_killed_job_beside_another(tmp_path):
+    """Costs a line; the sweep goes on with all that is left."""
+    killed = ["+callbacks.killed._target_=tests.parallel.KilledOnce", "checkpoint.every_n_iterations=2"]
+    beside = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    code, said = ended(started(tmp_path, *JOBS, *killed, "hydra.sweep.dir=s", *beside))
+    assert code == 2
+    assert "error: hydra/launcher: A worker process managed by the executor was unexpectedly terminated" in said
+    assert "Traceback" not in said
+    assert "to go on, python train.py sweep.resume=s" in said
+    code, said = ended(started(tmp_path, "sweep.resume=s", "trust=[tests]", *beside))
+    assert (code, states(tmp_path / "s")) == (0, ["finished", "finished"]), said
+
+
+@pytest.mark.slow
+def test_a_job_that_makes_room_for_others_goes_on(tmp_path):
+    """On submitit's signal, which Slurm sends before a job's time is over: it is saved, and begun again."""
+    one = ["-m", *FAST, "max_iterations=1500", "checkpoint.every_n_minutes=60", "hydra.sweep.dir=s"]
+    process = started(tmp_path, *one, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5")
+    wait_for(tmp_path / "s" / "0" / "samples" / "iteration_0000008.png", process)
+    (controller,) = children(process.pid)
+    (job,) = children(controller)
+    os.kill(job, signal.SIGUSR2)
+    code, said = ended(process)
+    assert (code, states(tmp_path / "s")) == (0, ["finished"]), said
+    segments = json.loads((tmp_path / "s" / "0" / "manifest.json").read_text())["segments"]
+    assert [segment["status"] for segment in segments] == ["interrupted", "finished"]
+
+
+def test_no_cluster(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    before = signal.getsignal(signal.SIGINT)
+    result = run("train", "-m", *FAST, "seed=1,2", "hydra/launcher=submitit_slurm")
+    signal.signal(signal.SIGINT, before)
+    assert (result.code, result.err) == (
+        2,
+        'error: hydra/launcher: Could not detect "srun", are you indeed on a slurm cluster?\n',
+    )
+    assert not (tmp_path / "outputs").exists()

@@ -1,6 +1,7 @@
 """Sweeps: every job is tried, and the table tells of all."""
 
 import csv
+import fcntl
 import json
 import os
 import signal
@@ -110,6 +111,16 @@ def test_a_failed_job_is_tried_again(run, tmp_path, monkeypatch):
         context.setattr(GAN, "training_step", broken)
         result = run("train", "-m", *FAST, "max_iterations=1", "seed=1,2", "hydra.sweep.dir=sweep")
     assert (result.code, "sweep.resume=sweep" in result.out) == (1, True)
+
+    manifest = tmp_path / "sweep" / "1" / "manifest.json"
+    before = manifest.read_text()
+    with manifest.with_name(".lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        result = run("train", "sweep.resume=sweep")
+    assert (result.code, "error: job 1: " in result.err) == (1, True)
+    assert "another process trains there" in result.err
+    assert manifest.read_text() == before
+
     assert run("train", "-m", "sweep.resume=sweep").code == 0
     assert json.loads((tmp_path / "sweep" / "1" / "manifest.json").read_text())["status"] == "finished"
 

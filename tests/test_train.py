@@ -1,5 +1,6 @@
 """What a run writes, limits, interruptions and resumption, through the command."""
 
+import fcntl
 import json
 import os
 import signal
@@ -279,6 +280,11 @@ def test_a_refused_resumption_changes_nothing(run, tmp_path):
         assert result.code == 2
         assert expected in result.err
         assert before == {path: path.read_bytes() for path in before}
+    with Path("run", ".lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        result = run("train", "resume=run", "trainer.max_epochs=3")
+    assert (result.code, "another process trains there" in result.err) == (2, True)
+    assert before == {path: path.read_bytes() for path in before}
     assert run("train", "resume=run", "trainer.max_epochs=3").code == 0
 
 

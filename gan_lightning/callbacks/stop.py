@@ -1,4 +1,4 @@
-"""Ends a run between two iterations: at its limit, on Ctrl-C, on SIGTERM."""
+"""Ends a run between two iterations: at its limit, on Ctrl-C, on SIGTERM, on a scheduler's signal."""
 
 import math
 import signal
@@ -10,14 +10,16 @@ import lightning.pytorch as L
 
 from gan_lightning.callbacks import Watcher
 from gan_lightning.distributed import largest
+from gan_lightning.errors import ENDS, PASSED_ON
 from gan_lightning.model import GenerativeModel
 
 
 class Stop(Watcher):
     """Asks the Trainer to stop after the iteration that is under way, so that what is saved is whole.
 
-    Ctrl-C and SIGTERM are remembered in ``signal``; a second one ends the process at once. Of several processes all
-    stop after the same iteration.
+    Ctrl-C and SIGTERM are remembered in ``signal``; a second one ends the process at once. SIGUSR1 and SIGUSR2 are too,
+    where somebody waits for them: see :meth:`Interrupted.leave`. Of several processes all stop after the same
+    iteration.
 
     Args:
         max_iterations: generator updates; None for no limit of this kind.
@@ -32,7 +34,7 @@ class Stop(Watcher):
         self._handlers: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (*ENDS, *(number for number in PASSED_ON if callable(signal.getsignal(number)))):
             self._handlers[number] = signal.signal(number, self._remember)
         self._cpu_seconds_before = time.process_time()
         self._check(trainer, pl_module)  # a resumed run may have reached its limit already
@@ -59,6 +61,8 @@ class Stop(Watcher):
         return trainer.world_size * largest(time.process_time() - self._cpu_seconds_before) >= self.max_cpu_seconds
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        self.signal = signal.Signals(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self.signal not in PASSED_ON:
+            self.signal = signal.Signals(number)
+        if number in ENDS:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
