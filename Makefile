@@ -9,6 +9,7 @@ PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c "$(SUPPORTED)" 2
 UV := $(shell command -v uv)
 INSTALLED := .venv/installed
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 .PHONY: .venv demo test test-all check lock clean
 
@@ -32,10 +33,10 @@ demo: $(INSTALLED)
 	$(BIN)/python train.py experiment=quickstart
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
