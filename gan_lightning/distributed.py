@@ -126,6 +126,17 @@ def by_torchrun() -> bool:
     return dist.is_torchelastic_launched()
 
 
+def run_of_torchrun() -> str | None:
+    """What ``torchrun`` calls what it has begun, however often: ``--rdzv-id``; None where it has no name."""
+    name = os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    return None if name == "none" else name
+
+
+def restarted() -> bool:
+    """Whether ``torchrun`` has begun some process again; where machines come and go it need not count that."""
+    return largest(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))) > 0
+
+
 def cluster_environment() -> ClusterEnvironment:
     """Who begins the processes of a run: ``torchrun``, or its first process, in a job of Slurm too.
 

@@ -52,9 +52,11 @@ class RunGuard(Callback):
             raise UserError(
                 f"hydra.run.dir={run_dir}: a resumed run goes on in its own folder: leave out hydra.run.dir"
             )
-        restarted = distributed.by_torchrun() and int(os.environ["TORCHELASTIC_RESTART_COUNT"]) > 0
-        if restarted and config.resume is None:  # with the same command, after a process of it was lost
-            begun = Path(run_dir) if chosen else newest_begun(Path(run_dir).parent, config)
+        distributed.join()
+        torchrun, restarted = distributed.run_of_torchrun(), distributed.restarted()
+        if config.resume is None and (torchrun or restarted):  # begun before, and a process of it was lost?
+            runs = [Path(run_dir)] if chosen else Path(run_dir).parent.glob("*")
+            begun = newest_begun(runs, config, torchrun)
             config.resume = str(begun) if begun else None
         earlier = newest_equal(Path(run_dir).parent, config) if config.resume == "auto" else config.resume
         run_dir = str(earlier or run_dir)
@@ -67,7 +69,6 @@ class RunGuard(Callback):
             del settings["hydra"]
         validate(settings, TrainSettings)
 
-        distributed.join()
         if not distributed.first_process():
             _join_run(config, *distributed.from_first(("", None)))
             return

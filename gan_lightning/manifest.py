@@ -17,7 +17,7 @@ import torch
 from gan_lightning import __version__
 from gan_lightning.errors import Busy, UserError
 from gan_lightning.paths import PACKAGE
-from gan_lightning.runs import LOCK, MANIFEST, write_json
+from gan_lightning.runs import LOCK, MANIFEST, read_json, write_json
 
 PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "tensorboard")
 
@@ -85,7 +85,7 @@ def _segments(path: Path) -> list[dict[str, Any]]:
 def record_failure(run_dir: Path, reason: str) -> None:
     """Leave the reason in the folder of a sweep's job, whether it had begun or not."""
     path = run_dir / MANIFEST
-    begun = json.loads(path.read_text()) if path.exists() else {"duration_seconds": 0.0, "segments": []}
+    begun = read_json(path) or {"duration_seconds": 0.0, "segments": []}
     write_json(path, begun | {"status": "failed", "error": reason})
 
 

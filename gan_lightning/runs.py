@@ -6,7 +6,7 @@ outputs/<name>/<date>_<time>/    .hydra/ checkpoints/ samples/ tensorboard/ metr
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -38,10 +38,22 @@ def newest_equal(parent: Path, config: DictConfig) -> Path | None:
     )
 
 
-def newest_begun(parent: Path, config: DictConfig) -> Path | None:
-    """The same among those that have not finished, whether they have a checkpoint or not."""
-    begun = {path.parent: path.stat().st_mtime for path in parent.glob(f"*/{MANIFEST}")}
-    return _newest({run: time for run, time in begun.items() if not finished(run)}, config)
+def newest_begun(runs: Iterable[Path], config: DictConfig, torchrun: str | None) -> Path | None:
+    """The same among runs that have not finished, whether they have a checkpoint or not.
+
+    Args:
+        runs: folders, some of which may be none of a run.
+        config: the one that is to be the same.
+        torchrun: what has begun it; None for anything.
+    """
+    begun = {
+        run: path.stat().st_mtime
+        for run in runs
+        if (path := run / MANIFEST).is_file()
+        and not finished(run)
+        and (torchrun is None or read_json(path).get("torchrun") == torchrun)
+    }
+    return _newest(begun, config)
 
 
 def _newest(runs: dict[Path, float], config: DictConfig) -> Path | None:
@@ -61,11 +73,8 @@ def last_checkpoints(run: Path) -> list[Path]:
 
 def finished(run: Path) -> dict[str, float] | None:
     """The metrics of a run that has ended; None for one that has not."""
-    try:
-        manifest, metrics = (json.loads((run / name).read_text()) for name in (MANIFEST, METRICS))
-        return metrics if manifest["status"] == "finished" else None
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+    manifest, metrics = (read_json(run / name) for name in (MANIFEST, METRICS))
+    return metrics if manifest.get("status") == "finished" and metrics else None
 
 
 def _what(config: Any) -> dict[str, Any]:
@@ -175,6 +184,15 @@ def write_json(path: Path, content: Any) -> None:
         file.write(json.dumps(content, indent=2) + "\n")
         synchronize(file)
     unfinished.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What such a file holds; nothing where it is missing or damaged."""
+    try:
+        content = json.loads(path.read_text())
+        return content if isinstance(content, dict) else {}
+    except (OSError, ValueError):
+        return {}
 
 
 def synchronize(file: IO[Any]) -> None:

@@ -1,7 +1,6 @@
 """The table at the end of a sweep, read from the folders of its jobs."""
 
 import csv
-import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_lightning.metrics.findings import HEADLINE
-from gan_lightning.runs import MANIFEST, METRICS, OVERRIDES, stored_overrides
+from gan_lightning.runs import MANIFEST, METRICS, OVERRIDES, read_json, stored_overrides
 
 Row = dict[str, Any]
 ON_SCREEN = {"alarm/collapsed", *(f"evaluation/{name}" for name in HEADLINE)}  # summary.csv has all
@@ -68,7 +67,7 @@ def _cell(value: Any) -> str:
 def _job(sweep_dir: Path, folder: Path) -> Row:
     """One job: its overrides, final metrics, duration, status; 'lost' where it was killed before it could say."""
     overrides = [override.lstrip("+").partition("=") for override in stored_overrides(folder)]
-    manifest, metrics = (_read(folder / name) for name in (MANIFEST, METRICS))
+    manifest, metrics = (read_json(folder / name) for name in (MANIFEST, METRICS))
     return {
         "job": str(folder.relative_to(sweep_dir)),
         "overrides": {key: value for key, _, value in overrides},
@@ -77,10 +76,6 @@ def _job(sweep_dir: Path, folder: Path) -> Row:
         "duration_seconds": manifest.get("duration_seconds", math.nan),
         "error": manifest.get("error"),
     }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _over_seeds(jobs: Sequence[Row], metrics: Sequence[str]) -> list[Row]:

@@ -36,6 +36,7 @@ from gan_lightning.distributed import (
     first_process,
     first_process_first,
     is_of_lost_process,
+    run_of_torchrun,
 )
 from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.machine import prepare_process
@@ -139,7 +140,7 @@ def train_once(cfg: DictConfig, rollbacks: int) -> dict[str, float]:
             raise Interrupted(stop.signal)
         return {}
 
-    facts = {"seed": cfg.seed, "device": device, "processes": trainer.world_size}
+    facts = {"seed": cfg.seed, "device": device, "processes": trainer.world_size, "torchrun": run_of_torchrun()}
     manifest = Manifest(run_dir, facts | {"data": data.describe(), "config": config})
     log.info("%s", _opening(model, data, trainer, run_dir))
     try:

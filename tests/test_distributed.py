@@ -167,13 +167,13 @@ def test_torchrun_and_two_nodes_come_out_the_same(tmp_path):
         assert all(torch.equal(found["weights"][name], weight) for name, weight in expected["weights"].items())
 
 
-def two_nodes(folder, *commands):
+def two_nodes(folder, *commands, restarts=0):
     """The agents of two machines, both this one, each with one process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         endpoint = f"127.0.0.1:{free.getsockname()[1]}"
     node = ["--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", "--rdzv-id=test"]
-    return [started(folder, *command, torchrun=node) for command in commands]
+    return [started(folder, *command, torchrun=[*node, f"--max-restarts={restarts}"]) for command in commands]
 
 
 @pytest.mark.slow
@@ -188,18 +188,20 @@ def test_processes_that_disagree(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_worker_is_recovered(tmp_path):
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_killed_worker_is_recovered(tmp_path, nodes):
     """By torchrun, with the same command: the run goes on in its folder, from its last checkpoint."""
-    process = started(
-        tmp_path, *TWO, "max_iterations=800", "checkpoint.every_n_iterations=50",
-        torchrun=["--standalone", "--nproc-per-node=2", "--max-restarts=1"],
-    )  # fmt: skip
+    command = [*TWO, "max_iterations=800", "checkpoint.every_n_iterations=50"]
+    if nodes == 1:
+        agents = [started(tmp_path, *command, torchrun=["--standalone", "--nproc-per-node=2", "--max-restarts=1"])]
+    else:
+        agents = two_nodes(tmp_path, command, command, restarts=3)
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("outputs/mlp/*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(children(process.pid)[-1], signal.SIGKILL)
-    code, said = ended(process)
-    assert code == 0, said
+    os.kill(children(agents[-1].pid)[-1], signal.SIGKILL)
+    for code, said in map(ended, agents):
+        assert code == 0, said
     (run,) = tmp_path.glob("outputs/mlp/*")
     assert manifest(run)["status"] == "finished"
     assert len(manifest(run)["segments"]) == 2
