@@ -48,6 +48,8 @@ class BadLoss(Watcher):
 
 
 def same_latents(n, latent_dim, *, device=None, generator=None):
-    """The same in each iteration; of several processes each has those that belong to its pictures."""
+    """In training the same in each iteration; of several processes each has those that belong to its pictures."""
+    if generator is not None:  # what is judged and drawn
+        return torch.randn(n, latent_dim, generator=generator)
     rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     return LATENTS[rank::processes, :latent_dim][:n]
