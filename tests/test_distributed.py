@@ -61,6 +61,7 @@ def test_every_index_is_in_one_process(size, batch_size, processes):
     assert left_out == size % processes
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_the_whole_batch(tmp_path):
     """To 1e-6, in float32, after seven steps of SGD with a penalty, which has gradients of gradients."""
     judged = [one for one in TWO if one != "callbacks.evaluation=null"]

@@ -229,6 +229,7 @@ def test_nothing_is_written_where_a_link_leads(jane, name, tmp_path):
     assert other.read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_writers_at_once_lose_nothing(jane, command):
     writers = [adding(10, name) for name in ("one", "two", "three")]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
@@ -240,6 +241,7 @@ def test_writers_at_once_lose_nothing(jane, command):
     assert command("check", HERE)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_killed_writer_loses_nothing_that_it_has_told_of(jane, command):
     generator = random.Random(0)
     told = []

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 
+import pytest
 from PIL import Image
 
 from tests.conftest import FAST, ROOT
 
 
+@pytest.mark.slow
 def test_table_and_picture(run, tmp_path):
     for seed in (1, 2):
         kept = "checkpoint.after_epochs=[1,20]" if seed == 1 else "checkpoint.after_epochs=[1]"

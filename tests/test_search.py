@@ -54,6 +54,7 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_from_trials_to_an_experiment(run, tmp_path, monkeypatch):
     result = run("search", *arguments(tmp_path, "trials=1", "seeds=[1,2]"))
     assert result.code == 0, result.err
@@ -80,6 +81,7 @@ def test_from_trials_to_an_experiment(run, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "again" / "metrics.json").read_text()) == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "why"),
     [

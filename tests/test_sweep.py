@@ -77,6 +77,7 @@ cli.train()
 THREE = ["-m", *FAST, "max_iterations=20", "checkpoint.every_n_iterations=5", "seed=1,2,3"]
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on(run, tmp_path):
     assert run("train", *THREE, "hydra.sweep.dir=whole").code == 0
     command = [sys.executable, "-c", KILLED, *THREE, "hydra.sweep.dir=sweep"]
