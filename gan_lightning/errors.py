@@ -6,7 +6,7 @@ import traceback
 from typing import NoReturn
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
-PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)
+PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)  # to who waits for them: see Interrupted.leave
 
 
 class UserError(Exception):

@@ -190,6 +190,7 @@ def test_two_searches_share_a_study(tmp_path):
         (["metric=fcd"], None, "metric=fcd: not in"),
         (["storage=nonsense"], None, "storage=nonsense: "),
         (["storage=sqlite:////nowhere/s.db"], None, "storage=sqlite:////nowhere/s.db: unable to open database file"),
+        (["storage=postgresql://me:secret@host/db"], None, "storage=postgresql://me:***@host/db: "),
         (["storage=mssql+pyodbc://me:secret@host/db"], None, "storage=mssql+pyodbc://me:***@host/db: No module named "),
         ([], {"ema_decay": {"low": 0.5}}, "search.space.ema_decay"),
         ([], {"ema_decay": {"low": 3, "high": 1}}, "search.space.ema_decay={'low': 3, 'high': 1}: "),
