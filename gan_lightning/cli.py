@@ -208,7 +208,8 @@ def _run(config_name: str, job: Callable[[DictConfig], Any]) -> None:
         if _is_from(error, *LAUNCHERS):
             _summarize()
             RunGuard.undo()
-            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            said = (str(error).strip() or type(error).__name__).splitlines()[:2]  # submitit's line has a break in it
+            line = " ".join(" ".join(said).split())
             fail(UserError(f"hydra/launcher: {line}").with_traceback(error.__traceback__), debug)
         if not isinstance(error, HydraException | OmegaConfBaseException | OSError) and not _is_from(error, "hydra"):
             raise
