@@ -9,15 +9,15 @@
 The way of one batch:
 
     conf/train.yaml              composes data, model, objective, callbacks, logger, trainer
-    gan_lightning/train.py       builds them, fits, writes metrics.json and manifest.json
+    gan_lightning/commands/train.py       builds them, fits, writes metrics.json and manifest.json
     gan_lightning/data/          (real, condition), gathered a batch at a time, normalized to [-1, 1]
-    gan_lightning/gan.py         one iteration: the discriminator's update, then the generator's
-    gan_lightning/objectives.py  logits to losses
-    gan_lightning/regularizers.py  penalties on the discriminator
+    gan_lightning/algorithms/gan.py         one iteration: the discriminator's update, then the generator's
+    gan_lightning/algorithms/objectives.py  logits to losses
+    gan_lightning/algorithms/regularizers.py  penalties on the discriminator
     gan_lightning/callbacks/     scalars, sample grids, metrics, alarm, checkpoints
 """
 
-from gan_lightning.cli import train
+from gan_lightning.commands.cli import train
 
 if __name__ == "__main__":
     train()

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import torch
 
-from gan_lightning.data.images import ImageData
-from gan_lightning.model import GenerativeModel, Weights
+from gan_lightning.algorithms.model import GenerativeModel, Weights
+from gan_lightning.data.datamodule import ImageData
 
 MAX_ROWS = 30  # classes that have a row each
 

@@ -26,17 +26,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from benchmarks import costs, speed
+from benchmarks import quality as measured
+from benchmarks.data import data_root
+from benchmarks.pages import replace_part
+from benchmarks.tables import Row
 from PIL import Image
 
-from gan_lightning.benchmarks import costs, speed
-from gan_lightning.benchmarks import quality as measured
-from gan_lightning.benchmarks.data import data_root
-from gan_lightning.benchmarks.tables import Row
 from gan_lightning.errors import UserError, fail
-from gan_lightning.manifest import processor
-from gan_lightning.pages import replace_part
-from gan_lightning.runs import write_json
-from gan_lightning.sweep import markdown
+from gan_lightning.runs.folders import write_json
+from gan_lightning.runs.manifest import processor
+from gan_lightning.runs.sweep import markdown
 
 RECIPES = ["experiment=best", "experiment=best_conditional"]
 BEGUN = time.monotonic()

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.pages import replace_part
 from PIL import Image, ImageDraw, ImageFont
 
-from gan_lightning.checkpoints import load
 from gan_lightning.errors import UserError, fail
-from gan_lightning.pages import replace_part
-from gan_lightning.sweep import markdown
+from gan_lightning.runs.checkpoints import load
+from gan_lightning.runs.sweep import markdown
 
 METRICS = (
     "fcd_train", "fcd", "precision", "recall", "coverage", "class_kl", "label_accuracy", "frechet_random_conv",

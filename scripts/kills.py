@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 import torch
+from benchmarks import kills
+from benchmarks.pages import replace_part
 
-from gan_lightning.benchmarks import kills
-from gan_lightning.manifest import processor
-from gan_lightning.pages import replace_part
-from gan_lightning.sweep import markdown
+from gan_lightning.runs.manifest import processor
+from gan_lightning.runs.sweep import markdown
 
 
 def main() -> None:

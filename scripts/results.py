@@ -17,11 +17,11 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from benchmarks.pages import replace_part
 from PIL import Image, ImageOps
 
 from gan_lightning.errors import UserError, fail
-from gan_lightning.pages import replace_part
-from gan_lightning.sweep import markdown
+from gan_lightning.runs.sweep import markdown
 
 METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "modes", "duplicate_rate", "frechet_random_conv")
 TEXT = """```bash

@@ -1,6 +1,6 @@
 """Search hyperparameters: python scripts/search.py search=quickstart trials=20"""
 
-from gan_lightning.cli import search
+from gan_lightning.commands.cli import search
 
 if __name__ == "__main__":
     search()

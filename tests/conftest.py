@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan_lightning import cli
+from gan_lightning.commands import cli
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)

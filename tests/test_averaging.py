@@ -3,7 +3,7 @@ import copy
 import torch
 from torch import nn
 
-from gan_lightning.averaging import Averaging
+from gan_lightning.algorithms.averaging import Averaging
 
 
 def test_recurrence_in_closed_form():

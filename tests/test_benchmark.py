@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from gan_lightning.benchmarks import limits, loops
 from gan_lightning.networks import mlp
+from scripts.benchmarks import limits, loops
 from tests.conftest import ROOT
 
 CPU = torch.device("cpu")

@@ -12,6 +12,7 @@ JUDGED = [argument for argument in FAST if not argument.startswith("callbacks.ev
 
 
 def test_table_and_sheet(run, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")  # as for a script that is run
     for name, seed, objective in (("one", 1, "hinge"), ("one", 2, "hinge"), ("other", 1, "least_squares")):
         choices = [f"name={name}", f"seed={seed}", f"objective={objective}", f"hydra.run.dir=runs/{name}/{seed}"]
         assert run("train", *JUDGED, *choices, "max_iterations=3", "callbacks.evaluation.n=50").code == 0

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.checkpoints import load
-from gan_lightning.data.images import to_picture, to_uint8
+from gan_lightning.data.datamodule import to_picture, to_uint8
 from gan_lightning.provenance import identity
 from gan_lightning.provenance.credentials import RECORD, config_digest, pixel_digest
+from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
 NINE = ["checkpoint=run", "n=9", "seed=9223372036854775807", "label=7"]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from gan_lightning.cuda_graph import WARM_UP, CapturedUpdate, make_capturable
+from gan_lightning.system.cuda_graph import WARM_UP, CapturedUpdate, make_capturable
 from tests.conftest import FAST
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -118,7 +118,7 @@ def test_optimizers_elsewhere_stay_as_they_are():
         [],
         ["regularizer=r1_r2", "objective=relativistic"],
         ["trainer.precision=bf16-mixed"],
-        ["+model.learning_rate_schedule._target_=gan_lightning.schedules.Cosine",
+        ["+model.learning_rate_schedule._target_=gan_lightning.algorithms.schedules.Cosine",
          "+model.learning_rate_schedule.begin=1", "+model.learning_rate_schedule.end=0",
          "+model.learning_rate_schedule.iterations=20"],
     ],

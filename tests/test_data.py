@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from gan_lightning.data.datamodule import EpochBatches, to_uint8
 from gan_lightning.data.digits import Digits
 from gan_lightning.data.image_folder import ImageFolder, read_picture
-from gan_lightning.data.images import EpochBatches, to_uint8
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.data.stacked_mnist import StackedMNIST
 from gan_lightning.metrics.classes import class_kl

@@ -9,9 +9,9 @@ import time
 import pytest
 import torch
 
-from gan_lightning import distributed
-from gan_lightning.data.images import EpochBatches
-from gan_lightning.randomness import ITERATION, derived_seed
+from gan_lightning.data.datamodule import EpochBatches
+from gan_lightning.system import distributed
+from gan_lightning.system.randomness import ITERATION, derived_seed
 from tests.conftest import FAST
 from tests.processes import children, ended, started, wait_for
 

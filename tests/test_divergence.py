@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
-from gan_lightning.benchmarks.kills import same
-from gan_lightning.checkpoints import read_last
-from gan_lightning.gan import GAN
+from gan_lightning.algorithms.gan import GAN
+from gan_lightning.runs.checkpoints import read_last
+from scripts.benchmarks.kills import same
 from tests.conftest import FAST
 
 RUN = [*FAST, "checkpoint.every_n_iterations=4", "hydra.run.dir=run"]

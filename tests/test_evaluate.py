@@ -14,11 +14,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
-from gan_lightning.checkpoints import load
-from gan_lightning.data.images import to_uint8
+from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.metrics.extractors import Classifier, weights_hash
 from gan_lightning.metrics.findings import MEANING
 from gan_lightning.metrics.suite import Reference, View
+from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
 

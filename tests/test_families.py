@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.checkpoints import load
+from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
 SMALL = {
@@ -92,7 +92,7 @@ def test_discriminator_steps(run, only_run):
 
 
 def test_learning_rate_schedule(run, only_run):
-    factor = "{_target_: gan_lightning.schedules.Linear, begin: 1, end: 0, iterations: 4}"
+    factor = "{_target_: gan_lightning.algorithms.schedules.Linear, begin: 1, end: 0, iterations: 4}"
     trains(run("train", *SMALL["mlp"], *QUICK, f"model.learning_rate_schedule={factor}"), only_run)
     checkpoint = torch.load(only_run() / "checkpoints" / "last.ckpt", weights_only=True)
     for state in checkpoint["optimizer_states"]:
@@ -100,7 +100,7 @@ def test_learning_rate_schedule(run, only_run):
 
 
 def test_penalty_schedule(run, only_run):
-    weight = "{_target_: gan_lightning.schedules.Cosine, begin: 1, end: 0.1, iterations: 100}"
+    weight = "{_target_: gan_lightning.algorithms.schedules.Cosine, begin: 1, end: 0.1, iterations: 100}"
     trains(run("train", *SMALL["mlp"], *QUICK, "regularizer=r1", f"regularizer.weight={weight}"), only_run)
 
 

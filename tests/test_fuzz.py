@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from gan_lightning.checkpoints import load
-from gan_lightning.config import flat
+from gan_lightning.config.validation import flat
 from gan_lightning.data.mnist import read_idx
 from gan_lightning.errors import UserError
+from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST, write_idx
 
 # The same examples each time; the fixtures that they share are not changed by them.

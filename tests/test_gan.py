@@ -6,10 +6,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from gan_lightning.gan import GAN, frozen
+from gan_lightning.algorithms.gan import GAN, frozen
+from gan_lightning.algorithms.objectives import NonSaturating
+from gan_lightning.algorithms.priors import Normal
 from gan_lightning.networks import mlp
-from gan_lightning.objectives import NonSaturating
-from gan_lightning.priors import Normal
 
 
 def article_networks():
@@ -138,7 +138,7 @@ def test_samples_depend_on_the_seed_alone(small_gan):
 
 def test_many_samples_are_made_in_parts(small_gan, monkeypatch):
     whole = small_gan.sample(100, seed=1)
-    monkeypatch.setattr("gan_lightning.model.MAX_FORWARD", 7)
+    monkeypatch.setattr("gan_lightning.algorithms.model.MAX_FORWARD", 7)
     torch.testing.assert_close(small_gan.sample(100, seed=1), whole)
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.checkpoints import load
-from gan_lightning.data.images import to_uint8
-from gan_lightning.generate import slerp
+from gan_lightning.commands.generate import slerp
+from gan_lightning.data.datamodule import to_uint8
+from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
 

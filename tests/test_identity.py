@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
+from gan_lightning.commands import identity as gan_identity
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import identity
-from gan_lightning.provenance.commands import identity as gan_identity
 
 INIT = ["init", "name=Jane O'Brien-Müller", "organization=Example & Söhne"]
 
@@ -296,7 +296,7 @@ def test_it_needs_its_extra(command, monkeypatch):
 
 def test_one_of_two_at_once(command, tmp_path):
     """Whoever comes second finds the first one's whole identity."""
-    code = "from gan_lightning.provenance.commands.identity import main; main()"
+    code = "from gan_lightning.commands.identity import main; main()"
     start = [sys.executable, "-c", code, *INIT]
     both = [subprocess.Popen(start, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     assert sorted(one.wait() for one in both) == [0, 2]

@@ -9,8 +9,8 @@ import zipfile
 import pytest
 import torch
 
-from gan_lightning.benchmarks import kills
-from gan_lightning.checkpoints import read_last
+from gan_lightning.runs.checkpoints import read_last
+from scripts.benchmarks import kills
 from tests.conftest import FAST, ROOT
 
 RUN = [*FAST, "checkpoint.every_n_iterations=4", "callbacks.scalars.every_n_iterations=5"]
@@ -79,7 +79,7 @@ import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
 sys.argv = ["train.py", *sys.argv[1:]]
-from gan_lightning.cli import train
+from gan_lightning.commands.cli import train
 train()
 """
 

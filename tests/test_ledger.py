@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from gan_lightning.commands import ledger as gan_ledger
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import identity, ledger
-from gan_lightning.provenance.commands import ledger as gan_ledger
 from gan_lightning.provenance.credentials import Record, pixel_digest
 from gan_lightning.provenance.ledger import RECORDS, ROOTS, Changed
 from gan_lightning.provenance.merkle import Tree, leaf_hash
@@ -423,7 +423,7 @@ def test_nothing_to_add_changes_nothing(jane):
 
 
 def test_it_needs_its_extra(command, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gan_lightning.provenance.commands.ledger_actions", None)
+    monkeypatch.setitem(sys.modules, "gan_lightning.commands.ledger_actions", None)
     assert command("root", HERE) == (2, "error: gan-ledger: needs an extra: pip install 'gan-lightning[provenance]'")
 
 

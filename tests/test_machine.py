@@ -6,8 +6,8 @@ import os
 import pytest
 import torch
 
-from gan_lightning.machine import VECTOR_MATH, prepare_process
-from gan_lightning.resolvers import mixed_precision_if_faster
+from gan_lightning.config.resolvers import mixed_precision_if_faster
+from gan_lightning.system.machine import VECTOR_MATH, prepare_process
 
 
 def test_the_tiniest_numbers_are_zero():

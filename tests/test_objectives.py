@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lightning.objectives import (
+from gan_lightning.algorithms.objectives import (
     BinaryCrossEntropy,
     Hinge,
     LeastSquares,

@@ -3,7 +3,7 @@
 import pytest
 
 from gan_lightning.errors import UserError
-from gan_lightning.pages import replace_part
+from scripts.benchmarks.pages import replace_part
 
 
 def test_only_the_part_is_replaced(tmp_path):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gan_lightning.benchmarks import quality
-from gan_lightning.benchmarks.quality import Contestant, Point
 from gan_lightning.errors import UserError
+from scripts.benchmarks import quality
+from scripts.benchmarks.quality import Contestant, Point
 from tests.test_benchmark import benchmark
 
 TICK = """

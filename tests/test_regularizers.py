@@ -4,9 +4,16 @@ import pytest
 import torch
 from torch import nn
 
+from gan_lightning.algorithms.regularizers import (
+    R1,
+    R1R2,
+    DiscriminatorPass,
+    GradientPenalty,
+    NoPenalty,
+    squared_slopes,
+)
+from gan_lightning.algorithms.schedules import Linear
 from gan_lightning.networks.mlp import Discriminator
-from gan_lightning.regularizers import R1, R1R2, DiscriminatorPass, GradientPenalty, NoPenalty, squared_slopes
-from gan_lightning.schedules import Linear
 
 
 def seen_by(discriminator, n=6, shape=(1, 4, 4)):

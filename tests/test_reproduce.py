@@ -112,7 +112,7 @@ def test_what_says_nothing_of_the_result_is_not_taken_over(run, old):
 
 def test_own_code_that_a_run_names(run, tmp_path, monkeypatch):
     (tmp_path / "of_mine.py").write_text(
-        "import gan_lightning.priors\n\nclass Prior(gan_lightning.priors.Normal): ...\n"
+        "import gan_lightning.algorithms.priors\n\nclass Prior(gan_lightning.algorithms.priors.Normal): ...\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     own = ["model.prior._target_=of_mine.Prior", "max_iterations=5"]

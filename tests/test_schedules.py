@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from gan_lightning.schedules import Cosine, Linear, as_schedule
+from gan_lightning.algorithms.schedules import Cosine, Linear, as_schedule
 
 
 def test_linear():

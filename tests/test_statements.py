@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from PIL import Image
 
-from gan_lightning.checkpoints import load
+from gan_lightning.commands import statement as gan_statement
 from gan_lightning.provenance import envelope, identity, statements
-from gan_lightning.provenance.commands import statement as gan_statement
 from gan_lightning.provenance.credentials import sign_pictures
+from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 from tests.test_credentials import signed  # noqa: F401
 from tests.test_identity import FILES, issued

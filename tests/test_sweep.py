@@ -12,8 +12,8 @@ import sys
 import pytest
 import torch
 
-from gan_lightning.checkpoints import read_last
-from gan_lightning.sweep import summarize
+from gan_lightning.runs.checkpoints import read_last
+from gan_lightning.runs.sweep import summarize
 from tests.conftest import FAST
 
 
@@ -44,7 +44,7 @@ def test_a_sweep_goes_on_past_a_failed_job(run, tmp_path):
 
 
 def test_an_unexpected_error_ends_its_job_only(run, tmp_path, monkeypatch):
-    from gan_lightning.gan import GAN
+    from gan_lightning.algorithms.gan import GAN
 
     step = GAN.training_step
 
@@ -64,8 +64,8 @@ def test_an_unexpected_error_ends_its_job_only(run, tmp_path, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from gan_lightning import cli
-from gan_lightning.gan import GAN
+from gan_lightning.commands import cli
+from gan_lightning.algorithms.gan import GAN
 step = GAN.training_step
 def killed(self, batch, batch_idx):
     if (self.seed, self.iteration) == (2, 12):
@@ -103,7 +103,7 @@ def test_a_killed_sweep_goes_on(run, tmp_path):
 
 
 def test_a_failed_job_is_tried_again(run, tmp_path, monkeypatch):
-    from gan_lightning.gan import GAN
+    from gan_lightning.algorithms.gan import GAN
 
     def broken(self, batch, batch_idx):
         raise RuntimeError("out of luck")

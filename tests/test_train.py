@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_lightning.benchmarks.kills import STATE, same
-from gan_lightning.gan import GAN
-from gan_lightning.runs import claim
+from gan_lightning.algorithms.gan import GAN
+from gan_lightning.runs.folders import claim
+from scripts.benchmarks.kills import STATE, same
 from tests.conftest import FAST, ROOT
 
 
@@ -125,7 +125,7 @@ def test_hparams_with_final_metrics(run, only_run):
     hparams = HParamsPluginData.FromString(content).session_start_info.hparams
     assert hparams["data/batch_size"].number_value == 256
     assert hparams["model/latent_dim"].number_value == 100
-    assert hparams["model/objective"].string_value == "objectives.NonSaturating"
+    assert hparams["model/objective"].string_value == "algorithms.objectives.NonSaturating"
     assert not {"data/root", "model/seed", "model/generator/sample_shape"} & set(hparams)
 
 
@@ -173,7 +173,7 @@ def test_what_has_no_deterministic_implementation(run, only_run, monkeypatch):
     def update(self, batch):
         torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
 
-    monkeypatch.setattr("gan_lightning.gan.GAN.update", update)
+    monkeypatch.setattr("gan_lightning.algorithms.gan.GAN.update", update)
     result = run("train", *FAST, "max_iterations=1", "deterministic=true")
     assert (result.code, result.err.count("error: ")) == (2, 1)
     assert "deterministic=true: torch has no such put_ on cpu: deterministic=false" in result.err

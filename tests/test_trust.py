@@ -5,9 +5,9 @@ import sys
 import pytest
 import torch
 
-from gan_lightning.checkpoints import load
+from gan_lightning.config.trust import check_trusted
 from gan_lightning.errors import UserError
-from gan_lightning.trust import check_trusted
+from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
 REFUSED = [
@@ -15,9 +15,9 @@ REFUSED = [
     "builtins.eval",
     "subprocess.Popen",
     "gan_lightning.data.mnist.hashlib.md5",  # reached through ours, defined elsewhere
-    "gan_lightning.data.images.Path",
-    "gan_lightning.cli.os.system",
-    "gan_lightning.runs.write_json",  # ours, and writes files
+    "gan_lightning.data.datamodule.Path",
+    "gan_lightning.commands.cli.os.system",
+    "gan_lightning.runs.folders.write_json",  # ours, and writes files
     "gan_lightning.networksevil.Generator",
     "torch.load",
     "torch.hub.load",
@@ -53,7 +53,7 @@ def test_refused(target, place):
 @pytest.mark.parametrize(
     "target",
     [
-        "gan_lightning.gan.GAN", "gan_lightning.networks.wrappers.packed", "gan_lightning.data.mnist.MNIST",
+        "gan_lightning.algorithms.gan.GAN", "gan_lightning.networks.wrappers.packed", "gan_lightning.data.mnist.MNIST",
         "torch.optim.Adam", "torch.nn.Linear", "lightning.pytorch.loggers.TensorBoardLogger",
     ],
 )  # fmt: skip

@@ -12,10 +12,10 @@ import pytest
 from cryptography import x509
 from PIL import ExifTags, Image
 
-from gan_lightning.checkpoints import load
+from gan_lightning.commands import verify as gan_verify
 from gan_lightning.provenance import identity, ledger
-from gan_lightning.provenance.commands import verify as gan_verify
 from gan_lightning.provenance.credentials import sign_pictures
+from gan_lightning.runs.checkpoints import load
 from tests.test_credentials import NINE, TAMPERED, signed  # noqa: F401
 
 

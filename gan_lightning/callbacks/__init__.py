@@ -8,11 +8,11 @@ import lightning.pytorch as L
 import torch
 from torch import Tensor
 
-from gan_lightning.data.images import ImageData
+from gan_lightning.algorithms.model import GenerativeModel
+from gan_lightning.data.datamodule import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.suite import Reference, Split
-from gan_lightning.model import GenerativeModel
 
 log = logging.getLogger(__name__)
 

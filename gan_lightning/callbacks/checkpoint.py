@@ -8,13 +8,13 @@ from typing import Any
 
 import lightning.pytorch as L
 
+from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, epochs_done
-from gan_lightning.dashboard import written
-from gan_lightning.data.images import EpochBatches
-from gan_lightning.distributed import largest
+from gan_lightning.data.datamodule import EpochBatches
 from gan_lightning.errors import UserError
-from gan_lightning.model import GenerativeModel
-from gan_lightning.runs import EARLIER_CHECKPOINT, LAST_CHECKPOINT
+from gan_lightning.runs.dashboard import written
+from gan_lightning.runs.folders import EARLIER_CHECKPOINT, LAST_CHECKPOINT
+from gan_lightning.system.distributed import largest
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ import lightning.pytorch as L
 from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
+from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, keep_figures, log_figures, reference_for
-from gan_lightning.data.images import to_uint8
+from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.errors import Diverged
 from gan_lightning.metrics.findings import collapse
 from gan_lightning.metrics.suite import Figures, Reference, View
-from gan_lightning.model import GenerativeModel
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, network_name
 from gan_lightning.errors import Diverged
-from gan_lightning.model import GenerativeModel
 
 GPU_INTERVAL = 50  # iterations: a look makes it finish its work
 

@@ -7,13 +7,13 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 from tqdm import tqdm
 
+from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, epochs_done, keep_figures, log_figures, reference_for
 from gan_lightning.callbacks.stop import Stop
-from gan_lightning.data.images import to_uint8
+from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.metrics.findings import HEADLINE, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
 from gan_lightning.metrics.table import metrics_table
-from gan_lightning.model import GenerativeModel
 
 
 class Evaluation(Watcher):

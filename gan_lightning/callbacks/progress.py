@@ -9,9 +9,9 @@ from typing import Any
 import lightning.pytorch as L
 from tqdm import tqdm
 
+from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher
 from gan_lightning.callbacks.stop import Stop
-from gan_lightning.model import GenerativeModel
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
+from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
 from gan_lightning.grids import sample_grid
-from gan_lightning.model import GenerativeModel
 
 
 class SampleGrid(Watcher):

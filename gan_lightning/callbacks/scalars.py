@@ -9,8 +9,8 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, keep_figures, network_name
-from gan_lightning.model import GenerativeModel
 
 
 class Scalars(Watcher):

@@ -8,10 +8,10 @@ from typing import Any
 
 import lightning.pytorch as L
 
+from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher
-from gan_lightning.distributed import largest
 from gan_lightning.errors import ENDS, PASSED_ON
-from gan_lightning.model import GenerativeModel
+from gan_lightning.system.distributed import largest
 
 
 class Stop(Watcher):

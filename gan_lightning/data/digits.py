@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from gan_lightning.data.images import ImageData, to_uint8
+from gan_lightning.data.datamodule import ImageData, to_uint8
 
 
 class Digits(ImageData):

@@ -15,7 +15,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.data.images import ImageData
+from gan_lightning.data.datamodule import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.paths import check_regular
 

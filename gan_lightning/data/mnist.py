@@ -13,7 +13,7 @@ import torchvision
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from gan_lightning.data.images import ImageData
+from gan_lightning.data.datamodule import ImageData
 from gan_lightning.errors import UserError
 
 TRAINING_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")

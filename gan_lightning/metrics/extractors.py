@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from gan_lightning.data.images import normalize
+from gan_lightning.data.datamodule import normalize
 from gan_lightning.errors import UserError
 from gan_lightning.paths import check_regular
 

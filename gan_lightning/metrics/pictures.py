@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gan_lightning.data.images import ImageData, normalize
+from gan_lightning.data.datamodule import ImageData, normalize
 from gan_lightning.metrics.classes import shares
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.suite import Reference, View

@@ -18,11 +18,11 @@ from PIL import ExifTags, Image
 from pydantic import Field, TypeAdapter
 
 from gan_lightning import __version__
-from gan_lightning.checkpoints import Trained
+from gan_lightning.algorithms.model import Weights
 from gan_lightning.data.image_folder import open_picture
 from gan_lightning.errors import UserError
-from gan_lightning.model import Weights
 from gan_lightning.provenance.identity import Identity
+from gan_lightning.runs.checkpoints import Trained
 
 RECORD = "org.gan-lightning.sample"  # label of our assertion
 SOFTWARE = {"name": "gan-lightning", "version": __version__}

@@ -14,16 +14,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gan_lightning.checkpoints import Trained
+from gan_lightning.algorithms.model import GenerativeModel, Weights
+from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.data.image_folder import FORMATS, is_picture
-from gan_lightning.data.images import to_uint8
 from gan_lightning.errors import UserError
-from gan_lightning.model import GenerativeModel, Weights
 from gan_lightning.paths import check_regular
 from gan_lightning.provenance import statements
 from gan_lightning.provenance.credentials import RECORD, Record, parse, plain_pixels
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.verdicts import Finding, Verdict
+from gan_lightning.runs.checkpoints import Trained
 
 MAX_N = 2**17  # samples drawn together: a record from elsewhere may ask for any number
 MAX_BYTES = 2**28

@@ -21,7 +21,7 @@ from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gan_lightning.errors import Interrupted, UserError
-from gan_lightning.runs import MANIFEST, METRICS, finished, last_checkpoints
+from gan_lightning.runs.folders import MANIFEST, METRICS, finished, last_checkpoints
 from gan_lightning.search.report import report
 from gan_lightning.search.space import distribution, override, suggest
 
@@ -107,7 +107,7 @@ class Trials:
 def _train(overrides: list[str], run: Path) -> None:
     """A run in a process of its own, from its last checkpoint where it has one."""
     where = [f"resume={run}"] if last_checkpoints(run) else [*overrides, f"hydra.run.dir={run}"]
-    command = [sys.executable, "-m", "gan_lightning.search.trial", *where]
+    command = [sys.executable, "-m", "gan_lightning.commands.trial", *where]
     # In a session of its own: it learns of Ctrl-C by the pipe alone; a second signal would end it before it is saved.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True

@@ -1,0 +1,1 @@
+"""Training algorithms, and their parts: objectives, regularizers, priors, schedules, optimizers."""

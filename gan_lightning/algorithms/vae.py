@@ -1,0 +1,73 @@
+"""A variational autoencoder, the baseline that is no GAN."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from pydantic import PositiveFloat, PositiveInt
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gan_lightning.algorithms.model import Batch, Decay, GenerativeModel, MatmulPrecision
+
+
+class VAE(GenerativeModel):
+    """Kingma & Welling, 2013, Auto-encoding variational Bayes, https://arxiv.org/abs/1312.6114.
+
+    The decoder is the generator, with the same prior N(0, I); pixels are Bernoulli, as is usual for MNIST.
+
+    Args:
+        latent_dim: length of the latent vector z.
+        prior: (n, latent_dim, device=, generator=) -> latents; N(0, I).
+        generator: the decoder, (latent, condition) -> sample in [-1, 1].
+        encoder: (sample, condition) -> (B, 2 · latent_dim), mean and log-variance of q(z | x).
+        optimizer: parameters -> optimizer, of both.
+        kl_weight: β of the β-VAE; 1 is the evidence bound.
+        num_classes: of the labels that the networks are given; None for none.
+        ema_decay, seed, matmul_precision, cuda_graph: see :class:`GenerativeModel`.
+    """
+
+    def __init__(
+        self,
+        latent_dim: PositiveInt,
+        prior: Callable[..., Tensor],
+        generator: nn.Module,
+        encoder: nn.Module,
+        optimizer: Callable[..., Optimizer],
+        kl_weight: PositiveFloat = 1.0,
+        num_classes: PositiveInt | None = None,
+        ema_decay: Decay | None = None,
+        seed: int = 0,
+        matmul_precision: MatmulPrecision = "highest",
+        cuda_graph: bool = False,
+    ) -> None:
+        super().__init__(generator, latent_dim, prior, num_classes, ema_decay, seed, matmul_precision, cuda_graph)
+        self.encoder = encoder
+        self.optimizer = optimizer
+        self.kl_weight = kl_weight
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        real, condition = batch
+        optimizer = self.optimizers()
+
+        mean, log_variance = self.encoder(real, condition).float().chunk(2, 1)
+        latent = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        decoded = self.generator(latent, condition)
+
+        reconstruction = bernoulli_loss(decoded, real)
+        divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
+        self.manual_backward(reconstruction + self.kl_weight * divergence)
+        optimizer.step()  # type: ignore[union-attr]
+        optimizer.zero_grad()  # type: ignore[union-attr]
+
+        return {"loss/reconstruction": reconstruction.detach(), "loss/kl": divergence.detach()}
+
+    def configure_optimizers(self) -> Optimizer:
+        return self.optimizer([*self.encoder.parameters(), *self.generator.parameters()])
+
+
+def bernoulli_loss(decoded: Tensor, real: Tensor) -> Tensor:
+    """−log p(x | z), summed over a picture, of pixels (x + 1) / 2 with the probabilities (decoded + 1) / 2."""
+    probabilities = (decoded.float() + 1) / 2
+    loss = F.binary_cross_entropy(probabilities.clamp(1e-6, 1 - 1e-6), (real.float() + 1) / 2, reduction="sum")
+    return loss / len(real)

@@ -1,0 +1,139 @@
+"""What happens around Hydra's jobs: a config that cannot work leaves no trace, and a sweep ends with a table."""
+
+import functools
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from gan_lightning.errors import UserError, fail
+
+
+def strict(hook: Callable[..., None]) -> Callable[..., None]:
+    """Hydra turns what goes wrong in a callback into a warning; here it ends the command."""
+
+    @functools.wraps(hook)
+    def strict_hook(self: Callback, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            hook(self, config, **kwargs)
+        except UserError as error:
+            fail(error, debug=OmegaConf.select(config, "debug") is True)
+        except Exception:
+            traceback.print_exc()
+            raise SystemExit(1) from None
+
+    return strict_hook
+
+
+class RunGuard(Callback):
+    """Checks a single run before Hydra makes its folder, and the folder of a sweep; its jobs are checked one by one."""
+
+    undo: Callable[[], None] = staticmethod(lambda: None)
+    resumed_sweep: str | None = None  # its folder
+    sweep_dir: str | None = None  # of the sweep under way
+    interrupted = False  # whether a job in this process was: those that would follow it do not begin
+
+    @strict
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        from gan_lightning.config.validation import TrainSettings, validate
+        from gan_lightning.runs.folders import MANIFEST, Undo, claim, newest_begun, newest_equal
+        from gan_lightning.system import distributed
+
+        HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
+        run_dir, chosen = config.hydra.run.dir, _chosen(config, "hydra.run.dir")
+        if chosen and config.resume is not None:
+            raise UserError(
+                f"hydra.run.dir={run_dir}: a resumed run goes on in its own folder: leave out hydra.run.dir"
+            )
+        distributed.join()
+        torchrun, restarted = distributed.run_of_torchrun(), distributed.restarted()
+        if config.resume is None and (torchrun or restarted):  # begun before, and a process of it was lost?
+            runs = [Path(run_dir)] if chosen else Path(run_dir).parent.glob("*")
+            begun = newest_begun(runs, config, torchrun)
+            config.resume = str(begun) if begun else None
+        earlier = newest_equal(Path(run_dir).parent, config) if config.resume == "auto" else config.resume
+        run_dir = str(earlier or run_dir)
+
+        with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+            config.hydra.runtime.output_dir = run_dir
+        HydraConfig.instance().set_config(config)
+        settings = config.copy()
+        with open_dict(settings):
+            del settings["hydra"]
+        validate(settings, TrainSettings)
+
+        if not distributed.first_process():
+            _join_run(config, *distributed.from_first(("", None)))
+            return
+        if chosen and not earlier and Path(run_dir, MANIFEST).exists():
+            raise UserError(f"hydra.run.dir={run_dir}: holds a run already: resume={run_dir}, or take another folder")
+        RunGuard.undo = Undo(run_dir)
+        if not (earlier or chosen):
+            run_dir, RunGuard.undo = claim(run_dir)
+        with read_write(config.hydra.run):  # in place of the pattern that it came from
+            config.hydra.run.dir = run_dir
+        distributed.from_first((run_dir, config.resume))
+
+    @strict
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        from gan_lightning.runs.folders import MANIFEST, Undo, claim
+
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
+        sweep_dir = config.hydra.sweep.dir
+        for key in ("resume", "reproduce"):
+            if config[key] is not None:
+                raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
+        if not _chosen(config, "hydra.sweep.dir"):
+            with read_write(config.hydra.sweep):
+                config.hydra.sweep.dir, RunGuard.undo = claim(sweep_dir)
+        elif sweep_dir != RunGuard.resumed_sweep and any(Path(sweep_dir).rglob(MANIFEST)):
+            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
+        else:
+            RunGuard.undo = Undo(sweep_dir)
+        RunGuard.sweep_dir = config.hydra.sweep.dir
+        if beside_others(config.hydra):
+            signal.signal(signal.SIGINT, _wait_for_jobs)
+
+
+class SweepSummary(Callback):
+    """Ends a sweep with ``summary.csv``, a table on screen, and exit code 1 if a job failed."""
+
+    @strict
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        from gan_lightning.runs.sweep import summarize
+
+        if summarize(Path(config.hydra.sweep.dir)):
+            raise SystemExit(1)
+
+
+def beside_others(hydra: Any) -> bool:
+    """Whether jobs run in processes of their own."""
+    return not hydra.launcher._target_.endswith(".BasicLauncher")
+
+
+def _wait_for_jobs(number: int, frame: Any) -> None:
+    """On Ctrl-C, which a terminal sends to jobs on this machine too: they save themselves."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    print("waiting for the jobs to end; Ctrl-C again ends those on this machine at once", file=sys.stderr)
+
+
+def _join_run(config: DictConfig, run_dir: str, resume: str | None) -> None:
+    """Take part in a run of which the first process has made the folder, and write nothing there."""
+    config.resume = resume
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.run.dir = config.hydra.runtime.output_dir = run_dir
+        config.hydra.output_subdir = None
+        config.hydra.job_logging = {"version": 1, "root": {"level": "ERROR"}, "disable_existing_loggers": False}
+
+
+def _chosen(config: DictConfig, key: str) -> bool:
+    """Whether the command line sets one of Hydra's own keys."""
+    return any(override.startswith(f"{key}=") for override in config.hydra.overrides.hydra)

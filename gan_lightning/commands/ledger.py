@@ -1,0 +1,54 @@
+"""``gan-ledger``: what a ledger holds, and proof of it for others."""
+
+import argparse
+from pathlib import Path
+
+from gan_lightning.errors import UserError, fail, printable
+from gan_lightning.provenance import needs_extra
+
+HELP = """The ledger of all signed samples: what is changed in it is noticed; what is removed, by who has kept a root.
+
+    gan-ledger root outputs/ledger --output root.json      the newest signed root, to keep or to publish
+    gan-ledger prove outputs/ledger --picture 7.png --output proof.json    that it has a record of a picture
+    gan-ledger prove outputs/ledger --since root.json --output proof.json  that it has only grown since
+    gan-ledger check outputs/ledger --since root.json      that it is what was signed, and has only grown
+    gan-ledger check proof.json --picture 7.png            a proof, without the ledger
+
+Without --trust your own root is trusted, where you have one.
+Exit code 0: it holds, and who has signed is trusted; 1: not; 2: an error of use.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="root|prove|check")
+    for action, what in {"root": "the newest signed root", "prove": "a proof", "check": "whether it holds"}.items():
+        one = actions.add_parser(action, help=what)
+        one.add_argument("path", type=Path, help="folder of the ledger" + " or a proof" * (action == "check"))
+        one.add_argument("--trust", metavar="PEM", nargs="+", type=Path, help="roots to trust")
+        if action != "root":
+            about = one.add_mutually_exclusive_group(required=action == "prove")
+            about.add_argument("--picture", type=Path, help="that a record is about")
+            about.add_argument("--since", metavar="ROOT", type=Path, help="an earlier signed root")
+        if action != "check":
+            one.add_argument("--output", type=Path, help="file to write it to")
+    arguments = parser.parse_args()
+    try:
+        line, good = _answer(arguments)
+    except (UserError, OSError) as error:
+        fail(error, debug=False)
+    print(printable(line))
+    raise SystemExit(not good)
+
+
+def _answer(arguments: argparse.Namespace) -> tuple[str, bool]:
+    """A line, and whether what is asked for holds."""
+    try:
+        from gan_lightning.commands.ledger_actions import ACTIONS, Changed
+    except ImportError as error:
+        raise needs_extra("gan-ledger") from error
+
+    try:
+        return ACTIONS[arguments.action](arguments)
+    except Changed as error:
+        return str(error), False

@@ -1,0 +1,46 @@
+"""``gan-statement``: say what a checkpoint was made of, or what you gave to it, and sign that."""
+
+import argparse
+from pathlib import Path
+
+from gan_lightning.errors import UserError, fail
+from gan_lightning.provenance import needs_extra, signer
+
+HELP = """Signed statements about a run, written beside its checkpoint; gan-verify reads them.
+
+    gan-statement checkpoint outputs/demo                                    what it was made of
+    gan-statement contribution outputs/demo --data my_pictures               what you gave to it
+    gan-statement contribution outputs/demo --compute "3 hours of one H200"
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="checkpoint|contribution")
+    for action, what in {"checkpoint": "what it was made of", "contribution": "what you gave to a run"}.items():
+        one = actions.add_parser(action, help=what)
+        one.add_argument("run", help="a run's folder, or a file in its checkpoints/")
+        one.add_argument("--package", nargs="+", default=[], help="of your own, that the checkpoint names")
+        if action == "contribution":
+            kind = one.add_mutually_exclusive_group(required=True)
+            kind.add_argument("--data", type=Path, help="a file, or a folder with all that is in it")
+            kind.add_argument("--compute", help="in words")
+    arguments = parser.parse_args()
+    try:
+        print(_state(arguments))
+    except (UserError, OSError) as error:
+        fail(error, debug=False)
+
+
+def _state(arguments: argparse.Namespace) -> Path:
+    try:
+        from gan_lightning.provenance.statements import given_data, state_checkpoint, state_contribution
+    except ImportError as error:
+        raise needs_extra("gan-statement") from error
+    from gan_lightning.runs.checkpoints import load
+
+    identity = signer("gan-statement")
+    if arguments.action == "checkpoint":
+        return state_checkpoint(identity, load(arguments.run, arguments.package))
+    contribution = given_data(arguments.data) if arguments.data else {"compute": arguments.compute}
+    return state_contribution(identity, load(arguments.run, arguments.package), contribution)

@@ -1,0 +1,1 @@
+"""What Hydra composed: checked, explained, instantiated, trusted."""

@@ -1,1 +1,0 @@
-"""The commands about origin: errors of use are one line and exit code 2."""

@@ -1,0 +1,97 @@
+"""The table at the end of a sweep, read from the folders of its jobs."""
+
+import csv
+import math
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gan_lightning.metrics.findings import HEADLINE
+from gan_lightning.runs.folders import MANIFEST, METRICS, OVERRIDES, read_json, stored_overrides
+
+Row = dict[str, Any]
+ON_SCREEN = {"alarm/collapsed", *(f"evaluation/{name}" for name in HEADLINE)}  # summary.csv has all
+STATE = ("status", "duration_seconds")
+
+
+def summarize(sweep_dir: Path) -> int:
+    """Write ``summary.csv``, print it as Markdown with mean ± sd over seeds, and return how many jobs failed."""
+    jobs = [_job(sweep_dir, path.parent.parent) for path in sweep_dir.rglob(str(OVERRIDES))]
+    jobs.sort(key=lambda row: (len(row["job"]), row["job"]))
+    metrics = list(dict.fromkeys(name for row in jobs for name in row["metrics"]))
+    overrides = list(dict.fromkeys(name for row in jobs for name in row["overrides"]))
+    columns = ["job", *overrides, *metrics, *STATE]
+    rows = [row | row["overrides"] | row["metrics"] for row in jobs]
+
+    path = sweep_dir / "summary.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+    varied = [name for name in overrides if len({row["overrides"].get(name) for row in jobs}) > 1]
+    shown = [name for name in metrics if name.startswith("loss/") or name in ON_SCREEN]
+    print("\n" + markdown(["job", *varied, *shown, *STATE], rows))
+    groups = _over_seeds(jobs, shown)
+    if groups:
+        print(
+            "\nmean ± sd over seeds\n\n"
+            + markdown([*(name for name in varied if name != "seed"), "seeds", *shown], groups)
+        )
+    print(f"\n{path}")
+    for row in jobs:
+        if row["error"]:
+            print(f"job {row['job']} failed: {row['error']}")
+    unfinished = sum(row["status"] != "finished" for row in jobs)
+    if unfinished:
+        print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, python train.py sweep.resume={sweep_dir}")
+    return unfinished
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    """Rows as a Markdown table with aligned columns."""
+    cells = [list(columns), *([_cell(row.get(column, "")) for column in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _job(sweep_dir: Path, folder: Path) -> Row:
+    """One job: its overrides, final metrics, duration, status; 'lost' where it was killed before it could say."""
+    overrides = [override.lstrip("+").partition("=") for override in stored_overrides(folder)]
+    manifest, metrics = (read_json(folder / name) for name in (MANIFEST, METRICS))
+    return {
+        "job": str(folder.relative_to(sweep_dir)),
+        "overrides": {key: value for key, _, value in overrides},
+        "metrics": metrics,
+        "status": manifest.get("status", "lost"),
+        "duration_seconds": manifest.get("duration_seconds", math.nan),
+        "error": manifest.get("error"),
+    }
+
+
+def _over_seeds(jobs: Sequence[Row], metrics: Sequence[str]) -> list[Row]:
+    """Mean ± sample standard deviation of finished jobs that differ in nothing but the seed."""
+    groups: dict[tuple[tuple[str, str], ...], list[Row]] = {}
+    for job in jobs:
+        if job["status"] == "finished":
+            key = tuple((name, value) for name, value in job["overrides"].items() if name != "seed")
+            groups.setdefault(key, []).append(job["metrics"])
+    rows = []
+    for key, members in groups.items():
+        if len(members) > 1:
+            row: Row = dict(key) | {"seeds": len(members)}
+            for name in metrics:
+                values = [member[name] for member in members if name in member]
+                if len(values) > 1:
+                    row[name] = f"{statistics.mean(values):.4g} ± {statistics.stdev(values):.2g}"
+            rows.append(row)
+    return rows

@@ -1,0 +1,1 @@
+"""Processes, processors and random numbers, whatever is computed."""

@@ -1,0 +1,250 @@
+"""One run in several processes, each with its share of every batch (data parallelism).
+
+On one machine the first process begins the others; across machines ``torchrun`` begins all of them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import lightning.pytorch as L
+import torch
+import torch.distributed as dist
+from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment, TorchElasticEnvironment
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies.launchers.launcher import _Launcher
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch import Tensor
+
+from gan_lightning.config.validation import flat
+from gan_lightning.errors import UserError
+
+T = TypeVar("T")
+
+BACKEND = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+SECONDS_TO_NOTICE = 30  # that another process has ended, before the first one is ended too
+
+
+class DDP(DDPStrategy):
+    """Lightning's DDP (Li et al., 2020, https://arxiv.org/abs/2006.15704), with processes that are told the config.
+
+    Lightning runs the command line again in each. In a sweep that is the whole sweep, and they train different
+    configs: https://github.com/Lightning-AI/pytorch-lightning/pull/18175.
+
+    Attributes:
+        job: what ``gan_lightning.commands.worker`` is told: ``config``, plain and resolved, and ``rollbacks``.
+    """
+
+    job: dict[str, Any]
+
+    def __init__(self) -> None:
+        # Each backward pass reaches one of the two networks only.
+        super().__init__(process_group_backend=BACKEND, find_unused_parameters=True)
+
+    def _configure_launcher(self) -> None:
+        self._launcher = Launcher(self)
+
+
+class Launcher(_Launcher):
+    """Begins the other processes of this machine for as long as one function runs, where nobody else has."""
+
+    def __init__(self, strategy: DDP) -> None:
+        self.strategy = strategy
+
+    @property
+    def is_interactive_compatible(self) -> bool:
+        return False
+
+    def kill(self, signum: Any) -> None:
+        """They end when the first process does."""
+
+    def launch(self, function: Callable[..., T], *args: Any, trainer: L.Trainer | None = None, **kwargs: Any) -> T:
+        assert self.strategy.cluster_environment is not None
+        if self.strategy.cluster_environment.creates_processes_externally:
+            return function(*args, **kwargs)
+        before, threads = dict(os.environ), torch.get_num_threads()
+        share = threads if "OMP_NUM_THREADS" in os.environ else max(1, threads // self.strategy.num_processes)
+        torch.set_num_threads(share)
+        others = [self._begin(rank, share) for rank in range(1, self.strategy.num_processes)]
+        over = threading.Event()
+        threading.Thread(target=_end_without, args=(others, over), daemon=True).start()
+        try:
+            result = function(*args, **kwargs)
+            for other in others:
+                other.wait()
+            return result
+        finally:
+            over.set()
+            for other in others:
+                other.kill()
+                other.wait()
+            if dist.is_initialized():
+                dist.destroy_process_group()
+            for name in ("MASTER_ADDR", "MASTER_PORT"):  # Lightning's, which the next run of a sweep would take over
+                if name not in before:
+                    os.environ.pop(name, None)
+            torch.set_num_threads(threads)
+
+    def _begin(self, rank: int, threads: int) -> subprocess.Popen[bytes]:
+        assert self.strategy.cluster_environment is not None
+        environment = os.environ | {
+            "LOCAL_RANK": str(rank),
+            "MASTER_ADDR": self.strategy.cluster_environment.main_address,
+            "MASTER_PORT": str(self.strategy.cluster_environment.main_port),
+            "OMP_NUM_THREADS": str(threads),
+            "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+        }
+        command = [sys.executable, "-m", "gan_lightning.commands.worker"]
+        # In a session of its own: Ctrl-C is for the first process, which tells the others.
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(self.strategy.job).encode() + b"\n")
+        process.stdin.flush()
+        return process
+
+
+def _end_without(others: list[subprocess.Popen[bytes]], over: threading.Event) -> None:
+    """End this process if it does not notice that another has failed: it would wait for it half an hour."""
+    while not over.wait(0.5):
+        failed = [rank for rank, other in enumerate(others, 1) if other.poll()]
+        if failed and not over.wait(SECONDS_TO_NOTICE):
+            print(f"error: process {failed[0]} of the run has ended: resume=… goes on", file=sys.stderr, flush=True)
+            os._exit(2)
+
+
+def first_process() -> bool:
+    """Whether this is the process that writes: the only one, or that of rank 0."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def by_torchrun() -> bool:
+    return dist.is_torchelastic_launched()
+
+
+def run_of_torchrun() -> str | None:
+    """What ``torchrun`` calls what it has begun, however often: ``--rdzv-id``; None where it has no name."""
+    name = os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    return None if name == "none" else name
+
+
+def restarted() -> bool:
+    """Whether ``torchrun`` has begun some process again; where machines come and go it need not count that."""
+    return largest(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))) > 0
+
+
+def cluster_environment() -> ClusterEnvironment:
+    """Who begins the processes of a run: ``torchrun``, or its first process, in a job of Slurm too.
+
+    Lightning would have Slurm begin them, and on its signals save in the middle of an iteration.
+    """
+    return TorchElasticEnvironment() if by_torchrun() else LightningEnvironment()
+
+
+def join() -> None:
+    """Under ``torchrun``, wait for all processes; from then on they can agree on things."""
+    if by_torchrun() and not dist.is_initialized():
+        dist.init_process_group(BACKEND)
+
+
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """What the first process makes, the others find."""
+    if dist.is_initialized() and not first_process():
+        dist.barrier()
+    yield
+    if dist.is_initialized() and first_process():
+        dist.barrier()
+
+
+def from_first(value: T) -> T:
+    """The value that the first process has."""
+    values = [value]
+    if dist.is_initialized():
+        dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
+    return values[0]
+
+
+def largest(value: float) -> float:
+    """The largest that any process has."""
+    if not dist.is_initialized():
+        return value
+    values = torch.tensor(value, dtype=torch.float64)
+    dist.all_reduce(values, dist.ReduceOp.MAX)
+    return values.item()
+
+
+def means(figures: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Scalars, each as its mean over all processes."""
+    if not dist.is_initialized():
+        return figures
+    values = torch.stack([figure.float() for figure in figures.values()])
+    dist.all_reduce(values)
+    return dict(zip(figures, values / dist.get_world_size(), strict=True))
+
+
+def is_of_lost_process(error: RuntimeError) -> bool:
+    """Whether a process could not go on because another one is gone."""
+    return isinstance(error, dist.DistError) or "gloo" in str(error) or "Connection closed by peer" in str(error)
+
+
+def check_agreement(config: dict[str, Any]) -> None:
+    """Refuse, in all processes with the same line, to begin where one has other settings or data than the first."""
+    if not dist.is_initialized():
+        return
+    mine, first = dict(flat(config)), dict(flat(from_first(config)))
+    different = [key for key in mine | first if mine.get(key) != first.get(key)]
+    lines: list[str | None] = [None] * dist.get_world_size()
+    line = f"{different[0].replace('/', '.')}={mine.get(different[0])}" if different else None
+    dist.all_gather_object(lines, line)
+    for rank, line in enumerate(lines):
+        if line:
+            raise UserError(f"process {rank} has {line}, the first one has not: begin all with the same command")
+
+
+def check_processes(config: dict[str, Any]) -> None:
+    """Refuse devices that are not there or that nobody has asked for, and batches that cannot be shared out.
+
+    Args:
+        config: the resolved config of a run.
+
+    Raises:
+        UserError: with the key, the value and the remedy.
+    """
+    trainer, begun = config["trainer"], int(os.environ["WORLD_SIZE"]) if by_torchrun() else None
+    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    strategy = trainer.get("strategy")
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+    if begun is None and tasks > 1:
+        raise UserError(f"srun has begun {tasks} tasks: --ntasks=1, or one a machine for torchrun (docs/scaling.md)")
+    if not (isinstance(strategy, dict) and strategy["_target_"] == f"{__name__}.DDP"):
+        if begun is not None:
+            raise UserError(f"torchrun has begun {begun} processes: trainer=ddp, or trainer=ddp_cpu on processors")
+        if strategy is not None or nodes != 1 or devices != 1:
+            key, value = next((k, trainer[k]) for k in ("strategy", "num_nodes", "devices") if trainer.get(k, 1) != 1)
+            raise UserError(f"trainer.{key}={value}: several processes take trainer=ddp, or trainer=ddp_cpu")
+        return
+
+    on_processor = trainer["accelerator"] == "cpu"
+    there = (os.cpu_count() or 1) if on_processor else torch.cuda.device_count()
+    kind = "cores" if on_processor else "GPUs"
+    here = len(devices) if isinstance(devices, list) else there if devices in ("auto", -1) else devices
+    if here > there or here == 0:
+        raise UserError(f"trainer.devices={devices}: this machine has {there} {kind}: at most that many processes")
+    if begun is None and nodes != 1:
+        raise UserError(f"trainer.num_nodes={nodes}: begin the processes with torchrun on each machine")
+    if begun is not None and here * nodes != begun:
+        raise UserError(f"trainer.devices={devices}: torchrun has begun {begun} processes: leave it out")
+    processes, pack = here * nodes, config["pack"]
+    if (config["data"].get("batch_size") or 0) % (processes * pack):
+        packs = f" with pack={pack}" if pack > 1 else ""
+        raise UserError(
+            f"data.batch_size={config['data']['batch_size']}: cannot be shared out among {processes} processes{packs}: "
+            f"a multiple of {processes * pack}"
+        )
+    if config["model"].get("cuda_graph"):
+        raise UserError("model.cuda_graph=true: for one process: leave it out")

@@ -1,0 +1,110 @@
+"""The article's training loop as published, and the same maths as tight as plain PyTorch gets."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+from gan_lightning.data.datamodule import normalize
+
+Batches = Iterator[Tensor]
+Step = Callable[[], None]
+Pair = tuple[nn.Sequential, nn.Sequential]  # generator, discriminator
+
+LATENT_DIM = 100
+
+
+def networks() -> Pair:
+    """The article's pair, the discriminator without its sigmoid."""
+    generator = nn.Sequential(
+        nn.Linear(LATENT_DIM, 256), nn.ReLU(),
+        nn.Linear(256, 512), nn.ReLU(),
+        nn.Linear(512, 1024), nn.ReLU(),
+        nn.Linear(1024, 784), nn.Tanh(),
+    )  # fmt: skip
+    discriminator = nn.Sequential(
+        nn.Linear(784, 1024), nn.LeakyReLU(0.2),
+        nn.Linear(1024, 512), nn.LeakyReLU(0.2),
+        nn.Linear(512, 256), nn.LeakyReLU(0.2),
+        nn.Linear(256, 1),
+    )  # fmt: skip
+    return generator, discriminator
+
+
+def published_batches(root: Path, batch_size: int, device: torch.device) -> Batches:
+    """As in the article: each picture by itself to a tensor and normalized, then collated. (B, 784) in [-1, 1]"""
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+    loader = DataLoader(datasets.MNIST(str(root), transform=transform), batch_size, shuffle=True, drop_last=True)
+    while True:
+        for pictures, _ in loader:
+            yield pictures.view(len(pictures), -1).to(device)
+
+
+def batches_from_memory(images: Tensor, batch_size: int) -> Batches:
+    """(B, 784) in [-1, 1] from uint8 (N, 784) that lie on the device."""
+    while True:
+        for indices in torch.randperm(len(images)).to(images.device).split(batch_size):
+            if len(indices) == batch_size:
+                yield normalize(images[indices])
+
+
+def article(pair: Pair, batches: Batches, device: torch.device) -> Step:
+    """Sigmoid and BCELoss, two passes of the discriminator, default Adam."""
+    generator, discriminator = (network.to(device) for network in pair)
+    discriminator.append(nn.Sigmoid().to(device))
+    criterion = nn.BCELoss()
+    g_optimizer = torch.optim.Adam(generator.parameters(), lr=0.0002)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=0.0002)
+
+    def step() -> None:
+        real = next(batches)
+        ones, zeros = torch.ones(len(real), 1, device=device), torch.zeros(len(real), 1, device=device)
+        fake = generator(torch.randn(len(real), LATENT_DIM, device=device))
+        d_optimizer.zero_grad()
+        d_loss = criterion(discriminator(real), ones) + criterion(discriminator(fake.detach()), zeros)
+        d_loss.backward()
+        d_optimizer.step()
+        g_optimizer.zero_grad()
+        g_loss = criterion(discriminator(fake), ones)
+        g_loss.backward()
+        g_optimizer.step()
+
+    return step
+
+
+def tight(batches: Batches, device: torch.device, matmul_precision: str = "highest", averaged: bool = True) -> Step:
+    """What ``model=mlp`` computes, without a framework: the least time that ours can take."""
+    generator, discriminator = (network.to(device) for network in networks())
+    g_parameters: list[Tensor] = list(generator.parameters())
+    d_parameters: list[Tensor] = list(discriminator.parameters())
+    average = [parameter.detach().clone() for parameter in g_parameters]
+    g_optimizer = torch.optim.Adam(g_parameters, lr=2e-4, fused=True)
+    d_optimizer = torch.optim.Adam(d_parameters, lr=2e-4, fused=True)
+
+    def step() -> None:
+        torch.set_float32_matmul_precision(matmul_precision)
+        real = next(batches)
+        fake = generator(torch.randn(len(real), LATENT_DIM, device=device))
+        real_logits, fake_logits = discriminator(torch.cat([real, fake.detach()])).chunk(2)
+        d_loss = F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+        d_loss.backward()
+        d_optimizer.step()
+        d_optimizer.zero_grad()
+        for parameter in d_parameters:
+            parameter.requires_grad_(False)
+        g_loss = F.softplus(-discriminator(fake)).mean()
+        for parameter in d_parameters:
+            parameter.requires_grad_(True)
+        g_loss.backward()
+        g_optimizer.step()
+        g_optimizer.zero_grad()
+        if averaged:
+            with torch.no_grad():
+                torch._foreach_lerp_(average, g_parameters, 0.001)
+        torch.set_float32_matmul_precision("highest")
+
+    return step

@@ -1,0 +1,67 @@
+"""Where the time of an iteration goes."""
+
+import json
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from torch.profiler import ProfilerActivity
+
+from .runs import TRAIN, WARM_UP, run
+
+ITERATIONS = 100
+KINDS = {  # parts of the names of torch's operations
+    "matrix products": ("aten::mm", "aten::addmm", "convolution"),
+    "Adam": ("_fused_adam_",),
+    "averaged generator": ("lerp",),
+    "gathering the batch": ("aten::index",),
+}
+REST = "activations, losses, copies"
+PYTHON = "Python, Lightning, autograd, torch's dispatch"
+
+
+class Profiler(L.Callback):
+    """Writes the seconds an iteration of each kind of operation to a file; those in no operation are Python's."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if pl_module.iteration == WARM_UP:
+            self._since = time.perf_counter()
+        elif pl_module.iteration == WARM_UP + ITERATIONS:  # without the profiler, which slows down what it watches
+            self._seconds = (time.perf_counter() - self._since) / ITERATIONS
+            self._profile = torch.profiler.profile(activities=[ProfilerActivity.CPU])
+            self._profile.start()
+        elif pl_module.iteration == WARM_UP + 2 * ITERATIONS:
+            self._profile.stop()
+            self.path.write_text(json.dumps(self._shares()))
+
+    def _shares(self) -> dict[str, float]:
+        seconds: dict[str, float] = defaultdict(float)
+        for event in self._profile.key_averages():
+            if event.key.startswith("aten::"):
+                kind = next((kind for kind, parts in KINDS.items() if any(part in event.key for part in parts)), REST)
+                seconds[kind] += event.self_cpu_time_total / 1e6 / ITERATIONS
+        ordered = {kind: seconds[kind] for kind in (*KINDS, REST)}
+        return ordered | {PYTHON: max(self._seconds - sum(seconds.values()), 0.0)}
+
+
+def profile(overrides: Sequence[str], threads: int) -> dict[str, float]:
+    """Of ``python train.py`` with these overrides."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [
+            *overrides,
+            f"max_iterations={WARM_UP + 2 * ITERATIONS}",
+            "callbacks.evaluation=null",
+            "+callbacks.profiler._target_=scripts.benchmarks.profile.Profiler",
+            f"+callbacks.profiler.path={folder}/kinds.json",
+            f"hydra.run.dir={folder}/run",
+        ]
+        run([*TRAIN, *arguments], threads)
+        return json.loads(Path(folder, "kinds.json").read_text())

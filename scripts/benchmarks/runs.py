@@ -1,0 +1,80 @@
+"""Ours: whole commands, with a stopwatch among their callbacks."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+
+from gan_lightning.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAIN = [sys.executable, str(ROOT / "train.py")]
+WARM_UP = 50  # iterations before the clock runs
+
+
+class Stopwatch(L.Callback):
+    """Writes the seconds an iteration takes to a file, from the end of the ``first`` to the end of the ``last``."""
+
+    def __init__(self, path: str, first: int, last: int) -> None:
+        self.path = Path(path)
+        self.first = first
+        self.last = last
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if pl_module.iteration in (self.first, self.last):
+            synchronize(pl_module.device)
+            if pl_module.iteration == self.first:
+                self._since = time.perf_counter()
+            else:
+                self.path.write_text(str((time.perf_counter() - self._since) / (self.last - self.first)))
+
+
+class FirstStep(L.Callback):
+    """Leaves a file when the first iteration has ended."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.path.touch()
+
+
+def seconds_per_iteration(overrides: Sequence[str], iterations: int, threads: int, warm_up: int = WARM_UP) -> float:
+    """Of ``python train.py`` with these overrides, with everything on that a run has on.
+
+    But for the evaluation at the end and the pictures and checkpoints after it, which the clock does not see.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [
+            *overrides,
+            f"max_iterations={warm_up + iterations}",
+            "callbacks.evaluation=null",
+            "+callbacks.stopwatch._target_=scripts.benchmarks.runs.Stopwatch",
+            f"+callbacks.stopwatch.path={folder}/seconds",
+            f"+callbacks.stopwatch.first={warm_up}",
+            f"+callbacks.stopwatch.last={warm_up + iterations}",
+            f"hydra.run.dir={folder}/run",
+        ]
+        run([*TRAIN, *arguments], threads)
+        return float(Path(folder, "seconds").read_text())
+
+
+def run(command: Sequence[str], threads: int) -> None:
+    """A command with so many threads; a UserError with its last line where it fails."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        raise UserError((result.stderr.strip().splitlines() or [f"{command}: failed"])[-1].removeprefix("error: "))
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
