@@ -14,10 +14,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
-from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.metrics.extractors import Classifier, weights_hash
 from gan_lightning.metrics.findings import MEANING
 from gan_lightning.metrics.suite import Reference, View
+from gan_lightning.modalities.image import to_uint8
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from gan_lightning.commands.generate import slerp
-from gan_lightning.data.datamodule import to_uint8
+from gan_lightning.modalities.image import to_uint8
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 

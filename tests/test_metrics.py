@@ -11,7 +11,6 @@ from torchmetrics.image.kid import poly_mmd
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import gaussian_blur
 
-from gan_lightning.data.datamodule import normalize
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl, classifier_score, modes, shares
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
@@ -24,6 +23,7 @@ from gan_lightning.metrics.extractors import (
 )
 from gan_lightning.metrics.neighbours import Neighbourhoods, copies, duplicate_rate, nearest, overlap
 from gan_lightning.metrics.pixels import sharpness
+from gan_lightning.modalities.image import normalize
 
 
 @pytest.fixture

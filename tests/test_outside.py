@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 MINE = """
 import torch
 from torch import nn
-from gan_lightning.data.datamodule import ImageData
+from gan_lightning.data.datamodule import Data as ImageData
 
 
 class PearsonChi2:

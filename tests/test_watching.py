@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.metrics.extractors import Classifier
 from gan_lightning.metrics.suite import Reference, View
+from gan_lightning.modalities.image import to_uint8
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 

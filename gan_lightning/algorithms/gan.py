@@ -1,18 +1,21 @@
 """Two networks, an objective and a stream of batches."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from typing import Unpack
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_lightning.algorithms.model import Batch, Decay, GenerativeModel, MatmulPrecision
+from gan_lightning.algorithms.model import GenerativeModel, ModelSettings, frozen
 from gan_lightning.algorithms.objectives import Objective, probability
 from gan_lightning.algorithms.optimizers import clips_weights
+from gan_lightning.algorithms.priors import Prior
 from gan_lightning.algorithms.regularizers import DiscriminatorPass, NoPenalty, Regularizer
-from gan_lightning.algorithms.schedules import Schedule
+from gan_lightning.algorithms.terms import GeneratorPass, Term
+from gan_lightning.data.datamodule import Batch
+from gan_lightning.modalities.samples import Sample, cat, chunk, each, size
 from gan_lightning.networks.wrappers import mixes_samples
 
 
@@ -24,46 +27,40 @@ class GAN(GenerativeModel):
     and saved by that count (Lightning's ``global_step`` counts every optimizer's steps and so runs faster).
 
     Args:
-        latent_dim: length of the latent vector z.
-        prior: (n, latent_dim, device=, generator=) -> latents (n, latent_dim).
+        prior: n -> latents (n, *shape); None for a generator that the condition alone decides.
         generator: (latent, condition) -> sample.
         discriminator: (sample, condition) -> logits (B, K).
         objective: logits to the two losses.
         generator_optimizer: parameters -> optimizer.
         discriminator_optimizer: parameters -> optimizer.
         regularizer: a penalty on the discriminator.
+        terms: of the generator's loss, beside the objective, by name.
         wrappers: what is put around the discriminator, from the inside out: name to (discriminator) -> discriminator.
         discriminator_steps: updates of the discriminator for one of the generator.
-        learning_rate_schedule: iteration to a factor of both learning rates; None for a constant 1.
-        num_classes: of the labels that the networks are given; None for networks that take none.
-        ema_decay, seed, matmul_precision, cuda_graph: see :class:`GenerativeModel`.
+        settings: see :class:`GenerativeModel`.
 
     Raises:
         ValueError: for parts that cannot work together, with the reason.
     """
 
     penalty_weight: Tensor
+    term_weights: Tensor
 
     def __init__(
         self,
-        latent_dim: PositiveInt,
-        prior: Callable[..., Tensor],
+        prior: Prior | None,
         generator: nn.Module,
         discriminator: nn.Module,
         objective: Objective,
         generator_optimizer: Callable[..., Optimizer],
         discriminator_optimizer: Callable[..., Optimizer],
         regularizer: Regularizer | None = None,
+        terms: Mapping[str, Term] | None = None,
         wrappers: Mapping[str, Callable[[nn.Module], nn.Module]] | None = None,
         discriminator_steps: PositiveInt = 1,
-        learning_rate_schedule: Schedule | None = None,
-        num_classes: PositiveInt | None = None,
-        ema_decay: Decay | None = None,
-        seed: int = 0,
-        matmul_precision: MatmulPrecision = "highest",
-        cuda_graph: bool = False,
+        **settings: Unpack[ModelSettings],
     ) -> None:
-        super().__init__(generator, latent_dim, prior, num_classes, ema_decay, seed, matmul_precision, cuda_graph)
+        super().__init__(generator, prior, **settings)
         if not isinstance(objective, Objective):
             raise ValueError(f"objective {type(objective).__name__} needs discriminator_loss and generator_loss")
         for wrap in (wrappers or {}).values():
@@ -72,11 +69,13 @@ class GAN(GenerativeModel):
         self.discriminator_weights = [weight for weight in discriminator.parameters() if weight.requires_grad]
         self.objective = objective
         self.regularizer = regularizer or NoPenalty()
+        self.terms = dict(terms or {})
+        self.term_networks = nn.ModuleList(term for term in self.terms.values() if isinstance(term, nn.Module))
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         self.batches_per_iteration = discriminator_steps
-        self.learning_rate_schedule = learning_rate_schedule
         self.register_buffer("penalty_weight", torch.zeros(()), persistent=False)
+        self.register_buffer("term_weights", torch.zeros(len(self.terms)), persistent=False)
         self._mixing = mixes_samples(discriminator)
         self._check(wrappers or {})
 
@@ -85,74 +84,73 @@ class GAN(GenerativeModel):
 
         # The discriminator learns to tell the real from the fake.
         for real, condition in self.batches(batch):
-            latent = self.prior(len(real), self.latent_dim, device=self.device)
+            latent = self.latents(size(real))
             fake = self.generator(latent, condition)
-            seen = self.judge(real, fake.detach(), condition)
+            seen = self.discriminate(real, each(Tensor.detach, fake), condition)
             discriminator_loss = self.objective.discriminator_loss(seen.real_logits, seen.fake_logits)
             penalty = self.penalty_weight * self.regularizer(self.discriminator, seen)
-            self.manual_backward(discriminator_loss + penalty)
-            discriminator_optimizer.step()
-            discriminator_optimizer.zero_grad()
+            self.minimize(discriminator_loss + penalty, discriminator_optimizer)
 
         # The generator learns to make the same fakes pass for real.
         with frozen(self.discriminator_weights):
             compared = getattr(self.objective, "needs_real_logits", False)
             real_logits = self.logits(real, condition) if compared else None
-            generator_loss = self.objective.generator_loss(self.logits(fake, condition), real_logits)
-        self.manual_backward(generator_loss)
-        generator_optimizer.step()
-        generator_optimizer.zero_grad()
+            fake_logits = self.logits(fake, condition)
+            generator_loss = self.objective.generator_loss(fake_logits, real_logits)
+            terms = self.generator_terms(GeneratorPass(latent, condition, real, fake, fake_logits))
+        self.minimize(self.total(generator_loss, terms), generator_optimizer)
 
         return {
             "loss/discriminator": discriminator_loss.detach(),
             "loss/generator": generator_loss.detach(),
             "probability/real": probability(seen.real_logits.detach()),
             "probability/fake": probability(seen.fake_logits.detach()),
-        } | ({} if isinstance(self.regularizer, NoPenalty) else {"loss/penalty": penalty.detach()})
+            **({} if isinstance(self.regularizer, NoPenalty) else {"loss/penalty": penalty.detach()}),
+            **{f"loss/{name}": term.detach() for name, term in terms.items()},
+        }
 
     def batches(self, batch: Batch) -> Iterator[Batch]:
-        """What each update of the discriminator gets of an iteration's batch."""
-        real, condition = batch
-        steps = min(self.batches_per_iteration, len(real))
-        return zip(real.chunk(steps), condition.chunk(steps), strict=True)
+        """Yield what each update of the discriminator gets of an iteration's batch."""
+        steps = min(self.batches_per_iteration, size(batch.real))
+        reals = chunk(batch.real, steps)
+        conditions = [None] * len(reals) if batch.condition is None else chunk(batch.condition, steps)
+        return map(Batch, reals, conditions)
 
-    def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> DiscriminatorPass:
-        """D's verdicts on both, in one pass where it judges each sample by itself."""
+    def discriminate(self, real: Sample, fake: Sample, condition: Sample | None) -> DiscriminatorPass:
+        """Return D's logits of both, from one pass where D sees each sample by itself."""
         if self.regularizer.needs_input_grad:
-            real, fake = real.detach().requires_grad_(), fake.requires_grad_()
+            real, fake = (each(lambda one: one.detach().requires_grad_(), sample) for sample in (real, fake))
         if self._mixing:
             real_logits, fake_logits = self.logits(real, condition), self.logits(fake, condition)
         else:
-            twice = None if condition is None else torch.cat([condition, condition])
-            real_logits, fake_logits = self.logits(torch.cat([real, fake]), twice).chunk(2)
+            twice = None if condition is None else cat([condition, condition])
+            real_logits, fake_logits = self.logits(cat([real, fake]), twice).chunk(2)
         return DiscriminatorPass(real, fake, condition, real_logits, fake_logits)
 
-    def logits(self, sample: Tensor, condition: Tensor | None) -> Tensor:
-        """D's verdicts (B, K), in float32 at least: in bfloat16 a loss would have three digits."""
+    def logits(self, sample: Sample, condition: Sample | None) -> Tensor:
+        """Return D's logits (B, K), in float32 at least: in bfloat16 a loss would have three digits."""
         logits = self.discriminator(sample, condition)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+    def generator_terms(self, seen: GeneratorPass) -> dict[str, Tensor]:
+        """Return each term of the generator's loss by name, without its weight."""
+        return {name: term(self, seen) for name, term in self.terms.items()}
+
+    def total(self, loss: Tensor, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return the generator's loss with its weighted terms."""
+        return loss + self.term_weights @ torch.stack(list(terms.values())) if terms else loss
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
         self.penalty_weight.fill_(self.regularizer.weight(self.iteration))
-        if self.learning_rate_schedule is not None:
-            for optimizer in self.trainer.optimizers:
-                for group in optimizer.param_groups:
-                    learning_rate = group["initial_lr"] * self.learning_rate_schedule(self.iteration)
-                    if isinstance(group["lr"], Tensor):  # that a CUDA graph reads
-                        group["lr"].fill_(learning_rate)
-                    else:
-                        group["lr"] = learning_rate
+        for i, term in enumerate(self.terms.values()):
+            self.term_weights[i] = term.weight(self.iteration)
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        optimizers = [
+    def make_optimizers(self) -> list[Optimizer]:
+        return [
             self.discriminator_optimizer(self.discriminator.parameters()),
-            self.generator_optimizer(self.generator.parameters()),
+            self.generator_optimizer([*self.generator.parameters(), *self.term_networks.parameters()]),
         ]
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["initial_lr"] = group["lr"]
-        return optimizers
 
     def _check(self, wrappers: Mapping[str, object]) -> None:
         """Refuse what would train without learning what it should."""
@@ -162,23 +160,11 @@ class GAN(GenerativeModel):
                 f"regularizer {type(self.regularizer).__name__} is about single samples, but the discriminator has "
                 "batch norm, which mixes them: regularizer=none, or a discriminator without it"
             )
-        if self._mixing == "packing" and self.num_classes is not None:
-            raise ValueError("pack > 1 judges several samples as one, which have no label in common: conditional=false")
+        if self.prior is None and any(getattr(term, "needs_latent", False) for term in self.terms.values()):
+            raise ValueError(f"terms {', '.join(self.terms)}: a term compares latents, but the model has no prior")
         limited = "spectral_norm" in wrappers or clips_weights(self.discriminator_optimizer)
         if getattr(self.objective, "needs_lipschitz", False) and none and not limited:
             raise ValueError(
                 f"objective {type(self.objective).__name__} needs a discriminator of limited slope: "
                 "regularizer=gradient_penalty, wrapper=spectral_norm, or experiment=wgan, which clips its weights"
             )
-
-
-@contextmanager
-def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Gradients flow through their network but not into the weights."""
-    for weight in weights:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in weights:
-            weight.requires_grad_(True)

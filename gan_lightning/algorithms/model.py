@@ -2,16 +2,21 @@
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import lightning.pytorch as L
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from gan_lightning.algorithms.averaging import Averaging
+from gan_lightning.algorithms.priors import Prior
+from gan_lightning.algorithms.schedules import Schedule
+from gan_lightning.data.datamodule import Batch
+from gan_lightning.modalities.samples import Sample, cat, each, take
 from gan_lightning.system.cuda_graph import CapturedUpdate, make_capturable
 from gan_lightning.system.distributed import means
 from gan_lightning.system.randomness import ITERATION, derived_seed, seed_device
@@ -20,20 +25,28 @@ MAX_FORWARD = 1024  # samples the generator makes at once outside training
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Weights = Literal["ema", "raw"]
-Batch = tuple[Tensor, Tensor]  # samples and conditions
 MatmulPrecision = Literal["highest", "high", "medium"]
+
+
+class ModelSettings(TypedDict, total=False):
+    """What every model can be told, whatever trains it; see :class:`GenerativeModel`."""
+
+    learning_rate_schedule: Schedule | None
+    ema_decay: Decay | None
+    seed: int
+    matmul_precision: MatmulPrecision
+    cuda_graph: bool
 
 
 class GenerativeModel(L.LightningModule):
     """A generator that is trained by some algorithm: the surface that callbacks and commands touch.
 
-    A subclass says in ``update`` what one iteration does.
+    A subclass says in ``update`` what one iteration does, and in ``make_optimizers`` with which optimizers.
 
     Args:
         generator: (latent, condition) -> sample.
-        latent_dim: length of the latent vector z.
-        prior: (n, latent_dim, device=, generator=) -> latents (n, latent_dim).
-        num_classes: of the labels that the generator is given; None for none.
+        prior: n -> latents (n, *shape); None for a generator that the condition alone decides.
+        learning_rate_schedule: iteration to a factor of all learning rates; None for a constant 1.
         ema_decay: of the averaged generator, which is then what is sampled from; None for none.
         seed: all randomness of iteration i comes from (seed, i, rank).
         matmul_precision: of matrix products of float32 in ``update``, as for ``torch.set_float32_matmul_precision``:
@@ -52,22 +65,20 @@ class GenerativeModel(L.LightningModule):
     def __init__(
         self,
         generator: nn.Module,
-        latent_dim: int,
-        prior: Callable[..., Tensor],
-        num_classes: int | None,
-        ema_decay: float | None,
-        seed: int,
-        matmul_precision: MatmulPrecision,
-        cuda_graph: bool,
+        prior: Prior | None,
+        learning_rate_schedule: Schedule | None = None,
+        ema_decay: Decay | None = None,
+        seed: int = 0,
+        matmul_precision: MatmulPrecision = "highest",
+        cuda_graph: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False  # ``update`` calls its optimizers itself
         self.generator = generator
+        self.prior = prior
+        self.learning_rate_schedule = learning_rate_schedule
         self.ema = None if ema_decay is None else copy.deepcopy(generator).eval().requires_grad_(False)
         self.ema_decay = ema_decay
-        self.latent_dim = latent_dim
-        self.prior = prior
-        self.num_classes = num_classes
         self.seed = seed
         self.matmul_precision = matmul_precision
         self.cuda_graph = cuda_graph
@@ -83,7 +94,24 @@ class GenerativeModel(L.LightningModule):
 
     @abstractmethod
     def update(self, batch: Batch) -> dict[str, Tensor]:
-        """One iteration of the algorithm; returns the scalars to log."""
+        """Do one iteration of the algorithm and return the scalars to log."""
+
+    @abstractmethod
+    def make_optimizers(self) -> list[Optimizer]:
+        """Return the optimizers that ``update`` uses, in the order of ``self.optimizers()``."""
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        optimizers = self.make_optimizers()
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["initial_lr"] = group["lr"]
+        return optimizers
+
+    def minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+        """Take one step of the optimizer down the gradient of the loss."""
+        self.manual_backward(loss)
+        optimizer.step()
+        optimizer.zero_grad()
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         with matmuls(self.matmul_precision):
@@ -103,51 +131,82 @@ class GenerativeModel(L.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         rollbacks = [self.rollbacks] if self.rollbacks else []
         seed_device(self.device, derived_seed(self.seed, ITERATION, self.iteration, self.global_rank, *rollbacks))
+        if self.learning_rate_schedule is not None:
+            self._scale_learning_rates(self.learning_rate_schedule(self.iteration))
 
-    def sample_latent(self, n: int, seed: int) -> Tensor:
-        """Latents (n, latent_dim), drawn on the CPU so that a seed means the same on every device."""
-        generator = torch.Generator().manual_seed(seed)
-        return self.prior(n, self.latent_dim, generator=generator).to(self.device)
+    def _scale_learning_rates(self, factor: float) -> None:
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                if isinstance(group["lr"], Tensor):  # that a CUDA graph reads
+                    group["lr"].fill_(group["initial_lr"] * factor)
+                else:
+                    group["lr"] = group["initial_lr"] * factor
 
-    def sample_labels(self, n: int, seed: int) -> Tensor | None:
-        """Labels (n,), all equally likely; None for a model without."""
-        if self.num_classes is None:
+    def latents(self, n: int) -> Tensor | None:
+        """Return n latents (n, *shape) for training, from the device's random numbers; None without a prior."""
+        return None if self.prior is None else self.prior(n, device=self.device)
+
+    def sample_latent(self, n: int, seed: int) -> Tensor | None:
+        """Return n latents (n, *shape), drawn on the CPU so that a seed means the same on every device."""
+        if self.prior is None:
             return None
-        return torch.randint(self.num_classes, (n,), generator=torch.Generator().manual_seed(seed))
+        return self.prior(n, generator=torch.Generator().manual_seed(seed)).to(self.device)
 
-    @torch.no_grad()
     def sample(
         self,
         n: int,
-        condition: Tensor | None = None,
+        condition: Sample | None = None,
         *,
         seed: int = 0,
         latent: Tensor | None = None,
         weights: Weights | None = None,
         **options: Any,
-    ) -> Tensor:
-        """n samples (n, *sample_shape) in evaluation mode.
+    ) -> Sample:
+        """Return n samples in evaluation mode.
 
         Args:
             n: how many.
-            condition: one a sample, on any device; None for random labels where the model wants some.
-            seed: of the latents, and of random labels.
-            latent: (n, latent_dim), in place of what the seed gives.
+            condition: n conditions, on any device, as ``Data.sample_conditions`` draws them; None for an
+                unconditional model.
+            seed: of the latents.
+            latent: n latents, in place of those that the seed gives.
             weights: of the averaged generator or of the one that is trained; None for the first of ``weights``.
             options: keyword arguments of the generator's ``forward``.
         """
+        return cat(list(self.sample_parts(n, condition, seed=seed, latent=latent, weights=weights, **options)))
+
+    def sample_parts(
+        self,
+        n: int,
+        condition: Sample | None = None,
+        *,
+        seed: int = 0,
+        latent: Tensor | None = None,
+        weights: Weights | None = None,
+        **options: Any,
+    ) -> Iterator[Sample]:
+        """Yield what ``sample`` returns in batches of at most ``MAX_FORWARD``, for sets larger than memory."""
         latent = self.sample_latent(n, seed) if latent is None else latent.to(self.device)
-        condition = self.sample_labels(n, seed) if condition is None else condition
         generator = self.ema if self.ema is not None and weights != "raw" else self.generator
-        training = generator.training
-        generator.eval()
-        samples = []
         for start in range(0, n, MAX_FORWARD):
             part = slice(start, start + MAX_FORWARD)
-            part_condition = None if condition is None else condition[part].to(self.device)
-            samples.append(generator(latent[part], part_condition, **options))
+            yield self._forward(
+                generator,
+                None if latent is None else latent[part],
+                None if condition is None else each(lambda one: one.to(self.device), take(condition, part)),
+                options,
+            )
+
+    @torch.no_grad()
+    def _forward(
+        self, generator: nn.Module, latent: Tensor | None, condition: Sample | None, options: dict[str, Any]
+    ) -> Sample:
+        """Return one batch of samples; the generator is left in the mode that it was in."""
+        training = generator.training
+        generator.eval()
+        sample = generator(latent, condition, **options)
         generator.train(training)
-        return torch.cat(samples)
+        return sample
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["iteration"] = self.iteration
@@ -167,3 +226,15 @@ def matmuls(precision: MatmulPrecision) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Let gradients flow through a network but not into its weights."""
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.algorithms.schedules import Schedule, as_schedule
+from gan_lightning.modalities.samples import Sample, each, leaves
 
 
 class DiscriminatorPass(NamedTuple):
     """What one update of the discriminator has seen."""
 
-    real: Tensor  # (B, …)
-    fake: Tensor  # (B, …), detached from the generator
-    condition: Tensor | None
+    real: Sample  # (B, …)
+    fake: Sample  # (B, …), detached from the generator
+    condition: Sample | None
     real_logits: Tensor  # (B, K)
     fake_logits: Tensor  # (B, K)
 
@@ -85,15 +86,28 @@ class GradientPenalty:
         self.weight = as_schedule(weight)
 
     def __call__(self, discriminator: nn.Module, seen: DiscriminatorPass) -> Tensor:
-        real, fake = seen.real.detach(), seen.fake.detach()
-        epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), dtype=real.dtype, device=real.device)
-        between = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
+        first = leaves(seen.real)[0]
+        epsilon = torch.rand(len(first), dtype=first.dtype, device=first.device)
+        between = each(lambda real, fake: interpolate(real, fake, epsilon), seen.real, seen.fake)
         (slope,) = squared_slopes(discriminator(between, seen.condition), [between])
         return ((slope + 1e-12).sqrt() - 1).square().mean()  # the root has no gradient at 0
 
 
-def squared_slopes(logits: Tensor, samples: Sequence[Tensor]) -> list[Tensor]:
-    """‖∇‖² (B,) of each sample's mean logit, that can itself be differentiated, for each tensor of samples (B, …)."""
+def interpolate(real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
+    """Return εx + (1 − ε)G(z) for ε (B,), as a leaf that gradients are asked of."""
+    epsilon = epsilon.view(-1, *[1] * (real.dim() - 1))
+    return (epsilon * real.detach() + (1 - epsilon) * fake.detach()).requires_grad_()
+
+
+def squared_slopes(logits: Tensor, samples: Sequence[Sample]) -> list[Tensor]:
+    """Return ‖∇‖² (B,) of each sample's mean logit over all its tensors, for each batch of samples.
+
+    The result can itself be differentiated.
+    """
     total = logits.flatten(1).mean(1).sum() if logits.dim() > 1 else logits.sum()
-    gradients = torch.autograd.grad(total, list(samples), create_graph=True)
-    return [gradient.flatten(1).square().sum(1) for gradient in gradients]
+    gradients = iter(torch.autograd.grad(total, [leaf for one in samples for leaf in leaves(one)], create_graph=True))
+    return [_sum([next(gradients).flatten(1).square().sum(1) for _ in leaves(one)]) for one in samples]
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)

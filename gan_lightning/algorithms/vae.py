@@ -1,14 +1,17 @@
 """A variational autoencoder, the baseline that is no GAN."""
 
 from collections.abc import Callable
+from typing import Unpack
 
 import torch
 import torch.nn.functional as F
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_lightning.algorithms.model import Batch, Decay, GenerativeModel, MatmulPrecision
+from gan_lightning.algorithms.model import GenerativeModel, ModelSettings
+from gan_lightning.algorithms.priors import Prior
+from gan_lightning.data.datamodule import Batch
 
 
 class VAE(GenerativeModel):
@@ -17,38 +20,31 @@ class VAE(GenerativeModel):
     The decoder is the generator, with the same prior N(0, I); pixels are Bernoulli, as is usual for MNIST.
 
     Args:
-        latent_dim: length of the latent vector z.
-        prior: (n, latent_dim, device=, generator=) -> latents; N(0, I).
+        prior: n -> latents (n, latent_dim); N(0, I).
         generator: the decoder, (latent, condition) -> sample in [-1, 1].
         encoder: (sample, condition) -> (B, 2 · latent_dim), mean and log-variance of q(z | x).
         optimizer: parameters -> optimizer, of both.
         kl_weight: β of the β-VAE; 1 is the evidence bound.
-        num_classes: of the labels that the networks are given; None for none.
-        ema_decay, seed, matmul_precision, cuda_graph: see :class:`GenerativeModel`.
+        settings: see :class:`GenerativeModel`.
     """
 
     def __init__(
         self,
-        latent_dim: PositiveInt,
-        prior: Callable[..., Tensor],
+        prior: Prior,
         generator: nn.Module,
         encoder: nn.Module,
         optimizer: Callable[..., Optimizer],
         kl_weight: PositiveFloat = 1.0,
-        num_classes: PositiveInt | None = None,
-        ema_decay: Decay | None = None,
-        seed: int = 0,
-        matmul_precision: MatmulPrecision = "highest",
-        cuda_graph: bool = False,
+        **settings: Unpack[ModelSettings],
     ) -> None:
-        super().__init__(generator, latent_dim, prior, num_classes, ema_decay, seed, matmul_precision, cuda_graph)
+        super().__init__(generator, prior, **settings)
         self.encoder = encoder
         self.optimizer = optimizer
         self.kl_weight = kl_weight
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         real, condition = batch
-        optimizer = self.optimizers()
+        assert isinstance(real, Tensor)
 
         mean, log_variance = self.encoder(real, condition).float().chunk(2, 1)
         latent = mean + (log_variance / 2).exp() * torch.randn_like(mean)
@@ -56,14 +52,12 @@ class VAE(GenerativeModel):
 
         reconstruction = bernoulli_loss(decoded, real)
         divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
-        self.manual_backward(reconstruction + self.kl_weight * divergence)
-        optimizer.step()  # type: ignore[union-attr]
-        optimizer.zero_grad()  # type: ignore[union-attr]
+        self.minimize(reconstruction + self.kl_weight * divergence, self.optimizers())  # type: ignore[arg-type]
 
         return {"loss/reconstruction": reconstruction.detach(), "loss/kl": divergence.detach()}
 
-    def configure_optimizers(self) -> Optimizer:
-        return self.optimizer([*self.encoder.parameters(), *self.generator.parameters()])
+    def make_optimizers(self) -> list[Optimizer]:
+        return [self.optimizer([*self.encoder.parameters(), *self.generator.parameters()])]
 
 
 def bernoulli_loss(decoded: Tensor, real: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.data.datamodule import ImageData
+from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.suite import Reference, Split
@@ -39,7 +39,7 @@ class Reporter(Protocol):
         """Lines of the closing summary."""
 
 
-def data_of(trainer: L.Trainer) -> ImageData:
+def data_of(trainer: L.Trainer) -> Data:
     """The run's data module, an attribute that the Trainer gets from outside, where type checkers do not look."""
     return trainer.datamodule  # type: ignore[attr-defined]
 

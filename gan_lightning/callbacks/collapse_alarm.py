@@ -8,8 +8,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.callbacks import Watcher, keep_figures, log_figures, reference_for
-from gan_lightning.data.datamodule import to_uint8
+from gan_lightning.callbacks import Watcher, data_of, keep_figures, log_figures, reference_for
 from gan_lightning.errors import Diverged
 from gan_lightning.metrics.findings import collapse
 from gan_lightning.metrics.suite import Figures, Reference, View
@@ -79,7 +78,9 @@ class CollapseAlarm(Watcher):
         return [f"{'alarm':<11} {span}" for span in spans] + ([f"{'':<11} {REMEDIES}"] if self.ringing else [])
 
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel, reference: Reference) -> None:
-        samples = to_uint8(pl_module.sample(reference.n, seed=self.seed))
+        data = data_of(trainer)
+        condition = data.sample_conditions(reference.n, self.seed)
+        samples = data.modality.decode(pl_module.sample(reference.n, condition, seed=self.seed))
         quality = reference.quick(View(samples, reference.extractor))
         training = {name: value.item() for name, value in trainer.callback_metrics.items()}
         reasons = collapse(quality, reference.num_classes, training)

@@ -8,9 +8,8 @@ from pydantic import NonNegativeInt, PositiveInt
 from tqdm import tqdm
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.callbacks import Watcher, epochs_done, keep_figures, log_figures, reference_for
+from gan_lightning.callbacks import Watcher, data_of, epochs_done, keep_figures, log_figures, reference_for
 from gan_lightning.callbacks.stop import Stop
-from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.metrics.findings import HEADLINE, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
 from gan_lightning.metrics.table import metrics_table
@@ -39,7 +38,7 @@ class Evaluation(Watcher):
         self._floor: Figures = {}
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        self._reference = reference_for(trainer, self.features, self.n, "test")
+        self._reference = data_of, reference_for(trainer, self.features, self.n, "test")
         keep_figures(trainer, self._logged())
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
@@ -79,8 +78,9 @@ class Evaluation(Watcher):
                     self._floor |= part
                     bar.update()
             bar.update(PARTS - bar.n)
-            labels = pl_module.sample_labels(reference.n, self.seed)
-            pictures = to_uint8(pl_module.sample(reference.n, labels, seed=self.seed))
+            data = data_of(trainer)
+            labels = data.sample_conditions(reference.n, self.seed)
+            pictures = data.modality.decode(pl_module.sample(reference.n, labels, seed=self.seed))
             samples = View(pictures, reference.extractor, labels)
             for part in reference.judge(samples):
                 self._figures |= part

@@ -10,7 +10,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
-from gan_lightning.grids import sample_grid
+from gan_lightning.callbacks.sheets import sample_sheet
 
 
 class SampleGrid(Watcher):
@@ -49,7 +49,7 @@ class SampleGrid(Watcher):
         self._last_iteration = pl_module.iteration
         if not trainer.is_global_zero:
             return
-        picture = sample_grid(pl_module, data_of(trainer), self.n, self.seed)
+        picture = sample_sheet(pl_module, data_of(trainer), self.n, self.seed)
         folder = Path(trainer.default_root_dir, "samples")
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(folder / f"iteration_{pl_module.iteration:07d}.png")

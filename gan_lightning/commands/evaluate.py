@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.config.validation import instantiate
-from gan_lightning.data.datamodule import ImageData, to_uint8
+from gan_lightning.data.datamodule import Data as ImageData
 from gan_lightning.data.samples import read_samples
 from gan_lightning.errors import UserError
 from gan_lightning.metrics import pictures
@@ -24,6 +24,7 @@ from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.findings import HEADLINE, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
 from gan_lightning.metrics.table import metrics_table
+from gan_lightning.modalities.image import to_uint8
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.folders import METRICS, write_json
 from gan_lightning.runs.manifest import environment

@@ -13,8 +13,8 @@ from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
+from gan_lightning.callbacks.sheets import sample_sheet
 from gan_lightning.errors import UserError
-from gan_lightning.grids import sample_grid
 from gan_lightning.provenance import signer
 from gan_lightning.runs.checkpoints import Trained, load
 
@@ -43,7 +43,7 @@ def generate(cfg: DictConfig) -> Path:
         frames = [Image.fromarray(frame) for frame in _walk(cfg, trained)]
         frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0)
     elif cfg.format == "grid" and cfg.label is None:
-        Image.fromarray(sample_grid(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)).save(path)
+        Image.fromarray(sample_sheet(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)).save(path)
     else:
         samples = trained.model.sample(cfg.n, _labels(cfg, trained), seed=cfg.seed, weights=cfg.weights)
         if cfg.format == "png":

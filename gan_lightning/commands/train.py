@@ -26,8 +26,9 @@ from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.divergence import Divergence
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.config.validation import flat, instantiate
-from gan_lightning.data.datamodule import ImageData
+from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import Diverged, Interrupted, UserError
+from gan_lightning.modalities.samples import Shape
 from gan_lightning.paths import file_digest
 from gan_lightning.provenance import signer
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read_last
@@ -241,13 +242,20 @@ def _final_metrics(trainer: L.Trainer, model: GenerativeModel, batches_per_epoch
     return {"iteration": model.iteration, "epoch": model.iteration / batches_per_epoch} | figures
 
 
-def _opening(model: GenerativeModel, data: ImageData, trainer: L.Trainer, run_dir: Path) -> str:
+def _opening(model: GenerativeModel, data: Data, trainer: L.Trainer, run_dir: Path) -> str:
     """What is about to be trained, on what, where."""
     networks = ", ".join(f"{name} {_count(network)}" for name, network in model.named_children() if name != "ema")
-    pictures = f"{len(data.images):,} pictures {'×'.join(map(str, data.sample_shape))}"
+    examples = f"{data.epoch_size:,} examples {shape_text(data.modality.sample_shape)}"
     device = trainer.strategy.root_device
     where = str(device) if trainer.world_size == 1 else f"{trainer.world_size} × {device.type}"
-    return f"{type(model).__name__}: {networks} parameters; {pictures}; on {where}; in {_near(run_dir)}"
+    return f"{type(model).__name__}: {networks} parameters; {examples}; on {where}; in {_near(run_dir)}"
+
+
+def shape_text(shape: Shape) -> str:
+    """Return a shape for people: 1×28×28, or the parts of joint content by name."""
+    if isinstance(shape, dict):
+        return ", ".join(f"{name} {shape_text(one)}" for name, one in shape.items())
+    return "×".join(map(str, shape))
 
 
 def _closing(

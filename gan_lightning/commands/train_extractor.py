@@ -10,10 +10,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.config.validation import instantiate
-from gan_lightning.data.datamodule import normalize
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.choice import cached_classifier
 from gan_lightning.metrics.extractors import BATCH, Classifier, ClassifierNetwork, save_classifier
+from gan_lightning.modalities.image import normalize
 
 TRAINING_BATCH, LEARNING_RATE, SHIFT = 128, 4e-3, 2
 HELD_OUT = 10  # every tenth picture, where there is no test split

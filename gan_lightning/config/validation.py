@@ -77,6 +77,7 @@ class TrainSettings(BaseModel):
     deterministic: bool
     pack: PositiveInt
     wrappers: dict[str, Node | None]
+    terms: dict[str, Node | None]
     sample_every_n_epochs: PositiveInt
     evaluate_every_n_epochs: PositiveInt
     checkpoint: CheckpointSettings
@@ -174,6 +175,8 @@ def validate(cfg: DictConfig, settings: type[BaseModel]) -> None:
     batch_size, pack = (plain.get("data") or {}).get("batch_size"), plain.get("pack", 1)
     if isinstance(batch_size, int) and batch_size % pack:
         raise UserError(f"pack={pack}: does not divide data.batch_size={batch_size}")
+    if pack > 1 and plain.get("conditional"):
+        raise UserError(f"pack={pack}: several samples as one have no label in common: conditional=false, or pack=1")
     # Before the model, which repeats the objective: the shorter name is the better one in a message.
     for key in sorted(plain, key=lambda key: key == "model"):
         check_targets(plain[key], key)

@@ -1,110 +1,148 @@
-"""Pictures as one uint8 tensor, gathered, moved and normalized a batch at a time."""
+"""The data module: examples in memory, gathered, moved and encoded a batch at a time."""
 
 import hashlib
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning.pytorch as L
-import numpy as np
 import torch
-from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torchvision.utils import make_grid
 
 from gan_lightning.errors import UserError
-from gan_lightning.system.randomness import SHUFFLE, derived_seed
+from gan_lightning.modalities.modality import Modality
+from gan_lightning.modalities.samples import Content, Sample, each, leaves, size, take
+from gan_lightning.system.randomness import CONDITIONS, SHUFFLE, derived_seed
 
 CPU = torch.device("cpu")
-CELL = 56  # pixels: smaller pictures are enlarged in a grid until their height reaches it
+KEPT = 256  # example conditions that a checkpoint holds
+PART = 4096  # examples that are hashed at once: the set may be larger than memory
 
 
-class ImageData(L.LightningDataModule):
-    """Pictures with labels, held as uint8 (N, C, H, W) and served as float (B, C, H, W) in [-1, 1].
+class Examples(NamedTuple):
+    """Content with its conditions, as people have it."""
+
+    content: Content
+    condition: Content | None = None
+
+
+class Batch(NamedTuple):
+    """Samples with their conditions, as networks see them."""
+
+    real: Sample
+    condition: Sample | None = None
+
+
+class Data(L.LightningDataModule):
+    """Examples of one modality, and of the condition's modality if there is a condition.
 
     A new data set is a subclass with ``load``, one YAML in ``conf/data/``, one test. A set with a test split has
-    ``load_test`` too. ``features`` names the extractor that judges its samples where the user names none, and
-    ``evaluation_samples`` how many are judged; ``uniform_classes`` has their classes compared with equal shares instead
-    of the data's. ``source`` says what the data are and ``licence`` on what terms (SPDX), in statements about samples.
+    ``load_test`` too. A data module can be constructed without its files: what networks and commands need to know of
+    a sample does not depend on them.
 
     Args:
-        batch_size: pictures per batch, of all processes together; the last batch of an epoch is smaller where it does
+        modality: of the content.
+        batch_size: examples per batch, of all processes together; the last batch of an epoch is smaller where it does
             not divide the set.
-        sample_shape: (C, H, W).
-        num_classes: how many labels there are; None where pictures have none.
         seed: the order of epoch e is a function of (seed, e).
+        condition: modality of what the generator is told; None for an unconditional model.
+        evaluator: measures samples, as :class:`gan_lightning.metrics.evaluator.Evaluator`; None for no evaluation.
+
+    Attributes:
+        source: what the data are, for statements about samples.
+        licence: on what terms, an SPDX identifier.
+        examples: after ``setup``.
+        test_examples: after ``setup("test")``; None where there is no such split.
     """
 
-    features: str | None = None
-    evaluation_samples = 10_000
-    uniform_classes = False
     source: str | None = None
     licence: str | None = None
 
-    images: Tensor  # (N, C, H, W) uint8
-    labels: Tensor  # (N,) int64
-    test_images: Tensor | None  # after setup("test"): what nobody trains on; None where there is no such split
-    test_labels: Tensor | None
+    examples: Examples
+    test_examples: Examples | None
 
     def __init__(
         self,
+        modality: Modality,
         batch_size: PositiveInt,
-        sample_shape: Sequence[PositiveInt],
-        num_classes: PositiveInt | None,
         seed: NonNegativeInt,
+        condition: Modality | None = None,
+        evaluator: Any = None,
     ) -> None:
         super().__init__()
-        if len(sample_shape) != 3:
-            raise UserError(f"data.sample_shape={list(sample_shape)}: must be [channels, height, width]")
+        self.modality = modality
+        self.condition = condition
+        self.evaluator = evaluator
         self.batch_size = batch_size
-        self.sample_shape = tuple(sample_shape)
-        self.num_classes = num_classes
         self.seed = seed
         self.batches_per_iteration = 1  # that the model takes at once
         self.processes = 1  # that share each batch
+        self._conditions: Content | None = None
 
     @abstractmethod
-    def load(self) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) uint8 and labels (N,) int64; a UserError where the data are missing or broken."""
+    def load(self) -> Examples:
+        """Return the training examples; raise UserError where they are missing or broken."""
 
-    def load_test(self) -> tuple[Tensor, Tensor] | None:
-        """The same of pictures that nobody trains on; None where the data have no such split."""
+    def load_test(self) -> Examples | None:
+        """Return examples that nobody trains on; None where the data have no such split."""
         return None
 
+    def batch(self, examples: Examples) -> Batch:
+        """Encode the examples of a batch, on the device that trains."""
+        condition = None if self.condition is None else self.condition.encode(_present(examples.condition))
+        return Batch(self.modality.encode(examples.content), condition)
+
+    def order(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the indices of content and of conditions for one epoch, of equal length.
+
+        Unpaired data draw the two apart.
+        """
+        order = torch.randperm(self.epoch_size, generator=generator)
+        return order, order
+
+    @property
+    def epoch_size(self) -> int:
+        """Examples in an epoch."""
+        return size(self.examples.content)
+
+    def check(self, examples: Examples) -> Examples:
+        """Return what ``load`` gave if it fits the modalities; else raise UserError."""
+        self.modality.check(examples.content, "data: load()")
+        if self.condition is not None:
+            if examples.condition is None:
+                raise UserError(f"data: {type(self).__name__} is conditional, but its load() gives no conditions")
+            self.condition.check(examples.condition, "data: load(): condition")
+        return examples
+
     def setup(self, stage: str) -> None:
-        if not hasattr(self, "images"):
-            self.images, self.labels = self._checked(*self.load())
-            if self.batch_size > len(self.images):
+        if not hasattr(self, "examples"):
+            self.examples = self.check(self.load())
+            if self.batch_size > self.epoch_size:
                 raise UserError(
                     f"data.batch_size={self.batch_size}: larger than the data set, "
-                    f"which has {len(self.images):,} pictures: at most that many"
+                    f"which has {self.epoch_size:,} examples: at most that many"
                 )
-        if stage == "test" and not hasattr(self, "test_images"):
+            self._keep_conditions()
+        if stage == "test" and not hasattr(self, "test_examples"):
             test = self.load_test()
-            self.test_images, self.test_labels = (None, None) if test is None else self._checked(*test)
-
-    def _checked(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        if images.dtype != torch.uint8 or labels.dtype != torch.int64:
-            raise UserError(
-                f"data: load() gave {images.dtype} images and {labels.dtype} labels: "
-                "images must be uint8 in 0…255, labels int64"
-            )
-        if images.shape[1:] != self.sample_shape:
-            raise UserError(f"data.sample_shape={list(self.sample_shape)}: the pictures have {list(images.shape[1:])}")
-        if self.num_classes is not None and labels.max() >= self.num_classes:
-            raise UserError(f"data.num_classes={self.num_classes}: there are {labels.max() + 1} classes of pictures")
-        return images, labels
+            self.test_examples = None if test is None else self.check(test)
 
     def train_dataloader(self) -> DataLoader:
         device = self._home()
-        dataset = _GatheredPictures(self.images.to(device), self.labels.to(device))
+        condition = self.examples.condition if self.condition is not None else None
+        dataset = _Gathered(
+            Examples(
+                each(lambda one: one.to(device), self.examples.content),
+                None if condition is None else each(lambda one: one.to(device), condition),
+            )
+        )
         sampler = EpochBatches(
-            len(self.images),
+            self.order,
+            self.epoch_size,
             self.batch_size * self.batches_per_iteration,
             self.seed,
             device,
@@ -114,70 +152,103 @@ class ImageData(L.LightningDataModule):
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
     def _home(self) -> torch.device:
-        """Where training pictures lie: on the GPU that trains, if they take less than half of its free memory."""
+        """Return where training content lies: on the GPU that trains, if it takes less than half of its free memory."""
         device = self.trainer.strategy.root_device if self.trainer else CPU
-        fits = device.type == "cuda" and 2 * self.images.numel() < torch.cuda.mem_get_info(device)[0]
-        return device if fits else CPU
+        if device.type != "cuda":
+            return CPU
+        needed = sum(one.numel() * one.element_size() for one in leaves(self.examples.content))
+        return device if 2 * needed < torch.cuda.mem_get_info(device)[0] else CPU
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        images, labels = batch
-        return normalize(images), labels
+    def on_after_batch_transfer(self, batch: Examples, dataloader_idx: int) -> Batch:
+        return self.batch(batch)
+
+    def sample_conditions(self, n: int, seed: int) -> Sample | None:
+        """Return n conditions to generate samples for; None for an unconditional model.
+
+        Class labels are drawn, all equally likely; of other conditions, examples from the data are, which the data
+        module's state keeps.
+
+        Args:
+            n: how many.
+            seed: of the draw; independent of the latents that have the same seed.
+        """
+        if self.condition is None:
+            return None
+        values = self.condition.values()
+        values = self._conditions if values is None else values
+        if values is None:
+            raise UserError(f"{type(self).__name__}: neither data nor a checkpoint that keeps conditions: condition=…")
+        generator = torch.Generator().manual_seed(derived_seed(seed, CONDITIONS))
+        return self.condition.encode(take(values, torch.randint(size(values), (n,), generator=generator)))
+
+    def _keep_conditions(self) -> None:
+        if self.condition is not None and self.condition.values() is None and self.examples.condition is not None:
+            conditions = self.examples.condition
+            chosen = torch.linspace(0, size(conditions) - 1, min(KEPT, size(conditions))).long()
+            self._conditions = each(torch.clone, take(conditions, chosen))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of the data: the modalities' states and example conditions."""
+        parts = {"modality": self.modality.state(), "condition": self.condition.state() if self.condition else {}}
+        state: dict[str, Any] = {name: part for name, part in parts.items() if part}
+        return state if self._conditions is None else state | {"conditions": self._conditions}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` returned; raise ValueError if it does not fit."""
+        unknown = state_dict.keys() - {"modality", "condition", "conditions"}
+        if unknown or (self.condition is None and state_dict.keys() & {"condition", "conditions"}):
+            raise ValueError(f"{type(self).__name__} has no state of {', '.join(sorted(state_dict))}")
+        self.modality.load_state(state_dict.get("modality", {}))
+        if self.condition is not None:
+            self.condition.load_state(state_dict.get("condition", {}))
+            if "conditions" in state_dict:
+                self._conditions = self.condition.check(state_dict["conditions"], "the checkpoint's conditions")
 
     def describe(self) -> dict[str, Any]:
-        """For the record: how many pictures, and the SHA-256 of all pictures and labels, whatever their files."""
-        return {"pictures": len(self.images), "sha256": self._sha256}
+        """Return, for the record, the number of examples and the SHA-256 of all of them, whatever their files."""
+        return {"examples": self.epoch_size, "sha256": self._sha256}
 
     @cached_property
     def _sha256(self) -> str:
-        digest = hashlib.sha256(f"{tuple(self.images.shape)}".encode())
-        for images in self.images.split(4096):  # in parts: the set may be larger than memory
-            digest.update(images.numpy().data)
-        digest.update(self.labels.numpy().data)
+        digest = hashlib.sha256()
+        for content in leaves(self.examples.content):
+            digest.update(f"{tuple(content.shape)}".encode())
+            for part in content.split(PART):
+                digest.update(part.contiguous().numpy().data)
+        for condition in leaves(self.examples.condition):
+            digest.update(condition.contiguous().numpy().data)
         return digest.hexdigest()
 
-    def show(self, samples: Tensor, columns: int | None = None) -> np.ndarray:
-        """A grid of samples (N, C, H, W) in [-1, 1] as one picture (H, W, 3) uint8, for people to look at.
 
-        As many columns as rows if None.
-        """
-        pictures = to_uint8(samples)
-        scale = math.ceil(CELL / pictures.shape[2])
-        pictures = pictures.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-        grid = make_grid(pictures, nrow=columns or math.ceil(math.sqrt(len(pictures))), padding=2 * scale)
-        return grid.permute(1, 2, 0).numpy()
-
-    def write(self, samples: Tensor, path: Path, format: str) -> None:
-        """Samples (N, C, H, W) in [-1, 1] to files.
-
-        Args:
-            samples: what to write.
-            path: of the file, or of the folder for ``png``.
-            format: ``grid`` (one picture), ``png`` (a picture each), ``npz`` (``samples``, uint8, (N, C, H, W)).
-        """
-        pictures = to_uint8(samples)
-        if format == "grid":
-            Image.fromarray(self.show(samples)).save(path)
-        elif format == "png":
-            path.mkdir(parents=True, exist_ok=True)
-            for i, picture in enumerate(pictures):
-                to_picture(picture).save(path / f"{i:06d}.png")
-        elif format == "npz":
-            np.savez_compressed(path, samples=pictures.numpy())
-
-
-class EpochBatches(Sampler[Tensor]):
-    """Index tensors (B,), shuffled anew each epoch; the order is a function of (seed, epoch) alone.
+class EpochBatches(Sampler[tuple[Tensor, Tensor]]):
+    """Index tensors (B,) of content and of conditions, drawn anew each epoch as a function of (seed, epoch) alone.
 
     ``start`` skips that many batches of the next epoch only: a resumed run begins where it stopped.
 
     Of several processes each gets every ``processes``-th index of every batch, from its ``rank`` on. Where their number
     does not divide the set, an epoch leaves out the last few of its order, so that all have equally many.
+
+    Args:
+        order: returns the indices of an epoch, as :meth:`Data.order`.
+        size: of an epoch.
+        batch_size: of all processes together.
+        seed: of the order.
+        device: that the indices are moved to.
+        rank: of this process.
+        processes: how many there are.
     """
 
     def __init__(
-        self, size: int, batch_size: int, seed: int, device: torch.device = CPU, rank: int = 0, processes: int = 1
+        self,
+        order: Callable[[torch.Generator], tuple[Tensor, Tensor]],
+        size: int,
+        batch_size: int,
+        seed: int,
+        device: torch.device = CPU,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
-        self.size = size
+        self.order = order
         self.shared = size - size % processes
         self.batch_size = batch_size
         self.seed = seed
@@ -194,37 +265,26 @@ class EpochBatches(Sampler[Tensor]):
     def __len__(self) -> int:
         return math.ceil(self.shared / self.batch_size)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(derived_seed(self.seed, SHUFFLE, self.epoch))
-        order = torch.randperm(self.size, generator=generator).to(self.device)
-        batches = order[: self.shared].split(self.batch_size)
+        content, condition = self.order(generator)
+        batches = [one.to(self.device)[: self.shared].split(self.batch_size) for one in (content, condition)]
         start, self.start = self.start, 0
-        for batch in batches[start:]:
-            yield batch[self.rank :: self.processes]
+        for of_content, of_condition in zip(*(one[start:] for one in batches), strict=True):
+            yield of_content[self.rank :: self.processes], of_condition[self.rank :: self.processes]
 
 
-class _GatheredPictures(Dataset[tuple[Tensor, Tensor]]):
-    """A batch by one index tensor, so that no Python code runs per picture."""
+class _Gathered(Dataset[Examples]):
+    """A batch by index tensors, so that no Python code runs per example."""
 
-    def __init__(self, images: Tensor, labels: Tensor) -> None:
-        self.images = images
-        self.labels = labels
+    def __init__(self, examples: Examples) -> None:
+        self.examples = examples
 
-    def __getitem__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        return self.images[indices], self.labels[indices]
-
-
-def normalize(pictures: Tensor) -> Tensor:
-    """uint8 0…255 to float32 in [-1, 1]."""
-    return pictures.float().div_(127.5).sub_(1)
+    def __getitem__(self, indices: tuple[Tensor, Tensor]) -> Examples:
+        content, condition = self.examples
+        return Examples(take(content, indices[0]), None if condition is None else take(condition, indices[1]))
 
 
-def to_uint8(samples: Tensor) -> Tensor:
-    """[-1, 1] to uint8 0…255 on the CPU, rounded to the nearest."""
-    return ((samples.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
-
-
-def to_picture(pixels: Tensor) -> Image.Image:
-    """(C, H, W) uint8 to a picture: grey for one channel, RGB for three."""
-    array = pixels.permute(1, 2, 0).numpy()
-    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+def _present(condition: Content | None) -> Content:
+    assert condition is not None
+    return condition

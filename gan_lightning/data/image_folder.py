@@ -2,11 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,16 +14,13 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.data.datamodule import ImageData
+from gan_lightning.data.datamodule import Examples
+from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
-from gan_lightning.paths import check_regular
-
-MAX_PIXELS = 2**26  # of a picture, before it is scaled: a small file can claim to be of any size
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more: for one it starts Ghostscript
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+from gan_lightning.modalities.image import SUFFIXES, Images, open_image
 
 
-class ImageFolder(ImageData):
+class ImageFolder(LabelledImages):
     """Pictures below a folder; where all lie in subfolders, the subfolders' names, sorted, are the classes.
 
     The rule for each picture, in this order: turn it upright by its EXIF orientation, lay it on white where it
@@ -54,29 +50,31 @@ class ImageFolder(ImageData):
         num_classes: PositiveInt | None,
         seed: NonNegativeInt,
         licence: str | None = None,
+        conditional: bool = False,
+        evaluator: Any = None,
     ) -> None:
-        super().__init__(batch_size, sample_shape, num_classes, seed)
+        super().__init__(batch_size, sample_shape, num_classes, seed, conditional, evaluator)
         self.root = Path(str(root)).expanduser()
         self.source, self.licence = self.root.name, licence
         self.cache_dir = Path(cache_dir).expanduser()
         self.image_size = image_size
         self.channels = channels
 
-    def load(self) -> tuple[Tensor, Tensor]:
+    def load(self) -> Examples:
         paths = self._paths()
         cache = self.cache_dir / f"{self._cache_key(paths)}.npy"
         if not cache.exists():
             self._decode(paths, cache)
         # Copy-on-write: torch warns of arrays that it may not write to.
         images = torch.from_numpy(np.load(cache, mmap_mode="c"))
-        return images, self._labels(paths)
+        return Examples(images, self._labels(paths))
 
     def _paths(self) -> list[Path]:
         if not self.root.is_dir():
             raise UserError(f"data.root={self.root}: no such folder: data.root=<a folder of pictures>")
         paths, seen = [], set()
         for folder, _, names in os.walk(self.root, followlinks=True):
-            found = [Path(folder), *(Path(folder, name) for name in names if is_picture(name))]
+            found = [Path(folder), *(Path(folder, name) for name in names if Images.reads(name))]
             for path in found:
                 self._check_link(path)
             if (real := found[0].resolve()) in seen:
@@ -124,26 +122,9 @@ class ImageFolder(ImageData):
             unfinished.unlink(missing_ok=True)
 
 
-def is_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-
-
-@contextmanager
-def open_picture(path: Path) -> Iterator[Image.Image]:
-    """A picture from anywhere, not decoded yet; what goes wrong with it becomes a UserError."""
-    try:
-        check_regular(path)
-        with Image.open(path, formats=FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise ValueError(f"{picture.width}×{picture.height}, more than {MAX_PIXELS:,} pixels")
-            yield picture
-    except Exception as error:  # decoders raise what they like
-        raise UserError(f"{path}: not a readable picture ({error}): repair or remove it") from error
-
-
 def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
     """One picture as (channels, size, size) uint8, by the rule of :class:`ImageFolder`."""
-    with open_picture(path) as picture:
+    with open_image(path) as picture:
         upright = ImageOps.exif_transpose(picture)
         if upright.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))

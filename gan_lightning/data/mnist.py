@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ import torchvision
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from gan_lightning.data.datamodule import ImageData
+from gan_lightning.data.datamodule import Examples
+from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
 
 TRAINING_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
@@ -25,7 +26,7 @@ SOURCES = {  # what they are, and their licences
 }
 
 
-class MNIST(ImageData):
+class MNIST(LabelledImages):
     """MNIST (LeCun et al., 1998), Fashion-MNIST or KMNIST: 60,000 training and 10,000 test pictures, (1, 28, 28).
 
     Args:
@@ -45,13 +46,14 @@ class MNIST(ImageData):
         sample_shape: Sequence[PositiveInt],
         num_classes: PositiveInt | None,
         seed: NonNegativeInt,
+        conditional: bool = False,
+        evaluator: Any = None,
     ) -> None:
-        super().__init__(batch_size, sample_shape, num_classes, seed)
+        super().__init__(batch_size, sample_shape, num_classes, seed, conditional, evaluator)
         self.root = Path(str(root))
         self.download = download
         self.dataset = dataset
         self.checksums = checksums or {}
-        self.features = "digits-v1" if dataset == "MNIST" else None
         self.source, self.licence = SOURCES[dataset]
 
     @property
@@ -79,18 +81,18 @@ class MNIST(ImageData):
                 f"data.root={self.root}: {self.dataset} is not there and cannot be downloaded ({reason}): {remedy}"
             ) from error
 
-    def load(self) -> tuple[Tensor, Tensor]:
+    def load(self) -> Examples:
         return self._read(*TRAINING_FILES)
 
-    def load_test(self) -> tuple[Tensor, Tensor] | None:
+    def load_test(self) -> Examples | None:
         return self._read(*TEST_FILES)
 
-    def _read(self, images_file: str, labels_file: str) -> tuple[Tensor, Tensor]:
+    def _read(self, images_file: str, labels_file: str) -> Examples:
         images = read_idx(self.folder / images_file, 3, self.checksums.get(images_file))
         labels = read_idx(self.folder / labels_file, 1, self.checksums.get(labels_file))
         if len(images) != len(labels):
             raise UserError(f"{self.folder}: {len(images)} pictures but {len(labels)} labels: replace the files")
-        return images.unsqueeze(1), labels.long()
+        return Examples(images.unsqueeze(1), labels.long())
 
 
 def read_idx(path: Path, dimensions: int, md5: str | None = None) -> Tensor:

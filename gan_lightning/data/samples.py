@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.data.image_folder import is_picture, open_picture
 from gan_lightning.errors import UserError
+from gan_lightning.modalities.image import Images, open_image
 from gan_lightning.paths import check_regular
 
 MAX_BYTES = 2**32  # of an .npz file's content: a small file can claim to be of any size
@@ -22,7 +22,7 @@ def read_samples(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
     Nothing is resized or converted: that would be judged too.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if is_picture(file.name))
+        files = sorted(file for file in path.rglob("*") if Images.reads(file.name))
         if not files:
             raise UserError(f"samples={path}: no pictures in it or below")
         return torch.stack([_read_picture(file, sample_shape) for file in tqdm(files, "reading", disable=None)])
@@ -51,7 +51,7 @@ def read_samples(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
 
 def _read_picture(path: Path, sample_shape: tuple[int, ...]) -> Tensor:
     channels, height, width = sample_shape
-    with open_picture(path) as picture:
+    with open_image(path) as picture:
         mode, size = picture.mode, picture.size
         array = np.array(picture)
     if mode != ("L" if channels == 1 else "RGB") or size != (width, height):

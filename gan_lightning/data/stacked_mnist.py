@@ -1,12 +1,12 @@
 """A thousand modes to count: three digits in the channels of one picture."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
-from torch import Tensor
 
+from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.mnist import MNIST, TEST_FILES, TRAINING_FILES
 
 STACKING_SEED = 0  # the stacks are fixed, whatever the seed of a run
@@ -23,9 +23,6 @@ class StackedMNIST(MNIST):
         stacks: how many triples.
     """
 
-    evaluation_samples = 26_000
-    uniform_classes = True
-
     def __init__(
         self,
         root: str,
@@ -37,17 +34,20 @@ class StackedMNIST(MNIST):
         sample_shape: Sequence[PositiveInt],
         num_classes: PositiveInt | None,
         seed: NonNegativeInt,
+        conditional: bool = False,
+        evaluator: Any = None,
     ) -> None:
-        super().__init__(root, download, dataset, checksums, batch_size, sample_shape, num_classes, seed)
-        self.features = "stacked-digits-v1"
+        super().__init__(
+            root, download, dataset, checksums, batch_size, sample_shape, num_classes, seed, conditional, evaluator
+        )
         self.stacks = stacks
 
-    def load(self) -> tuple[Tensor, Tensor]:
+    def load(self) -> Examples:
         splits = [self._read(*TRAINING_FILES), self._read(*TEST_FILES)]
         images, labels = (torch.cat(parts) for parts in zip(*splits, strict=True))
         generator = torch.Generator().manual_seed(STACKING_SEED)
         chosen = torch.randint(len(images), (self.stacks, 3), generator=generator)
-        return images[chosen].flatten(1, 2), labels[chosen] @ torch.tensor([100, 10, 1])
+        return Examples(images[chosen].flatten(1, 2), labels[chosen] @ torch.tensor([100, 10, 1]))
 
     def load_test(self) -> None:
         """All digits are in the stacks."""

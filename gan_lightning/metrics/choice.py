@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from gan_lightning.data.datamodule import ImageData
+from gan_lightning.data.datamodule import Data as ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.extractors import Classifier, Extractor, RandomConvolutions, StackedClassifier
 from gan_lightning.metrics.inception import Inception

@@ -7,10 +7,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gan_lightning.data.datamodule import ImageData, normalize
+from gan_lightning.data.datamodule import Data as ImageData
 from gan_lightning.metrics.classes import shares
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.suite import Reference, View
+from gan_lightning.modalities.image import normalize
 
 SIDE = 8  # pictures in a row and in a column
 POINTS = 3000  # of a scatter plot

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from gan_lightning.data.datamodule import ImageData
+from gan_lightning.data.datamodule import Data as ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl, classifier_score, label_accuracy, modes, shares
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance

@@ -19,8 +19,8 @@ from pydantic import Field, TypeAdapter
 
 from gan_lightning import __version__
 from gan_lightning.algorithms.model import Weights
-from gan_lightning.data.image_folder import open_picture
 from gan_lightning.errors import UserError
+from gan_lightning.modalities.image import open_image
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.runs.checkpoints import Trained
 
@@ -168,7 +168,7 @@ def plain_pixels(path: Path) -> tuple[str, np.ndarray]:
         UserError: for no picture, and for one that shows something else than these pixels: with other frames, a
             palette, transparency, a profile of colours, or turned by EXIF.
     """
-    with open_picture(path) as picture:
+    with open_image(path) as picture:
         odd = [key for key in ("transparency", "icc_profile", "gamma", "chromaticity", "srgb") if key in picture.info]
         several = getattr(picture, "n_frames", 1) > 1 or getattr(picture, "default_image", False)
         turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1

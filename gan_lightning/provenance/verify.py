@@ -15,9 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from gan_lightning.algorithms.model import GenerativeModel, Weights
-from gan_lightning.data.datamodule import to_uint8
-from gan_lightning.data.image_folder import FORMATS, is_picture
 from gan_lightning.errors import UserError
+from gan_lightning.modalities.image import FORMATS, Images, to_uint8
 from gan_lightning.paths import check_regular
 from gan_lightning.provenance import statements
 from gan_lightning.provenance.credentials import RECORD, Record, parse, plain_pixels
@@ -81,7 +80,7 @@ class Verifier:
         """The verdict on a picture, on a statement, or on a file that has a statement beside it."""
         if path.name.endswith(statements.SUFFIX):
             return Finding(str(path), *statements.judge(path, self._anchors))
-        if not is_picture(path.name) and statements.beside(path).is_file():
+        if not Images.reads(path.name) and statements.beside(path).is_file():
             return Finding(str(path), *statements.judge(statements.beside(path), self._anchors, path.name))
         try:
             content = _content(path)

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.config.trust import check_trusted
 from gan_lightning.config.validation import check_node, check_targets, instantiate
-from gan_lightning.data.datamodule import ImageData
+from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
 from gan_lightning.paths import file_digest
 from gan_lightning.runs.folders import LAST_CHECKPOINT, last_checkpoints, synchronize
@@ -49,7 +49,7 @@ class Trained:
     digest: str
     config: dict[str, Any]
     model: GenerativeModel
-    data: ImageData
+    data: Data
 
     @property
     def run_dir(self) -> Path:
@@ -83,10 +83,11 @@ def load(checkpoint: str, trust: Sequence[str] = ()) -> Trained:
         check_targets(content["config"][key], key)
     try:
         model, data = (instantiate(OmegaConf.create(content["config"][key]), key) for key in ("model", "data"))
-        if not isinstance(model, GenerativeModel) or not isinstance(data, ImageData):
+        if not isinstance(model, GenerativeModel) or not isinstance(data, Data):
             raise TypeError(f"makes a {type(model).__name__} and a {type(data).__name__}")
         model.load_state_dict(content["state_dict"])
         model.on_load_checkpoint(content)
+        data.load_state_dict(content.get(type(data).__qualname__, {}))
     except UserError:
         raise
     except Exception as error:  # a config from elsewhere may ask for anything

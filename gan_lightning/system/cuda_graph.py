@@ -7,14 +7,17 @@ anew each iteration: what changes must be a tensor on the device.
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves, tree_map
 
 log = logging.getLogger(__name__)
 
-Update = Callable[[tuple[Tensor, Tensor]], dict[str, Tensor]]
+Batch = Any  # tensors, in tuples and dicts
+Update = Callable[[Batch], dict[str, Tensor]]
 
 WARM_UP = 3  # iterations without: optimizers make their state in them, and cuDNN chooses its algorithms
 
@@ -35,12 +38,13 @@ class CapturedUpdate:
         self._names: list[str] = []
         self._figures = torch.empty(0)
 
-    def __call__(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
         self._calls += 1
         if self._refused:
             return self.update(batch)
-        if batch[0].device.type != "cuda":
-            return self._refuse(batch, f"needs a CUDA GPU, and this run is on {batch[0].device}")
+        device = _tensors(batch)[0].device
+        if device.type != "cuda":
+            return self._refuse(batch, f"needs a CUDA GPU, and this run is on {device}")
         if self._calls <= WARM_UP:
             return self._on_a_side_stream(batch)
         if self._graph is None:
@@ -48,31 +52,32 @@ class CapturedUpdate:
                 self._capture(batch)
             except (RuntimeError, ValueError) as error:
                 return self._refuse(batch, f"this model cannot be captured: {str(error).splitlines()[0]}")
-        if any(new.shape != captured.shape for new, captured in zip(batch, self._batch, strict=True)):
+        pairs = list(zip(self._batch, _tensors(batch), strict=True))
+        if any(new.shape != captured.shape for captured, new in pairs):
             return self.update(batch)
         assert self._graph is not None
-        for captured, new in zip(self._batch, batch, strict=True):
+        for captured, new in pairs:
             captured.copy_(new)
         self._graph.replay()
         return dict(zip(self._names, self._figures.clone(), strict=True))  # the next replay overwrites them
 
-    def _capture(self, batch: tuple[Tensor, Tensor]) -> None:
+    def _capture(self, batch: Batch) -> None:
         """Record an iteration without running it."""
-        real, condition = (tensor.clone() for tensor in batch)
+        batch = tree_map(lambda one: one.clone() if isinstance(one, Tensor) else one, batch)
         graph = torch.cuda.CUDAGraph()
         cached = torch.is_autocast_cache_enabled()
         torch.set_autocast_cache_enabled(False)  # a cached cast would be of the weights at the time of the capture
         try:
             with torch.cuda.graph(graph):
-                figures = self.update((real, condition))
+                figures = self.update(batch)
                 self._figures = torch.stack([figure.float() for figure in figures.values()])
         finally:
             torch.set_autocast_cache_enabled(cached)
         self._names = list(figures)
-        self._batch = [real, condition]
+        self._batch = _tensors(batch)
         self._graph = graph
 
-    def _on_a_side_stream(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def _on_a_side_stream(self, batch: Batch) -> dict[str, Tensor]:
         """As torch asks for before a capture."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
@@ -81,10 +86,14 @@ class CapturedUpdate:
         torch.cuda.current_stream().wait_stream(stream)
         return figures
 
-    def _refuse(self, batch: tuple[Tensor, Tensor], why: str) -> dict[str, Tensor]:
+    def _refuse(self, batch: Batch, why: str) -> dict[str, Tensor]:
         log.warning("model.cuda_graph=true: %s; going on without it", why)
         self._refused = True
         return self.update(batch)
+
+
+def _tensors(batch: Batch) -> list[Tensor]:
+    return [one for one in tree_leaves(batch) if isinstance(one, Tensor)]
 
 
 def make_capturable(optimizer: Optimizer, device: torch.device) -> None:

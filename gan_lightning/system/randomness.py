@@ -9,7 +9,7 @@ import struct
 
 import torch
 
-SHUFFLE, ITERATION = 0, 1  # independent streams of one seed
+SHUFFLE, ITERATION, CONDITIONS = 0, 1, 2  # independent streams of one seed
 
 
 def derived_seed(seed: int, stream: int, *counters: int) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from gan_lightning.data.datamodule import normalize
+from gan_lightning.modalities.image import normalize
 
 Batches = Iterator[Tensor]
 Step = Callable[[], None]

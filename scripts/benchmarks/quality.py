@@ -17,11 +17,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.pictures import drawn
 from gan_lightning.metrics.suite import Reference, View
+from gan_lightning.modalities.image import to_uint8
 from gan_lightning.runs.checkpoints import load
 from gan_lightning.runs.folders import MANIFEST, write_json
 

@@ -1,0 +1,62 @@
+"""Images with class labels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor
+
+from gan_lightning.data.datamodule import Data, Examples
+from gan_lightning.errors import UserError
+from gan_lightning.modalities.image import Images
+from gan_lightning.modalities.label import Labels
+
+
+class LabelledImages(Data):
+    """Images with labels: content (N, C, H, W) uint8, conditions (N,) int64.
+
+    The labels are loaded in any case, for what measures samples; only a conditional model is given them.
+
+    Args:
+        batch_size: images per batch, as for :class:`Data`.
+        sample_shape: (C, H, W).
+        num_classes: how many labels there are; None where images have none.
+        conditional: whether the model is told the labels.
+        seed: of the order.
+        evaluator: measures samples.
+    """
+
+    def __init__(
+        self,
+        batch_size: PositiveInt,
+        sample_shape: Sequence[PositiveInt],
+        num_classes: PositiveInt | None,
+        seed: NonNegativeInt,
+        conditional: bool = False,
+        evaluator: Any = None,
+    ) -> None:
+        if len(sample_shape) != 3:
+            raise UserError(f"data.sample_shape={list(sample_shape)}: must be [channels, height, width]")
+        if conditional and num_classes is None:
+            raise UserError("conditional=true: the data have no classes: data.num_classes=…")
+        condition = Labels(num_classes) if conditional and num_classes is not None else None
+        super().__init__(Images(*sample_shape), batch_size, seed, condition, evaluator)
+        self.num_classes = num_classes
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels (N,) of the training images."""
+        assert isinstance(self.examples.condition, Tensor)
+        return self.examples.condition
+
+    def check(self, examples: Examples) -> Examples:
+        content, labels = examples
+        if isinstance(content, Tensor) and content.shape[1:] != self.modality.sample_shape:
+            found = list(content.shape[1:])
+            raise UserError(f"data.sample_shape={list(self.modality.sample_shape)}: the images have {found}")
+        if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
+            raise UserError("data: load() gave no int64 labels beside the images")
+        if self.num_classes is not None and labels.max() >= self.num_classes:
+            raise UserError(f"data.num_classes={self.num_classes}: there are {labels.max() + 1} classes of images")
+        return super().check(examples)

@@ -1,0 +1,1 @@
+"""Kinds of content: how a sample is encoded, shown, written, read and hashed."""

@@ -1,0 +1,149 @@
+"""Images: 8 bits a channel, in PNG files."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import ExifTags, Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from gan_lightning.errors import UserError
+from gan_lightning.modalities.modality import Modality
+from gan_lightning.modalities.samples import Content, Sample
+from gan_lightning.paths import check_regular
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by the number of channels
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more: for one it starts Ghostscript
+MAX_PIXELS = 2**26  # of an image, before it is scaled: a small file can claim to be of any size
+CELL = 56  # pixels: smaller images are enlarged in a sheet until their height reaches it
+ODD = "shows something else than its plain pixels, by frames, a palette, transparency, a profile or EXIF"
+
+
+class Images(Modality):
+    """Images of one size: content (n, C, H, W) uint8, samples (n, C, H, W) float in [-1, 1].
+
+    Args:
+        channels: 1 for grey, 3 for RGB, 4 for RGBA.
+        height: pixels.
+        width: pixels.
+    """
+
+    suffix = ".png"
+    media_type = "image/png"
+    content_dtype = torch.uint8
+    tolerance = 1
+
+    sample_shape: tuple[int, ...]
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        self.sample_shape = (channels, height, width)
+
+    def encode(self, content: Content) -> Sample:
+        assert isinstance(content, Tensor)
+        return normalize(content)
+
+    def decode(self, sample: Sample) -> Content:
+        assert isinstance(sample, Tensor)
+        return to_uint8(sample)
+
+    def sheet(self, content: Content, columns: int | None = None) -> np.ndarray:
+        assert isinstance(content, Tensor)
+        images = on_white(content)
+        scale = math.ceil(CELL / images.shape[2])
+        images = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+        grid = make_grid(images, nrow=columns or math.ceil(math.sqrt(len(images))), padding=2 * scale)
+        return grid.permute(1, 2, 0).numpy()
+
+    def write(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
+        assert isinstance(content, Tensor)
+        paths = [folder / f"{i:06d}.png" for i in range(start, start + len(content))]
+        for path, pixels in zip(paths, content, strict=True):
+            to_picture(pixels).save(path)
+        return paths
+
+    def read_file(self, path: Path) -> Tensor:
+        channels, height, width = self.sample_shape
+        with open_image(path) as image:
+            mode, size = image.mode, image.size
+            array = np.array(image)
+        if mode != MODES.get(channels) or size != (width, height):
+            raise UserError(
+                f"{path}: is {mode}, {size[0]}×{size[1]}: the data are {MODES.get(channels)}, {width}×{height}, "
+                "8 bits a channel"
+            )
+        return torch.from_numpy(array).reshape(1, height, width, channels).permute(0, 3, 1, 2)
+
+    def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> Content:
+        """Return the images in an array; the channels may come last, and may be left out where there is one."""
+        images = super().from_arrays(arrays)
+        assert isinstance(images, Tensor)
+        channels, height, width = self.sample_shape
+        if images.shape[1:] == (height, width, channels):
+            return images.permute(0, 3, 1, 2)
+        return images[:, None] if images.shape[1:] == (height, width) and channels == 1 else images
+
+    @classmethod
+    def reads(cls, name: str) -> bool:
+        return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+    @classmethod
+    def digest(cls, path: Path) -> str:
+        """Return the SHA-256 of what is seen: ``mode width height`` and a line feed, then the pixels by rows.
+
+        Raises:
+            UserError: for no image, and for one that shows something else than its pixels: with other frames, a
+                palette, a profile of colours, or turned by EXIF.
+        """
+        with open_image(path) as image:
+            odd = [key for key in ("transparency", "icc_profile", "gamma", "chromaticity", "srgb") if key in image.info]
+            several = getattr(image, "n_frames", 1) > 1 or getattr(image, "default_image", False)
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+            plain = image.mode in MODES.values() and not (odd or several or turned)
+            header = f"{image.mode} {image.width} {image.height}\n".encode()
+            found = hashlib.sha256(header + np.ascontiguousarray(image).tobytes()).hexdigest()
+        if not plain:
+            raise UserError(f"{path}: {ODD}")
+        return found
+
+
+def normalize(images: Tensor) -> Tensor:
+    """Return uint8 0…255 as float32 in [-1, 1]."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def to_uint8(samples: Tensor) -> Tensor:
+    """Return [-1, 1] as uint8 0…255 on the CPU, rounded to the nearest."""
+    return ((samples.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+
+
+def on_white(images: Tensor) -> Tensor:
+    """Return images (n, C, H, W) uint8 that have an alpha channel as they look on white; others as they are."""
+    if images.shape[1] != 4:
+        return images
+    colors, alpha = images[:, :3].float(), images[:, 3:].float() / 255
+    return (colors * alpha + 255 * (1 - alpha)).round().to(torch.uint8)
+
+
+def to_picture(pixels: Tensor) -> Image.Image:
+    """Return (C, H, W) uint8 as a Pillow image: grey, RGB or RGBA by its channels."""
+    array = pixels.permute(1, 2, 0).numpy()
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """Open an image from anywhere, not decoded yet; what goes wrong with it becomes a UserError."""
+    try:
+        check_regular(path)
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width}×{image.height}, more than {MAX_PIXELS:,} pixels")
+            yield image
+    except Exception as error:  # decoders raise what they like
+        raise UserError(f"{path}: not a readable image ({error}): repair or remove it") from error

@@ -1,0 +1,202 @@
+"""The interface of a kind of content: everything about a sample that is no training."""
+
+import importlib
+import pkgutil
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+import gan_lightning.modalities
+from gan_lightning.errors import UserError
+from gan_lightning.modalities.samples import Content, Sample, Shape, cat, leaves, shape
+from gan_lightning.paths import check_regular
+
+ARRAYS = (".npz", ".npy")
+MAX_ARRAY_BYTES = 2**32  # of an array file's content: a small file can claim to be of any size
+
+
+class Modality(ABC):
+    """A kind of content: how it is encoded for networks, shown, written, read back and hashed.
+
+    It knows no data set, no model and no training. *Content* is what people see, hear, read, sign and sell; a
+    *sample* is what networks make and see. A new modality is a subclass in ``gan_lightning/modalities/``, or in a
+    package of your own.
+
+    Attributes:
+        suffix: of the files that ``write`` makes, as ``.png``.
+        media_type: of those files, as ``image/png``.
+        content_dtype: of content tensors.
+        tolerance: by how much a number of the content may differ when other hardware makes the same sample again.
+        sample_shape: of one sample, without the batch; of joint content, of each part by name.
+    """
+
+    suffix: ClassVar[str]
+    media_type: ClassVar[str]
+    content_dtype: ClassVar[torch.dtype]
+    tolerance: ClassVar[int] = 0
+
+    sample_shape: Shape
+
+    @property
+    def content_shape(self) -> Shape:
+        """Shape of the content of one sample; that of the sample unless encoding changes it."""
+        return self.sample_shape
+
+    @abstractmethod
+    def encode(self, content: Content) -> Sample:
+        """Return content as samples, on the device that it is on."""
+
+    @abstractmethod
+    def decode(self, sample: Sample) -> Content:
+        """Return samples as content, on the CPU."""
+
+    @abstractmethod
+    def sheet(self, content: Content, columns: int | None = None) -> np.ndarray:
+        """Return one image (H, W, 3) uint8 that shows all samples of the content.
+
+        Args:
+            content: what to show.
+            columns: samples in a row; as many as there are rows if None.
+        """
+
+    def log(self, writer: SummaryWriter, tag: str, content: Content, step: int) -> None:
+        """Write content to TensorBoard: its sheet, or what TensorBoard has for the modality."""
+        writer.add_image(tag, self.sheet(content), step, dataformats="HWC")
+
+    @abstractmethod
+    def write(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
+        """Write content to files in a folder that exists, and return their paths.
+
+        Args:
+            content: what to write.
+            folder: where to.
+            start: number of the first sample: a large set is written in several calls.
+        """
+
+    @abstractmethod
+    def read_file(self, path: Path) -> Content:
+        """Return the content of one file, a batch of one sample or more; raise UserError for anything else."""
+
+    @classmethod
+    @abstractmethod
+    def digest(cls, path: Path) -> str:
+        """Return the SHA-256, hexadecimal, of what a file shows, whatever its container; raise UserError if unclear."""
+
+    @classmethod
+    def reads(cls, name: str) -> bool:
+        """Return whether a file of this name may be of the modality."""
+        return name.lower().endswith(cls.suffix) and not name.startswith(".")
+
+    def read(self, path: Path) -> Content:
+        """Return the content of a file, of all files of a folder, or of the arrays in an .npz or .npy file.
+
+        Nothing is resized or converted.
+
+        Raises:
+            UserError: for anything that is not content of this modality.
+        """
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if self.reads(file.name))
+            if not files:
+                raise UserError(f"{path}: no {self.suffix} files in it or below")
+            return cat([self.check(self.read_file(file), file) for file in tqdm(files, "reading", disable=None)])
+        if path.suffix in ARRAYS:
+            return self.check(self.from_arrays(_arrays(path)), path)
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder")
+        return self.check(self.read_file(path), path)
+
+    def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> Content:
+        """Return the content in the arrays of a file: the one called ``samples``, else the first."""
+        return torch.from_numpy(np.ascontiguousarray(arrays.get("samples", next(iter(arrays.values())))))
+
+    def check(self, content: Content, where: object = "content") -> Content:
+        """Return the content if it has the modality's type and shape.
+
+        Args:
+            content: what to check.
+            where: it comes from, for the message.
+
+        Raises:
+            UserError: with what is expected and what was found.
+        """
+        found = shape(content)
+        if found != self.content_shape:
+            raise UserError(f"{where}: each sample has shape {_listed(found)}: must be {_listed(self.content_shape)}")
+        for one in leaves(content):
+            if one.dtype != self.content_dtype:
+                raise UserError(f"{where}: is {_name(one.dtype)}: must be {_name(self.content_dtype)}")
+        return content
+
+    def values(self) -> Content | None:
+        """Return all content there can be, in order, where it can be counted, as class labels can; else None."""
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned from data, as a vocabulary: tensors and plain values, kept in checkpoints."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state`` returned.
+
+        Raises:
+            ValueError: if it does not fit.
+        """
+        if state:
+            raise ValueError(f"{type(self).__name__} has no state, found {', '.join(state)}")
+
+
+def modality_of(name: str, packages: tuple[str, ...] = ()) -> type[Modality] | None:
+    """Return the modality whose files have such a name; None if no modality has.
+
+    Args:
+        name: of the file.
+        packages: of the user's own, whose modalities count too.
+    """
+    for module in pkgutil.iter_modules(gan_lightning.modalities.__path__, "gan_lightning.modalities."):
+        importlib.import_module(module.name)
+    for package in packages:
+        importlib.import_module(package)
+    candidates = [*Modality.__subclasses__()]
+    for candidate in candidates:
+        candidates += candidate.__subclasses__()
+        if hasattr(candidate, "suffix") and candidate.reads(name):
+            return candidate
+    return None
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays in an .npz or .npy file by name; that of an .npy file is ``samples``."""
+    try:
+        check_regular(path)
+        if path.suffix == ".npy":
+            return {"samples": np.load(path, mmap_mode="r")}
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(info.file_size for info in archive.infolist())
+        if unpacked > MAX_ARRAY_BYTES:
+            raise ValueError(f"{unpacked:,} bytes when unpacked, at most {MAX_ARRAY_BYTES:,}: split it")
+        with np.load(path) as content:
+            arrays = dict(content)
+        if not arrays:
+            raise ValueError("no arrays")
+        return arrays
+    except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path}: not a readable {path.suffix} file ({error})") from error
+
+
+def _listed(shape: Shape) -> str:
+    if isinstance(shape, dict):
+        return "{" + ", ".join(f"{name}: {list(one)}" for name, one in shape.items()) + "}"
+    return str(list(shape))
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
