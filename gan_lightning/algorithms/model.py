@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import lightning.pytorch as L
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -107,7 +108,7 @@ class GenerativeModel(L.LightningModule):
                 group["initial_lr"] = group["lr"]
         return optimizers
 
-    def minimize(self, loss: Tensor, optimizer: Optimizer) -> None:
+    def minimize(self, loss: Tensor, optimizer: Optimizer | LightningOptimizer) -> None:
         """Take one step of the optimizer down the gradient of the loss."""
         self.manual_backward(loss)
         optimizer.step()

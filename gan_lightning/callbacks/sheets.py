@@ -6,7 +6,7 @@ import numpy as np
 
 from gan_lightning.algorithms.model import GenerativeModel, Weights
 from gan_lightning.data.datamodule import Data
-from gan_lightning.modalities.samples import each, size
+from gan_lightning.modalities.samples import Sample, each, size
 
 MAX_SAMPLES = 4096  # on one sheet
 MAX_ROWS = 30  # values of a condition that have a row each
@@ -26,22 +26,26 @@ def sample_sheet(model: GenerativeModel, data: Data, n: int, seed: int, weights:
         seed: of latents and conditions.
         weights: of the averaged or of the trained generator.
     """
-    values = None if data.condition is None else data.condition.values()
-    if data.condition is not None and values is not None and size(values) <= MAX_ROWS:
-        rows, columns = size(values), math.ceil(n / size(values))
-        condition = each(lambda one: one.repeat_interleave(columns, 0), data.condition.encode(values))
-        latent = model.sample_latent(columns, seed)
-        latent = None if latent is None else latent.repeat(rows, *[1] * (latent.dim() - 1))
-        samples = model.sample(rows * columns, condition, seed=seed, latent=latent, weights=weights)
-        return data.modality.sheet(data.modality.decode(samples), columns)
+    modality, kind = data.modality, data.condition
+    values = None if kind is None else kind.values()
+    if kind is not None and values is not None and size(values) <= MAX_ROWS:
+        columns = math.ceil(n / size(values))
+        return modality.sheet(modality.decode(_rows(model, kind.encode(values), columns, seed, weights)), columns)
     condition = data.sample_conditions(n, seed)
-    samples = data.modality.decode(model.sample(n, condition, seed=seed, weights=weights))
-    if data.condition is None or condition is None or values is not None:
-        return data.modality.sheet(samples)
+    content = modality.decode(model.sample(n, condition, seed=seed, weights=weights))
+    if kind is None or condition is None or values is not None:
+        return modality.sheet(content)
     columns = math.ceil(math.sqrt(n))
-    return beside(
-        data.condition.sheet(data.condition.decode(condition), columns), data.modality.sheet(samples, columns)
-    )
+    return beside(kind.sheet(kind.decode(condition), columns), modality.sheet(content, columns))
+
+
+def _rows(model: GenerativeModel, values: Sample, columns: int, seed: int, weights: Weights | None) -> Sample:
+    """Return samples of the same latents for each value of a condition, value by value."""
+    latent = model.sample_latent(columns, seed)
+    if latent is not None:
+        latent = latent.repeat(size(values), *[1] * (latent.dim() - 1))
+    condition = each(lambda one: one.repeat_interleave(columns, 0), values)
+    return model.sample(size(condition), condition, seed=seed, latent=latent, weights=weights)
 
 
 def beside(*sheets: np.ndarray) -> np.ndarray:

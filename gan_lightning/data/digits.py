@@ -17,5 +17,5 @@ class Digits(LabelledImages):
     def load(self) -> Examples:
         digits = load_digits()
         images = torch.from_numpy(digits.images).float().unsqueeze(1) / 8 - 1  # 0…16 to [-1, 1]
-        images = F.interpolate(images, size=list(self.modality.sample_shape[1:]), mode="bicubic")
+        images = F.interpolate(images, size=self.modality.sample_shape[1:], mode="bicubic")
         return Examples(to_uint8(images), torch.from_numpy(digits.target).long())

@@ -27,6 +27,8 @@ class LabelledImages(Data):
         evaluator: measures samples.
     """
 
+    modality: Images
+
     def __init__(
         self,
         batch_size: PositiveInt,

@@ -22,7 +22,7 @@ def each(function: Callable[..., Tensor], first: T, *others: Sample) -> T:
         return cast(
             T, {name: function(one, *(cast(dict, other)[name] for other in others)) for name, one in first.items()}
         )
-    return cast(T, function(first, *others))
+    return function(first, *others)
 
 
 def leaves(sample: Sample | None) -> list[Tensor]:
