@@ -10,16 +10,16 @@ out=outputs/families
 families() {
     cat <<END
 mlp             model=mlp
-mlp_small       model=mlp_small trainer.max_epochs=100
+mlp_small       experiment=article_small trainer.max_epochs=100
 mlp_bn          model=mlp_bn
 minimax         model=mlp_bn objective=minimax
 least_squares   model=mlp_bn objective=least_squares
 hinge           model=mlp_bn objective=hinge
 wasserstein     model=mlp_bn objective=wasserstein regularizer=gradient_penalty
 relativistic    model=mlp_bn objective=relativistic regularizer=r1_r2
-dcgan           model=dcgan
-dcgan_r3        model=dcgan objective=relativistic regularizer=r1_r2
-resnet          model=resnet
+dcgan           experiment=dcgan
+dcgan_r3        experiment=dcgan objective=relativistic regularizer=r1_r2
+resnet          experiment=r3gan
 vae             model=vae
 END
 }

@@ -14,7 +14,7 @@ equal_rates            model.generator_optimizer.lr=2.5e-4
 batch_64               data.batch_size=64
 batch_128              data.batch_size=128
 batch_512              data.batch_size=512
-latent_16              model.latent_dim=16
+latent_16              model.generator.latent_dim=16
 constant_rate          model.learning_rate_schedule=null
 beta1_0.5              model.generator_optimizer.betas=[0.5,0.99] model.discriminator_optimizer.betas=[0.5,0.99]
 beta2_0.999            model.generator_optimizer.betas=[0.0,0.999] model.discriminator_optimizer.betas=[0.0,0.999]

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from gan_lightning.algorithms.priors import Normal
 from gan_lightning.callbacks import Watcher
 
 LATENTS = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
@@ -47,9 +48,11 @@ class BadLoss(Watcher):
             batch[0].fill_(float("nan"))
 
 
-def same_latents(n, latent_dim, *, device=None, generator=None):
+class SameLatents(Normal):
     """In training the same in each iteration; of several processes each has those that belong to its pictures."""
-    if generator is not None:  # what is judged and drawn
-        return torch.randn(n, latent_dim, generator=generator)
-    rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    return LATENTS[rank::processes, :latent_dim][:n]
+
+    def __call__(self, n, *, device=None, generator=None):
+        if generator is not None:  # what is judged and drawn
+            return super().__call__(n, generator=generator)
+        rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        return LATENTS[rank::processes, : self.shape[0]][:n]

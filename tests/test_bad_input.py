@@ -45,7 +45,7 @@ def assert_refused(result, folder, *expected):
         (["seed=1.5"], ["seed=1.5", "valid integer"]),
         (["data.batch_size=0"], ["data.batch_size=0", "greater than 0"]),
         (["data.batch_size=many"], ["data.batch_size=many", "valid integer"]),
-        (["model.latent_dim=0"], ["model.latent_dim=0", "greater than 0"]),
+        (["model.generator.latent_dim=0"], ["model.latent_dim=0", "greater than 0"]),
         (["model.generator.hidden_dims=[16,-1]"], ["hidden_dims=[16, -1]", "item 1", "greater than 0"]),
         (["model.generator.hidden_dims=16"], ["hidden_dims=16", "list"]),
         (["model.generator_optimizer.lr=-1"], ["model.generator_optimizer.lr=-1", "greater than or equal to 0"]),

@@ -1,6 +1,7 @@
 """What a data module serves, for each kind."""
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -10,21 +11,34 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from gan_lightning.data.datamodule import EpochBatches, to_uint8
+from gan_lightning.data.datamodule import Data, EpochBatches, Examples
 from gan_lightning.data.digits import Digits
 from gan_lightning.data.image_folder import ImageFolder, read_picture
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.data.stacked_mnist import StackedMNIST
+from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl
 from gan_lightning.metrics.extractors import Classifier, StackedClassifier
 from gan_lightning.metrics.suite import Reference
+from gan_lightning.modalities.image import Images, to_uint8
+from gan_lightning.modalities.label import Labels
 
 
 @pytest.fixture(scope="module")
 def digits():
-    data = Digits(batch_size=64, sample_shape=[1, 28, 28], num_classes=10, seed=1)
+    data = Digits(batch_size=64, sample_shape=[1, 28, 28], num_classes=10, seed=1, conditional=True)
     data.setup("fit")
     return data
+
+
+def order_of(n):
+    """order(generator): paired indices of an epoch."""
+
+    def order(generator):
+        indices = torch.randperm(n, generator=generator)
+        return indices, indices
+
+    return order
 
 
 def folder_data(root, cache, size=8, channels=3):
@@ -36,77 +50,58 @@ def folder_data(root, cache, size=8, channels=3):
 
 class TestEpochBatches:
     def test_each_index_once(self):
-        batches = list(EpochBatches(10, 4, seed=1))
+        batches = [content for content, _ in EpochBatches(order_of(10), 10, 4, seed=1)]
         assert [len(batch) for batch in batches] == [4, 4, 2]
         assert sorted(torch.cat(batches).tolist()) == list(range(10))
 
     def test_order_is_a_function_of_seed_and_epoch(self):
         def order(seed, epoch, history=()):
-            sampler = EpochBatches(100, 10, seed)
+            sampler = EpochBatches(order_of(100), 100, 10, seed)
             for earlier in history:
                 sampler.set_epoch(earlier)
                 list(sampler)
             sampler.set_epoch(epoch)
-            return torch.cat(list(sampler)).tolist()
+            return torch.cat([content for content, _ in sampler]).tolist()
 
         assert order(1, 3) == order(1, 3, history=(0, 1, 2))
         assert order(1, 3) != order(1, 4)
         assert order(1, 3) != order(2, 3)
 
     def test_start_skips_once(self):
-        sampler = EpochBatches(10, 4, seed=1)
+        sampler = EpochBatches(order_of(10), 10, 4, seed=1)
         whole = list(sampler)
         sampler.start = 2
-        assert torch.equal(torch.cat(list(sampler)), whole[2])
+        ((content, condition),) = sampler
+        assert torch.equal(content, whole[2][0])
+        assert torch.equal(condition, whole[2][1])
         assert len(list(sampler)) == 3
 
 
 class TestImages:
     def test_batches_are_the_pictures_normalized(self, digits):
         loader = digits.train_dataloader()
-        (indices, *_) = list(loader.sampler)
+        ((indices, _), *_) = list(loader.sampler)
         images, labels = digits.on_after_batch_transfer(next(iter(loader)), 0)
         assert images.dtype == torch.float32
-        assert torch.equal(to_uint8(images), digits.images[indices])
+        assert torch.equal(to_uint8(images), digits.examples.content[indices])
         assert torch.equal(labels, digits.labels[indices])
-        assert digits.images.dtype == torch.uint8
+        assert digits.examples.content.dtype == torch.uint8
         assert images.min() >= -1
         assert images.max() <= 1
 
-    def test_uint8_is_rounded_and_clamped(self):
-        values = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])
-        assert to_uint8(values).tolist() == [0, 0, 128, 255, 255]
-        every = torch.arange(256, dtype=torch.uint8)
-        assert torch.equal(to_uint8(every.float() / 127.5 - 1), every)
-
     def test_description_is_of_the_content(self, digits):
-        expected = hashlib.sha256(str(tuple(digits.images.shape)).encode())
-        expected.update(digits.images.numpy().tobytes() + digits.labels.numpy().tobytes())
-        assert digits.describe() == {"pictures": 1797, "sha256": expected.hexdigest()}
-
-    def test_show_is_a_square_grid_enlarged(self, digits):
-        picture = digits.show(torch.zeros(9, 1, 28, 28))
-        assert picture.shape == (3 * (56 + 4) + 4, 3 * (56 + 4) + 4, 3)
-        assert picture.dtype == np.uint8
-
-    def test_write(self, digits, tmp_path):
-        samples = torch.rand(3, 1, 28, 28) * 2 - 1
-        digits.write(samples, tmp_path / "pngs", "png")
-        digits.write(samples, tmp_path / "all.npz", "npz")
-        digits.write(samples, tmp_path / "grid.png", "grid")
-        pixels = to_uint8(samples).numpy()
-        assert np.array_equal(np.load(tmp_path / "all.npz")["samples"], pixels)
-        for i in range(3):
-            assert np.array_equal(np.asarray(Image.open(tmp_path / "pngs" / f"{i:06d}.png")), pixels[i, 0])
-        assert np.array_equal(np.asarray(Image.open(tmp_path / "grid.png")), digits.show(samples))
+        images, labels = digits.examples
+        expected = hashlib.sha256(str(tuple(images.shape)).encode())
+        expected.update(images.numpy().tobytes() + labels.numpy().tobytes())
+        assert digits.describe() == {"examples": 1797, "sha256": expected.hexdigest()}
 
 
 def test_digits_are_those_of_scikit_learn(digits):
     original = load_digits()
     assert digits.labels.tolist() == original.target.tolist()
     # Resizing keeps the picture: seen at 7×7 (blocks of 4×4) both have the same ink.
-    assert digits.images.shape == (1797, 1, 28, 28)
-    ink = digits.images.float().mean((1, 2, 3)) / 255
+    assert digits.examples.content.shape == (1797, 1, 28, 28)
+    ink = digits.examples.content.float().mean((1, 2, 3)) / 255
     assert np.corrcoef(ink, original.images.mean((1, 2)) / 16)[0, 1] > 0.99
 
 
@@ -114,7 +109,7 @@ def test_real_mnist(real_data):
     data = MNIST(str(real_data), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
     data.prepare_data()
     data.setup("fit")
-    assert data.images.shape == (60_000, 1, 28, 28)
+    assert data.examples.content.shape == (60_000, 1, 28, 28)
     assert data.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert data.labels.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
@@ -122,8 +117,8 @@ def test_real_mnist(real_data):
 def test_real_mnist_test_split(real_data):
     data = MNIST(str(real_data), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
     data.setup("test")
-    assert data.test_images.shape == (10_000, 1, 28, 28)
-    assert data.test_labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    assert data.test_examples.content.shape == (10_000, 1, 28, 28)
+    assert data.test_examples.condition[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
 
 
 def stacked(root, stacks):
@@ -132,21 +127,102 @@ def stacked(root, stacks):
     return data
 
 
+class Plain(Data):
+    """Four images; what is given as ``conditions`` is their condition."""
+
+    def __init__(self, conditions=None, condition=None):
+        super().__init__(Images(1, 2, 2), 2, 1, condition)
+        self.conditions = conditions
+
+    def load(self):
+        return Examples(torch.arange(16, dtype=torch.uint8).view(4, 1, 2, 2), self.conditions)
+
+
+class Unpaired(Plain):
+    """Conditions are drawn apart from the content."""
+
+    def order(self, generator):
+        return tuple(torch.randperm(4, generator=generator) for _ in range(2))
+
+
+class TestConditions:
+    def test_none(self):
+        data = Plain()
+        data.setup("fit")
+        batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+        assert batch.real.shape == (2, 1, 2, 2)
+        assert batch.condition is None
+        assert data.sample_conditions(5, 0) is None
+
+    def test_labels_are_drawn_apart_from_the_latents_of_the_seed(self):
+        data = Plain(condition=Labels(10))
+        drawn = data.sample_conditions(1000, 0)
+        assert drawn.bincount(minlength=10).min() > 60
+        assert torch.equal(drawn, data.sample_conditions(1000, 0))
+        assert not torch.equal(drawn, data.sample_conditions(1000, 1))
+        assert not torch.equal(drawn, torch.randint(10, (1000,), generator=torch.Generator().manual_seed(0)))
+
+    def test_other_conditions_are_examples_that_the_state_keeps(self):
+        images = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1)
+        data = Plain(images, Images(1, 1, 1))
+        data.setup("fit")
+        drawn = data.sample_conditions(9, 3)
+        assert set(to_uint8(drawn).flatten().tolist()) <= {0, 1, 2, 3}
+        without = Plain(condition=Images(1, 1, 1))
+        with pytest.raises(UserError, match="condition=…"):
+            without.sample_conditions(1, 0)
+        without.load_state_dict(data.state_dict())
+        assert torch.equal(without.sample_conditions(9, 3), drawn)
+
+    def test_unpaired(self):
+        images = torch.arange(16, dtype=torch.uint8).view(4, 1, 2, 2)
+        for kind, same in ((Plain, True), (Unpaired, False)):
+            data = kind(images, Images(1, 2, 2))
+            data.setup("fit")
+            batches = list(data.train_dataloader())
+            assert all(torch.equal(*batch) for batch in batches) == same
+
+    @pytest.mark.parametrize(
+        ("conditions", "condition", "message"),
+        [
+            (None, Labels(3), "gives no conditions"),
+            (torch.tensor([0, 1, 2, 3]), Labels(3), "the data have 3 classes"),
+            (torch.zeros(4), Labels(3), "is float32: must be int64"),
+            (torch.zeros(4, 1, 3, 3, dtype=torch.uint8), Images(1, 2, 2), "must be [1, 2, 2]"),
+        ],
+    )
+    def test_wrong(self, conditions, condition, message):
+        with pytest.raises(UserError, match=re.escape(message)):
+            Plain(conditions, condition).setup("fit")
+
+    @pytest.mark.parametrize("state", [{"vocabulary": {}}, {"modality": {"a": 1}}, {"conditions": torch.zeros(1)}])
+    def test_state_that_does_not_fit(self, state):
+        with pytest.raises(ValueError, match="state"):
+            Plain().load_state_dict(state)
+
+
+def test_load_that_returns_something_else():
+    data = Plain()
+    data.load = lambda: (torch.zeros(4, 1, 2, 2, dtype=torch.uint8), None)
+    with pytest.raises(UserError, match="must return Examples"):
+        data.setup("fit")
+
+
 class TestStackedMNIST:
     def test_channels_are_the_digits_of_the_label(self, idx_folder):
         digits = MNIST(str(idx_folder), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
         digits.setup("test")
-        pictures = torch.cat([digits.images, digits.test_images])
-        labels = torch.cat([digits.labels, digits.test_labels])
+        pictures = torch.cat([digits.examples.content, digits.test_examples.content])
+        labels = torch.cat([digits.labels, digits.test_examples.condition])
         data = stacked(idx_folder, 200)
-        assert data.test_images is None
-        for stack, label in zip(data.images, data.labels.tolist(), strict=True):
+        assert data.test_examples is None
+        for stack, label in zip(data.examples.content, data.labels.tolist(), strict=True):
             for channel, digit in zip(stack, f"{label:03d}", strict=True):
                 found = (pictures[:, 0] == channel).all((1, 2)).nonzero()
                 assert int(digit) in labels[found]
 
     def test_stacks_are_fixed(self, idx_folder):
-        assert torch.equal(stacked(idx_folder, 200).images, stacked(idx_folder, 200).images)
+        assert torch.equal(stacked(idx_folder, 200).examples.content, stacked(idx_folder, 200).examples.content)
 
     @pytest.mark.slow
     def test_floor_of_the_published_measure(self, real_data):
@@ -168,7 +244,7 @@ class TestImageFolder:
             Image.new("RGB", (8, 8), (40 * i, 0, 0)).save(path)
         data = folder_data(tmp_path / "pictures", tmp_path / "cache")
         assert data.labels.tolist() == [0, 1, 1]  # ant, cat, cat
-        assert data.images[1:, 0, 0, 0].tolist() == [0, 40]
+        assert data.examples.content[1:, 0, 0, 0].tolist() == [0, 40]
 
     def test_without_subfolders_there_are_no_classes(self, tmp_path):
         (tmp_path / "pictures" / "sub").mkdir(parents=True)
@@ -184,11 +260,11 @@ class TestImageFolder:
 
         with monkeypatch.context() as patch:
             patch.setattr("gan_lightning.data.image_folder.read_picture", None)
-            assert folder_data(folder, cache).images[0, :, 0, 0].tolist() == [255, 0, 0]
+            assert folder_data(folder, cache).examples.content[0, :, 0, 0].tolist() == [255, 0, 0]
 
         Image.new("RGB", (9, 9), "blue").save(folder / "a.png")
-        assert folder_data(folder, cache).images[0, :, 0, 0].tolist() == [0, 0, 255]
-        assert folder_data(folder, cache, channels=1).images.shape == (1, 1, 8, 8)
+        assert folder_data(folder, cache).examples.content[0, :, 0, 0].tolist() == [0, 0, 255]
+        assert folder_data(folder, cache, channels=1).examples.content.shape == (1, 1, 8, 8)
         assert len(list(cache.iterdir())) == 3
         assert not list(cache.glob("*.tmp"))
 
@@ -196,7 +272,7 @@ class TestImageFolder:
     def test_pictures_stay_on_disk(self, tmp_path):
         (tmp_path / "pictures").mkdir()
         Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "a.png")
-        images = folder_data(tmp_path / "pictures", tmp_path / "cache").images
+        images = folder_data(tmp_path / "pictures", tmp_path / "cache").examples.content
         (cached,) = (tmp_path / "cache").iterdir()
         assert images.data_ptr()
         assert str(cached) in Path("/proc/self/maps").read_text()

@@ -26,8 +26,8 @@ SGD = [
     )
 ]
 LATENTS = [
-    "model.latent_dim=8",
-    "model.prior._target_=tests.parallel.same_latents",
+    "model.generator.latent_dim=8",
+    "model.prior._target_=tests.parallel.SameLatents",
     "+model.prior._partial_=true",
 ]
 NEVER = "max_iterations=1000000"

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from gan_lightning.algorithms.gan import GAN, frozen
 from gan_lightning.algorithms.objectives import NonSaturating
 from gan_lightning.algorithms.priors import Normal
+from gan_lightning.data.datamodule import Batch
 from gan_lightning.networks import mlp
 
 
@@ -70,8 +71,7 @@ def trained_side_by_side(dtype, steps):
     remaining = iter(noise)
     adam = torch.optim.Adam
     gan = GAN(
-        latent_dim=100,
-        prior=lambda n, latent_dim, device: next(remaining),
+        prior=lambda n, device: next(remaining),
         generator=mlp.Generator(100, [1, 28, 28], [256, 512, 1024]),
         discriminator=mlp.Discriminator([1, 28, 28], [1024, 512, 256]),
         objective=NonSaturating(),
@@ -89,8 +89,7 @@ def trained_side_by_side(dtype, steps):
         callbacks=[recorder], logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
     )  # fmt: skip
-    labels = torch.zeros(64, dtype=torch.long)
-    trainer.fit(gan, DataLoader([(images, labels) for images in batches], batch_size=None))
+    trainer.fit(gan, DataLoader([Batch(images) for images in batches], batch_size=None))
     weights = [
         (a, b)
         for ours, theirs in zip((gan.generator, gan.discriminator), reference, strict=True)
@@ -116,8 +115,7 @@ def small_gan():
     torch.manual_seed(0)
     adam = torch.optim.Adam
     return GAN(
-        8,
-        Normal(),
+        Normal([8]),
         mlp.Generator(8, [1, 4, 4], [16]),
         mlp.Discriminator([1, 4, 4], [16]),
         NonSaturating(),
@@ -146,7 +144,7 @@ def test_what_never_learns_stays_frozen(small_gan):
     layer = small_gan.discriminator.layers[1]
     layer.bias.requires_grad_(False)
     again = GAN(
-        8, Normal(), small_gan.generator, small_gan.discriminator, NonSaturating(), torch.optim.Adam, torch.optim.Adam
+        Normal([8]), small_gan.generator, small_gan.discriminator, NonSaturating(), torch.optim.Adam, torch.optim.Adam
     )
     with frozen(again.discriminator_weights):
         assert not any(weight.requires_grad for weight in again.discriminator.parameters())

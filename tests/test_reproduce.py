@@ -53,12 +53,12 @@ def test_not_the_same(run, old):
 
 
 def test_defaults_that_have_changed(run, old, tmp_path):
-    change(old / "manifest.json", "config", "model", "latent_dim", value=50)
+    change(old / "manifest.json", "config", "model", "generator", "latent_dim", value=50)
     result = run("train", "reproduce=old")
     assert result.code == 2
-    assert "model.latent_dim=100 now, but 50 then: model.latent_dim=50" in result.err
+    assert "model.generator.latent_dim=100 now, but 50 then: model.latent_dim=50" in result.err
     assert not (tmp_path / "outputs").exists()
-    assert "model.latent_dim=50 now" not in run("train", "reproduce=old", "model.latent_dim=50").err
+    assert "model.generator.latent_dim=50 now" not in run("train", "reproduce=old", "model.latent_dim=50").err
 
 
 def test_what_cannot_be_reproduced(run, old):

@@ -163,7 +163,7 @@ def test_a_sweep_that_cannot_go_on(run, tmp_path, arguments, recorded, expected)
 
 
 def test_a_sweep_without_failures_exits_with_0(run):
-    assert run("train", "-m", *FAST, "max_iterations=1", "model.latent_dim=2,3").code == 0
+    assert run("train", "-m", *FAST, "max_iterations=1", "model.generator.latent_dim=2,3").code == 0
 
 
 def test_an_unknown_option_is_refused_before_any_job(run, tmp_path):

@@ -124,7 +124,7 @@ def test_hparams_with_final_metrics(run, only_run):
     content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     hparams = HParamsPluginData.FromString(content).session_start_info.hparams
     assert hparams["data/batch_size"].number_value == 256
-    assert hparams["model/latent_dim"].number_value == 100
+    assert hparams["model/generator/latent_dim"].number_value == 100
     assert hparams["model/objective"].string_value == "algorithms.objectives.NonSaturating"
     assert not {"data/root", "model/seed", "model/generator/sample_shape"} & set(hparams)
 
@@ -269,7 +269,7 @@ def test_a_refused_resumption_changes_nothing(run, tmp_path):
         ("trainer.max_epochs=1", "has done 2 epochs"),
         ("max_iterations=3", "has done 16 iterations"),
         ("seed=-1", "seed=-1"),
-        ("model.latent_dim=7", "model.latent_dim=7, but the run was begun with 100"),
+        ("model.generator.latent_dim=7", "model.latent_dim=7, but the run was begun with 100"),
         ("model.generator_optimizer.lr=0.5", "begun with 0.0002"),
         ("data.batch_size=128", "data.batch_size=128, but the run was begun with 256"),
         ("seed=2", "seed=2"),

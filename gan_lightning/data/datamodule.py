@@ -111,6 +111,9 @@ class Data(L.LightningDataModule):
 
     def check(self, examples: Examples) -> Examples:
         """Return what ``load`` gave if it fits the modalities; else raise UserError."""
+        if not isinstance(examples, Examples):
+            name = type(examples).__name__
+            raise UserError(f"data: {type(self).__name__}.load() must return Examples(content, condition), not {name}")
         self.modality.check(examples.content, "data: load()")
         if self.condition is not None:
             if examples.condition is None:

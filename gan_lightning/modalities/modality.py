@@ -178,7 +178,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         check_regular(path)
         if path.suffix == ".npy":
-            return {"samples": np.load(path, mmap_mode="r")}
+            return {"samples": np.load(path, mmap_mode="c")}
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(info.file_size for info in archive.infolist())
         if unpacked > MAX_ARRAY_BYTES:

@@ -57,7 +57,7 @@ def memory(arguments: argparse.Namespace) -> list[Row]:
     """Peak resident memory of whole processes, evaluation at the end included."""
     framework = [sys.executable, "-c", "import hydra, lightning.pytorch, torch, torchvision, torch.utils.tensorboard"]
     peaks = {"import torch, torchvision, lightning, hydra, tensorboard": peak(framework)}
-    for name in ("model=mlp", "model=dcgan", "model=resnet"):
+    for name in ("model=mlp", "experiment=dcgan", "experiment=r3gan"):
         with tempfile.TemporaryDirectory() as folder:
             peaks[f"python train.py {name}, 100 iterations and an evaluation"] = peak(
                 [*TRAIN, name, "max_iterations=100", f"hydra.run.dir={folder}/run"]

@@ -1,0 +1,83 @@
+"""Terms of the generator's loss."""
+
+import pytest
+import torch
+from torch import nn
+
+from gan_lightning.algorithms.gan import GAN
+from gan_lightning.algorithms.objectives import NonSaturating
+from gan_lightning.algorithms.priors import Normal
+from gan_lightning.algorithms.schedules import Linear
+from gan_lightning.algorithms.terms import GeneratorPass, ModeSeeking
+from gan_lightning.networks import mlp
+from tests.conftest import FAST
+
+
+def gan(terms, prior=True):
+    adam = torch.optim.Adam
+    networks = mlp.Generator(8, [1, 4, 4], [16]), mlp.Discriminator([1, 4, 4], [16])
+    return GAN(Normal([8]) if prior else None, *networks, NonSaturating(), adam, adam, terms=terms)
+
+
+class Collapsed(nn.Module):
+    def forward(self, latent, condition=None):
+        return {"a": latent[:, :1] * 0, "b": latent[:, :2] * 0}
+
+
+def seen_by(model):
+    latent = model.latents(64)
+    fake = model.generator(latent, None)
+    return GeneratorPass(latent, None, fake, fake, torch.zeros(64, 1))
+
+
+def test_mode_seeking_of_a_linear_generator():
+    """G(z) = 3 z is 3 times as far apart as its latents are."""
+    model = gan({})
+    model.generator = nn.Module()
+    model.generator.forward = lambda latent, condition: 3 * latent
+    assert ModeSeeking(1.0)(model, seen_by(model)).item() == pytest.approx(1 / 3, rel=1e-4)
+
+
+def test_mode_seeking_of_a_collapsed_generator():
+    model = gan({})
+    model.generator = Collapsed()
+    assert ModeSeeking(1.0)(model, seen_by(model)).item() == pytest.approx(1e5)
+
+
+class Learned(nn.Module):
+    """A term with a weight of its own."""
+
+    weight = staticmethod(Linear(0.0, 1.0, 10))
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, model, seen):
+        return self.scale * seen.fake.mean()
+
+
+def test_weights_of_a_term_train_with_the_generators():
+    model = gan({"learned": Learned()})
+    _, optimizer = model.configure_optimizers()
+    assert any(weight is model.terms["learned"].scale for weight in optimizer.param_groups[0]["params"])
+
+
+def test_total_is_weighted():
+    model = gan({"one": Learned(), "two": Learned()})
+    model.term_weights.copy_(torch.tensor([2.0, 3.0]))
+    terms = {"one": torch.tensor(5.0), "two": torch.tensor(7.0)}
+    assert model.total(torch.tensor(1.0), terms).item() == 32
+    loss = torch.tensor(1.0)
+    assert gan({}).total(loss, {}) is loss
+
+
+def test_a_term_of_latents_needs_a_prior():
+    with pytest.raises(ValueError, match="mode_seeking: a term compares latents"):
+        gan({"mode_seeking": ModeSeeking(1.0)}, prior=False)
+
+
+def test_train(run, only_run):
+    result = run("train", *FAST, "term=[mode_seeking]", "terms.mode_seeking.weight=0.5", "max_iterations=50")
+    assert result.code == 0, result.err
+    assert "loss/mode_seeking" in result.out
