@@ -88,26 +88,25 @@ def arithmetic(device: torch.device, article: float) -> list[Row]:
 def networks(arguments: argparse.Namespace) -> list[Row]:
     """Penalties, networks, precisions; each beside what it is compared with."""
     n = arguments.iterations
-    share = {"mlp": 1.0, "dcgan": 0.2, "resnet": 0.1}  # of the iterations
+    share = {"model=mlp": 1.0, "experiment=dcgan": 0.2, "experiment=r3gan": 0.1}  # of the iterations
     full = "trainer.precision=32-true"
+    relativistic = "objective=relativistic regularizer=r1_r2"
     compared = {
-        "mlp": None,
-        "mlp regularizer=r1_r2": "mlp",
-        f"dcgan {full}": None,
-        "dcgan": f"dcgan {full}",
-        f"dcgan objective=relativistic regularizer=r1_r2 {full}": f"dcgan {full}",
-        "dcgan objective=relativistic regularizer=r1_r2": "dcgan",
-        f"resnet {full}": None,
-        "resnet": f"resnet {full}",
+        "model=mlp": None,
+        "model=mlp regularizer=r1_r2": "model=mlp",
+        f"experiment=dcgan {full}": None,
+        "experiment=dcgan": f"experiment=dcgan {full}",
+        f"experiment=dcgan {relativistic} {full}": f"experiment=dcgan {full}",
+        f"experiment=dcgan {relativistic}": "experiment=dcgan",
+        f"experiment=r3gan {full}": None,
+        "experiment=r3gan": f"experiment=r3gan {full}",
     }
     measured = interleaved(
-        {name: ours(int(n * share[name.split()[0]]), arguments.threads, *f"model={name}".split()) for name in compared},
+        {name: ours(int(n * share[name.split()[0]]), arguments.threads, *name.split()) for name in compared},
         arguments.rounds,
     )
     return [
-        timed(f"model={name}", times) | {"of": f"model={to}", "ratio": spread(ratios(times, measured[to]))}
-        if to
-        else timed(f"model={name}", times)
+        timed(name, times) | {"of": to, "ratio": spread(ratios(times, measured[to]))} if to else timed(name, times)
         for (name, times), to in zip(measured.items(), compared.values(), strict=True)
     ]
 
