@@ -49,6 +49,18 @@ def test_wrappers(run, only_run, model, wrapper):
     trains(run("train", f"model={model}", f"wrapper={wrapper}", "pack=2", *SMALL[model], *QUICK), only_run)
 
 
+def test_wasserstein_asks_the_discriminator_whether_its_slope_is_limited(run, only_run):
+    """Not the names of its wrappers."""
+    wasserstein = ["objective=wasserstein", *SMALL["mlp"], *QUICK]
+    nothing = "gan_lightning.networks.wrappers.packed"
+    result = run("train", *wasserstein, "wrapper=spectral_norm", f"wrappers.spectral_norm._target_={nothing}",
+                 "+wrappers.spectral_norm.size=1")  # fmt: skip
+    assert result.code == 2
+    assert "model: objective Wasserstein needs a discriminator of limited slope" in result.err
+    sn = "{_target_: gan_lightning.networks.wrappers.spectral_norm, _partial_: true}"
+    trains(run("train", *wasserstein, f"+wrappers.sn={sn}"), only_run)
+
+
 @pytest.mark.parametrize("model", SMALL)
 def test_conditional(run, only_run, tmp_path, model):
     result = run("train", f"model={model}", "conditional=true", *SMALL[model], *QUICK)
@@ -160,6 +172,7 @@ REFUSED = {
     "ema": (["ema_decay=1"], "ema_decay=1: must be less than 1"),
     "weight": (["regularizer=r1", "regularizer.weight=high"], "regularizer.weight=high"),
     "policy": (["wrapper=diffaugment", "wrappers.diffaugment.policy=[blur]"], "wrappers.diffaugment.policy"),
+    "empty policy": (["wrapper=diffaugment", "wrappers.diffaugment.policy=[]"], "model: DiffAugment with policy=[]"),
     "steps": (["model.discriminator_steps=0"], "model.discriminator_steps=0: must be greater than 0"),
 }
 

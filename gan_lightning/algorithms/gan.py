@@ -16,7 +16,7 @@ from gan_lightning.algorithms.regularizers import DiscriminatorPass, NoPenalty, 
 from gan_lightning.algorithms.terms import GeneratorPass, Term
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.modalities.samples import Sample, cat, chunk, each, size
-from gan_lightning.networks.wrappers import mixes_samples
+from gan_lightning.networks.wrappers import limits_slope, mixes_samples
 
 
 class GAN(GenerativeModel):
@@ -77,7 +77,7 @@ class GAN(GenerativeModel):
         self.register_buffer("penalty_weight", torch.zeros(()), persistent=False)
         self.register_buffer("term_weights", torch.zeros(len(self.terms)), persistent=False)
         self._mixing = mixes_samples(discriminator)
-        self._check(wrappers or {})
+        self._check()
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
@@ -152,7 +152,7 @@ class GAN(GenerativeModel):
             self.generator_optimizer([*self.generator.parameters(), *self.term_networks.parameters()]),
         ]
 
-    def _check(self, wrappers: Mapping[str, object]) -> None:
+    def _check(self) -> None:
         """Refuse what would train without learning what it should."""
         none = isinstance(self.regularizer, NoPenalty)
         if not none and self._mixing == "batch norm":
@@ -162,7 +162,7 @@ class GAN(GenerativeModel):
             )
         if self.prior is None and any(getattr(term, "needs_latent", False) for term in self.terms.values()):
             raise ValueError(f"terms {', '.join(self.terms)}: a term compares latents, but the model has no prior")
-        limited = "spectral_norm" in wrappers or clips_weights(self.discriminator_optimizer)
+        limited = limits_slope(self.discriminator) or clips_weights(self.discriminator_optimizer)
         if getattr(self.objective, "needs_lipschitz", False) and none and not limited:
             raise ValueError(
                 f"objective {type(self.objective).__name__} needs a discriminator of limited slope: "

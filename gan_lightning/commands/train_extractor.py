@@ -14,6 +14,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.metrics.choice import cached_classifier
 from gan_lightning.metrics.extractors import BATCH, Classifier, ClassifierNetwork, save_classifier
 from gan_lightning.modalities.image import normalize
+from gan_lightning.networks.augment import shift
 
 TRAINING_BATCH, LEARNING_RATE, SHIFT = 128, 4e-3, 2
 HELD_OUT = 10  # every tenth picture, where there is no test split
@@ -80,8 +81,6 @@ def train(pictures: Tensor, labels: Tensor, num_classes: int, epochs: int, seed:
 
 def shifted(pictures: Tensor) -> Tensor:
     """Each picture (n, C, H, W) moved by up to SHIFT pixels both ways, black filling in."""
-    n, _, height, width = pictures.shape
-    padded = F.pad(pictures, [SHIFT] * 4)
-    rows = torch.randint(0, 2 * SHIFT + 1, (n, 1)) + torch.arange(height)
-    columns = torch.randint(0, 2 * SHIFT + 1, (n, 1)) + torch.arange(width)
-    return padded[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    rows = torch.randint(-SHIFT, SHIFT + 1, (len(pictures),))
+    columns = torch.randint(-SHIFT, SHIFT + 1, (len(pictures),))
+    return shift(pictures, rows, columns, fill=0)
