@@ -1,11 +1,16 @@
 """Runs that leave the finite numbers: what is said, what is saved, and the way back."""
 
 import json
+from math import prod
 
 import pytest
 import torch
+from torch import nn
 
 from gan_lightning.algorithms.gan import GAN
+from gan_lightning.callbacks import divergence
+from gan_lightning.callbacks.divergence import Divergence
+from gan_lightning.networks import mlp
 from gan_lightning.runs.checkpoints import read_last
 from scripts.benchmarks.kills import same
 from tests.conftest import FAST
@@ -90,3 +95,54 @@ def test_no_way_out(run, tmp_path):
     assert result.code == 2
     assert result.out.count("back to iteration 0") == 5
     assert "Traceback" not in result.err
+
+
+class Branches(mlp.Discriminator):
+    """Two discriminators that see the same sample, each with a logit of its own."""
+
+    def __init__(self, sample_shape, hidden_dims, num_classes=None, bias=True):
+        super().__init__(sample_shape, hidden_dims, num_classes)
+        self.second = nn.Sequential(nn.Flatten(), nn.Linear(prod(sample_shape), 1, bias=bias))
+
+    def forward(self, sample, condition=None):
+        return torch.cat([super().forward(sample, condition), self.second(sample)], 1)
+
+
+@pytest.fixture
+def bad_second_branch(monkeypatch):
+    """In iteration 6, the gradient of one branch is NaN, as if its layers had no finite error."""
+    backward = GAN.manual_backward
+
+    def with_nan(self, loss, *arguments):
+        backward(self, loss, *arguments)
+        for parameter in self.discriminator.second.parameters():
+            if self.iteration == 5 and parameter.grad is not None:
+                parameter.grad.mul_(torch.nan)
+
+    monkeypatch.setattr(GAN, "manual_backward", with_nan)
+    return [*RUN, "model.discriminator._target_=tests.test_divergence.Branches", "max_iterations=20"]
+
+
+@pytest.mark.parametrize("bias", ["true", "false"])
+def test_a_branch_whose_gradient_is_not_finite(run, bad_second_branch, bias):
+    result = run("train", *bad_second_branch, f"+model.discriminator.bias={bias}")
+    assert result.code == 2
+    assert "error: iteration 6: the gradient of the discriminator is nan" in result.err
+    assert "what is saved ends with 4" in result.err
+
+
+def test_a_checkpoint_between_two_looks(run, tmp_path, bad_second_branch, monkeypatch):
+    """Where a look is too dear for every iteration, there is one before a checkpoint is written."""
+    monkeypatch.setattr(divergence, "CPU_INTERVAL", 50)
+    result = run("train", *bad_second_branch)
+    assert result.code == 2
+    assert "error: iteration 6: the gradient of the discriminator is nan" in result.err
+    assert read_last(tmp_path / "run")[1]["iteration"] == 4
+
+
+def test_weights_that_are_not_finite_are_never_saved(run, tmp_path, bad_second_branch, monkeypatch):
+    monkeypatch.setattr(Divergence, "_look", lambda self: None)
+    result = run("train", *bad_second_branch)
+    assert result.code == 2
+    assert "has weights that are not finite" in result.err
+    assert read_last(tmp_path / "run")[1]["iteration"] == 4

@@ -83,6 +83,22 @@ def test_vae(run, only_run):
     assert (folder / "evaluation" / "last" / "metrics.json").exists()
 
 
+def test_gradient_norms_of_networks_that_share_an_optimizer(run, tmp_path):
+    """Under plain gradient descent, each network moves by the learning rate times its own norm."""
+    weights = []
+    for name, rate in {"moved": 1e-2, "begun": 1e-20}.items():
+        sgd = f"model.optimizer={{_target_: torch.optim.SGD, _partial_: true, lr: {rate}}}"
+        options = ["max_iterations=1", "callbacks.scalars.every_n_iterations=1", f"hydra.run.dir={name}"]
+        result = run("train", *VAE, *QUICK, sgd, *options)
+        assert result.code == 0, result.err
+        weights.append(torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"])
+    metrics = json.loads((tmp_path / "moved" / "metrics.json").read_text())
+    for network in ("encoder", "generator"):
+        moved = [weights[0][name] - weights[1][name] for name in weights[0] if name.startswith(f"{network}.")]
+        norm = torch.cat([part.flatten() for part in moved]).norm().item() / 1e-2
+        assert metrics[f"gradient_norm/{network}"] == pytest.approx(norm, rel=1e-3)
+
+
 @pytest.mark.parametrize(("size", "channels"), [(28, 3), (32, 1), (64, 3)])
 @pytest.mark.parametrize("model", ["dcgan", "resnet"])
 def test_sizes_and_channels(run, only_run, model, size, channels, tmp_path):

@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from gan_lightning.algorithms.gan import GAN, frozen
+from gan_lightning.callbacks import trained_by
 from gan_lightning.algorithms.objectives import NonSaturating
 from gan_lightning.algorithms.priors import Normal
 from gan_lightning.data.datamodule import Batch
@@ -159,3 +160,15 @@ def test_frozen_lets_gradients_through():
     assert layer.weight.grad is None
     assert torch.equal(x.grad, layer.weight.expand(2, 3))
     assert layer.weight.requires_grad
+
+
+def test_all_groups_of_an_optimizer_count(small_gan):
+    """And each parameter belongs to a network, not to an optimizer."""
+    hidden, last = small_gan.discriminator.layers, small_gan.discriminator.head
+    generator = list(small_gan.generator.parameters())
+    groups = [{"params": list(last.parameters())}, {"params": list(hidden.parameters())}, {"params": generator[:1]}]
+    trained = trained_by(torch.optim.SGD(groups, lr=1), small_gan)
+    assert list(trained) == ["generator", "discriminator"]
+    assert trained["generator"] == generator[:1]
+    expected = list(small_gan.discriminator.parameters())
+    assert all(ours is theirs for ours, theirs in zip(trained["discriminator"], expected, strict=True))

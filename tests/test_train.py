@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +86,14 @@ def test_watchers_can_be_dropped(run, only_run):
     assert not (only_run() / "samples").exists()
 
 
+def test_progress_tells_the_speed_once_it_is_known(run, monkeypatch):
+    monkeypatch.setattr("gan_lightning.callbacks.progress.SECONDS_BETWEEN_LINES", -1)
+    result = run("train", *FAST, "max_iterations=3", "callbacks.scalars.every_n_iterations=2")
+    lines = [line for line in result.out.splitlines() if line.startswith("iteration ")]
+    assert lines[0] == "iteration 1/3, epoch 1"
+    assert re.fullmatch(r"iteration 3/3, epoch 1, discriminator .*, generator .*, [\d,]+ samples/s", lines[2])
+
+
 def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path):
     wanted = str(tmp_path / "a" / "run")
     assert [claim(wanted)[0] for _ in range(3)] == [wanted, f"{wanted}_2", f"{wanted}_3"]
@@ -94,7 +103,7 @@ def test_dashboard_has_one_axis(run, only_run):
     run("train", *FAST, "trainer.max_epochs=2", "callbacks.scalars.every_n_iterations=3")
     events = board(only_run())
     steps = [3, 6, 9, 12, 15, 16]
-    for tag in ("loss/discriminator", "loss/generator", "probability/real", "time/images_per_second"):
+    for tag in ("loss/discriminator", "loss/generator", "probability/real", "time/samples_per_second"):
         assert [event.step for event in events.Scalars(tag)] == steps
     assert [event.step for event in events.Scalars("gradient_norm/generator")] == steps[:-1]  # measured every third
     assert [event.step for event in events.Images("samples")] == [8, 16]

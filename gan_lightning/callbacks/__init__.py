@@ -6,7 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import lightning.pytorch as L
 import torch
-from torch import Tensor
+from torch import nn
+from torch.optim import Optimizer
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.data.datamodule import Data
@@ -49,11 +50,14 @@ def epochs_done(trainer: L.Trainer, iteration: int) -> tuple[int, int]:
     return divmod(iteration, int(trainer.num_training_batches))
 
 
-def network_name(pl_module: GenerativeModel, parameter: Tensor) -> str:
-    """Which of the module's networks a parameter belongs to."""
-    return next(
-        name for name, network in pl_module.named_children() if any(p is parameter for p in network.parameters())
-    )
+def trained_by(optimizer: Optimizer, pl_module: GenerativeModel) -> dict[str, list[nn.Parameter]]:
+    """Return the parameters that the optimizer trains, by the name of the module's network that they belong to."""
+    trained = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+    networks = {
+        name: [parameter for parameter in network.parameters() if parameter in trained]
+        for name, network in pl_module.named_children()
+    }
+    return {name: parameters for name, parameters in networks.items() if parameters}
 
 
 def reference_for(trainer: L.Trainer, features: str, n: int | None, split: Split) -> Reference | None:

@@ -1,7 +1,6 @@
 """One progress bar for the whole run; in a log file, a line now and then."""
 
 import logging
-import math
 import sys
 import time
 from typing import Any
@@ -19,7 +18,7 @@ SECONDS_BETWEEN_LINES = 30
 
 
 class Progress(Watcher):
-    """Iterations, epochs, both losses and images per second."""
+    """Iterations, epochs, losses and samples per second."""
 
     def __init__(self) -> None:
         self._bar: tqdm | None = None
@@ -67,5 +66,6 @@ def _state(trainer: L.Trainer) -> str:
     epochs = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
     metrics = trainer.callback_metrics
     losses = [f"{name.split('/')[1]} {value:.3f}" for name, value in metrics.items() if name.startswith("loss/")]
-    speed = metrics.get("time/images_per_second", math.nan)
-    return ", ".join([f"epoch {trainer.current_epoch + 1}{epochs}", *losses, f"{speed:,.0f} images/s"])
+    measured = "time/samples_per_second" in metrics
+    speed = [f"{metrics['time/samples_per_second']:,.0f} samples/s"] if measured else []
+    return ", ".join([f"epoch {trainer.current_epoch + 1}{epochs}", *losses, *speed])

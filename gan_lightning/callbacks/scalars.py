@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.callbacks import Watcher, data_of, keep_figures, network_name
+from gan_lightning.callbacks import Watcher, data_of, keep_figures, trained_by
 
 
 class Scalars(Watcher):
@@ -33,9 +33,9 @@ class Scalars(Watcher):
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: GenerativeModel, optimizer: Optimizer) -> None:
         if (pl_module.iteration + 1) % self.every_n_iterations == 0:
-            parameters = optimizer.param_groups[0]["params"]
-            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-            self._norms[network_name(pl_module, parameters[0])] = torch.nn.utils.get_total_norm(gradients)
+            for name, parameters in trained_by(optimizer, pl_module).items():
+                gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+                self._norms[name] = torch.nn.utils.get_total_norm(gradients)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
@@ -65,8 +65,8 @@ class Scalars(Watcher):
         }
         now = time.perf_counter()
         batch_size = data_of(trainer).batch_size * pl_module.batches_per_iteration
-        images = (iteration - self._since_iteration) * batch_size
-        metrics["time/images_per_second"] = images / (now - self._since)
+        samples = (iteration - self._since_iteration) * batch_size
+        metrics["time/samples_per_second"] = samples / (now - self._since)
         self._since, self._since_iteration = now, iteration
 
         norms = {f"gradient_norm/{name}": norm.item() for name, norm in self._norms.items()}
