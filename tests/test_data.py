@@ -289,6 +289,47 @@ class TestImageFolder:
         Image.new("RGBA", (8, 8), (0, 0, 0, 128)).save(tmp_path / "a.png")
         assert read_picture(tmp_path / "a.png", 8, 1)[0, 0, 0] == 127
 
+    @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA"])
+    def test_four_channels_keep_transparency(self, tmp_path, mode):
+        (tmp_path / "pictures").mkdir()
+        picture = Image.new("RGBA", (16, 16), (255, 255, 255, 255))
+        picture.paste((0, 0, 0, 0), (0, 0, 16, 8))  # nothing above
+        picture.convert(mode).save(tmp_path / "pictures" / "a.png")
+        images = folder_data(tmp_path / "pictures", tmp_path / "cache", channels=4).images
+        assert images.shape == (1, 4, 8, 8)
+        assert images[0, :, 7, 0].tolist() == [255] * 4
+        transparent = mode in ("LA", "P", "RGBA")
+        assert images[0, 3, 0, 0] == (0 if transparent else 255)
+        assert images[0, 0, 0, 0] == 0
+
+    def test_hidden_folders_and_files_are_left_out(self, tmp_path):
+        for name in ("ant/a.png", "cat/b.png", "cat/.c.png", ".ipynb_checkpoints/b.png", "cat/.git/d.png"):
+            path = tmp_path / ".pictures" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8)).save(path)
+        assert folder_data(tmp_path / ".pictures", tmp_path / "cache").labels.tolist() == [0, 1]
+
+    def test_several_frames_are_told(self, tmp_path, caplog):
+        """When the images are decoded and when they come from the cache."""
+        folder, cache = tmp_path / "pictures", tmp_path / "cache"
+        folder.mkdir()
+        frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+        for name in ("b.gif", "c.webp", "d.png", "e.tiff"):
+            frames[0].save(folder / name, save_all=True, append_images=frames[1:], lossless=True)
+        for name in ("a.gif", "f.webp", "g.png", "h.tiff", "i.jpg", "j.bmp"):
+            frames[0].save(folder / name, lossless=True)
+        frames[0].save(folder / "k.jpg", format="MPO", save_all=True, append_images=frames[1:])  # as phones do
+        for _ in range(2):
+            caplog.clear()
+            assert folder_data(folder, cache).images[:8, :, 0, 0].tolist() == [[255, 0, 0]] * 8
+            (said,) = caplog.messages
+            assert said == f"data.root={folder}: 4 images have several frames, of which the first counts: b.gif, …"
+        for name in ("c.webp", "d.png", "e.tiff"):
+            (folder / name).unlink()
+        caplog.clear()
+        folder_data(folder, cache)
+        assert caplog.messages[0].endswith("1 image has several frames, of which the first counts: b.gif")
+
     def test_exif_orientation(self, tmp_path):
         picture = Image.new("L", (8, 8))
         picture.paste(255, (0, 0, 8, 4))  # white above

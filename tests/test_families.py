@@ -99,6 +99,16 @@ def test_gradient_norms_of_networks_that_share_an_optimizer(run, tmp_path):
         assert metrics[f"gradient_norm/{network}"] == pytest.approx(norm, rel=1e-3)
 
 
+def test_images_with_transparency(run, only_run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for i in range(8):
+        Image.new("RGBA", (28, 28), (16 * i, 0, 255, 32 * i)).save(tmp_path / "pictures" / f"{i}.png")
+    data = ["data=image_folder", "data.root=pictures", "data.channels=4", "data.batch_size=8"]
+    unwatched = ["callbacks.sample_grid=null", "callbacks.collapse_alarm=null"]
+    trains(run("train", *SMALL["mlp"], *QUICK, *data, *unwatched), only_run)
+    assert load(str(only_run())).model.sample(3).shape == (3, 4, 28, 28)
+
+
 @pytest.mark.parametrize(("size", "channels"), [(28, 3), (32, 1), (64, 3)])
 @pytest.mark.parametrize("model", ["dcgan", "resnet"])
 def test_sizes_and_channels(run, only_run, model, size, channels, tmp_path):

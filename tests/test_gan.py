@@ -7,10 +7,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from gan_lightning.algorithms.gan import GAN, frozen
-from gan_lightning.callbacks import trained_by
 from gan_lightning.algorithms.objectives import NonSaturating
 from gan_lightning.algorithms.priors import Normal
 from gan_lightning.data.datamodule import Batch
+from gan_lightning.callbacks import trained_by
 from gan_lightning.networks import mlp
 
 

@@ -1,6 +1,8 @@
 """Any folder of pictures, decoded once into a memory-mapped file."""
 
 import hashlib
+import json
+import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,24 +19,30 @@ from tqdm import tqdm
 from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
-from gan_lightning.modalities.image import SUFFIXES, Images, open_image
+from gan_lightning.modalities.image import MODES, SUFFIXES, Images, open_image
+
+log = logging.getLogger(__name__)
 
 
 class ImageFolder(LabelledImages):
     """Pictures below a folder; where all lie in subfolders, the subfolders' names, sorted, are the classes.
 
+    Hidden files and folders are left out.
+
     The rule for each picture, in this order: turn it upright by its EXIF orientation, lay it on white where it
     is transparent, make it grey (1 channel) or RGB (3), scale its shorter side to ``image_size`` (Lanczos), crop
-    the centre. Of an animation, the first frame counts.
+    the centre. With 4 channels, RGBA, it keeps its transparency instead. Of a picture with several frames, such as an
+    animation, the first one counts, and a warning says so.
 
     The result is kept as one uint8 file in ``cache_dir`` under a name made from the pictures' paths, sizes and
-    times of change, and mapped into memory: a set may be larger than the machine's memory.
+    times of change, and mapped into memory: a set may be larger than the machine's memory. Which pictures have several
+    frames stands beside it.
 
     Args:
         root: the folder.
         cache_dir: where decoded pictures are kept.
         image_size: height and width of the samples, pixels.
-        channels: 1 or 3.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         sample_shape: [channels, image_size, image_size].
         licence: of the pictures, for statements about samples; an SPDX identifier, as ``CC-BY-4.0``.
     """
@@ -44,7 +52,7 @@ class ImageFolder(LabelledImages):
         root: str,
         cache_dir: str,
         image_size: PositiveInt,
-        channels: Literal[1, 3],
+        channels: Literal[1, 3, 4],
         sample_shape: Sequence[PositiveInt],
         batch_size: PositiveInt,
         num_classes: PositiveInt | None,
@@ -65,6 +73,8 @@ class ImageFolder(LabelledImages):
         cache = self.cache_dir / f"{self._cache_key(paths)}.npy"
         if not cache.exists():
             self._decode(paths, cache)
+        if (several := cache.with_suffix(".several_frames.json")).exists():
+            self._warn_of_frames(json.loads(several.read_text()))
         # Copy-on-write: torch warns of arrays that it may not write to.
         images = torch.from_numpy(np.load(cache, mmap_mode="c"))
         return Examples(images, self._labels(paths))
@@ -73,7 +83,8 @@ class ImageFolder(LabelledImages):
         if not self.root.is_dir():
             raise UserError(f"data.root={self.root}: no such folder: data.root=<a folder of pictures>")
         paths, seen = [], set()
-        for folder, _, names in os.walk(self.root, followlinks=True):
+        for folder, subfolders, names in os.walk(self.root, followlinks=True):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]  # os.walk passes over the rest
             found = [Path(folder), *(Path(folder, name) for name in names if Images.reads(name))]
             for path in found:
                 self._check_link(path)
@@ -100,7 +111,7 @@ class ImageFolder(LabelledImages):
         return torch.tensor([classes[part[0]] for part in parts])
 
     def _cache_key(self, paths: list[Path]) -> str:
-        digest = hashlib.sha256(repr(("v1", self.channels, self.image_size)).encode())
+        digest = hashlib.sha256(repr(("v2", self.channels, self.image_size)).encode())
         for path in paths:
             state = path.stat()
             digest.update(repr((str(path.relative_to(self.root)), state.st_size, state.st_mtime_ns)).encode())
@@ -110,16 +121,36 @@ class ImageFolder(LabelledImages):
         cache.parent.mkdir(parents=True, exist_ok=True)
         shape = (len(paths), self.channels, self.image_size, self.image_size)
         unfinished = cache.with_suffix(f".{os.getpid()}.tmp")
+        several = []
         try:
             images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
             with ThreadPoolExecutor() as pool:
-                decoded = pool.map(lambda path: read_picture(path, self.image_size, self.channels), paths)
-                for i, pixels in enumerate(tqdm(decoded, "decoding", len(paths), leave=False, disable=None)):
+                decoded = pool.map(self._read, paths)
+                for i, (pixels, frames) in enumerate(tqdm(decoded, "decoding", len(paths), leave=False, disable=None)):
                     images[i] = pixels
+                    several += [str(paths[i].relative_to(self.root))] if frames else []
             images.flush()
+            if several:  # before the pictures, which say that all is there
+                cache.with_suffix(".several_frames.json").write_text(json.dumps(several))
             unfinished.replace(cache)
         finally:
             unfinished.unlink(missing_ok=True)
+
+    def _read(self, path: Path) -> tuple[np.ndarray, bool]:
+        return read_picture(path, self.image_size, self.channels), has_several_frames(path)
+
+    def _warn_of_frames(self, names: list[str]) -> None:
+        log.warning(
+            "data.root=%s: %s several frames, of which the first counts: %s",
+            self.root, "1 image has" if len(names) == 1 else f"{len(names):,} images have",
+            names[0] + (", …" if len(names) > 1 else ""),
+        )  # fmt: skip
+
+
+def has_several_frames(path: Path) -> bool:
+    """Return whether it is an animation or has several pages; a photo with its preview (MPO) is one image."""
+    with open_image(path) as image:
+        return image.format != "MPO" and getattr(image, "is_animated", False)
 
 
 def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
@@ -128,9 +159,9 @@ def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
         upright = ImageOps.exif_transpose(picture)
         if upright.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
             upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        if upright.has_transparency_data:
+        if upright.has_transparency_data and channels < 4:
             upright = upright.convert("RGBA")
             upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-        upright = upright.convert("L" if channels == 1 else "RGB")
+        upright = upright.convert(MODES[channels])
         fitted = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
     return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
