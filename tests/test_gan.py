@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader
 from gan_lightning.algorithms.gan import GAN, frozen
 from gan_lightning.algorithms.objectives import NonSaturating
 from gan_lightning.algorithms.priors import Normal
-from gan_lightning.data.datamodule import Batch
 from gan_lightning.callbacks import trained_by
+from gan_lightning.data.datamodule import Batch
 from gan_lightning.networks import mlp
 
 
