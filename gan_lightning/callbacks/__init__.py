@@ -1,6 +1,5 @@
 """What watches a run; the module itself only trains."""
 
-import logging
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
@@ -11,11 +10,6 @@ from torch.optim import Optimizer
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import UserError
-from gan_lightning.metrics.choice import choose
-from gan_lightning.metrics.suite import Reference, Split
-
-log = logging.getLogger(__name__)
 
 
 class Watcher(L.Callback):
@@ -58,23 +52,6 @@ def trained_by(optimizer: Optimizer, pl_module: GenerativeModel) -> dict[str, li
         for name, network in pl_module.named_children()
     }
     return {name: parameters for name, parameters in networks.items() if parameters}
-
-
-def reference_for(trainer: L.Trainer, features: str, n: int | None, split: Split) -> Reference | None:
-    """Real pictures to compare the run's samples with; None, with a line in the log, where there are too few.
-
-    Of several processes only the first one has them, and judges.
-    """
-    if not trainer.is_global_zero:
-        return None
-    data = data_of(trainer)
-    data.setup("test")
-    extractor = choose(features, data)
-    try:
-        return Reference(data, extractor, n or data.evaluation_samples, split=split)
-    except UserError as error:
-        log.warning("samples will not be judged: %s", error)
-        return None
 
 
 def log_figures(trainer: L.Trainer, figures: Mapping[str, float], iteration: int) -> None:

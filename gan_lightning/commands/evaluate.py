@@ -1,52 +1,86 @@
-"""Judges samples of checkpoints, or from anywhere, against real data."""
+"""Evaluates samples of checkpoints, or from anywhere, against real data."""
 
-import hashlib
+import inspect
 import os
 import statistics
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
-from torch import Tensor
-from tqdm import tqdm
 
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.config.validation import instantiate
-from gan_lightning.data.datamodule import Data as ImageData
-from gan_lightning.data.samples import read_samples
+from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
-from gan_lightning.metrics import pictures
-from gan_lightning.metrics.choice import choose
-from gan_lightning.metrics.findings import HEADLINE, findings
-from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
-from gan_lightning.metrics.table import metrics_table
-from gan_lightning.modalities.image import to_uint8
+from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
+from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.folders import METRICS, write_json
 from gan_lightning.runs.manifest import environment
-from gan_lightning.runs.sweep import markdown
+from gan_lightning.tables import markdown
 
-COLUMNS = (*HEADLINE, "modes", "duplicate_rate", "copy_rate")  # of the table of several checkpoints
-NOT_THE_PICTURES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed", "licence"}
+NOT_THE_EXAMPLES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed", "licence", "evaluator"}
 
-Draw = Callable[[int], tuple[Tensor, Tensor | None]]
-Draws = list[Draw]
 Values = dict[str, list[float]]  # of each metric, one a seed
 
 
 @dataclass
-class Subject:
-    """What is judged, and where its figures go."""
+class Source(ABC):
+    """Where samples come from, and where their metrics go.
+
+    Attributes:
+        name: in tables.
+        folder: to write to.
+        facts: what metrics.json says of it.
+        weights: generators that there are.
+        seeds: to draw samples with.
+    """
 
     name: str
     folder: Path
     facts: dict[str, Any]
-    draws: dict[str, Draws]  # by generator, one a seed: n to pictures (n, C, H, W) uint8 and wanted labels
-    available: int | None = None  # samples; None for as many as wanted
+    weights: Sequence[Weights]
+    seeds: Sequence[int]
+
+    @abstractmethod
+    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
+        """Return n samples as content, and the conditions that they were made for."""
+
+    def measured(self, evaluator: Evaluator) -> dict[str, Values]:
+        """Return the values of each metric over the seeds, by generator."""
+        n = evaluator.reference.n
+        return {
+            weights: _by_metric([evaluator(*self.content(n, seed, weights)) for seed in self.seeds])
+            for weights in self.weights
+        }
+
+
+@dataclass
+class CheckpointSource(Source):
+    """Draws samples from a trained model."""
+
+    trained: Trained
+
+    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
+        data = self.trained.data
+        condition = data.sample_conditions(n, seed)
+        return data.modality.decode(self.trained.model.sample(n, condition, seed=seed, weights=weights)), condition
+
+
+@dataclass
+class FileSource(Source):
+    """Has the samples that files hold."""
+
+    samples: Content
+
+    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
+        """Return n of them from all over the set: files may be in the order of their classes."""
+        return take(self.samples, torch.linspace(0, size(self.samples) - 1, n).long()), None
 
 
 def evaluate(cfg: DictConfig) -> str:
@@ -55,71 +89,80 @@ def evaluate(cfg: DictConfig) -> str:
         raise UserError("checkpoint=…, a run's folder or a .ckpt file, or samples=… is needed, and not both")
     trained = [] if cfg.checkpoint is None else [load(str(path), cfg.trust) for path in _files(cfg.checkpoint)]
     data = _data(cfg, trained)
+    evaluator = evaluator_of(data)
     data.prepare_data()
     data.setup("test")
-    extractor = choose(cfg.features, data)
-    subjects = _of_checkpoints(cfg, trained) if trained else [_of_files(cfg, data)]
-    wanted = cfg.n or subjects[0].available or data.evaluation_samples
-    reference = Reference(data, extractor, min(wanted, subjects[0].available or wanted), cfg.seed)
+    samples = None if trained else _read(cfg, data)
+    available = cfg.n or evaluator.n if samples is None else size(samples)
+    evaluator.prepare(data, min(cfg.n or available, available), seed=cfg.seed)
 
+    sources = [_of_file(cfg, samples)] if samples is not None else _of_checkpoints(cfg, trained)
     rows: dict[str, Values] = {}
-    sets = sum(len(draws) for subject in subjects for draws in subject.draws.values())
-    with tqdm(total=PARTS * (sets + 1), desc="evaluating", leave=False, disable=None) as bar:
-        floor = _whole(reference.floor(), bar)
-        for subject in subjects:
-            bar.set_description(f"evaluating {subject.name}")
-            values = {name: _judge(draws, reference, bar) for name, draws in subject.draws.items()}
-            _write(subject, reference, data, cfg.seed, values, floor)
-            rows |= {f"{subject.name} ({name})" if len(values) > 1 else subject.name: v for name, v in values.items()}
-    if len(subjects) == 1:
-        cells = {name: {metric: _cell(many) for metric, many in values.items()} for name, values in rows.items()}
-        table = metrics_table(cells, floor)
-    else:
-        table = _table(rows, floor)
-    seeds = max(len(draws) for draws in subjects[0].draws.values())
-    return "\n".join(
-        [
-            f"{reference.n:,} samples × {seeds} against {reference.n:,} real pictures ({reference.split}), "
-            f"by {extractor.name}",
-            "",
-            table,
-            "",
-            *(_verdict(name, values, floor) for name, values in rows.items()),
-            "",
-            *(f"{subject.name}: {subject.folder}" for subject in subjects),
-        ]
-    )
+    for source in sources:
+        values = source.measured(evaluator)
+        _write(source, evaluator, cfg.seed, values)
+        rows |= {f"{source.name} ({name})" if len(values) > 1 else source.name: v for name, v in values.items()}
+    return _summary(sources, evaluator, rows)
 
 
-def _files(checkpoint: str | ListConfig) -> list[Path]:
-    """The files that ``checkpoint`` names; where it is a folder of them, all."""
-    named = list(checkpoint) if isinstance(checkpoint, ListConfig) else [checkpoint]
-    return [path for name in map(Path, named) for path in sorted(name.glob("*.ckpt")) or [name]]
+def _files(checkpoint: str | Sequence[str]) -> list[Path]:
+    """Return the files that ``checkpoint`` names; where it is a folder of them, all."""
+    named = [checkpoint] if isinstance(checkpoint, str | int | float) else checkpoint
+    return [path for name in (Path(str(one)) for one in named) for path in sorted(name.glob("*.ckpt")) or [name]]
 
 
-def _data(cfg: DictConfig, trained: list[Trained]) -> ImageData:
-    """The real data to compare with: what ``data`` says, else what the checkpoints were trained on."""
+def _data(cfg: DictConfig, trained: list[Trained]) -> Data:
+    """Return the real data to compare with: what ``data`` says, else what the checkpoints were trained on."""
     if cfg.data is None and not trained:
         raise UserError(f"samples={cfg.samples}: data=… is needed: the real data to compare with, as in data=mnist")
     if cfg.data is None:
-        first, *others = ({k: v for k, v in t.config["data"].items() if k not in NOT_THE_PICTURES} for t in trained)
+        first, *others = ({k: v for k, v in t.config["data"].items() if k not in NOT_THE_EXAMPLES} for t in trained)
         if any(other != first for other in others):
             raise UserError(
                 f"checkpoint={cfg.checkpoint}: trained on different data: data=… says which to compare with"
             )
     data = trained[0].data if cfg.data is None else instantiate(cfg.data, "data")
     for one in trained:
-        if one.data.sample_shape != data.sample_shape:
+        found, expected = one.data.modality.sample_shape, data.modality.sample_shape
+        if type(one.data.modality) is not type(data.modality) or found != expected:
             raise UserError(
-                f"checkpoint={one.path}: makes pictures of {list(one.data.sample_shape)}, "
-                f"the data have {list(data.sample_shape)}: name the data that it was trained on"
+                f"checkpoint={one.path}: makes {_kind(one.data)}, the data have {_kind(data)}: "
+                "name the data that it was trained on"
             )
+    if cfg.features is not None:
+        node = cfg.data or trained[0].config["data"]
+        data.evaluator = _with_features(evaluator_of(data), node["evaluator"], cfg.features)
     return data
 
 
-def _of_checkpoints(cfg: DictConfig, trained: list[Trained]) -> list[Subject]:
+def _kind(data: Data) -> str:
+    shape = data.modality.sample_shape
+    return f"{type(data.modality).__name__} {shape if isinstance(shape, dict) else list(shape)}"
+
+
+def _with_features(evaluator: Evaluator, node: Mapping[str, Any], features: Mapping[str, Any]) -> Any:
+    """Return the evaluator that a node describes, with other features."""
+    if "features" not in inspect.signature(type(evaluator)).parameters:
+        raise UserError(f"features={features['_target_']}: {type(evaluator).__name__} has no features to choose")
+    return instantiate(OmegaConf.create({**node, "features": features}), "features")
+
+
+def _read(cfg: DictConfig, data: Data) -> Content:
+    try:
+        return data.modality.read(Path(str(cfg.samples)))
+    except UserError as error:
+        raise UserError(f"samples={cfg.samples}: {str(error).removeprefix(f'{cfg.samples}: ')}") from error
+
+
+def _of_file(cfg: DictConfig, samples: Content) -> Source:
+    path = Path(str(cfg.samples))
+    folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
+    return FileSource(str(path), folder, {"samples": str(path)}, ["raw"], [0], samples)
+
+
+def _of_checkpoints(cfg: DictConfig, trained: list[Trained]) -> list[Source]:
     common = Path(os.path.commonpath([one.run_dir.absolute().parent for one in trained]))
-    subjects = []
+    sources: list[Source] = []
     for one in trained:
         name = str(one.run_dir.absolute().relative_to(common) / one.path.stem)
         folder = one.run_dir / "evaluation" / one.path.stem
@@ -127,94 +170,58 @@ def _of_checkpoints(cfg: DictConfig, trained: list[Trained]) -> list[Subject]:
             folder = Path(cfg.output, name) if len(trained) > 1 else Path(cfg.output)
         facts = {
             "checkpoint": str(one.path),
-            "sha256": hashlib.sha256(one.path.read_bytes()).hexdigest(),
+            "sha256": one.digest,
             "iteration": one.model.iteration,
             "seeds": list(cfg.seeds),
         }
-        draws: dict[str, Draws] = {
-            weights: [_sampler(one, seed, weights) for seed in cfg.seeds] for weights in one.model.weights
-        }
-        subjects.append(Subject(name, folder, facts, draws))
-    return subjects
+        sources.append(CheckpointSource(name, folder, facts, one.model.weights, list(cfg.seeds), one))
+    return sources
 
 
-def _sampler(trained: Trained, seed: int, weights: Weights) -> Draw:
-    def draw(n: int) -> tuple[Tensor, Tensor | None]:
-        labels = trained.model.sample_labels(n, seed)
-        return to_uint8(trained.model.sample(n, labels, seed=seed, weights=weights)), labels
-
-    return draw
+def _by_metric(metrics: Sequence[Metrics]) -> Values:
+    return {name: [one[name] for one in metrics] for name in metrics[0]}
 
 
-def _of_files(cfg: DictConfig, data: ImageData) -> Subject:
-    path = Path(str(cfg.samples))
-    samples = read_samples(path, data.sample_shape)
-    folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
-    return Subject(
-        str(path), folder, {"samples": str(path)}, {"raw": [lambda n: (_spread(samples, n), None)]}, len(samples)
-    )
-
-
-def _judge(draws: Draws, reference: Reference, bar: tqdm) -> Values:
-    """The values of each metric over the seeds."""
-    figures = [_whole(reference.judge(_view(draw, reference)), bar) for draw in draws]
-    return {name: [one[name] for one in figures] for name in figures[0]}
-
-
-def _view(draw: Draw, reference: Reference) -> View:
-    pictures, wanted = draw(reference.n)
-    return View(pictures, reference.extractor, wanted)
-
-
-def _spread(samples: Tensor, n: int) -> Tensor:
-    """n of them from all over the set: files may be in the order of their classes."""
-    return samples[torch.linspace(0, len(samples) - 1, n).long()]
-
-
-def _whole(parts: Iterator[Figures], bar: tqdm) -> Figures:
-    figures: Figures = {}
-    for part in parts:
-        figures |= part
-        bar.update()
-    return figures
-
-
-def _write(
-    subject: Subject, reference: Reference, data: ImageData, seed: int, values: dict[str, Values], floor: Figures
-) -> None:
-    """metrics.json, and the pictures of the first generator's samples."""
-    extractor = reference.extractor
-    versions = environment()
-    subject.folder.mkdir(parents=True, exist_ok=True)
-    content = subject.facts | {
+def _write(source: Source, evaluator: Evaluator, seed: int, values: dict[str, Values]) -> None:
+    """Write metrics.json, and pictures of the first generator's samples."""
+    reference, versions = evaluator.reference, environment()
+    content = source.facts | {
         "n": reference.n,
-        "extractor": {"name": extractor.name, "sha256": extractor.sha256} | extractor.facts,
-        "reference": {"split": reference.split, "n": reference.n, "seed": seed} | data.describe(),
+        "extractor": evaluator.describe(),
+        "reference": {"split": reference.split, "n": reference.n, "seed": seed} | reference.data.describe(),
         "versions": {"python": versions["python"]} | versions["packages"],
         "threads": torch.get_num_threads(),
         "generators": {
-            generator: {name: _spread_of(many) for name, many in figures.items()}
-            for generator, figures in values.items()
+            generator: {name: _statistics(many) for name, many in metrics.items()}
+            for generator, metrics in values.items()
         },
-        "floor": floor,
+        "floor": evaluator.real_baseline(),
     }
-    write_json(subject.folder / METRICS, content)
-    view = _view(next(iter(subject.draws.values()))[0], reference)
-    drawn = {
-        "samples": pictures.grid(data, view),
-        "nearest_training": pictures.beside_nearest(data, view, reference.training),
-        "precision_recall": pictures.precision_and_recall(reference, view),
-    }
-    if view.labels is not None:
-        drawn["classes"] = pictures.class_histogram(reference, view)
-    for name, picture in drawn.items():
-        Image.fromarray(picture).save(subject.folder / f"{name}.png")
+    pictures = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
+    source.folder.mkdir(parents=True, exist_ok=True)
+    write_json(source.folder / METRICS, content)
+    for name, picture in pictures.items():
+        Image.fromarray(picture).save(source.folder / f"{name}.png")
 
 
-def _spread_of(values: list[float]) -> dict[str, Any]:
-    """Mean and sample standard deviation over the seeds."""
+def _statistics(values: list[float]) -> dict[str, Any]:
+    """Return mean and sample standard deviation over the seeds."""
     sd = statistics.stdev(values) if len(values) > 1 else None
     return {"mean": statistics.mean(values), "sd": sd, "values": values}
+
+
+def _summary(sources: Sequence[Source], evaluator: Evaluator, rows: dict[str, Values]) -> str:
+    """Return what is shown in the end: a table of the metrics, what is wrong, where more is."""
+    reference = evaluator.reference
+    compared = (
+        f"{reference.n:,} samples × {len(sources[0].seeds)} against {reference.n:,} real ones ({reference.split}), "
+        f"by {evaluator.describe()['name']}"
+    )
+    cells = {name: {metric: _cell(many) for metric, many in values.items()} for name, values in rows.items()}
+    table = evaluator.table(cells) if len(sources) == 1 else _headline_table(evaluator, cells)
+    findings = [_findings(name, values, evaluator) for name, values in rows.items()]
+    folders = [f"{source.name}: {source.folder}" for source in sources]
+    return "\n".join([compared, "", table, "", *findings, "", *folders])
 
 
 def _cell(values: list[float]) -> str:
@@ -222,15 +229,13 @@ def _cell(values: list[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
 
 
-def _table(rows: dict[str, Values], floor: Figures) -> str:
-    columns = [name for name in COLUMNS if any(name in values for values in rows.values())]
-    lines = [
-        {"": subject} | {name: _cell(values[name]) for name in columns if name in values}
-        for subject, values in rows.items()
-    ]
-    return markdown(["", *columns], [*lines, {"": "real data"} | {name: floor[name] for name in columns}])
+def _headline_table(evaluator: Evaluator, cells: dict[str, dict[str, str]]) -> str:
+    """Return a table with a row for each set of samples."""
+    columns = [name for name in evaluator.headline() if any(name in row for row in cells.values())]
+    rows: list[dict[str, Any]] = [{"": name} | row for name, row in cells.items()]
+    return markdown(["", *columns], [*rows, {"": "real data"} | evaluator.real_baseline()])
 
 
-def _verdict(name: str, values: Values, floor: Figures) -> str:
-    found = findings({metric: statistics.mean(many) for metric, many in values.items()}, floor)
+def _findings(name: str, values: Values, evaluator: Evaluator) -> str:
+    found = evaluator.findings({metric: statistics.mean(many) for metric, many in values.items()})
     return "\n  ".join([f"{name}:", *(found or ["nothing found wrong"])])

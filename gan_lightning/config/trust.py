@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from gan_lightning.config.validation import load_target
 from gan_lightning.errors import UserError
 
-OURS = ("algorithms", "callbacks", "data", "networks")
+OURS = ("algorithms", "callbacks", "data", "metrics", "networks")
 TRUSTED = (
     *(f"gan_lightning.{module}" for module in OURS),
     *("torch.nn", "torch.optim", "torchvision.models", "torchvision.ops", "torchvision.transforms"),

@@ -122,7 +122,7 @@ class EvaluateSettings(BaseModel):
     n: PositiveInt | None
     seeds: Annotated[list[SampleSeed], Field(min_length=1)]
     seed: SampleSeed
-    features: str
+    features: Node | None
     data: Node | None
     trust: list[str]
     output: str | None

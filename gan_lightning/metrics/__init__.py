@@ -1,4 +1,1 @@
-"""Figures that judge samples: pure functions of features; what makes features of pictures is apart.
-
-Features are float tensors (n, d), pictures uint8 (n, C, H, W).
-"""
+"""How samples are measured: an evaluator for each modality, and the functions of features that its metrics use."""

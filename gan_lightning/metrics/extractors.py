@@ -1,15 +1,17 @@
-"""Pictures to features: classifiers with fixed weights, and a judge that does not share their blind spots.
+"""What makes features of images: classifiers with fixed weights, and a network that nobody trained.
 
 An extractor is no ``nn.Module``: as an attribute of one it stays out of its parameters, its checkpoints and its
-``train()``. Its weights never change, so that figures of different runs can be compared.
+``train()``. Its weights never change, so that metrics of different runs can be compared.
 """
 
 import hashlib
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -23,12 +25,14 @@ from gan_lightning.modalities.image import normalize
 from gan_lightning.paths import check_regular
 
 DIGITS = Path(__file__).with_name("digits-v1.safetensors")
-BATCH = 500  # pictures at once
+BATCH = 500  # images at once
 
 
-class Verdicts(NamedTuple):
+class Extracted(NamedTuple):
+    """What an extractor makes of n images."""
+
     features: Tensor  # (n, d) float32
-    probabilities: Tensor | None  # (n, classes), of a classifier
+    probabilities: Tensor | None = None  # (n, classes), of a classifier
 
     @property
     def labels(self) -> Tensor | None:
@@ -36,33 +40,32 @@ class Verdicts(NamedTuple):
         return None if self.probabilities is None else self.probabilities.argmax(1)
 
 
-class Extractor(Protocol):
-    """Makes features of pictures."""
+class Extractor(ABC):
+    """Makes features of images.
 
-    @property
-    def name(self) -> str:
-        """What a figure is labelled with."""
+    Constructors are light: weights are read at their first use.
 
-    @property
-    def sha256(self) -> str:
-        """Of what determines the features."""
+    Attributes:
+        name: what metrics are labelled with.
+        sha256: of what determines the features.
+        facts: what else a reader should know of it.
+        sample_shape: (C, H, W) of the images that it takes; None for any.
+    """
 
-    @property
-    def facts(self) -> dict[str, str]:
-        """What else a reader should know of it."""
+    name: str
+    sha256: str
+    facts: dict[str, str]
+    sample_shape: tuple[int, ...] | None
 
-    @property
-    def sample_shape(self) -> tuple[int, ...] | None:
-        """(C, H, W) of the pictures that it judges; None for any."""
-
-    def judge(self, pictures: Tensor) -> Verdicts:
-        """(n, C, H, W) uint8 to features, and class probabilities if it is a classifier."""
+    @abstractmethod
+    def extract(self, images: Tensor) -> Extracted:
+        """Return features of images (n, C, H, W) uint8, and class probabilities if this is a classifier."""
 
 
 class ClassifierNetwork(nn.Module):
-    """Five convolutions with batch norm, 64 features, classes; 112,000 parameters for 1×28×28 pictures and 10 classes.
+    """Five convolutions with batch norm, 64 features, classes; 112,000 parameters for 1×28×28 images and 10 classes.
 
-    ``scale`` gives the features of real pictures a variance of 1 on average, so that distances between them mean the
+    ``scale`` gives the features of real images a variance of 1 on average, so that distances between them mean the
     same whatever a training run makes of the last layer.
     """
 
@@ -82,18 +85,18 @@ class ClassifierNetwork(nn.Module):
         self.head = nn.Linear(64, num_classes)
         self.register_buffer("scale", torch.ones(()))
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """(n, C, H, W) in [-1, 1] to features (n, 64)."""
-        return self.body(pictures) * self.scale
+        return self.body(images) * self.scale
 
     def classify(self, features: Tensor) -> Tensor:
         """Features (n, 64) to logits (n, classes)."""
         return self.head(features / self.scale)
 
     @torch.no_grad()
-    def standardize(self, pictures: Tensor) -> None:
-        """Set ``scale`` by real pictures (n, C, H, W) in [-1, 1]."""
-        features = torch.cat([self.body(part) for part in pictures.split(BATCH)])
+    def standardize(self, images: Tensor) -> None:
+        """Set ``scale`` by real images (n, C, H, W) in [-1, 1]."""
+        features = torch.cat([self.body(part) for part in images.split(BATCH)])
         self.scale.copy_(features.var(0).mean().rsqrt())
 
     def fused(self) -> "ClassifierNetwork":
@@ -107,95 +110,161 @@ class ClassifierNetwork(nn.Module):
         return self
 
 
-class Classifier:
-    """A trained :class:`ClassifierNetwork`, by default the one that comes with the package, trained on MNIST.
+class LoadedClassifier(NamedTuple):
+    """What the file of a classifier holds."""
+
+    network: ClassifierNetwork
+    facts: dict[str, str]
+    sha256: str
+    sample_shape: tuple[int, ...]
+
+
+class Classifier(Extractor):
+    """A trained :class:`ClassifierNetwork`.
+
+    Args:
+        path: of a file that scripts/train_extractor.py has written; None for the classifier that comes with the
+            package, trained on MNIST.
 
     Raises:
-        UserError: if there is no such file, or it is none of these or damaged, by the hash that it carries.
+        UserError: at the first use, if there is no such file, or it is no classifier or damaged, by the hash that it
+            carries.
     """
 
-    def __init__(self, path: Path = DIGITS) -> None:
-        try:
-            check_regular(path)
-            weights = load_file(path)
-            with safe_open(path, "pt") as file:
-                self.facts = file.metadata() or {}
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"features={path}: not a readable .safetensors file ({error})") from error
-        if not {"name", "sha256", "sample_shape"} <= self.facts.keys():
-            raise UserError(f"features={path}: not a classifier that scripts/train_extractor.py wrote")
-        self.name = self.facts["name"]
-        self.sha256 = weights_hash(weights)
-        if self.facts["sha256"] != self.sha256:
-            raise UserError(f"{path}: expected SHA-256 {self.facts['sha256']}, found {self.sha256}: get it again")
-        try:
-            self.sample_shape = tuple(json.loads(self.facts["sample_shape"]))
-            self.num_classes = len(weights["head.bias"])
-            network = ClassifierNetwork(self.sample_shape, self.num_classes).eval().requires_grad_(False)
-            network.load_state_dict({name: weight.float() for name, weight in weights.items()})
-        except (ValueError, LookupError, TypeError, RuntimeError) as error:
-            raise UserError(f"features={path}: its weights make no classifier ({type(error).__name__})") from error
-        self._network = network.fused()
+    def __init__(self, path: str | None = None) -> None:
+        self.path = DIGITS if path is None else Path(path)
 
-    def judge(self, pictures: Tensor) -> Verdicts:
-        check_pictures(pictures, self.sample_shape)
+    @cached_property
+    def loaded(self) -> LoadedClassifier:
+        return load_classifier(self.path)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.facts["name"]
+
+    @property
+    def sha256(self) -> str:  # type: ignore[override]
+        return self.loaded.sha256
+
+    @property
+    def facts(self) -> dict[str, str]:  # type: ignore[override]
+        return self.loaded.facts
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self.loaded.sample_shape
+
+    def extract(self, images: Tensor) -> Extracted:
+        check_images(images, self.sample_shape)
+        network = self.loaded.network
         with torch.no_grad():
-            features = torch.cat([self._network(normalize(part)) for part in pictures.split(BATCH)])
-            return Verdicts(features, self._network.classify(features).softmax(1))
+            features = torch.cat([network(normalize(part)) for part in images.split(BATCH)])
+            return Extracted(features, network.classify(features).softmax(1))
 
 
-class StackedClassifier:
-    """Judges pictures of three channels as three grey ones: 3 times the features, classes³ classes."""
+class StackedClassifier(Extractor):
+    """Sees images of three channels as three grey ones: 3 times the features, classes³ classes.
+
+    Args:
+        classifier: of grey images.
+    """
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
-        self.name = f"{classifier.name} on each channel"
-        self.sha256 = classifier.sha256
-        self.facts = classifier.facts
-        self.sample_shape = (3, *classifier.sample_shape[1:])
 
-    def judge(self, pictures: Tensor) -> Verdicts:
-        check_pictures(pictures, self.sample_shape)
-        red, green, blue = (self.classifier.judge(pictures[:, i : i + 1]) for i in range(3))
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return f"{self.classifier.name} on each channel"
+
+    @property
+    def sha256(self) -> str:  # type: ignore[override]
+        return self.classifier.sha256
+
+    @property
+    def facts(self) -> dict[str, str]:  # type: ignore[override]
+        return self.classifier.facts
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (3, *self.classifier.sample_shape[1:])
+
+    def extract(self, images: Tensor) -> Extracted:
+        check_images(images, self.sample_shape)
+        red, green, blue = (self.classifier.extract(images[:, i : i + 1]) for i in range(3))
         features = torch.cat([red.features, green.features, blue.features], 1)
         triples = torch.einsum("ni,nj,nk->nijk", red.probabilities, green.probabilities, blue.probabilities)
-        return Verdicts(features, triples.flatten(1))
+        return Extracted(features, triples.flatten(1))
 
 
-class RandomConvolutions:
+class RandomConvolutions(Extractor):
     """Features of a convolutional network that nobody trained: nothing can have been optimized against it.
 
     Three convolutions with fixed random weights, each feature map summed up by its mean and standard deviation.
+
+    Args:
+        widths: channels after each convolution.
+        seed: of the weights.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int] = (32, 64, 128), seed: int = 0) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        self.name = f"random-conv-{channels}-{'-'.join(map(str, widths))}-{seed}"
+    sample_shape = None
+
+    def __init__(self, widths: Sequence[int] = (32, 64, 128), seed: int = 0) -> None:
+        self.widths = widths
+        self.seed = seed
+        self.name = f"random-conv-{'-'.join(map(str, widths))}-{seed}"
         self.sha256 = hashlib.sha256(self.name.encode()).hexdigest()
-        self.facts: dict[str, str] = {}
-        self.sample_shape = None
-        self._kernels = [
+        self.facts = {}
+
+    def extract(self, images: Tensor) -> Extracted:
+        check_images(images)
+        kernels = self._kernels(images.shape[1])
+        return Extracted(torch.cat([_convolved(normalize(part), kernels) for part in images.split(BATCH)]))
+
+    def _kernels(self, channels: int) -> list[Tensor]:
+        """Return the weights for images of so many channels: the same every time."""
+        generator = torch.Generator().manual_seed(self.seed)
+        return [
             torch.randn(o, i, 3, 3, generator=generator) * (2 / (9 * i)) ** 0.5
-            for i, o in zip([channels, *widths], widths, strict=False)
+            for i, o in zip([channels, *self.widths], self.widths, strict=False)
         ]
 
-    def judge(self, pictures: Tensor) -> Verdicts:
-        check_pictures(pictures)
-        return Verdicts(torch.cat([self._forward(normalize(part)) for part in pictures.split(BATCH)]), None)
 
-    def _forward(self, x: Tensor) -> Tensor:
-        for kernel in self._kernels:
-            x = F.relu(F.conv2d(x, kernel, stride=2, padding=1))
-        return torch.cat([x.mean((2, 3)), x.std((2, 3))], 1)
+def _convolved(x: Tensor, kernels: Sequence[Tensor]) -> Tensor:
+    for kernel in kernels:
+        x = F.relu(F.conv2d(x, kernel, stride=2, padding=1))
+    return torch.cat([x.mean((2, 3)), x.std((2, 3))], 1)
 
 
-def check_pictures(pictures: Tensor, sample_shape: Sequence[int] | None = None) -> None:
-    """Refuse anything but (n, C, H, W) uint8: a wrong range gives figures that look plausible."""
-    if pictures.dtype != torch.uint8:
-        raise TypeError(f"pictures must be uint8 in 0…255, not {pictures.dtype}: to_uint8() converts from [-1, 1]")
+def check_images(images: Tensor, sample_shape: Sequence[int] | None = None) -> None:
+    """Refuse anything but (n, C, H, W) uint8: a wrong range gives metrics that look plausible."""
+    if images.dtype != torch.uint8:
+        raise TypeError(f"images must be uint8 in 0…255, not {images.dtype}: to_uint8() converts from [-1, 1]")
     expected = "(n, C, H, W)" if sample_shape is None else f"(n, {', '.join(map(str, sample_shape))})"
-    if pictures.dim() != 4 or (sample_shape is not None and pictures.shape[1:] != sample_shape):
-        raise ValueError(f"pictures must be {expected}, not {tuple(pictures.shape)}")
+    if images.dim() != 4 or (sample_shape is not None and images.shape[1:] != sample_shape):
+        raise ValueError(f"images must be {expected}, not {tuple(images.shape)}")
+
+
+def load_classifier(path: Path) -> LoadedClassifier:
+    """Return the classifier in a file; raise UserError if it is none."""
+    try:
+        check_regular(path)
+        weights = load_file(path)
+        with safe_open(path, "pt") as file:
+            facts = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"features.path={path}: not a readable .safetensors file ({error})") from error
+    if not {"name", "sha256", "sample_shape"} <= facts.keys():
+        raise UserError(f"features.path={path}: not a classifier that scripts/train_extractor.py wrote")
+    sha256 = weights_hash(weights)
+    if facts["sha256"] != sha256:
+        raise UserError(f"{path}: expected SHA-256 {facts['sha256']}, found {sha256}: get it again")
+    try:
+        sample_shape = tuple(json.loads(facts["sample_shape"]))
+        network = ClassifierNetwork(sample_shape, len(weights["head.bias"])).eval().requires_grad_(False)
+        network.load_state_dict({name: weight.float() for name, weight in weights.items()})
+    except (ValueError, LookupError, TypeError, RuntimeError) as error:
+        raise UserError(f"features.path={path}: its weights make no classifier ({type(error).__name__})") from error
+    return LoadedClassifier(network.fused(), facts, sha256, sample_shape)
 
 
 def save_classifier(network: ClassifierNetwork, path: Path, facts: dict[str, str]) -> None:
@@ -207,7 +276,7 @@ def save_classifier(network: ClassifierNetwork, path: Path, facts: dict[str, str
 
 
 def weights_hash(weights: dict[str, Tensor]) -> str:
-    """SHA-256 of names, types, shapes and values."""
+    """Return the SHA-256 of names, types, shapes and values."""
     digest = hashlib.sha256()
     for name, weight in sorted(weights.items()):
         digest.update(json.dumps([name, str(weight.dtype), list(weight.shape)]).encode())

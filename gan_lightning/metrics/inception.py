@@ -1,6 +1,7 @@
-"""The Inception network of the FID, for who has its weights; a poor judge of small grey digits."""
+"""The Inception network of the FID, for those who have its weights; its features tell little of small grey digits."""
 
-import hashlib
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from urllib.error import URLError
 
@@ -8,45 +9,60 @@ import torch
 from torch import Tensor
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.extractors import Verdicts, check_pictures
+from gan_lightning.metrics.extractors import Extracted, Extractor, check_images
+from gan_lightning.paths import file_digest
 
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS}"
-BATCH = 50  # pictures at once
+BATCH = 50  # images at once
 
 
-class Inception:
+class Inception(Extractor):
     """2,048 features of Inception v3 with the weights of Heusel et al., 2017, through torch-fidelity.
 
-    Grey pictures become three equal channels; all are resized to 299×299 as TensorFlow 1 did.
+    Grey images become three equal channels; all are resized to 299×299 as TensorFlow 1 did.
 
     Raises:
-        UserError: if torch-fidelity is not installed, or the weights are neither in PyTorch's cache nor to be had.
+        UserError: at the first use, if torch-fidelity is not installed, or the weights are neither in PyTorch's cache
+            nor to be had.
     """
 
     name = "inception-2015-12-05"
     sample_shape = None
 
-    def __init__(self) -> None:
-        try:
-            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-        except ImportError as error:
-            raise UserError("features=inception: needs an extra: pip install 'gan-lightning[inception]'") from error
+    @property
+    def facts(self) -> dict[str, str]:  # type: ignore[override]
+        return {"weights": WEIGHTS}
+
+    @cached_property
+    def path(self) -> Path:
+        """Where the weights are, after a download if need be."""
         path = Path(torch.hub.get_dir(), "checkpoints", WEIGHTS)
         try:
             if not path.is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 torch.hub.download_url_to_file(URL, str(path))
-            self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         except (URLError, OSError) as error:
             raise UserError(f"features=inception: put {WEIGHTS} from {URL} into {path.parent} ({error})") from error
-        if not self.sha256.startswith(path.stem.rpartition("-")[2]):  # before torch-fidelity unpickles it
-            raise UserError(f"features=inception: {path} is damaged: delete it, and it will be downloaded again")
-        self.facts = {"weights": WEIGHTS}
-        self._network = FeatureExtractorInceptionV3("inception", ["2048"], str(path))
+        return path
 
-    def judge(self, pictures: Tensor) -> Verdicts:
-        check_pictures(pictures)
+    @cached_property
+    def sha256(self) -> str:  # type: ignore[override]
+        found = file_digest(self.path)
+        if not found.startswith(self.path.stem.rpartition("-")[2]):  # before torch-fidelity unpickles it
+            raise UserError(f"features=inception: {self.path} is damaged: delete it, and it will be downloaded again")
+        return found
+
+    @cached_property
+    def network(self) -> Callable[[Tensor], Sequence[Tensor]]:
+        try:
+            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+        except ImportError as error:
+            raise UserError("features=inception: needs an extra: pip install 'gan-lightning[inception]'") from error
+        assert self.sha256  # is checked
+        return FeatureExtractorInceptionV3("inception", ["2048"], str(self.path))
+
+    def extract(self, images: Tensor) -> Extracted:
+        check_images(images)
         with torch.no_grad():
-            features = [self._network(part.expand(-1, 3, -1, -1))[0] for part in pictures.split(BATCH)]
-        return Verdicts(torch.cat(features), None)
+            return Extracted(torch.cat([self.network(part.expand(-1, 3, -1, -1))[0] for part in images.split(BATCH)]))
