@@ -87,7 +87,7 @@ def quality(arguments: argparse.Namespace) -> list[Row]:
     folder = arguments.folder
     if folder.exists():
         raise UserError(f"--folder {folder}: exists already: take another")
-    reference = measured.reference(data_root())
+    evaluator = measured.evaluator(data_root())
     article = measured.article(data_root(), folder / "article", 1, arguments.epochs)
     ours = {}
     for recipe in arguments.recipes:
@@ -96,7 +96,7 @@ def quality(arguments: argparse.Namespace) -> list[Row]:
         ours |= {run: measured.ours(recipe, seed, run, 60 * arguments.minutes) for seed, run in runs.items()}
     contestants = [article, *ours.values()]
     measured.compete(contestants, arguments.threads)
-    points = {one.name: one.judge(reference) for one in contestants}
+    points = {one.name: one.points(evaluator) for one in contestants}
     for run, contestant in ours.items():
         measured.leave_out_pauses(run, contestant.seconds)
     write_json(folder / "points.json", measured.record(points))

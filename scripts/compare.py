@@ -17,13 +17,13 @@ import torch
 from benchmarks.pages import replace_part
 from PIL import Image, ImageDraw, ImageFont
 
+from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError, fail
-from gan_lightning.runs.checkpoints import load
-from gan_lightning.runs.sweep import markdown
+from gan_lightning.metrics.evaluator import evaluator_of
+from gan_lightning.modalities.samples import Sample, size, take
+from gan_lightning.runs.checkpoints import Trained, load
+from gan_lightning.tables import markdown
 
-METRICS = (
-    "fcd_train", "fcd", "precision", "recall", "coverage", "class_kl", "label_accuracy", "frechet_random_conv",
-)  # fmt: skip
 LIMITS = ("max_iterations", "max_cpu_minutes")
 COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and height of its letters, pixels
 
@@ -40,7 +40,8 @@ def main() -> None:
     families: dict[str, list[Path]] = defaultdict(list)
     for run in sorted(arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text())["seed"]):
         families[json.loads((run / "manifest.json").read_text())["config"]["name"]].append(run)
-    rows = [row(name, runs) for name, runs in families.items()]
+    trained = {name: load(str(runs[0]), arguments.trust) for name, runs in families.items()}
+    rows = [row(name, runs, evaluator_of(trained[name].data).headline()) for name, runs in families.items()]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = markdown(columns, rows) + f"\n\n{footnote(families)}\n"
     if arguments.page:
@@ -48,11 +49,11 @@ def main() -> None:
     else:
         print(table)
     if arguments.sheet:
-        sheet({name: runs[0] for name, runs in families.items()}, arguments.trust).save(arguments.sheet)
+        sheet(trained).save(arguments.sheet)
 
 
-def row(name: str, runs: list[Path]) -> dict[str, Any]:
-    """Mean and standard deviation over the seeds of a family, and the distance of each."""
+def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
+    """Return mean and standard deviation over the seeds of a family, and the distance of each."""
     figures = [json.loads((run / "metrics.json").read_text()) for run in runs]
     minutes = [json.loads((run / "manifest.json").read_text())["duration_seconds"] / 60 for run in runs]
     cells = {
@@ -61,7 +62,7 @@ def row(name: str, runs: list[Path]) -> dict[str, Any]:
         "iterations": f"{statistics.mean(one['iteration'] for one in figures):,.0f}",
         "minutes": f"{statistics.mean(minutes):.1f}",
     }
-    for metric in METRICS:
+    for metric in headline:
         values = [one[f"evaluation/{metric}"] for one in figures if f"evaluation/{metric}" in one]
         if values:
             spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
@@ -84,13 +85,12 @@ def footnote(families: dict[str, list[Path]]) -> str:
     )
 
 
-def sheet(runs: dict[str, Path], trust: list[str]) -> Image.Image:
-    """One row of samples a run, with its name in front."""
+def sheet(trained: dict[str, Trained]) -> Image.Image:
+    """Return one row of samples a run, with its name in front."""
     rows = []
-    for name, run in runs.items():
-        trained = load(str(run), trust)
-        labels = None if trained.model.num_classes is None else torch.arange(COLUMNS) % trained.model.num_classes
-        samples = Image.fromarray(trained.data.show(trained.model.sample(COLUMNS, labels, seed=0), COLUMNS))
+    for name, one in trained.items():
+        content = one.data.modality.decode(one.model.sample(COLUMNS, conditions(one.data), seed=0))
+        samples = Image.fromarray(one.data.modality.sheet(content, COLUMNS))
         line = Image.new("RGB", (LABEL + samples.width, samples.height), "white")
         ImageDraw.Draw(line).text((8, samples.height // 2 - TEXT), name, "black", ImageFont.load_default(TEXT))
         line.paste(samples, (LABEL, 0))
@@ -99,6 +99,14 @@ def sheet(runs: dict[str, Path], trust: list[str]) -> Image.Image:
     for i, line in enumerate(rows):
         whole.paste(line, (0, sum(earlier.height for earlier in rows[:i])))
     return whole
+
+
+def conditions(data: Data) -> Sample | None:
+    """Return a condition for each sample of a row: the classes in turn, where there are some."""
+    values = None if data.condition is None else data.condition.values()
+    if data.condition is None or values is None:
+        return data.sample_conditions(COLUMNS, seed=0)
+    return data.condition.encode(take(values, torch.arange(COLUMNS) % size(values)))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from gan_lightning.metrics.extractors import DIGITS
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import override
 
@@ -40,6 +41,14 @@ def test_one_batch(run, only_run, idx_folder, pictures, group, option):
         arguments += ["data.stacks=500"] if option == "stacked_mnist" else []
     elif option == "image_folder":
         arguments += [f"data.root={pictures}"]
+    elif group == "features":
+        if option == "inception":
+            pytest.skip("needs its weights")
+        data = "stacked_mnist" if option == "stacked_digits" else "digits"
+        arguments = [f"data={data}", f"features@data.evaluator.features={option}"]
+        arguments += [f"data.evaluator.features.path={DIGITS}"] if option == "classifier" else []
+        where = [f"data.root={idx_folder}", "data.checksums=null", "data.stacks=500"]
+        arguments += where if data == "stacked_mnist" else []
     elif option == "wasserstein":
         arguments += ["data=digits", "regularizer=gradient_penalty"]
     elif group == "trainer":

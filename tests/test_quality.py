@@ -69,7 +69,7 @@ def test_a_run_s_time_is_that_of_its_turns(tmp_path):
 
 def test_a_time_too_short_for_any_checkpoint(tmp_path):
     with pytest.raises(UserError, match="a: no checkpoint after 0:00: it needs more --minutes"):
-        contestant(tmp_path / "a", "").judge(reference=None)
+        contestant(tmp_path / "a", "").points(evaluator=None)
 
 
 def test_table():

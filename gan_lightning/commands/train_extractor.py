@@ -13,6 +13,7 @@ from tqdm import tqdm
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
+from gan_lightning.metrics.classes import label_accuracy
 from gan_lightning.metrics.extractors import BATCH, Classifier, ClassifierNetwork, save_classifier
 from gan_lightning.metrics.images import cached_classifier
 from gan_lightning.modalities.image import normalize
@@ -48,7 +49,8 @@ def train_extractor(cfg: DictConfig) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     save_classifier(network, path, facts)
     found = Classifier(str(path)).extract(test[0]).labels  # of the weights as written, in float16
-    accuracy = (found == test[1]).double().mean().item()
+    assert found is not None
+    accuracy = label_accuracy(found, test[1])
     save_classifier(network, path, facts | {"accuracy": f"{accuracy:.4f}"})
     return f"{path}: accuracy {accuracy:.2%} on {len(test[0]):,} images that it was not trained on"
 

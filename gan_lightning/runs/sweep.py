@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.metrics.findings import HEADLINE
+from gan_lightning.config.trust import check_trusted
+from gan_lightning.config.validation import load_target
+from gan_lightning.errors import UserError
+from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.runs.folders import MANIFEST, METRICS, OVERRIDES, read_json, stored_overrides
 
 Row = dict[str, Any]
-ON_SCREEN = {"alarm/collapsed", *(f"evaluation/{name}" for name in HEADLINE)}  # summary.csv has all
 STATE = ("status", "duration_seconds")
 
 
@@ -31,7 +33,8 @@ def summarize(sweep_dir: Path) -> int:
         writer.writerows(rows)
 
     varied = [name for name in overrides if len({row["overrides"].get(name) for row in jobs}) > 1]
-    shown = [name for name in metrics if name.startswith("loss/") or name in ON_SCREEN]
+    on_screen = {"alarm/collapsed"}.union(*(row["headline"] for row in jobs))  # summary.csv has all
+    shown = [name for name in metrics if name.startswith("loss/") or name in on_screen]
     print("\n" + markdown(["job", *varied, *shown, *STATE], rows))
     groups = _over_seeds(jobs, shown)
     if groups:
@@ -72,10 +75,24 @@ def _job(sweep_dir: Path, folder: Path) -> Row:
         "job": str(folder.relative_to(sweep_dir)),
         "overrides": {key: value for key, _, value in overrides},
         "metrics": metrics,
+        "headline": _headline(manifest.get("config") or {}, metrics),
         "status": manifest.get("status", "lost"),
         "duration_seconds": manifest.get("duration_seconds", math.nan),
         "error": manifest.get("error"),
     }
+
+
+def _headline(config: dict[str, Any], metrics: dict[str, float]) -> set[str]:
+    """Return the evaluation's metrics to show: what the evaluator marks as headline, or all where it is not known."""
+    node = {"_target_": None} | (config.get("data", {}).get("evaluator") or {})
+    try:
+        check_trusted({"_target_": node["_target_"]}, "data.evaluator", [])  # before it is imported
+        evaluator = load_target(node["_target_"], "data.evaluator")
+    except UserError:
+        evaluator = None
+    if isinstance(evaluator, type) and issubclass(evaluator, Evaluator):
+        return {f"evaluation/{name}" for name in evaluator.headline()}
+    return {name for name in metrics if name.startswith("evaluation/")}
 
 
 def _over_seeds(jobs: Sequence[Row], metrics: Sequence[str]) -> list[Row]:

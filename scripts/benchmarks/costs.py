@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.choice import choose
-from gan_lightning.metrics.suite import Reference, View
+from gan_lightning.modalities.samples import take
 
 from .data import data_root, mnist
 from .profile import profile
@@ -76,17 +75,17 @@ def peak(command: Sequence[str]) -> float:
 
 
 def evaluation(arguments: argparse.Namespace) -> list[Row]:
-    """All metrics of 10,000 pictures (the training set's first) against the test split."""
+    """All metrics of 10,000 images (the training set's first) against the test split."""
     data = mnist(data_root())
-    extractor = choose("auto", data)
-    times: dict[str, list[float]] = {"real pictures, once": [], "10,000 samples": []}
+    samples = take(data.examples.content, slice(10_000))
+    times: dict[str, list[float]] = {"real images, once": [], "10,000 samples": []}
     for _ in range(arguments.rounds):
         begin = time.perf_counter()
-        reference = Reference(data, extractor, 10_000, split="test")
-        list(reference.floor())
-        times["real pictures, once"].append(time.perf_counter() - begin)
+        data.evaluator.prepare(data)
+        data.evaluator.real_baseline()
+        times["real images, once"].append(time.perf_counter() - begin)
         begin = time.perf_counter()
-        list(reference.judge(View(data.images[:10_000], extractor)))
+        data.evaluator(samples)
         times["10,000 samples"].append(time.perf_counter() - begin)
     return in_seconds(times)
 

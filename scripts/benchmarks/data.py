@@ -8,6 +8,8 @@ from torchvision import datasets
 
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
+from gan_lightning.metrics.extractors import Classifier
+from gan_lightning.metrics.images import ImageEvaluator
 
 
 def data_root() -> Path:
@@ -15,8 +17,8 @@ def data_root() -> Path:
 
 
 def mnist(root: Path) -> MNIST:
-    """With its test pictures."""
-    data = MNIST(str(root), False, "MNIST", None, 64, [1, 28, 28], 10, seed=0)
+    """Return MNIST with its test images and its evaluator."""
+    data = MNIST(str(root), False, "MNIST", None, 64, [1, 28, 28], 10, seed=0, evaluator=ImageEvaluator(Classifier()))
     data.prepare_data()
     data.setup("test")
     return data

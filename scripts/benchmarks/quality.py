@@ -18,9 +18,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.choice import choose
+from gan_lightning.metrics.images import ImageEvaluator, fcd
 from gan_lightning.metrics.pictures import drawn
-from gan_lightning.metrics.suite import Reference, View
 from gan_lightning.modalities.image import to_uint8
 from gan_lightning.runs.checkpoints import load
 from gan_lightning.runs.folders import MANIFEST, write_json
@@ -104,15 +103,17 @@ class Contestant:
             self.process.kill()
             self.process.wait()
 
-    def judge(self, reference: Reference) -> list[Point]:
-        """Its checkpoints, the earliest first."""
+    def points(self, evaluator: ImageEvaluator) -> list[Point]:
+        """Return its checkpoints with their distances, the earliest first."""
         files = [path for path in self.checkpoints.glob("*.*") if not path.name.startswith(".")]
         if not files:
             raise UserError(f"{self.name}: no checkpoint after {clock(self.seconds)}: it needs more --minutes")
         points = []
         for path in sorted(files, key=lambda path: path.stat().st_mtime):
-            samples = View(to_uint8(self.draw(path, reference.n)), reference.extractor)
-            points.append(Point(self.seconds_at(path.stat().st_mtime), path, next(reference.judge(samples))["fcd"]))
+            reference = evaluator.reference
+            distance = fcd(reference, evaluator.view(to_uint8(self.draw(path, reference.n))))
+            assert distance is not None  # MNIST has a test split
+            points.append(Point(self.seconds_at(path.stat().st_mtime), path, distance))
         return points
 
 
@@ -155,7 +156,9 @@ def ours(recipe: str, seed: int, folder: Path, limit: float) -> Contestant:
 
 
 def draw_from_run(path: Path, n: int) -> Tensor:
-    return load(str(path)).model.sample(n, seed=0)
+    samples = load(str(path)).model.sample(n, seed=0)
+    assert isinstance(samples, Tensor)
+    return samples
 
 
 def leave_out_pauses(run: Path, seconds: float) -> None:
@@ -176,10 +179,11 @@ def compete(contestants: Sequence[Contestant], threads: int) -> None:
             one.end()
 
 
-def reference(root: Path) -> Reference:
-    """The 10,000 test pictures."""
+def evaluator(root: Path) -> ImageEvaluator:
+    """Return what measures the distance to the 10,000 test images."""
     data = mnist(root)
-    return Reference(data, choose("auto", data), data.evaluation_samples)
+    data.evaluator.prepare(data)
+    return data.evaluator
 
 
 def record(points: dict[str, list[Point]]) -> list[Row]:
