@@ -8,14 +8,14 @@ from PIL import Image
 
 from tests.conftest import FAST, ROOT
 
-JUDGED = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
+EVALUATED = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
 
 
 def test_table_and_sheet(run, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "scripts")  # as for a script that is run
     for name, seed, objective in (("one", 1, "hinge"), ("one", 2, "hinge"), ("other", 1, "least_squares")):
         choices = [f"name={name}", f"seed={seed}", f"objective={objective}", f"hydra.run.dir=runs/{name}/{seed}"]
-        assert run("train", *JUDGED, *choices, "max_iterations=3", "callbacks.evaluation.n=50").code == 0
+        assert run("train", *EVALUATED, *choices, "max_iterations=3", "callbacks.evaluation.n=50").code == 0
     page = tmp_path / "page.md"
     page.write_text("Before.\n\n<!-- table -->\nold\n<!-- end of table -->\n\nAfter.\n")
 

@@ -17,9 +17,9 @@ from gan_lightning.data.image_folder import ImageFolder, read_picture
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.data.stacked_mnist import StackedMNIST
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.classes import class_kl
+from gan_lightning.metrics.classes import class_kl, modes
 from gan_lightning.metrics.extractors import Classifier, StackedClassifier
-from gan_lightning.metrics.suite import Reference
+from gan_lightning.metrics.images import ImageEvaluator, class_shares
 from gan_lightning.modalities.image import Images, to_uint8
 from gan_lightning.modalities.label import Labels
 
@@ -227,13 +227,13 @@ class TestStackedMNIST:
     @pytest.mark.slow
     def test_floor_of_the_published_measure(self, real_data):
         """26,000 stacks of real digits, classified channel by channel, are .024 nats from equal shares."""
-        reference = Reference(stacked(real_data, 52_000), StackedClassifier(Classifier()), n=26_000)
-        found = reference.classes(reference.other)
-        assert found["modes"] == 1000
-        assert found["modes_5"] >= 990
-        assert found["class_kl"] == pytest.approx(0.0235, abs=0.003)
-        one_mode = torch.full((26_000,), 123)
-        assert class_kl(one_mode, reference.class_shares) == pytest.approx(np.log(1000))
+        evaluator = ImageEvaluator(StackedClassifier(Classifier()), n=26_000, uniform_classes=True)
+        evaluator.prepare(stacked(real_data, 52_000))
+        labels, equal = evaluator.reference.other.labels, class_shares(evaluator.reference, evaluator.num_classes)
+        assert modes(labels) == 1000
+        assert modes(labels, at_least=5) >= 990
+        assert class_kl(labels, equal) == pytest.approx(0.0235, abs=0.003)
+        assert class_kl(torch.full((26_000,), 123), equal) == pytest.approx(np.log(1000))
 
 
 class TestImageFolder:

@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
 from gan_lightning.metrics.extractors import Classifier, weights_hash
-from gan_lightning.metrics.findings import MEANING
-from gan_lightning.metrics.suite import Reference, View
-from gan_lightning.modalities.image import to_uint8
+from gan_lightning.metrics.images import ImageEvaluator
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
+
+ALL = {metric.name for metric in ImageEvaluator.metrics}
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_run(run, trained):
     assert content["reference"]["split"] == "train"
     assert content["versions"]["torch"] == torch.__version__
     figures = content["generators"]["raw"]
-    assert content["floor"].keys() == MEANING.keys() - {"fcd"}  # digits have no test split
+    assert content["floor"].keys() == ALL - {"fcd"}  # digits have no test split
     assert figures.keys() == content["floor"].keys() - {"label_accuracy"}
     for figure in figures.values():
         assert figure["mean"] == pytest.approx(statistics.mean(figure["values"]))
@@ -85,11 +85,11 @@ def test_figures_are_those_of_the_samples(run, trained):
 
     one = load("outputs/run")
     one.data.setup("test")
-    reference = Reference(one.data, Classifier(), 100)
-    view = View(to_uint8(one.model.sample(100, seed=3)), reference.extractor)
-    for part in reference.judge(view):
-        for name, value in part.items():
-            assert first["generators"]["raw"][name]["values"] == [value]
+    one.data.evaluator.prepare(one.data, 100)
+    metrics = one.data.evaluator(one.data.modality.decode(one.model.sample(100, seed=3)))
+    assert {name: found["values"] for name, found in first["generators"]["raw"].items()} == {
+        name: [value] for name, value in metrics.items()
+    }
 
 
 def test_several_checkpoints_make_a_table(run, trained):
@@ -111,11 +111,13 @@ def test_runs_of_the_same_name_stay_apart(run, trained, tmp_path):
 
 @pytest.mark.parametrize("layout", ["folder", "npz", "channels last", "grey"])
 def test_samples_from_anywhere(run, trained, tmp_path, layout):
-    run("generate", "checkpoint=outputs/run", "n=60", "format=npz", "output=all.npz")
-    samples = np.load(tmp_path / "all.npz")["samples"]
+    one = load("outputs/run")
+    content = one.data.modality.decode(one.model.sample(60, seed=0))
     if layout == "folder":
-        run("generate", "checkpoint=outputs/run", "n=60", "format=png", "output=samples")
+        (tmp_path / "samples").mkdir()
+        one.data.modality.write(content, tmp_path / "samples")
     else:
+        samples = content.numpy()
         array = {"npz": samples, "channels last": samples.transpose(0, 2, 3, 1), "grey": samples[:, 0]}[layout]
         np.savez(tmp_path / "samples.npz", array)
     name = "samples" if layout == "folder" else "samples.npz"
@@ -153,11 +155,11 @@ def test_own_data(run, class_folders, tmp_path):
     assert result.code == 0, result.err
     (path,) = (tmp_path / "cache").rglob("*.safetensors")
     assert result.out.startswith(f"{path}: accuracy ")
-    assert "on 20 pictures that it was not trained on" in result.out
+    assert "on 20 images that it was not trained on" in result.out
     assert run("evaluate", "checkpoint=run", "seeds=[0]").code == 0
     found = read(tmp_path / "run" / "evaluation" / "last")
     assert found["extractor"]["name"].startswith("classifier-")
-    assert found["generators"]["raw"].keys() == MEANING.keys() - {"fcd", "label_accuracy"}
+    assert found["generators"]["raw"].keys() == ALL - {"fcd", "label_accuracy"}
     again = run("train_extractor", *class_folders, "epochs=2")
     assert again.code == 2
     assert "exists already" in again.err
@@ -165,7 +167,14 @@ def test_own_data(run, class_folders, tmp_path):
 
 def test_classifier_of_a_file(run, trained):
     assert run("train_extractor", "data=digits", "epochs=1", "name=mine", "output=mine.safetensors").code == 0
-    result = run("evaluate", "checkpoint=outputs/run", "n=50", "seeds=[0]", "features=mine.safetensors")
+    result = run(
+        "evaluate",
+        "checkpoint=outputs/run",
+        "n=50",
+        "seeds=[0]",
+        "features=classifier",
+        "features.path=mine.safetensors",
+    )
     assert result.code == 0, result.err
     assert "by mine" in result.out
 
@@ -210,27 +219,36 @@ def test_inception_needs_its_extra(run, trained, monkeypatch):
     assert result.err.strip() == ("error: features=inception: needs an extra: pip install 'gan-lightning[inception]'")
 
 
+OWN = ["checkpoint=outputs/run", "features=classifier"]
 BAD = {
     "nothing": ([], "checkpoint=…"),
     "both": (["checkpoint=outputs/run", "samples=x.npz"], "not both"),
     "no checkpoint": (["checkpoint=nowhere"], "does not exist"),
-    "unknown features": (["checkpoint=outputs/run", "features=vgg"], "features=vgg: must be auto, digits-v1"),
-    "no such classifier": (["checkpoint=outputs/run", "features=a.safetensors"], "a.safetensors: not a readable"),
-    "not a classifier": (["checkpoint=outputs/run", "features=b.safetensors"], "b.safetensors: not a readable"),
-    "no picture shape": (["checkpoint=outputs/run", "features=c.safetensors"], "its weights make no classifier"),
-    "other layers": (["checkpoint=outputs/run", "features=d.safetensors"], "its weights make no classifier"),
+    "unknown features": (["checkpoint=outputs/run", "features=vgg"], "features=vgg: no such option"),
+    "no file": ([*OWN[:2]], "features.path is not set"),
+    "no such classifier": ([*OWN, "features.path=a.safetensors"], "a.safetensors: not a readable"),
+    "not a classifier": ([*OWN, "features.path=b.safetensors"], "b.safetensors: not a readable"),
+    "no picture shape": ([*OWN, "features.path=c.safetensors"], "its weights make no classifier"),
+    "other layers": ([*OWN, "features.path=d.safetensors"], "its weights make no classifier"),
+    "another kind of image": (["checkpoint=outputs/run", "features=stacked_digits"], "takes images of [3, 28, 28]"),
+    "no evaluator": (["samples=shape.npz", "data=digits", "data.evaluator=null"], "data.evaluator=null: it must be"),
+    "no features for it": ([*OWN, "features.path=x", "data=digits", "data.evaluator=null"], "data.evaluator=null: it"),
+    "no evaluator at all": (
+        ["checkpoint=outputs/run", "data=digits", "data.evaluator={_target_:collections.OrderedDict}"],
+        "data.evaluator: makes a OrderedDict: it must be an Evaluator",
+    ),
     "no seeds": (["checkpoint=outputs/run", "seeds=[]"], "seeds=[]"),
     "few samples": (["checkpoint=outputs/run", "n=5"], "at least 6 are needed"),
     "no data": (["samples=float.npz"], "data=… is needed"),
-    "floats": (["samples=float.npz", "data=digits"], "samples is float32: must be uint8"),
-    "another shape": (["samples=shape.npz", "data=digits"], "is [9, 1, 32, 32]: must be [n, 1, 28, 28]"),
-    "not an npz": (["samples=text.npz", "data=digits"], "must be a folder of pictures or an .npz file"),
-    "missing": (["samples=none.npz", "data=digits"], "must be a folder of pictures or an .npz file"),
-    "empty folder": (["samples=empty", "data=digits"], "no pictures"),
-    "another size": (["samples=large", "data=digits"], "is L, 30×30: the data are grey, 28×28"),
-    "colour": (["samples=colour", "data=digits"], "is RGB, 28×28: the data are grey, 28×28"),
-    "other data": (["checkpoint=outputs/run", "data=image_folder", "data.root=x"], "makes pictures of [1, 28, 28]"),
-    "did you mean": (["checkpoint=outputs/run", "feature=auto"], "did you mean 'features'"),
+    "floats": (["samples=float.npz", "data=digits"], "samples=float.npz: is float32: must be uint8"),
+    "another shape": (["samples=shape.npz", "data=digits"], "samples=shape.npz: each sample has shape [1, 32, 32]"),
+    "not an npz": (["samples=text.npz", "data=digits"], "samples=text.npz: not a readable .npz file"),
+    "missing": (["samples=none.npz", "data=digits"], "samples=none.npz: not a readable .npz file"),
+    "empty folder": (["samples=empty", "data=digits"], "samples=empty: no .png files in it or below"),
+    "another size": (["samples=large", "data=digits"], "1.png: is L, 30×30: the data are L, 28×28"),
+    "colour": (["samples=colour", "data=digits"], "1.png: is RGB, 28×28: the data are L, 28×28"),
+    "other data": (["checkpoint=outputs/run", "data=image_folder", "data.root=x"], "makes Images [1, 28, 28]"),
+    "did you mean": (["checkpoint=outputs/run", "feature=digits"], "did you mean 'features"),
 }  # fmt: skip
 
 

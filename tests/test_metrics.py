@@ -21,6 +21,7 @@ from gan_lightning.metrics.extractors import (
     RandomConvolutions,
     StackedClassifier,
 )
+from gan_lightning.metrics.images import ImageEvaluator
 from gan_lightning.metrics.neighbours import Neighbourhoods, copies, duplicate_rate, nearest, overlap
 from gan_lightning.metrics.pixels import sharpness
 from gan_lightning.modalities.image import normalize
@@ -188,22 +189,22 @@ class TestExtractors:
     def pictures(self):
         return torch.randint(0, 256, (70, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
-    @pytest.fixture(params=[Classifier, lambda: RandomConvolutions(1)])
+    @pytest.fixture(params=[Classifier, RandomConvolutions])
     def extractor(self, request):
         return request.param()
 
     def test_order_and_batch_size_do_not_matter(self, extractor, pictures, monkeypatch):
-        whole = extractor.judge(pictures).features
+        whole = extractor.extract(pictures).features
         assert whole.dim() == 2
-        torch.testing.assert_close(extractor.judge(pictures.flip(0)).features.flip(0), whole)
+        torch.testing.assert_close(extractor.extract(pictures.flip(0)).features.flip(0), whole)
         monkeypatch.setattr("gan_lightning.metrics.extractors.BATCH", 9)
-        torch.testing.assert_close(extractor.judge(pictures).features, whole, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(extractor.extract(pictures).features, whole, rtol=1e-5, atol=1e-5)
 
-    def test_only_uint8_pictures_are_judged(self, extractor, pictures):
+    def test_only_uint8_images_are_taken(self, extractor, pictures):
         with pytest.raises(TypeError, match="uint8"):
-            extractor.judge(pictures.float() / 127.5 - 1)
+            extractor.extract(pictures.float() / 127.5 - 1)
         with pytest.raises(ValueError, match=r"must be \(n, "):
-            extractor.judge(pictures[:, 0])
+            extractor.extract(pictures[:, 0])
 
     def test_shipped_weights(self):
         shipped = Classifier()
@@ -216,17 +217,33 @@ class TestExtractors:
         content[-100] ^= 1
         (tmp_path / "damaged.safetensors").write_bytes(content)
         with pytest.raises(UserError, match="expected SHA-256"):
-            Classifier(tmp_path / "damaged.safetensors")
+            Classifier(str(tmp_path / "damaged.safetensors")).extract(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+
+    def test_weights_are_read_at_their_first_use(self, tmp_path):
+        """A command that evaluates nothing needs none of them."""
+        ImageEvaluator(Classifier(str(tmp_path / "missing.safetensors")))
+        with pytest.raises(UserError, match=r"missing\.safetensors: not a readable"):
+            Classifier(str(tmp_path / "missing.safetensors")).extract(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+
+    def test_random_convolutions_are_the_same_every_time(self):
+        """For images of as many channels: made anew for others."""
+        grey = torch.randint(0, 256, (6, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+        extractor = RandomConvolutions()
+        expected = extractor.extract(grey).features
+        assert extractor.extract(grey.expand(-1, 3, -1, -1)).features.shape == expected.shape == (6, 256)
+        assert torch.equal(extractor.extract(grey).features, expected)
+        assert expected.double().sum().item() == pytest.approx(363.4590616, rel=1e-4)
+        assert not torch.equal(RandomConvolutions(seed=1).extract(grey).features, expected)
 
     def test_accuracy_is_what_the_weights_say(self, real_data):
         test = MNIST(real_data, train=False)
-        labels = Classifier().judge(test.data.unsqueeze(1)).labels
+        labels = Classifier().extract(test.data.unsqueeze(1)).labels
         stated = float(Classifier().facts["accuracy"])
         assert (labels == test.targets).double().mean().item() == pytest.approx(stated, abs=1e-4)
 
     def test_another_size_is_refused(self):
         with pytest.raises(ValueError, match=r"must be \(n, 1, 28, 28\)"):
-            Classifier().judge(torch.zeros(3, 1, 32, 32, dtype=torch.uint8))
+            Classifier().extract(torch.zeros(3, 1, 32, 32, dtype=torch.uint8))
 
     def test_folding_the_norms_changes_nothing(self, pictures):
         network = ClassifierNetwork().eval()
@@ -239,9 +256,9 @@ class TestExtractors:
     def test_stacked(self, pictures):
         """Each channel on its own; the label is the three digits."""
         classifier = Classifier()
-        channels = [classifier.judge(pictures[i : i + 20]) for i in (0, 20, 40)]
+        channels = [classifier.extract(pictures[i : i + 20]) for i in (0, 20, 40)]
         stacks = torch.cat([pictures[i : i + 20] for i in (0, 20, 40)], 1)
-        found = StackedClassifier(classifier).judge(stacks)
+        found = StackedClassifier(classifier).extract(stacks)
         torch.testing.assert_close(found.features, torch.cat([one.features for one in channels], 1))
         red, green, blue = (one.labels for one in channels)
         assert torch.equal(found.labels, 100 * red + 10 * green + blue)
@@ -250,16 +267,16 @@ class TestExtractors:
     def test_nothing_of_it_is_trained_or_saved(self, pictures):
         """As an attribute of a module that is trained, an extractor stays as it is."""
 
-        class Judged(torch.nn.Module):
+        class Trained(torch.nn.Module):
             def __init__(self):
                 super().__init__()
                 self.layer = torch.nn.Linear(3, 1)
                 self.extractor = Classifier()
 
-        module = Judged().train()
-        before = module.extractor.judge(pictures).features
+        module = Trained().train()
+        before = module.extractor.extract(pictures).features
         optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
         module.layer(torch.ones(2, 3)).sum().backward()
         optimizer.step()
-        assert torch.equal(module.extractor.judge(pictures).features, before)
+        assert torch.equal(module.extractor.extract(pictures).features, before)
         assert list(module.state_dict()) == ["layer.weight", "layer.bias"]

@@ -7,13 +7,11 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_lightning.metrics.extractors import Classifier
-from gan_lightning.metrics.suite import Reference, View
-from gan_lightning.modalities.image import to_uint8
+from gan_lightning.metrics.images import ImageEvaluator
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
-JUDGED = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
+EVALUATED = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
 OFTEN = ["callbacks.collapse_alarm.every_n_iterations=5", "callbacks.collapse_alarm.n=200"]
 
 
@@ -28,7 +26,7 @@ def scalars(folder, tag):
 
 
 def test_full_set_every_few_epochs_and_at_the_end(run, only_run):
-    result = run("train", *JUDGED, "evaluate_every_n_epochs=2", "trainer.max_epochs=3", "callbacks.evaluation.n=200")
+    result = run("train", *EVALUATED, "evaluate_every_n_epochs=2", "trainer.max_epochs=3", "callbacks.evaluation.n=200")
     assert result.code == 0, result.err
     folder = only_run()
     assert list(scalars(folder, "evaluation/fcd_train")) == [16, 24]
@@ -40,11 +38,10 @@ def test_full_set_every_few_epochs_and_at_the_end(run, only_run):
     # The same as from the checkpoint.
     one = load(str(folder))
     one.data.setup("test")
-    reference = Reference(one.data, Classifier(), 200)
-    view = View(to_uint8(one.model.sample(200, seed=1)), reference.extractor)
-    for part in reference.judge(view):
-        for name, value in part.items():
-            assert final[f"evaluation/{name}"] == pytest.approx(value, rel=1e-9)
+    one.data.evaluator.prepare(one.data, 200)
+    metrics = one.data.evaluator(one.data.modality.decode(one.model.sample(200, seed=1)))
+    for name, value in metrics.items():
+        assert final[f"evaluation/{name}"] == pytest.approx(value, rel=1e-9)
 
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
@@ -52,7 +49,7 @@ def test_full_set_every_few_epochs_and_at_the_end(run, only_run):
 
 
 def test_training_is_the_same_with_and_without_metrics(run, tmp_path):
-    run("train", *JUDGED, *OFTEN, "evaluate_every_n_epochs=1", "max_iterations=12", "hydra.run.dir=with")
+    run("train", *EVALUATED, *OFTEN, "evaluate_every_n_epochs=1", "max_iterations=12", "hydra.run.dir=with")
     run("train", *FAST, "callbacks.collapse_alarm=null", "max_iterations=12", "hydra.run.dir=without")
     weights = [
         torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
@@ -64,7 +61,7 @@ def test_training_is_the_same_with_and_without_metrics(run, tmp_path):
 
 
 def test_resumed_metrics_equal_uninterrupted_ones(run, tmp_path):
-    often = [*JUDGED, *OFTEN, "callbacks.evaluation.n=100"]
+    often = [*EVALUATED, *OFTEN, "callbacks.evaluation.n=100"]
     run("train", *often, "max_iterations=13", "hydra.run.dir=whole")
     run("train", *often, "max_iterations=11", "hydra.run.dir=parts")
     run("train", "resume=parts", "max_iterations=13")
@@ -93,7 +90,7 @@ def test_alarm_rings_on_a_collapse(run, only_run):
 
 def test_alarm_says_when_a_run_recovers(run, only_run, monkeypatch):
     verdicts = iter([["lost"], ["lost"], ["lost"], [], []])
-    monkeypatch.setattr("gan_lightning.callbacks.collapse_alarm.collapse", lambda *figures: next(verdicts))
+    monkeypatch.setattr(ImageEvaluator, "collapsed", lambda *metrics: next(verdicts))
     result = run("train", *FAST, *OFTEN, "max_iterations=25")
     assert result.out.count("alarm: collapsed since iteration 5 or before: lost") == 1
     assert "alarm: the run has recovered by iteration 20" in result.out
@@ -104,26 +101,65 @@ def test_alarm_says_when_a_run_recovers(run, only_run, monkeypatch):
 
 def test_one_suspicion_is_no_alarm(run, monkeypatch):
     verdicts = iter([["lost"], [], ["lost"], []])
-    monkeypatch.setattr("gan_lightning.callbacks.collapse_alarm.collapse", lambda *figures: next(verdicts))
+    monkeypatch.setattr(ImageEvaluator, "collapsed", lambda *metrics: next(verdicts))
     result = run("train", *FAST, *OFTEN, "max_iterations=20")
     assert "alarm" not in result.out
 
 
-def test_too_few_pictures_are_not_judged(run, tmp_path):
+def test_too_few_images_are_not_evaluated(run, tmp_path):
     (tmp_path / "few").mkdir()
     for i in range(8):
         Image.new("L", (28, 28), 30 * i).save(tmp_path / "few" / f"{i}.png")
     own = ["data=image_folder", "data.root=few", "data.channels=1", "data.batch_size=4", "trainer=cpu"]
     result = run("train", *own, "max_iterations=5", *OFTEN)
     assert result.code == 0, result.err
-    assert "samples will not be judged" in result.out
+    assert result.out.count("samples will not be evaluated: 4 samples beside as many real ones") == 1
 
 
-@pytest.mark.parametrize("key", ["callbacks.collapse_alarm.features", "callbacks.evaluation.features"])
-def test_wrong_features_are_refused_before_training(run, key):
-    result = run("train", *JUDGED, f"+{key}=vgg", "max_iterations=3")
+BROKEN = """
+from gan_lightning.metrics.images import ImageEvaluator
+
+
+class LateError(ImageEvaluator):
+    def features(self, content):
+        raise RuntimeError("no features")
+
+    def view(self, content, condition=None):
+        return super(ImageEvaluator, self).view(content, condition)
+
+
+class EarlyError(ImageEvaluator):
+    def prepare(self, *arguments):
+        raise ValueError("no idea")
+"""
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "line"),
+    [
+        ("null", "samples will not be evaluated: data.evaluator=null"),
+        ("{_target_: collections.OrderedDict}", "samples will not be evaluated: data.evaluator: makes a OrderedDict"),
+        ("{_target_: broken.EarlyError}", "samples will not be evaluated: data.evaluator: ValueError no idea"),
+        ("{_target_: broken.LateError}", "samples are not evaluated: metric "),
+    ],
+)
+def test_no_run_ends_for_its_evaluator(run, tmp_path, monkeypatch, evaluator, line):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(tmp_path)
+    often = [*OFTEN, "evaluate_every_n_epochs=1", "callbacks.evaluation.n=200"]
+    result = run(
+        "train", *EVALUATED, *often, f"data.evaluator={evaluator}", "trainer.max_epochs=2", "hydra.run.dir=run"
+    )
+    assert result.code == 0, result.err
+    assert result.out.count(line) == 1
+    assert "the alarm watches the discriminator alone" in result.out
+    assert metrics_of(tmp_path / "run")["alarm/collapsed"] == 0
+
+
+def test_a_missing_classifier_is_refused_before_training(run):
+    result = run("train", *FAST, "features@data.evaluator.features=classifier", "data.evaluator.features.path=none")
     assert result.code == 2
-    assert "features=vgg: must be auto, digits-v1" in result.err
+    assert "features.path=none: not a readable .safetensors file" in result.err
     assert "finished" not in result.out
 
 
