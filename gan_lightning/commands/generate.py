@@ -5,105 +5,104 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
-from gan_lightning.callbacks.sheets import sample_sheet
+from gan_lightning.callbacks.sheets import MAX_SAMPLES, sample_sheet
 from gan_lightning.errors import UserError
+from gan_lightning.modalities.arrays import write_arrays
+from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.provenance import signer
 from gan_lightning.runs.checkpoints import Trained, load
+from gan_lightning.runs.drawing import (
+    check_memory,
+    condition_name,
+    content_parts,
+    count,
+    read_conditions,
+    recorded_condition,
+)
 
 if TYPE_CHECKING:  # of an extra
     from gan_lightning.provenance.identity import Identity
 
-SUFFIXES = {"grid": ".png", "png": "", "npz": ".npz", "gif": ".gif"}
+SUFFIXES = {"sheet": ".png", "files": "", "arrays": ".npz"}
 FRAME_MILLISECONDS = 60
+MAX_WALK = 2**16  # samples on all frames of a walk
+MAX_SHOWN = 2**28  # numbers of the samples that are drawn at once
 
 
 def generate(cfg: DictConfig) -> Path:
-    """Write what ``conf/generate.yaml`` describes and return where it is."""
-    if cfg.interpolate and cfg.format != "grid":
-        raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of grids: leave out format")
-    if cfg.sign and (cfg.interpolate or cfg.format == "npz"):
-        raise UserError("sign=true: signs single pictures: leave out format and interpolate")
+    """Write what ``conf/generate.yaml`` describes, and return where it is."""
+    if cfg.interpolate and cfg.format != "sheet":
+        raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of sheets: leave out format")
+    if cfg.sign and (cfg.interpolate or cfg.format == "arrays"):
+        raise UserError("sign=true: signs files of samples: leave out format and interpolate")
     identity = signer("sign=true") if cfg.sign else None
     trained = load(str(cfg.checkpoint), cfg.trust)
-    if identity:
-        cfg = cfg.copy()
-        cfg.format = "png"
+    cfg = cfg.copy()
+    cfg.format = "files" if identity else cfg.format
+    cfg.condition = None if cfg.condition is None else str(cfg.condition)
     _check(cfg, trained)
+    condition = read_conditions(trained.data, cfg.condition, cfg.n, cfg.seed)
     path = _output(cfg, trained)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if cfg.interpolate:
-        frames = [Image.fromarray(frame) for frame in _walk(cfg, trained)]
-        frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MILLISECONDS, loop=0)
-    elif cfg.format == "grid" and cfg.label is None:
-        Image.fromarray(sample_sheet(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)).save(path)
-    else:
-        samples = trained.model.sample(cfg.n, _labels(cfg, trained), seed=cfg.seed, weights=cfg.weights)
-        if cfg.format == "png":
-            _write_pictures(samples, path, cfg, trained, identity)
+    with _unfinished(path) as unfinished:
+        if cfg.interpolate:
+            _write_walk(unfinished, cfg, trained, condition)
+        elif cfg.format == "sheet":
+            Image.fromarray(_sheet(cfg, trained, condition)).save(unfinished, "PNG")
+        elif cfg.format == "arrays":
+            write_arrays(unfinished, _arrays(cfg, trained, condition), cfg.n)
         else:
-            trained.data.write(samples, path, cfg.format)
+            _write_files(unfinished, cfg, trained, condition, identity)
     return path
 
 
-def _write_pictures(samples: Tensor, path: Path, cfg: DictConfig, trained: Trained, identity: Identity | None) -> None:
-    """A folder with a picture of each sample, all or none; signed, where somebody signs."""
-    path = path.resolve()  # which has a name, as "." has none
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        trained.data.write(samples, unfinished, "png")
-        if identity:
-            _sign(unfinished, cfg, trained, identity)
-        unfinished.replace(path)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _sign(folder: Path, cfg: DictConfig, trained: Trained, identity: Identity) -> None:
-    """Credentials into each picture, a statement about all of them, a record of each into the ledger."""
-    from gan_lightning.provenance import ledger
-    from gan_lightning.provenance.credentials import sign_pictures
-    from gan_lightning.provenance.statements import state_samples
-
-    weights = cfg.weights or trained.model.weights[0]
-    records = sign_pictures(folder, identity, trained, weights=weights, seed=cfg.seed, label=cfg.label)
-    state_samples(identity, trained, records, folder)
-    if cfg.ledger is not None:
-        try:
-            ledger.append(Path(cfg.ledger), identity, records)
-        except OSError as error:
-            reason = f"cannot be written ({error.strerror}), so no picture is"
-            raise UserError(f"ledger={cfg.ledger}: {reason}: give another folder, or ledger=null") from error
-
-
 def _check(cfg: DictConfig, trained: Trained) -> None:
-    classes = trained.model.num_classes
-    if cfg.label is not None and classes is None:
-        raise UserError(f"label={cfg.label}: the model is not conditional: train one with conditional=true")
-    if cfg.label is not None and classes is not None and cfg.label >= classes:
-        raise UserError(f"label={cfg.label}: the model knows {classes} classes: label=0 to {classes - 1}")
+    """Raise UserError for what the model cannot do, or what would take too much memory."""
     if cfg.weights is not None and cfg.weights not in trained.model.weights:
         raise UserError(f"weights={cfg.weights}: the model has no averaged generator: weights=raw")
+    if cfg.interpolate and trained.model.prior is None:
+        raise UserError(f"interpolate={cfg.interpolate}: the model has no latents to go between: leave it out")
+    if cfg.sign:
+        from gan_lightning.provenance.records import MAX_N
+
+        if cfg.n > MAX_N:
+            raise UserError(f"n={cfg.n}: gan-verify draws at most {MAX_N:,} together: sign fewer, with several seeds")
+    elif cfg.format == "sheet":
+        _check_shown(cfg, trained)
+    check_memory(trained, cfg.n, cfg.condition)
 
 
-def _labels(cfg: DictConfig, trained: Trained) -> Tensor | None:
-    """The wanted label for each sample, else random ones where the model wants some."""
-    return trained.model.sample_labels(cfg.n, cfg.seed) if cfg.label is None else torch.full((cfg.n,), cfg.label)
+def _check_shown(cfg: DictConfig, trained: Trained) -> None:
+    """Raise UserError for more samples than a sheet can show, or a GIF of sheets."""
+    fit = MAX_SHOWN // max(count(trained.data.modality.content_shape), 1)
+    if cfg.n > min(MAX_SAMPLES, fit):
+        raise UserError(
+            f"n={cfg.n}: a sheet shows at most {min(MAX_SAMPLES, fit):,} samples: format=files or format=arrays"
+        )
+    frames, most = 2 * (cfg.interpolate or 0), min(MAX_WALK, fit)
+    if frames * cfg.n > most:
+        raise UserError(
+            f"interpolate={cfg.interpolate}: {frames:,} frames of n={cfg.n}: all frames together show at most "
+            f"{most:,} samples: fewer frames, or a smaller n"
+        )
 
 
 def _output(cfg: DictConfig, trained: Trained) -> Path:
-    """What ``output`` says, or a name in the run's folder that tells how the samples were made."""
-    suffix = SUFFIXES["gif" if cfg.interpolate else cfg.format]
+    """Return what ``output`` says, or a name in the run's folder that tells how the samples were made."""
+    suffix = ".gif" if cfg.interpolate else SUFFIXES[cfg.format]
     if cfg.output is None:
         name = f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}"
-        name += f"_label{cfg.label}" if cfg.label is not None else ""
+        name += f"_condition{condition_name(cfg.condition)}" if cfg.condition is not None else ""
         name += f"_{cfg.weights}" if cfg.weights else ""
         name += f"_walk{cfg.interpolate}" if cfg.interpolate else ""
         path = trained.run_dir / "generated" / f"{name}{suffix}"
@@ -112,25 +111,112 @@ def _output(cfg: DictConfig, trained: Trained) -> Path:
         if suffix and (path.suffix != suffix or path.is_dir()):
             raise UserError(f"output={path}: the name of a {suffix} file is needed")
     if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
-        raise UserError(f"output={path}: exists already; format=png needs a new or empty folder")
+        raise UserError(f"output={path}: exists already; format=files needs a new or empty folder")
     return path
 
 
-def _walk(cfg: DictConfig, trained: Trained) -> Iterator[Any]:
-    """Grids of n samples on the way from the latents of ``seed`` to those of ``seed + 1``, and back."""
-    model = trained.model
+@contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """Lend another path to write a file or a folder to, which gets its name when it is complete, or is removed."""
+    path = path.resolve()  # which has a name, as "." has none
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.unlink(missing_ok=True)
+
+
+def _sheet(cfg: DictConfig, trained: Trained, condition: Sample | None) -> np.ndarray:
+    """Return a sheet of samples: with a row for each class, say, unless a condition is asked for."""
+    if cfg.condition is None:
+        return sample_sheet(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)
+    samples = trained.model.sample(cfg.n, condition, seed=cfg.seed, weights=cfg.weights)
+    return trained.data.modality.sheet(trained.data.modality.decode(samples))
+
+
+def _arrays(cfg: DictConfig, trained: Trained, condition: Sample | None) -> Iterator[dict[str, Tensor]]:
+    """Yield some rows of each array at a time: of the samples and, if there are any, their conditions."""
+    for start, content in _parts(cfg, trained, condition):
+        arrays = _named("samples", content)
+        if trained.data.condition is not None and condition is not None:
+            shown = trained.data.condition.decode(take(condition, slice(start, start + size(content))))
+            arrays |= _named("condition", shown)
+        yield arrays
+
+
+def _named(name: str, content: Content) -> dict[str, Tensor]:
+    """Return content as arrays: joint samples keep the names of their parts."""
+    if not isinstance(content, dict):
+        return {name: content}
+    return content if name == "samples" else {f"{name}_{part}": one for part, one in content.items()}
+
+
+def _parts(cfg: DictConfig, trained: Trained, condition: Sample | None) -> Iterator[tuple[int, Content]]:
+    """Yield the content of the samples some at a time, with the number of the first, and show how far it is."""
+    start = 0
+    with tqdm(total=cfg.n, desc="generating", disable=None, leave=False) as bar:
+        for content in content_parts(trained, cfg.n, condition, cfg.seed, cfg.weights):
+            yield start, content
+            start += size(content)
+            bar.update(size(content))
+
+
+def _write_files(
+    folder: Path, cfg: DictConfig, trained: Trained, condition: Sample | None, identity: Identity | None
+) -> None:
+    """Write samples to files in a new folder, and sign them if somebody signs."""
+    folder.mkdir()
+    paths: list[Path] = []
+    for start, content in _parts(cfg, trained, condition):
+        paths += trained.data.modality.write(content, folder, start)
+    if identity:
+        _sign(list(dict.fromkeys(paths)), cfg, trained, identity)  # a table is one file, that grows
+
+
+def _sign(paths: list[Path], cfg: DictConfig, trained: Trained, identity: Identity) -> None:
+    """Sign each file and the set of them, and add their records to the ledger."""
+    from gan_lightning.provenance import ledger
+    from gan_lightning.provenance.signing import sign_files
+    from gan_lightning.provenance.statements import state_samples
+
+    how = {"n": cfg.n, "seed": cfg.seed, "weights": cfg.weights or trained.model.weights[0]}
+    asked = recorded_condition(trained.data, cfg.condition)
+    records = sign_files(paths, trained.data.modality, identity, trained, condition=asked, **how)
+    state_samples(identity, trained, records, paths[0].parent)
+    if cfg.ledger is not None:
+        try:
+            ledger.append(Path(cfg.ledger), identity, records)
+        except OSError as error:
+            reason = f"cannot be written ({error.strerror}), so no sample is"
+            raise UserError(f"ledger={cfg.ledger}: {reason}: give another folder, or ledger=null") from error
+
+
+def _write_walk(path: Path, cfg: DictConfig, trained: Trained, condition: Sample | None) -> None:
+    """Write sheets of n samples on the way from the latents of ``seed`` to those of ``seed + 1``, and back."""
+    model, modality = trained.model, trained.data.modality
     begin, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
-    labels = _labels(cfg, trained)
+    assert begin is not None and end is not None
     there = torch.linspace(0, 1, cfg.interpolate + 1).tolist()
-    for t in there + there[-2:0:-1]:
-        yield trained.data.show(model.sample(cfg.n, labels, latent=slerp(begin, end, t), weights=cfg.weights))
+    frames = (
+        Image.fromarray(
+            modality.sheet(
+                modality.decode(model.sample(cfg.n, condition, latent=slerp(begin, end, t), weights=cfg.weights))
+            )
+        )
+        for t in tqdm(there + there[-2:0:-1], "generating", disable=None, leave=False)
+    )
+    next(frames).save(path, "GIF", save_all=True, append_images=frames, duration=FRAME_MILLISECONDS, loop=0)
 
 
 def slerp(begin: Tensor, end: Tensor, t: float) -> Tensor:
-    """Spherical interpolation of latents (n, latent_dim) (White, 2016, https://arxiv.org/abs/1609.04468).
+    """Return latents (n, …) between others, by spherical interpolation (White, 2016, https://arxiv.org/abs/1609.04468).
 
     A straight line between two Gaussian latents passes where the prior has next to no mass.
     """
-    cosine = torch.cosine_similarity(begin, end, dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
-    angle = torch.acos(cosine).unsqueeze(1)
+    cosine = torch.cosine_similarity(begin.flatten(1), end.flatten(1), dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
+    angle = torch.acos(cosine).view(-1, *[1] * (begin.dim() - 1))
     return (torch.sin((1 - t) * angle) * begin + torch.sin(t * angle) * end) / torch.sin(angle)

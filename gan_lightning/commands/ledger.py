@@ -9,10 +9,10 @@ from gan_lightning.provenance import needs_extra
 HELP = """The ledger of all signed samples: what is changed in it is noticed; what is removed, by who has kept a root.
 
     gan-ledger root outputs/ledger --output root.json      the newest signed root, to keep or to publish
-    gan-ledger prove outputs/ledger --picture 7.png --output proof.json    that it has a record of a picture
+    gan-ledger prove outputs/ledger --file 7.png --output proof.json       that it has a record of what a file shows
     gan-ledger prove outputs/ledger --since root.json --output proof.json  that it has only grown since
     gan-ledger check outputs/ledger --since root.json      that it is what was signed, and has only grown
-    gan-ledger check proof.json --picture 7.png            a proof, without the ledger
+    gan-ledger check proof.json --file 7.png               a proof, without the ledger
 
 Without --trust your own root is trusted, where you have one.
 Exit code 0: it holds, and who has signed is trusted; 1: not; 2: an error of use.
@@ -28,7 +28,8 @@ def main() -> None:
         one.add_argument("--trust", metavar="PEM", nargs="+", type=Path, help="roots to trust")
         if action != "root":
             about = one.add_mutually_exclusive_group(required=action == "prove")
-            about.add_argument("--picture", type=Path, help="that a record is about")
+            about.add_argument("--file", type=Path, help="that a record is about")
+            one.add_argument("--package", nargs="+", default=[], help="of your own, with the file's modality")
             about.add_argument("--since", metavar="ROOT", type=Path, help="an earlier signed root")
         if action != "check":
             one.add_argument("--output", type=Path, help="file to write it to")

@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import identity
-from gan_lightning.provenance.credentials import plain_pixels
+from gan_lightning.provenance.contents import Contents
 from gan_lightning.provenance.envelope import Broken
 from gan_lightning.provenance.ledger import Changed, SignedRoot, open_root, read
 from gan_lightning.provenance.proofs import Consistency, Inclusion, prove_consistency, prove_inclusion
@@ -29,10 +29,10 @@ def prove(arguments: argparse.Namespace) -> tuple[str, bool]:
     anchors = identity.anchors(arguments.trust)
     held = read(arguments.path, anchors)
     proof: Inclusion | Consistency
-    if arguments.picture:
-        found = held.find(plain_pixels(arguments.picture)[0])
+    if arguments.file:
+        found = held.find(_digest(arguments))
         if found is None:
-            raise Changed(f"{arguments.picture}: {arguments.path} has no record of its pixels")
+            raise Changed(f"{arguments.file}: {arguments.path} has no record of what it shows")
         index, root = found
         proof = prove_inclusion(held, index)
         line, good = f"record {index:,}, added with: {_told(root)[0]}", root.opened.trusted
@@ -53,8 +53,8 @@ def check(arguments: argparse.Namespace) -> tuple[str, bool]:
     held = read(arguments.path, anchors)
     if arguments.since:
         held.check_continues(_earlier(arguments.since, anchors), str(arguments.since))
-    if arguments.picture and held.find(plain_pixels(arguments.picture)[0]) is None:
-        raise Changed(f"{arguments.picture}: {arguments.path} has no record of its pixels")
+    if arguments.file and held.find(_digest(arguments)) is None:
+        raise Changed(f"{arguments.file}: {arguments.path} has no record of what it shows")
     strangers = [root for root in held.roots if not root.opened.trusted]
     if strangers:
         return f"unchanged, but {len(strangers)} of {len(held.roots)} roots by unknown signers: {strangers[0]}", False
@@ -73,14 +73,14 @@ def _check_proof(arguments: argparse.Namespace, anchors: bytes) -> tuple[str, bo
         raise UserError(f"{arguments.path}: neither a ledger nor a proof ({type(error).__name__})") from error
     if isinstance(proof, Inclusion):
         if arguments.since:
-            raise UserError(f"--since {arguments.since}: {arguments.path} is about a picture: leave it out")
+            raise UserError(f"--since {arguments.since}: {arguments.path} is about a file: leave it out")
         root, record = proof.check(anchors)
-        if arguments.picture and record.pixels != plain_pixels(arguments.picture)[0]:
-            raise Changed(f"{arguments.path}: is about other pixels than those of {arguments.picture}")
+        if arguments.file and record.content != _digest(arguments, record.modality):
+            raise Changed(f"{arguments.path}: is about something else than {arguments.file} shows")
         line, good = _told(root)
         return f"record {proof.index:,} was added with: {line}", good
-    if arguments.picture:
-        raise UserError(f"--picture {arguments.picture}: {arguments.path} is about two roots: leave it out")
+    if arguments.file:
+        raise UserError(f"--file {arguments.file}: {arguments.path} is about two roots: leave it out")
     old, new = proof.check(anchors)
     if arguments.since and old.said != _earlier(arguments.since, anchors).said:
         raise Changed(f"{arguments.path}: is about another root than {arguments.since}")
@@ -89,6 +89,11 @@ def _check_proof(arguments: argparse.Namespace, anchors: bytes) -> tuple[str, bo
 
 
 ACTIONS = {"root": root, "prove": prove, "check": check}
+
+
+def _digest(arguments: argparse.Namespace, modality: str | None = None) -> str:
+    """Return the digest of what the file shows that the command is about."""
+    return Contents(arguments.package).digest(arguments.file, modality)
 
 
 def _told(root: SignedRoot) -> tuple[str, bool]:

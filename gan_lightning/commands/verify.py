@@ -24,8 +24,8 @@ HELP = """Where files come from, as far as it can be proved: a verdict for each,
 trusted                             signed by somebody whose root you trust, and not changed
 tampered                            its manifest or statement is about another file, or has been changed
 valid but unknown signer            not changed, by whoever has signed it
-stripped, but in the ledger         somebody whose root you trust has put a picture with its pixels there
-regenerates from checkpoint + seed  the checkpoint draws the same picture
+stripped, but in the ledger         somebody whose root you trust has put a record of what it shows there
+regenerates from checkpoint + seed  the checkpoint makes the same
 unknown                             none of these can be shown
 
 Without --trust your own root is trusted, where you have one.
@@ -36,14 +36,16 @@ that is not as it was signed.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="+", type=Path, help="a picture, a statement, or what one is about")
+    parser.add_argument("file", nargs="+", type=Path, help="a sample, a statement, or what one is about")
     parser.add_argument("--trust", metavar="PEM", nargs="+", type=Path, help="roots to trust")
-    parser.add_argument("--ledger", metavar="DIR", type=Path, help="for pictures that have lost their record")
+    parser.add_argument("--ledger", metavar="DIR", type=Path, help="for files that have lost their record")
     parser.add_argument("--checkpoint", help="a run's folder or a .ckpt file, to draw its samples again")
-    parser.add_argument("--package", nargs="+", default=[], help="of your own, that the checkpoint names")
-    parser.add_argument("--seed", type=int, default=0, help="of the samples, for pictures without a record (0)")
+    parser.add_argument(
+        "--package", nargs="+", default=[], help="of your own, with a modality, or that the checkpoint names"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the samples, for files without a record (0)")
     parser.add_argument("--n", type=int, default=64, help="how many samples were drawn together (64)")
-    parser.add_argument("--label", type=int, help="the class that was asked for, if one was")
+    parser.add_argument("--condition", help="what was asked for, if anything was: a class, a file")
     parser.add_argument("--json", action="store_true", help="instead of lines")
     arguments = parser.parse_args()
     try:
@@ -61,7 +63,8 @@ def main() -> None:
 def _findings(arguments: argparse.Namespace) -> list[Finding]:
     try:
         from gan_lightning.provenance import identity, ledger
-        from gan_lightning.provenance.verify import MAX_N, Verifier
+        from gan_lightning.provenance.records import MAX_N
+        from gan_lightning.provenance.verify import Verifier
     except ImportError as error:
         raise needs_extra("gan-verify") from error
     from gan_lightning.runs.checkpoints import load
@@ -76,5 +79,6 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
     anchors = identity.anchors(arguments.trust)
     records = ledger.read(arguments.ledger, anchors) if arguments.ledger else None
     checkpoint = load(arguments.checkpoint, arguments.package) if arguments.checkpoint else None
-    verifier = Verifier(anchors, records, checkpoint, arguments.seed, arguments.n, arguments.label)
+    asked = (arguments.seed, arguments.n, arguments.condition)
+    verifier = Verifier(anchors, records, checkpoint, *asked, packages=arguments.package)
     return [verifier.judge(path) for path in arguments.file]

@@ -103,9 +103,9 @@ class GenerateSettings(BaseModel):
     checkpoint: str
     n: PositiveInt
     seed: SampleSeed
-    label: typing.Annotated[int, Field(ge=0)] | None
+    condition: str | int | None
     weights: typing.Literal["ema", "raw"] | None
-    format: typing.Literal["grid", "png", "npz"]
+    format: typing.Literal["sheet", "files", "arrays"]
     sign: bool
     ledger: str | None
     interpolate: PositiveInt | None

@@ -5,7 +5,7 @@ import pkgutil
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -154,23 +154,36 @@ class Modality(ABC):
             raise ValueError(f"{type(self).__name__} has no state, found {', '.join(state)}")
 
 
-def modality_of(name: str, packages: tuple[str, ...] = ()) -> type[Modality] | None:
+def modalities(packages: Sequence[str] = ()) -> list[type[Modality]]:
+    """Return all modalities there are, those of this package first.
+
+    Args:
+        packages: of the user's own, whose modalities count too.
+
+    Raises:
+        UserError: for a package that is not there.
+    """
+    for module in pkgutil.iter_modules(gan_lightning.modalities.__path__, "gan_lightning.modalities."):
+        importlib.import_module(module.name)
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise UserError(f"{package}: cannot be imported ({error}): must be a package with a modality") from error
+    found = [*Modality.__subclasses__()]
+    for one in found:
+        found += one.__subclasses__()
+    return [one for one in found if hasattr(one, "suffix")]
+
+
+def modality_of(name: str, packages: Sequence[str] = ()) -> type[Modality] | None:
     """Return the modality whose files have such a name; None if no modality has.
 
     Args:
         name: of the file.
         packages: of the user's own, whose modalities count too.
     """
-    for module in pkgutil.iter_modules(gan_lightning.modalities.__path__, "gan_lightning.modalities."):
-        importlib.import_module(module.name)
-    for package in packages:
-        importlib.import_module(package)
-    candidates = [*Modality.__subclasses__()]
-    for candidate in candidates:
-        candidates += candidate.__subclasses__()
-        if hasattr(candidate, "suffix") and candidate.reads(name):
-            return candidate
-    return None
+    return next((one for one in modalities(packages) if one.reads(name)), None)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

@@ -1,185 +1,151 @@
-"""Content credentials: a signed C2PA manifest in each picture, that says which model made it and how.
+"""Content credentials: a signed C2PA manifest in a file, that says which model made it and how.
 
-The specification is at https://spec.c2pa.org; any of its readers can read them, and knows the picture as made by a
-trained algorithm. What only this project understands is one assertion, a :class:`Record`.
+The specification is at https://spec.c2pa.org; any of its readers can read them, and knows the file as made by a trained
+algorithm. What only this project understands is one assertion, a :class:`Record`. The library tells a file's type by
+what is in it: a forger chooses names.
 """
 
-import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import c2pa
-import numpy as np
-from PIL import ExifTags, Image
-from pydantic import Field, TypeAdapter
 
 from gan_lightning import __version__
-from gan_lightning.algorithms.model import Weights
 from gan_lightning.errors import UserError
-from gan_lightning.modalities.image import open_image
+from gan_lightning.paths import check_regular
 from gan_lightning.provenance.identity import Identity
-from gan_lightning.runs.checkpoints import Trained
+from gan_lightning.provenance.records import Record, canonical, parse
+from gan_lightning.provenance.verdicts import Finding, Verdict
+from gan_lightning.provenance.ways import FileReader, FileSigner
 
 RECORD = "org.gan-lightning.sample"  # label of our assertion
 SOFTWARE = {"name": "gan-lightning", "version": __version__}
 TRAINED_ALGORITHM = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-ODD = "shows something else than its plain pixels, by frames, a palette, transparency, a profile or EXIF"
 SETTINGS = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
     "builder": {"thumbnail": {"enabled": False}, "created_assertion_labels": ["c2pa.actions", RECORD]},
 }
+ANY_TYPE = "application/octet-stream"  # for the reader, which finds the type out
+MANIFEST_STORE = b"jumdc2pa"  # how one begins, in files of any type
+MAX_BYTES = 2**28
 
 
-@dataclass(frozen=True)
-class Record:
-    """How to make one sample again, and what it is. All digests are SHA-256, hexadecimal.
+class CredentialsSigner(FileSigner):
+    """Puts credentials into files of the types that C2PA's library takes."""
 
-    Args:
-        checkpoint: digest of the file.
-        config: digest of the config in it, as canonical JSON.
-        weights: of the averaged generator (``ema``) or the trained one (``raw``).
-        seed: of the latents: rows of ``prior(n, latent_dim)`` with torch's CPU generator.
-        n: how many latents were drawn together.
-        index: which of them this is.
-        label: the class that was asked for, if one was; else random ones of the same seed.
-        pixels: digest of :func:`pixel_digest`.
-        version: of the project.
-    """
-
-    checkpoint: str
-    config: str
-    weights: Weights
-    seed: Annotated[int, Field(ge=0, lt=2**63)]
-    n: Annotated[int, Field(gt=0)]
-    index: Annotated[int, Field(ge=0)]
-    label: Annotated[int, Field(ge=0)] | None
-    pixels: str
-    version: str = __version__
-
-
-_RECORD = TypeAdapter(Record)
-
-
-class PictureSigner:
-    """Puts credentials into pictures. Not to be used across a fork.
-
-    Args:
-        identity: who signs.
-        checkpoint: the file that the pictures come from.
-    """
-
-    def __init__(self, identity: Identity, checkpoint: Path) -> None:
+    def __init__(self, identity: Identity, checkpoint: Path, media_type: str) -> None:
+        super().__init__(identity, checkpoint, media_type)
         self._signer = c2pa.Signer.from_info(
             c2pa.C2paSignerInfo(alg=b"es256", sign_cert=identity.chain, private_key=identity.key, ta_url=None)
         )
         self._context = c2pa.Context.from_dict(SETTINGS)
-        self._checkpoint = checkpoint
 
-    def sign(self, picture: bytes, record: Record) -> bytes:
-        """A PNG with credentials, from one without."""
-        manifest = {
-            "claim_generator_info": [SOFTWARE],
-            "ingredients": [
-                {
-                    "title": self._checkpoint.name,
-                    "format": "application/octet-stream",
-                    "relationship": "inputTo",
-                    "instance_id": f"sha256:{record.checkpoint}",
-                    "data_types": [{"type": "c2pa.types.model.pytorch"}],
-                }
-            ],
-            "assertions": [
-                {
-                    "label": "c2pa.actions",
-                    "data": {
-                        "actions": [
-                            {
-                                "action": "c2pa.created",
-                                "when": datetime.now(UTC).isoformat(timespec="seconds"),
-                                "softwareAgent": SOFTWARE,
-                                "digitalSourceType": TRAINED_ALGORITHM,
-                            }
-                        ]
-                    },
-                },
-                # One string: C2PA's library reads lists of numbers and integers from 2^63 on back as something else.
-                {"label": RECORD, "data": {"json": canonical(asdict(record))}},
-            ],
-        }
+    @staticmethod
+    def takes(media_type: str) -> bool:
+        return media_type in c2pa.Builder.get_supported_mime_types()
+
+    def sign(self, path: Path, record: Record) -> None:
+        path.write_bytes(self.signed(path.read_bytes(), record))
+
+    def signed(self, content: bytes, record: Record) -> bytes:
+        """Return a file's content with credentials in it."""
         signed = io.BytesIO()
         try:
-            c2pa.Builder(manifest, self._context).sign(self._signer, "image/png", io.BytesIO(picture), signed)
+            builder = c2pa.Builder(self._manifest(record), self._context)
+            builder.sign(self._signer, self.media_type, io.BytesIO(content), signed)
         except c2pa.C2paError as error:
             raise UserError(f"sign=true: {' '.join(str(error).split())}") from error
         return signed.getvalue()
 
+    def _manifest(self, record: Record) -> dict[str, Any]:
+        model = {
+            "title": self.checkpoint.name,
+            "format": "application/octet-stream",
+            "relationship": "inputTo",
+            "instance_id": f"sha256:{record.checkpoint}",
+            "data_types": [{"type": "c2pa.types.model.pytorch"}],
+        }
+        created = {
+            "action": "c2pa.created",
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "softwareAgent": SOFTWARE,
+            "digitalSourceType": TRAINED_ALGORITHM,
+        }
+        return {
+            "claim_generator_info": [SOFTWARE],
+            "ingredients": [model],
+            "assertions": [
+                {"label": "c2pa.actions", "data": {"actions": [created]}},
+                # One string: C2PA's library reads lists of numbers and integers from 2^63 on back as something else.
+                {"label": RECORD, "data": {"json": canonical(asdict(record))}},
+            ],
+        }
 
-def sign_pictures(
-    folder: Path, identity: Identity, trained: Trained, *, weights: Weights, seed: int, label: int | None
-) -> list[Record]:
-    """Put credentials into all samples of one seed, which lie in a folder in their order; the records in them.
+
+class CredentialsReader(FileReader):
+    """Judges the credentials in files.
 
     Args:
-        folder: with a PNG for each.
-        identity: who signs.
-        trained: what they come from.
-        weights: of which generator.
-        seed: of the latents.
-        label: the class that was asked for.
+        anchors: certificates of the roots to trust, PEM; empty for none.
     """
-    paths = sorted(folder.glob("*.png"))
-    signer = PictureSigner(identity, trained.path)
-    config = config_digest(trained.config)
-    records = []
-    for index, path in enumerate(paths):
-        with Image.open(path) as picture:
-            pixels = pixel_digest(picture)
-        record = Record(trained.digest, config, weights, seed, len(paths), index, label, pixels)
-        path.write_bytes(signer.sign(path.read_bytes(), record))
-        records.append(record)
-    return records
+
+    def __init__(self, anchors: bytes) -> None:
+        trust = {"user_anchors": anchors.decode()} if anchors else {}
+        settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
+        self._context = c2pa.Context.from_dict(settings)
+
+    def judge(self, path: Path) -> Finding | None:
+        check_regular(path)
+        if path.stat().st_size > MAX_BYTES:
+            return None
+        content = path.read_bytes()
+        try:
+            reader = c2pa.Reader(ANY_TYPE, io.BytesIO(content), context=self._context)
+        except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
+            return None
+        except c2pa.C2paError as error:
+            if MANIFEST_STORE not in content:
+                return None
+            reason = f"its manifest cannot be read ({' '.join(str(error).split())})"
+            return Finding(str(path), Verdict.TAMPERED, reason)
+        with reader:
+            store, state = json.loads(reader.json()), str(reader.get_validation_state())
+        manifest = store.get("manifests", {}).get(store.get("active_manifest"), {})
+        results = store.get("validation_results", {}).get("activeManifest", {})
+        failures = [one["code"] for one in results.get("failure", [])]
+        info = manifest.get("signature_info", {})
+        signer = ", ".join(info[key] for key in ("common_name", "issuer") if info.get(key))
+        return Finding(str(path), *_verdict(state, failures, signer), _record(manifest))
 
 
-def parse(record: str | bytes) -> Record | None:
-    """A record from its JSON; None where it is none: something missing, unknown, or out of range."""
-    try:
-        return _RECORD.validate_json(record, strict=True)
-    except ValueError:
-        return None
+def _verdict(state: str, failures: list[str], signer: str) -> tuple[Verdict, str]:
+    """Return the verdict on a manifest, and its reason.
 
-
-def canonical(value: Any) -> str:
-    """The same text for equal values: keys sorted, no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def config_digest(config: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical(config).encode()).hexdigest()
-
-
-def plain_pixels(path: Path) -> tuple[str, np.ndarray]:
-    """A picture's digest and its pixels (H, W) or (H, W, 3) uint8, as :func:`to_picture` makes them.
-
-    Raises:
-        UserError: for no picture, and for one that shows something else than these pixels: with other frames, a
-            palette, transparency, a profile of colours, or turned by EXIF.
+    Args:
+        state: of C2PA's reader: Trusted, Valid or Invalid.
+        failures: its codes.
+        signer: the names in the certificate.
     """
-    with open_image(path) as picture:
-        odd = [key for key in ("transparency", "icc_profile", "gamma", "chromaticity", "srgb") if key in picture.info]
-        several = getattr(picture, "n_frames", 1) > 1 or getattr(picture, "default_image", False)
-        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
-        plain = picture.mode in ("L", "RGB") and not (odd or several or turned)
-        found = pixel_digest(picture), np.array(picture)
-    if not plain:
-        raise UserError(f"{path}: {ODD}")
-    return found
+    if state == "Trusted":
+        return Verdict.TRUSTED, f"signed by {signer}"
+    if state == "Valid":
+        return Verdict.UNKNOWN_SIGNER, f"{signer}, by a certificate of no trusted root"
+    about_the_signer = [code for code in failures if code.startswith("signingCredential.")]
+    if not failures or about_the_signer != failures:
+        return Verdict.TAMPERED, ", ".join(failures) or "its manifest cannot be read"
+    return Verdict.UNKNOWN, f"its signature does not count: {', '.join(failures)}"
 
 
-def pixel_digest(picture: Image.Image) -> str:
-    """Of what is seen, whatever the file looks like: ``mode width height`` and a line feed, then the bytes by rows."""
-    header = f"{picture.mode} {picture.width} {picture.height}\n".encode()
-    return hashlib.sha256(header + np.ascontiguousarray(picture).tobytes()).hexdigest()
+def _record(manifest: dict[str, Any]) -> Record | None:
+    """Return the record in our assertion; None if there is none, or none of ours."""
+    for assertion in manifest.get("assertions", []):
+        if assertion.get("label") == RECORD:
+            try:
+                return parse(assertion["data"]["json"])
+            except (LookupError, TypeError):
+                return None
+    return None

@@ -24,10 +24,10 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
-from gan_lightning.provenance.credentials import Record, canonical, parse
 from gan_lightning.provenance.envelope import Broken, Opened, seal, unseal
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.provenance.merkle import Tree, leaf_hash
+from gan_lightning.provenance.records import Record, canonical, parse
 from gan_lightning.runs.folders import synchronize
 
 RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
@@ -93,20 +93,20 @@ class Ledger:
 
     @cached_property
     def _indices(self) -> dict[str, list[int]]:
-        """Of records by their pixels."""
+        """Return the indices of records by their content digest."""
         found: dict[str, list[int]] = {}
         for index, line in enumerate(self.lines):
             if record := parse(line):
-                found.setdefault(record.pixels, []).append(index)
+                found.setdefault(record.content, []).append(index)
         return found
 
     def voucher(self, index: int) -> SignedRoot:
         """The root with which a record was added."""
         return self.roots[bisect.bisect_right(self.roots, index, key=lambda root: root.said.first) - 1]
 
-    def find(self, pixels: str) -> tuple[int, SignedRoot] | None:
-        """A record of a picture with those pixels and its voucher, a trusted one if there is any."""
-        found = [(index, self.voucher(index)) for index in self._indices.get(pixels, [])]
+    def find(self, content: str) -> tuple[int, SignedRoot] | None:
+        """Return a record of content with that digest and its voucher, a trusted one if there is any."""
+        found = [(index, self.voucher(index)) for index in self._indices.get(content, [])]
         return min(found, key=lambda one: not one[1].opened.trusted, default=None)
 
     def check_continues(self, earlier: SignedRoot, name: str) -> None:

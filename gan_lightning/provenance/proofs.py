@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_lightning.provenance import merkle
-from gan_lightning.provenance.credentials import Record, parse
 from gan_lightning.provenance.envelope import Broken
 from gan_lightning.provenance.ledger import Changed, Ledger, SignedRoot, open_root
 from gan_lightning.provenance.merkle import leaf_hash
+from gan_lightning.provenance.records import Record, parse
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gan_lightning.provenance.credentials import Record
+from gan_lightning.provenance.records import Record
 
 
 class Verdict(StrEnum):
@@ -25,7 +25,7 @@ class Finding:
         file: its path.
         verdict: in one word or a few.
         reason: for it.
-        record: how the picture was made, where it says so.
+        record: how the sample was made, where it says so.
     """
 
     file: str

@@ -1,44 +1,37 @@
-"""Where a picture comes from, as far as it can be proved: one verdict a file, with its reason."""
+"""Where a file comes from, as far as it can be proved: one verdict a file, with its reason."""
 
-import functools
-import io
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import c2pa
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from gan_lightning.algorithms.model import GenerativeModel, Weights
+from gan_lightning.algorithms.model import Weights
 from gan_lightning.errors import UserError
-from gan_lightning.modalities.image import FORMATS, Images, to_uint8
+from gan_lightning.modalities.samples import Content, leaves, size, take
 from gan_lightning.paths import check_regular
-from gan_lightning.provenance import statements
-from gan_lightning.provenance.credentials import RECORD, Record, parse, plain_pixels
+from gan_lightning.provenance.contents import Contents, UnknownModality
+from gan_lightning.provenance.credentials import CredentialsReader
 from gan_lightning.provenance.ledger import Ledger
+from gan_lightning.provenance.records import MAX_N, Record
+from gan_lightning.provenance.statements import SUFFIX, StatementReader
 from gan_lightning.provenance.verdicts import Finding, Verdict
 from gan_lightning.runs.checkpoints import Trained
+from gan_lightning.runs.drawing import (
+    OF_FILE,
+    check_memory,
+    content_parts,
+    count,
+    names_file,
+    read_conditions,
+    recorded_condition,
+)
 
-MAX_N = 2**17  # samples drawn together: a record from elsewhere may ask for any number
-MAX_BYTES = 2**28
-PNG, PNG_MIME = b"\x89PNG\r\n\x1a\n", "image/png"
-CHUNK = b"caBX"  # of a PNG: where its manifest is
-TOLERANCE = 1  # of 255, by which other hardware may round a pixel elsewhere
+NOT_SIGNED = "it has no manifest, and no statement lies beside it"
+KEPT = 2**28  # numbers of drawn samples, for the next file of the same set
 
-
-@dataclass(frozen=True)
-class Credentials:
-    """A picture's manifest, as C2PA's reader tells it."""
-
-    state: str  # Trusted, Valid or Invalid
-    failures: Sequence[str]  # codes
-    signer: str
-    record: Record | None
+Recipe = tuple[int, int, str | None, Weights | None]  # seed, n, condition as asked for, weights
 
 
 class Verifier:
@@ -46,11 +39,12 @@ class Verifier:
 
     Args:
         anchors: certificates of the roots to trust, PEM; empty for none.
-        ledger: where records may be of pictures that have lost theirs.
+        ledger: with records of files that may have lost theirs.
         checkpoint: to draw samples of again.
-        seed: what to draw for pictures that have lost their record.
+        seed: what to draw for files that have lost their record.
         n: how many.
-        label: of which class; None for random ones where the model wants some.
+        condition: what was asked for, if anything was.
+        packages: of the user's own, with further modalities.
     """
 
     def __init__(
@@ -60,159 +54,151 @@ class Verifier:
         checkpoint: Trained | None = None,
         seed: int = 0,
         n: int = 64,
-        label: int | None = None,
+        condition: str | None = None,
+        packages: Sequence[str] = (),
     ) -> None:
-        if checkpoint and label is not None and not _knows(checkpoint.model, label):
-            classes = checkpoint.model.num_classes
-            raise UserError(
-                f"--label {label}: the model knows {classes or 'no'} classes: leave it out, or take one of those"
-            )
-        trust = {"user_anchors": anchors.decode()} if anchors else {}
-        settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
-        self._context = c2pa.Context.from_dict(settings)
-        self._anchors = anchors
+        if checkpoint and condition is not None:
+            _check_condition(checkpoint, condition, n, seed)
+        self._contents = Contents(packages, type(checkpoint.data.modality) if checkpoint else None)
+        self._readers = (CredentialsReader(anchors), StatementReader(anchors, self._contents))
         self._ledger = ledger
         self._checkpoint = checkpoint
-        self._claimed = (seed, n, label, None)
-        self._samples = functools.lru_cache(maxsize=1)(self._draw)
+        self._claimed: Recipe = (seed, n, condition, None)
+        self._kept: tuple[Recipe, list[Content]] | None = None
 
     def judge(self, path: Path) -> Finding:
-        """The verdict on a picture, on a statement, or on a file that has a statement beside it."""
-        if path.name.endswith(statements.SUFFIX):
-            return Finding(str(path), *statements.judge(path, self._anchors))
-        if not Images.reads(path.name) and statements.beside(path).is_file():
-            return Finding(str(path), *statements.judge(statements.beside(path), self._anchors, path.name))
+        """Return the verdict on a file, by what is in it or beside it, or on a statement."""
+        is_statement = path.name.endswith(SUFFIX)
         try:
-            content = _content(path)
-            credentials = self._read(content)
+            check_regular(path)
+            found = next((one for reader in self._readers if (one := reader.judge(path))), None)
+            if found is None:
+                found = Finding(str(path), Verdict.UNKNOWN, NOT_SIGNED)
+            found = self._compare(found, path.with_name(path.name.removesuffix(SUFFIX)))
+            if found.verdict is not Verdict.UNKNOWN or is_statement:
+                return found
+            verdict, reason = self._elsewhere(path, found.record, found.reason)
+            return replace(found, verdict=verdict, reason=reason)
         except OSError as error:
             return Finding(str(path), Verdict.UNKNOWN, f"cannot be read ({error.strerror or error})")
-        except c2pa.C2paError as error:
-            if content.startswith(PNG) and CHUNK in content:
-                reason = f"its manifest cannot be read ({' '.join(str(error).split())})"
-                return Finding(str(path), Verdict.TAMPERED, reason)
-            credentials = None
-        if credentials is None:
-            return Finding(str(path), *self._without(path))
-        return Finding(str(path), *self._with(path, credentials), credentials.record)
 
-    def _with(self, path: Path, credentials: Credentials) -> tuple[Verdict, str]:
-        """The verdict on a picture with a manifest, and its reason."""
-        failures = ", ".join(credentials.failures)
-        about_the_signer = [code for code in credentials.failures if code.startswith("signingCredential.")]
-        if credentials.state == "Invalid" and (not failures or about_the_signer != credentials.failures):
-            return Verdict.TAMPERED, failures or "its manifest cannot be read"
-        if credentials.record and _digest(path) != credentials.record.pixels:
-            return Verdict.TAMPERED, "its record is about other pixels"
-        if credentials.state == "Trusted":
-            return Verdict.TRUSTED, f"signed by {credentials.signer}"
-        if credentials.state == "Valid":
-            return Verdict.UNKNOWN_SIGNER, f"{credentials.signer}, by a certificate of no trusted root"
-        found = self._elsewhere(path, credentials.record)
-        return found or (Verdict.UNKNOWN, f"its signature does not count: {failures}")
-
-    def _without(self, path: Path) -> tuple[Verdict, str]:
-        """The verdict on a picture without a manifest, and its reason."""
-        return self._elsewhere(path, None) or (Verdict.UNKNOWN, "it has no manifest")
-
-    def _elsewhere(self, path: Path, record: Record | None) -> tuple[Verdict, str] | None:
-        """What the ledger or the checkpoint know of the pixels alone; the reason where these are none to go by."""
+    def _compare(self, found: Finding, path: Path) -> Finding:
+        """Return a finding, or that its record is about something else than a file shows."""
+        if found.record is None or found.verdict is Verdict.TAMPERED or not path.is_file():
+            return found
         try:
-            digest, pixels = plain_pixels(path)
+            same = self._contents.digest(path, found.record.modality) == found.record.content
+        except UnknownModality as error:
+            return replace(found, reason=f"{found.reason}; what it shows was not compared with its record: {error}")
+        except UserError:
+            same = False
+        return found if same else replace(found, verdict=Verdict.TAMPERED, reason="its record is about other content")
+
+    def _elsewhere(self, path: Path, record: Record | None, otherwise: str) -> tuple[Verdict, str]:
+        """Return what the ledger or the checkpoint know of the content alone.
+
+        Args:
+            path: of the file.
+            record: of it, from somebody who cannot be trusted.
+            otherwise: why the verdict is unknown if they know nothing.
+        """
+        if self._ledger is None and self._checkpoint is None:
+            return Verdict.UNKNOWN, otherwise
+        try:
+            digest = self._contents.digest(path)
+            return self._in_ledger(digest) or self._regenerates(path, record) or (Verdict.UNKNOWN, otherwise)
         except UserError as error:
-            return Verdict.UNKNOWN, str(error).removeprefix(f"{path}: ")
-        return self._in_ledger(digest) or self._regenerates(pixels, record)
+            return Verdict.UNKNOWN, f"{otherwise}; {str(error).removeprefix(f'{path}: ')}"
 
     def _in_ledger(self, digest: str) -> tuple[Verdict, str] | None:
-        """Whether somebody who is trusted has put a picture with those pixels into the ledger."""
+        """Return the verdict if somebody who is trusted has put a file with that content into the ledger."""
         found = self._ledger.find(digest) if self._ledger else None
         if found is None or not found[1].opened.trusted:
             return None
         index, root = found
         return Verdict.IN_LEDGER, f"record {index:,}, added by {root.opened.signer}, {root.said.when} by their clock"
 
-    def _read(self, content: bytes) -> Credentials | None:
-        """None where there is no manifest."""
-        try:
-            reader = c2pa.Reader(_mime(content), io.BytesIO(content), context=self._context)
-        except c2pa.C2paError as error:
-            if "ManifestNotFound" in str(error):
-                return None
-            raise
-        with reader:
-            store, state = json.loads(reader.json()), str(reader.get_validation_state())
-        manifest = store.get("manifests", {}).get(store.get("active_manifest"), {})
-        results = store.get("validation_results", {}).get("activeManifest", {})
-        failures = [one["code"] for one in results.get("failure", [])]
-        info = manifest.get("signature_info", {})
-        signer = ", ".join(info[key] for key in ("common_name", "issuer") if info.get(key))
-        return Credentials(state, failures, signer, _record(manifest))
+    def _regenerates(self, path: Path, record: Record | None) -> tuple[Verdict, str] | None:
+        """Return the verdict if the checkpoint draws the same content, by its record or by what is claimed."""
+        if self._checkpoint is None:
+            return None
+        modality, known = self._checkpoint.data.modality, self._contents.of(path)
+        if not isinstance(modality, known):
+            raise UserError(f"the checkpoint makes {type(modality).__name__}, and this is {known.__name__}")
+        wanted = modality.read(path)
+        recipe = self._recipe(record) if record else self._claimed
+        if recipe is None:
+            return None
+        parts = self._drawn(recipe)
+        found = _nearest(parts, wanted) if size(wanted) == 1 else _first(parts, wanted)
+        if found is None or not found[1] <= modality.tolerance:
+            return None
+        index, distance = found
+        which = f"sample {index}" if size(wanted) == 1 else f"samples {index} to {index + size(wanted) - 1}"
+        how = "bit for bit" if distance == 0 else f"each number within {modality.tolerance}"
+        return Verdict.REGENERATES, f"{which} of {recipe[1]} with seed {recipe[0]}, {how}"
 
-    def _regenerates(self, pixels: np.ndarray, record: Record | None) -> tuple[Verdict, str] | None:
-        """Whether the checkpoint draws the same picture, by its record or by what is claimed."""
-        if self._checkpoint is None or (record and not _can_draw(record, self._checkpoint)):
-            return None
-        recipe = (record.seed, record.n, record.label, record.weights) if record else self._claimed
-        samples = self._samples(*recipe)
-        height, width, *_ = pixels.shape
-        wanted = torch.from_numpy(pixels).view(height, width, -1).permute(2, 0, 1)
-        if wanted.shape != samples.shape[1:]:
-            return None
-        distances = (samples.int() - wanted.int()).abs().flatten(1).amax(1)
-        distance, index = (int(value) for value in distances.min(0))
-        if distance > TOLERANCE:
-            return None
-        how = "bit for bit" if distance == 0 else f"within {TOLERANCE} of 255"
-        return Verdict.REGENERATES, f"sample {index} of {recipe[1]} with seed {recipe[0]}, {how}"
-
-    def _draw(self, seed: int, n: int, label: int | None, weights: Weights | None) -> Tensor:
-        """Samples (n, C, H, W) uint8."""
+    def _recipe(self, record: Record) -> Recipe | None:
+        """Return what a record asks to draw; None if it is not about the checkpoint or asks for what that has not."""
         assert self._checkpoint is not None
-        labels = None if label is None else torch.full((n,), label)
-        return to_uint8(self._checkpoint.model.sample(n, labels, seed=seed, weights=weights))
+        about_it = record.checkpoint == self._checkpoint.digest and record.weights in self._checkpoint.model.weights
+        if not about_it or not (record.index or 0) < record.n <= MAX_N:
+            return None
+        asked = record.condition
+        if asked is not None and asked.startswith(OF_FILE):
+            if recorded_condition(self._checkpoint.data, self._claimed[2]) != asked:
+                raise UserError("its record asks for the condition in a file: --condition, with that file")
+            asked = self._claimed[2]
+        elif asked is not None and names_file(asked):  # a record from elsewhere has no file read
+            return None
+        return record.seed, record.n, asked, record.weights
+
+    def _drawn(self, recipe: Recipe) -> Iterable[Content]:
+        """Return the content of samples, some at a time; a small set is kept."""
+        assert self._checkpoint is not None
+        if self._kept and self._kept[0] == recipe:
+            return self._kept[1]
+        seed, n, asked, weights = recipe
+        check_memory(self._checkpoint, n, asked)
+        condition = read_conditions(self._checkpoint.data, asked, n, seed)
+        parts = content_parts(self._checkpoint, n, condition, seed, weights)
+        if n * count(self._checkpoint.data.modality.content_shape) > KEPT:
+            return parts
+        self._kept = recipe, list(parts)
+        return self._kept[1]
 
 
-def _can_draw(record: Record, checkpoint: Trained) -> bool:
-    """Whether it is about the checkpoint and asks for what that has."""
-    model = checkpoint.model
-    of_it = record.checkpoint == checkpoint.digest and record.weights in model.weights
-    return of_it and record.index < record.n <= MAX_N and (record.label is None or _knows(model, record.label))
-
-
-def _knows(model: GenerativeModel, label: int) -> bool:
-    return model.num_classes is not None and 0 <= label < model.num_classes
-
-
-def _content(path: Path) -> bytes:
-    check_regular(path)
-    if path.stat().st_size > MAX_BYTES:
-        raise OSError(f"larger than {MAX_BYTES:,} bytes")
-    return path.read_bytes()
-
-
-def _mime(content: bytes) -> str:
-    """Of a picture, by what is in it: a forger chooses names; a PNG's where it is none."""
+def _check_condition(checkpoint: Trained, condition: str, n: int, seed: int) -> None:
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            return picture.get_format_mimetype() or PNG_MIME
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return PNG_MIME
+        read_conditions(checkpoint.data, condition, n, seed)
+    except UserError as error:
+        raise UserError(f"--condition {str(error).removeprefix('condition=')}") from error
 
 
-def _digest(path: Path) -> str | None:
-    """Of a picture's pixels; None where it has none to go by."""
-    try:
-        return plain_pixels(path)[0]
-    except UserError:
-        return None
+def _nearest(parts: Iterable[Content], wanted: Content) -> tuple[int, float]:
+    """Return the index of the sample that is nearest to a wanted one, and by how much it is off."""
+    distances = torch.cat([_distances(part, wanted) for part in parts])
+    index = int(distances.argmin())
+    return index, float(distances[index])
 
 
-def _record(manifest: dict[str, Any]) -> Record | None:
-    """What our assertion says; None where there is none, or it is none of ours."""
-    for assertion in manifest.get("assertions", []):
-        if assertion.get("label") == RECORD:
-            try:
-                return parse(assertion["data"]["json"])
-            except (LookupError, TypeError):
-                return None
+def _first(parts: Iterable[Content], wanted: Content) -> tuple[int, float] | None:
+    """Return by how much the first samples are off those wanted, as ``_nearest``; None if there are not as many."""
+    start, distance = 0, 0.0
+    for part in parts:
+        rows = take(part, slice(size(wanted) - start))
+        end = start + size(rows)
+        distance = max(distance, float(_distances(rows, take(wanted, slice(start, end))).max()))
+        start = end
+        if start == size(wanted):
+            return 0, distance
     return None
+
+
+def _distances(content: Content, wanted: Content) -> Tensor:
+    """Return for each sample (n,) the largest difference of a number from the wanted one."""
+    found = []
+    for one, other in zip(leaves(content), leaves(wanted), strict=True):
+        exact = torch.promote_types(one.dtype, torch.int32)
+        found.append((one.to(exact) - other.to(exact)).abs().reshape(len(one), -1).amax(1).double())
+    return torch.stack(found).amax(0).nan_to_num(torch.inf)

@@ -1,0 +1,51 @@
+"""Arrays in .npz files that are larger than memory."""
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from torch import Tensor
+
+
+def write_arrays(path: Path, parts: Iterable[Mapping[str, Tensor]], n: int) -> None:
+    """Write arrays of ``n`` rows into an .npz file, part by part; none is ever whole in memory.
+
+    A zip file takes one member at a time: the first array goes into it as it comes, others wait in temporary files.
+
+    Args:
+        path: of the file.
+        parts: some rows of each array by its name, in order, all with the same names.
+        n: how many rows there are in all parts together.
+    """
+    with zipfile.ZipFile(path, "w") as archive, ExitStack() as waiting:
+        files: dict[str, IO[bytes]] = {}
+        with ExitStack() as first:
+            for part in parts:
+                for name, rows in part.items():
+                    if name not in files:
+                        files[name] = (
+                            waiting.enter_context(tempfile.TemporaryFile(dir=path.parent))
+                            if files
+                            else first.enter_context(_member(archive, name))
+                        )
+                        _write_header(files[name], rows, n)
+                    files[name].write(np.ascontiguousarray(rows.cpu()).data)
+        for name in list(files)[1:]:
+            files[name].seek(0)
+            with _member(archive, name) as member:
+                shutil.copyfileobj(files[name], member)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+    return archive.open(f"{name}.npy", "w", force_zip64=True)
+
+
+def _write_header(file: IO[bytes], rows: Tensor, n: int) -> None:
+    """Write what a .npy file begins with: type and shape of the whole array."""
+    header = np.lib.format.header_data_from_array_1_0(rows[:1].cpu().numpy())
+    np.lib.format.write_array_header_1_0(file, header | {"shape": (n, *rows.shape[1:]), "fortran_order": False})

@@ -1,0 +1,60 @@
+"""What files show, by the modality that reads them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gan_lightning.errors import UserError
+from gan_lightning.modalities.modality import Modality, modalities
+
+
+class UnknownModality(UserError):
+    """No modality is known that a file or a record names."""
+
+
+class Contents:
+    """Finds the modality of files and records, and digests what they show.
+
+    Args:
+        packages: of the user's own, with further modalities.
+        preferred: whose files are to be expected, as those of a checkpoint's samples.
+    """
+
+    def __init__(self, packages: Sequence[str] = (), preferred: type[Modality] | None = None) -> None:
+        self._known = [*([preferred] if preferred else []), *modalities(packages)]
+        self._preferred = preferred
+
+    def named(self, name: str) -> type[Modality]:
+        """Return the modality whose class has that name, as records have it."""
+        found = next((one for one in self._known if one.__name__ == name), None)
+        if found is None:
+            raise UnknownModality(f"the modality {name[:100]!r} is not known: --package, if it is your own")
+        return found
+
+    def of(self, path: Path) -> type[Modality]:
+        """Return the modality whose files have such a name."""
+        found = next((one for one in self._known if one.reads(path.name)), self._preferred)
+        if found is None:
+            raise UnknownModality(
+                f"{path}: no modality has files of such a name, so that what it shows cannot be looked up: "
+                "--package, if the modality is your own"
+            )
+        return found
+
+    def digest(self, path: Path, name: str | None = None) -> str:
+        """Return the digest of what a file shows.
+
+        Args:
+            path: of the file.
+            name: of the modality's class; None to tell it by the file's name.
+
+        Raises:
+            UserError: if the modality is unknown, or the file is none of it.
+        """
+        modality = self.of(path) if name is None else self.named(name)
+        try:
+            return modality.digest(path)
+        except (UserError, OSError):
+            raise
+        except Exception as error:  # a modality may expect good files only
+            reason = f"{type(error).__name__} {error}".strip()
+            raise UserError(f"{path}: cannot be read as {modality.__name__} ({reason})") from error

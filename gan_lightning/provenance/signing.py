@@ -1,0 +1,53 @@
+"""Signs samples in files, each file in the way that its type allows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gan_lightning.algorithms.model import Weights
+from gan_lightning.modalities.modality import Modality
+from gan_lightning.provenance.credentials import CredentialsSigner
+from gan_lightning.provenance.identity import Identity
+from gan_lightning.provenance.records import Record, config_digest
+from gan_lightning.provenance.statements import StatementSigner
+from gan_lightning.provenance.ways import FileSigner
+from gan_lightning.runs.checkpoints import Trained
+
+SIGNERS: tuple[type[FileSigner], ...] = (CredentialsSigner, StatementSigner)  # the first that takes the type signs
+
+
+def sign_files(
+    paths: Sequence[Path],
+    modality: Modality,
+    identity: Identity,
+    trained: Trained,
+    *,
+    n: int,
+    seed: int,
+    weights: Weights,
+    condition: str | None = None,
+) -> list[Record]:
+    """Sign the samples of one seed, and return the records of their files.
+
+    Args:
+        paths: a file for each sample in their order, or one file with all samples.
+        modality: of the samples.
+        identity: who signs.
+        trained: what made them.
+        n: how many samples.
+        seed: of the latents.
+        weights: of which generator.
+        condition: what was asked for, as :func:`gan_lightning.runs.drawing.recorded_condition` returns it.
+    """
+    if len(paths) not in (1, n):
+        raise ValueError(f"{len(paths)} files of {n} samples: must be one for each, or one for all")
+    way = next(one for one in SIGNERS if one.takes(modality.media_type))
+    signer = way(identity, trained.path, modality.media_type)
+    config, name = config_digest(trained.config), type(modality).__name__
+    records = []
+    for i, path in enumerate(paths):
+        index = i if len(paths) == n else None
+        content = modality.digest(path)
+        record = Record(trained.digest, config, weights, seed, n, index, condition, name, content)
+        signer.sign(path, record)
+        records.append(record)
+    return records
