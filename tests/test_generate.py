@@ -1,14 +1,21 @@
 """Samples from a trained run, without its data."""
 
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from gan_lightning.commands.generate import slerp
+from gan_lightning.modalities.arrays import write_arrays
 from gan_lightning.modalities.image import to_uint8
 from gan_lightning.runs.checkpoints import load
-from tests.conftest import FAST
+from tests.conftest import FAST, ROOT
 
 
 @pytest.fixture
@@ -17,7 +24,7 @@ def trained(run, tmp_path):
     return tmp_path / "run"
 
 
-def test_grid_by_default(run, trained):
+def test_a_sheet_by_default(run, trained):
     result = run("generate", "checkpoint=run", "n=9")
     assert result.code == 0, result.err
     path = trained / "generated" / "last_n9_seed0.png"
@@ -25,27 +32,27 @@ def test_grid_by_default(run, trained):
     assert Image.open(path).size == (184, 184)
 
 
-def test_npz_is_what_the_model_samples(run, trained):
-    run("generate", "checkpoint=run/checkpoints/last.ckpt", "n=5", "seed=3", "format=npz", "output=new/samples.npz")
+def test_arrays_are_what_the_model_samples(run, trained):
+    run("generate", "checkpoint=run/checkpoints/last.ckpt", "n=5", "seed=3", "format=arrays", "output=new/samples.npz")
     samples = np.load("new/samples.npz")["samples"]
     assert samples.dtype == np.uint8
     assert samples.shape == (5, 1, 28, 28)
     assert np.array_equal(samples, to_uint8(load("run").model.sample(5, seed=3)).numpy())
 
 
-def test_png_is_a_picture_each(run, trained):
-    run("generate", "checkpoint=run", "n=3", "format=png", "output=pictures")
-    run("generate", "checkpoint=run", "n=3", "format=npz", "output=samples.npz")
+def test_files_are_one_for_each_sample(run, trained):
+    run("generate", "checkpoint=run", "n=3", "format=files", "output=pictures")
+    run("generate", "checkpoint=run", "n=3", "format=arrays", "output=samples.npz")
     samples = np.load("samples.npz")["samples"]
     pictures = [np.asarray(Image.open(f"pictures/{i:06d}.png")) for i in range(3)]
     assert np.array_equal(np.stack(pictures), samples[:, 0])
 
 
-def test_pictures_into_the_folder_one_is_in(run, trained, monkeypatch):
+def test_files_into_the_folder_one_is_in(run, trained, monkeypatch):
     here = trained.parent / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    result = run("generate", f"checkpoint={trained}", "n=2", "format=png", "output=.")
+    result = run("generate", f"checkpoint={trained}", "n=2", "format=files", "output=.")
     assert (result.code, result.out.strip()) == (0, "."), result.err
     assert len(list(here.glob("*.png"))) == 2
 
@@ -60,11 +67,11 @@ def test_walk_leaves_and_returns(run, trained):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["output=grid"], ".png file"),
+        (["output=sheet"], ".png file"),
         (["output=run"], ".png file"),
-        (["output=samples.dat", "format=npz"], ".npz file"),
+        (["output=samples.dat", "format=arrays"], ".npz file"),
         (["output=walk.png", "interpolate=2"], ".gif file"),
-        (["output=run/metrics.json", "format=png"], "exists already"),
+        (["output=run/metrics.json", "format=files"], "exists already"),
     ],
 )
 def test_output_that_does_not_fit_the_format(run, trained, arguments, expected):
@@ -90,9 +97,138 @@ def test_leaves_nothing_else_behind(run, trained):
     assert set(trained.parent.rglob("*")) - before == {trained.parent / "one.png"}
 
 
+@pytest.fixture
+def conditional(run, tmp_path):
+    assert run("train", *FAST, "max_iterations=2", "conditional=true", "hydra.run.dir=run").code == 0
+    return tmp_path / "run"
+
+
+def test_arrays_have_the_conditions(run, conditional):
+    model, data = (trained := load("run")).model, trained.data
+    run("generate", "checkpoint=run", "n=2000", "format=arrays", "output=drawn.npz")  # more than are drawn at once
+    drawn = np.load("drawn.npz")
+    labels = data.sample_conditions(2000, 0)
+    assert np.array_equal(drawn["condition"], labels.numpy())
+    assert np.array_equal(drawn["samples"], to_uint8(model.sample(2000, labels)).numpy())
+    result = run("generate", "checkpoint=run", "n=3", "format=arrays", "condition=7")
+    assert result.out == "run/generated/last_n3_seed0_condition7.npz\n"
+    asked = np.load(result.out.strip())
+    assert asked["condition"].tolist() == [7, 7, 7]
+    assert np.array_equal(asked["samples"], to_uint8(model.sample(3, torch.full((3,), 7))).numpy())
+
+
+def test_a_condition_from_a_file(run, conditional):
+    Path("some.labels").write_text("1\n2\n3\n")
+    assert run("generate", "checkpoint=run", "n=3", "format=arrays", "condition=some.labels", "output=a.npz").code == 0
+    assert np.load("a.npz")["condition"].tolist() == [1, 2, 3]
+    result = run("generate", "checkpoint=run", "n=4", "condition=some.labels", "output=a.png")
+    expected = "error: condition=some.labels: holds 3 for n=4: must hold one, or as many as n\n"
+    assert (result.code, result.err) == (2, expected)
+    assert not Path("a.png").exists()
+
+
+def test_a_sheet_of_one_condition(run, conditional):
+    result = run("generate", "checkpoint=run", "n=4", "condition=7")
+    assert result.out == "run/generated/last_n4_seed0_condition7.png\n"
+    assert Image.open(result.out.strip()).size == (124, 124)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["n=1000001"], "n=1000001: a sheet shows at most 4,096 samples: format=files or format=arrays"),
+        (["n=4097", "condition=7"], "n=4097: a sheet shows at most 4,096 samples"),
+        (["n=100", "interpolate=1000"], "interpolate=1000: 2,000 frames of n=100: all frames together show at most"),
+        (["n=99999999999", "format=arrays"], "n=99999999999: latents and conditions take "),
+        (["n=99999999999", "format=files"], "at most n=2657"),
+        (["condition=10"], "condition=10: the data have 10 classes: 0 to 9"),
+        (["condition=nowhere.png"], "condition=nowhere.png: no class and no file"),
+        (["condition=1.5"], "condition=1.5: "),
+    ],
+)
+def test_what_cannot_be(run, conditional, tmp_path, arguments, expected):
+    before = set(tmp_path.rglob("*"))
+    result = run("generate", "checkpoint=run", *arguments)
+    assert (result.code, result.err.count("\n"), expected in result.err) == (2, 1, True), result.err
+    assert set(tmp_path.rglob("*")) == before
+
+
+LIMITED = """
+import resource
+import sys
+from gan_lightning.commands import cli
+arguments = sys.argv[1:]
+sys.argv[1:] = [*arguments, "n=1", "output=first.npz"]
+cli.generate()
+size = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmSize")) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (size + 2**28, resource.RLIM_INFINITY))
+sys.argv[1:] = [*arguments, "n=150000", "output=all.npz"]
+cli.generate()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+def test_more_samples_than_memory_holds(run, trained):
+    """All of them are 470 MB as floats and 118 MB as pixels; their latents are 60 MB."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    arguments = [sys.executable, "-c", LIMITED, "checkpoint=run", "format=arrays"]
+    result = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    samples = np.load("all.npz")["samples"]
+    assert samples.shape == (150_000, 1, 28, 28)
+    assert np.array_equal(samples[-100:], to_uint8(load("run").model.sample(150_000)[-100:]).numpy())
+
+
+@pytest.mark.parametrize("format", ["sheet", "files", "arrays", "walk"])
+def test_a_full_disk_leaves_nothing(run, trained, tmp_path, format):
+    """A limit of the size of files stands for the disk's."""
+    how = ["interpolate=3"] if format == "walk" else [f"format={format}"]
+    before = set(tmp_path.rglob("*"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
+    try:
+        result = run("generate", "checkpoint=run", "n=30", *how)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (result.code, result.err.count("\n"), "File too large" in result.err) == (2, 1, True), result.err
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_arrays_of_joint_content(tmp_path):
+    images, waves = torch.arange(24).view(6, 4).byte(), torch.arange(6).view(6, 1).short()
+    parts = [{"image": images[part], "wave": waves[part]} for part in (slice(4), slice(4, 6))]
+    write_arrays(tmp_path / "joint.npz", parts, 6)
+    arrays = np.load(tmp_path / "joint.npz")
+    assert sorted(arrays) == ["image", "wave"]
+    assert np.array_equal(arrays["image"], images.numpy())
+    assert (arrays["wave"].dtype, arrays["wave"].tolist()) == (np.int16, waves.tolist())
+    assert [path.name for path in tmp_path.iterdir()] == ["joint.npz"]
+
+
 def test_slerp():
     begin, end = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
     torch.testing.assert_close(slerp(begin, end, 0.0), begin)
     torch.testing.assert_close(slerp(begin, end, 1.0), end)
     torch.testing.assert_close(slerp(begin, end, 0.5), torch.full((1, 2), 0.5**0.5))
     torch.testing.assert_close(slerp(begin, begin, 0.5), begin)
+    maps = torch.stack([begin, end], 2)
+    torch.testing.assert_close(slerp(maps, maps, 0.3), maps)
+    flat = slerp(begin.repeat(1, 2), end.repeat(1, 2), 0.3)
+    torch.testing.assert_close(
+        slerp(begin.repeat(1, 2).view(1, 2, 2), end.repeat(1, 2).view(1, 2, 2), 0.3), flat.view(1, 2, 2)
+    )
+
+
+def test_a_model_without_latents_has_nothing_to_walk_between(run, trained, monkeypatch):
+    def load_without(*arguments):
+        found = load(*arguments)
+        found.model.prior = None
+        return found
+
+    monkeypatch.setattr("gan_lightning.commands.generate.load", load_without)
+    result = run("generate", "checkpoint=run", "n=4", "interpolate=3")
+    assert (result.code, result.err) == (
+        2,
+        "error: interpolate=3: the model has no latents to go between: leave it out\n",
+    )

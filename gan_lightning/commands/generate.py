@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,18 +116,24 @@ def _output(cfg: DictConfig, trained: Trained) -> Path:
 
 
 @contextmanager
-def _unfinished(path: Path) -> Iterator[Path]:
+def _unfinished(output: Path) -> Iterator[Path]:
     """Lend another path to write a file or a folder to, which gets its name when it is complete, or is removed."""
-    path = path.resolve()  # which has a name, as "." has none
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = output.resolve()  # which has a name, as "." has none
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    new_folder = not path.parent.exists()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        raise UserError(f"output={output}: cannot be written ({error.strerror or error})") from error
     finally:
         if unfinished.is_dir():
             shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.unlink(missing_ok=True)
+        if new_folder:
+            with suppress(OSError):  # it is not empty
+                path.parent.rmdir()
 
 
 def _sheet(cfg: DictConfig, trained: Trained, condition: Sample | None) -> np.ndarray:
@@ -199,7 +205,8 @@ def _write_walk(path: Path, cfg: DictConfig, trained: Trained, condition: Sample
     """Write sheets of n samples on the way from the latents of ``seed`` to those of ``seed + 1``, and back."""
     model, modality = trained.model, trained.data.modality
     begin, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
-    assert begin is not None and end is not None
+    assert begin is not None
+    assert end is not None
     there = torch.linspace(0, 1, cfg.interpolate + 1).tolist()
     frames = (
         Image.fromarray(
