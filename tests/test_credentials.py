@@ -12,13 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.data.datamodule import to_picture, to_uint8
+from gan_lightning.modalities.image import Images, to_picture, to_uint8
 from gan_lightning.provenance import identity
-from gan_lightning.provenance.credentials import RECORD, config_digest, pixel_digest
+from gan_lightning.provenance.credentials import RECORD
+from gan_lightning.provenance.records import config_digest
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
-NINE = ["checkpoint=run", "n=9", "seed=9223372036854775807", "label=7"]
+NINE = ["checkpoint=run", "n=9", "seed=9223372036854775807", "condition=7"]
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def signed(run, tmp_path, monkeypatch):
     identity.create("Jane Doe", "Example")
     run("train", *FAST, "max_iterations=2", "conditional=true", "hydra.run.dir=run")
     result = run(
-        "generate", "checkpoint=run", "n=9", "seed=9223372036854775807", "label=7", "sign=true", "output=signed"
+        "generate", "checkpoint=run", "n=9", "seed=9223372036854775807", "condition=7", "sign=true", "output=signed"
     )
     assert result.code == 0, result.err
     assert result.out == "signed\n"
@@ -61,13 +62,13 @@ def test_what_the_credentials_say(signed, tmp_path):
         said = record(manifest)
         assert said["checkpoint"] == hashlib.sha256(trained.path.read_bytes()).hexdigest()
         assert said["config"] == config_digest(trained.config)
-        assert (said["index"], said["label"], said["weights"]) == (i, 7, "ema")
+        assert (said["index"], said["condition"], said["modality"], said["weights"]) == (i, "7", "Images", "ema")
         # What it says is enough to make the picture again.
-        labels = torch.full((said["n"],), said["label"])
+        labels = torch.full((said["n"],), int(said["condition"]))
         samples = to_uint8(trained.model.sample(said["n"], labels, seed=said["seed"], weights=said["weights"]))
-        assert pixel_digest(to_picture(samples[said["index"]])) == said["pixels"]
-        with Image.open(path) as picture:
-            assert pixel_digest(picture) == said["pixels"]
+        again = tmp_path / "again.bmp"
+        to_picture(samples[said["index"]]).save(again)
+        assert Images.digest(again) == Images.digest(path) == said["content"]
     (action,) = next(
         one["data"]["actions"] for one in manifest["assertions"] if one["label"].startswith("c2pa.actions")
     )
@@ -80,7 +81,7 @@ def test_what_the_credentials_say(signed, tmp_path):
 
 
 def test_they_are_small(run, signed):
-    run("generate", *NINE, "format=png", "output=plain")
+    run("generate", *NINE, "format=files", "output=plain")
     for path in signed.glob("*.png"):
         plain = signed.with_name("plain") / path.name
         assert path.stat().st_size - plain.stat().st_size < 4000
@@ -120,10 +121,14 @@ def changed(kind, change):
     return lambda content, other: png([(k, change(d) if k == kind else d) for k, d in chunks(content)])
 
 
+def bit_changed(data, at):
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
 TAMPERED = {
-    "a bit of the header, checksum mended": changed(b"IHDR", lambda d: d[:12] + bytes([d[12] ^ 1])),
-    "a bit of the pixels, checksum mended": changed(b"IDAT", lambda d: d[:5] + bytes([d[5] ^ 1]) + d[6:]),
-    "a bit of the manifest, checksum mended": changed(b"caBX", lambda d: d[:1500] + bytes([d[1500] ^ 1]) + d[1501:]),
+    "a bit of the header, checksum mended": changed(b"IHDR", lambda d: bit_changed(d, 12)),
+    "a bit of the pixels, checksum mended": changed(b"IDAT", lambda d: bit_changed(d, 5)),
+    "a bit of the manifest, checksum mended": changed(b"caBX", lambda d: bit_changed(d, d.index(b'"config"') + 20)),
     "the seed": changed(b"caBX", lambda d: d.replace(b"9223372036854775807", b"9223372036854775806")),
     "the signer's name": changed(b"caBX", lambda d: d.replace(b"Jane Doe", b"John Doe")),
     "an added chunk": lambda content, other: png([*chunks(content)[:-1], (b"tEXt", b"a\0b"), chunks(content)[-1]]),
@@ -153,8 +158,8 @@ def test_a_picture_that_is_saved_again_has_none(signed):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["sign=true", "format=npz"], "sign=true: signs single pictures"),
-        (["sign=true", "interpolate=3"], "sign=true: signs single pictures"),
+        (["sign=true", "format=arrays"], "sign=true: signs files of samples"),
+        (["sign=true", "interpolate=3"], "sign=true: signs files of samples"),
         (["sign=perhaps"], "sign=perhaps: must be a valid boolean"),
         (["sign=true"], 'no identity in {}: gan-identity init name="…" organization="…"'),
     ],
@@ -174,6 +179,12 @@ def test_it_needs_its_extra(run, monkeypatch):
         2,
         "error: sign=true: needs an extra: pip install 'gan-lightning[provenance]'\n",
     )
+
+
+def test_more_than_can_be_drawn_again_is_not_signed(run, signed):
+    result = run("generate", "checkpoint=run", "n=131073", "sign=true")
+    expected = "error: n=131073: gan-verify draws at most 131,072 together: sign fewer, with several seeds\n"
+    assert (result.code, result.err) == (2, expected)
 
 
 def test_each_picture_is_recorded(run, signed, tmp_path):
@@ -205,12 +216,11 @@ def test_without_its_record_no_picture_is_written(run, signed, tmp_path, ledger,
 
 
 def test_nothing_is_left_half_signed(run, signed, tmp_path, monkeypatch):
-    def fail(self, picture, record):
+    def fail(self, path, record):
         if record.index == 5:
             raise OSError(28, "No space left on device", "000005.png")
-        return picture
 
-    monkeypatch.setattr("gan_lightning.provenance.credentials.PictureSigner.sign", fail)
+    monkeypatch.setattr("gan_lightning.provenance.credentials.CredentialsSigner.sign", fail)
     before = sorted(tmp_path.rglob("*"))
     result = run("generate", "checkpoint=run", "n=9", "sign=true", "output=other")
     assert result.code == 2

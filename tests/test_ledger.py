@@ -17,10 +17,11 @@ from PIL import Image
 
 from gan_lightning.commands import ledger as gan_ledger
 from gan_lightning.errors import UserError
+from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import identity, ledger
-from gan_lightning.provenance.credentials import Record, pixel_digest
 from gan_lightning.provenance.ledger import RECORDS, ROOTS, Changed
 from gan_lightning.provenance.merkle import Tree, leaf_hash
+from gan_lightning.provenance.records import Record
 
 HERE = Path("ledger")
 
@@ -28,13 +29,13 @@ HERE = Path("ledger")
 def records(names):
     """A record for each name."""
     return [
-        Record("c" * 64, "d" * 64, "ema", 0, len(names), i, None, hashlib.sha256(name.encode()).hexdigest())
+        Record("c" * 64, "d" * 64, "ema", 0, len(names), i, None, "Images", hashlib.sha256(name.encode()).hexdigest())
         for i, name in enumerate(names)
     ]
 
 
-def pixels(name):
-    return records([name])[0].pixels
+def digest(name):
+    return records([name])[0].content
 
 
 @pytest.fixture
@@ -68,9 +69,9 @@ def test_what_it_holds(jane, command):
     assert [(root.said.first, root.said.size) for root in held.roots] == [(0, 2), (2, 5), (5, 6)]
     assert held.roots[-1].said.root == Tree(map(leaf_hash, held.lines)).root.hex()
     for i, name in enumerate("abcdef"):
-        index, root = held.find(pixels(name))
+        index, root = held.find(digest(name))
         assert (index, root.said.first <= index < root.said.size, root.opened.trusted) == (i, True, True)
-    assert held.find(pixels("g")) is None
+    assert held.find(digest("g")) is None
     code, said = command("check", HERE)
     assert (code, said.startswith("unchanged: 6 records, 3 roots; newest: 6 records, root ")) == (0, True)
     code, said = command("root", HERE)
@@ -171,7 +172,7 @@ def test_an_older_copy_is_no_continuation(jane, command, tmp_path):
     assert command("check", old)[0] == 0
     code, said = command("check", old, "--since", "root.json")
     assert (code, "2 records are missing that root.json is of" in said) == (1, True)
-    assert ledger.read(old, jane.root).find(pixels("h")) is None
+    assert ledger.read(old, jane.root).find(digest("h")) is None
 
 
 TORN = [
@@ -193,7 +194,7 @@ def test_what_a_crash_leaves_is_set_aside(jane, command, capfd, record, root):
     ledger.append(HERE, jane, records("g"))
     assert ("1 lines that no root covers are set aside" in capfd.readouterr().err) == (code == 1)
     held = ledger.read(HERE, jane.root)
-    assert (len(held.lines), held.find(pixels("g"))[0]) == (7, 6)
+    assert (len(held.lines), held.find(digest("g"))[0]) == (7, 6)
     assert (HERE / RECORDS).read_bytes() == b"".join(line + b"\n" for line in held.lines)
     assert (HERE / "records.unfinished").read_bytes() == record
 
@@ -236,7 +237,7 @@ def test_writers_at_once_lose_nothing(jane, command):
     held = ledger.read(HERE, jane.root)
     assert (len(held.lines), len(held.roots)) == (6 + 90, 3 + 30)
     for name in ("one", "two", "three"):
-        found = [held.find(pixels(f"{name} {i} {j}"))[0] for i in range(10) for j in range(3)]
+        found = [held.find(digest(f"{name} {i} {j}"))[0] for i in range(10) for j in range(3)]
         assert found == sorted(found)
     assert command("check", HERE)[0] == 0
 
@@ -253,7 +254,7 @@ def test_a_killed_writer_loses_nothing_that_it_has_told_of(jane, command):
         told += [f"kill {attempt} {int(i)} {j}" for i in writer.stdout.read().split(b"\n")[:-1] for j in range(3)]
         ledger.append(HERE, jane, records([f"after {attempt}"]))
         held = ledger.read(HERE, jane.root)
-        assert all(held.find(pixels(name)) for name in [*told, f"after {attempt}"])
+        assert all(held.find(digest(name)) for name in [*told, f"after {attempt}"])
     assert told
     assert command("check", HERE)[0] == 0
 
@@ -262,8 +263,8 @@ def test_who_signs_vouches_for_what_was_added_with_it_alone(jane, john, command)
     ledger.append(HERE, john, records(["forged"]))
     ledger.append(HERE, jane, records("g"))
     held = ledger.read(HERE, jane.root)
-    assert held.find(pixels("g"))[1].opened.trusted
-    assert not held.find(pixels("forged"))[1].opened.trusted
+    assert held.find(digest("g"))[1].opened.trusted
+    assert not held.find(digest("forged"))[1].opened.trusted
     code, said = command("check", HERE)
     assert (code, said.startswith("unchanged, but 1 of 5 roots by unknown signers: 7 records")) == (1, True)
     # Without the forger's root, the next one does not fit.
@@ -273,15 +274,15 @@ def test_who_signs_vouches_for_what_was_added_with_it_alone(jane, john, command)
     # Who has added the same picture first does not hide that another has too.
     ledger.append(Path("other"), john, records("a"))
     ledger.append(Path("other"), jane, records("a"))
-    assert ledger.read(Path("other"), jane.root).find(pixels("a"))[0] == 1
+    assert ledger.read(Path("other"), jane.root).find(digest("a"))[0] == 1
 
 
 def test_a_line_that_nobody_has_signed_does_not_get_in(jane):
     with (HERE / RECORDS).open("ab") as file:
-        file.write((HERE / RECORDS).read_bytes().replace(pixels("a").encode(), pixels("forged").encode()))
+        file.write((HERE / RECORDS).read_bytes().replace(digest("a").encode(), digest("forged").encode()))
     ledger.append(HERE, jane, records("g"))
     held = ledger.read(HERE, jane.root)
-    assert held.find(pixels("forged")) is None
+    assert held.find(digest("forged")) is None
     assert len(held.lines) == 7
 
 
@@ -289,7 +290,7 @@ def picture(path, value):
     """A picture of one grey, and its digest."""
     one = Image.new("L", (2, 2), value)
     one.save(path)
-    return pixel_digest(one)
+    return Images.digest(Path(path))
 
 
 @pytest.fixture
@@ -297,28 +298,28 @@ def proof(jane, command):
     """Of a picture, ``1.png``; there is another one, ``2.png``."""
     digests = [picture(f"{value}.png", value) for value in range(4)]
     ledger.append(
-        HERE, jane, [replace(one, pixels=digest) for one, digest in zip(records("ghij"), digests, strict=True)]
+        HERE, jane, [replace(one, content=found) for one, found in zip(records("ghij"), digests, strict=True)]
     )
-    code, said = command("prove", HERE, "--picture", "1.png", "--output", "proof.json")
+    code, said = command("prove", HERE, "--file", "1.png", "--output", "proof.json")
     assert (code, said.startswith("record 7, added with: 10 records, root ")) == (0, True)
     return json.loads(Path("proof.json").read_text())
 
 
 def test_proof_of_a_picture(proof, command):
     Path("ledger").rename("elsewhere")
-    code, said = command("check", "proof.json", "--picture", "1.png")
+    code, said = command("check", "proof.json", "--file", "1.png")
     assert (code, said.startswith("record 7 was added with: 10 records, root ")) == (0, True)
     assert command("check", "proof.json")[0] == 0
-    code, said = command("check", "proof.json", "--picture", "2.png")
-    assert (code, said) == (1, "proof.json: is about other pixels than those of 2.png")
-    assert command("prove", "elsewhere", "--picture", "0.png")[0] == 0
+    code, said = command("check", "proof.json", "--file", "2.png")
+    assert (code, said) == (1, "proof.json: is about something else than 2.png shows")
+    assert command("prove", "elsewhere", "--file", "0.png")[0] == 0
     picture("new.png", 200)
-    assert command("prove", "elsewhere", "--picture", "new.png") == (
+    assert command("prove", "elsewhere", "--file", "new.png") == (
         1,
-        "new.png: elsewhere has no record of its pixels",
+        "new.png: elsewhere has no record of what it shows",
     )
-    assert command("check", "elsewhere", "--picture", "new.png")[0] == 1
-    assert command("check", "elsewhere", "--picture", "1.png")[0] == 0
+    assert command("check", "elsewhere", "--file", "new.png")[0] == 1
+    assert command("check", "elsewhere", "--file", "1.png")[0] == 0
 
 
 def test_a_changed_proof_does_not_hold(proof, john, command, tmp_path):
@@ -365,12 +366,14 @@ def test_proof_of_growth(jane, john, command):
     [
         (["root", "nowhere"], "nowhere: no ledger: give the folder that holds records.jsonl and roots.jsonl"),
         (["check", "nowhere"], "nowhere: no ledger"),
-        (["prove", "ledger"], "one of the arguments --picture --since is required"),
-        (["prove", "ledger", "--picture", "text"], "text: not a readable picture"),
+        (["prove", "ledger"], "one of the arguments --file --since is required"),
+        (["prove", "ledger", "--file", "text"], "text: no modality has files of such a name"),
+        (["prove", "ledger", "--file", "text.png"], "text.png: not a readable image"),
+        (["prove", "ledger", "--file", "text", "--package", "nowhere_at_all"], "nowhere_at_all: cannot be imported"),
         (["prove", "ledger", "--since", "text"], "--since text: no signed root"),
         (["prove", "ledger", "--since", "nowhere"], "--since nowhere: no signed root"),
         (["check", "text"], "text: neither a ledger nor a proof"),
-        (["check", "proof.json", "--since", "text"], "--since text: proof.json is about a picture: leave it out"),
+        (["check", "proof.json", "--since", "text"], "--since text: proof.json is about a file: leave it out"),
         (["root", "ledger", "--output", "text"], "--output text: File exists: take another name"),
         (["root", "ledger", "--trust", "text"], "text: must be a certificate in PEM"),
         (["root", "empty"], "empty: has no root yet"),
@@ -379,6 +382,7 @@ def test_proof_of_growth(jane, john, command):
 )
 def test_bad_input(proof, command, arguments, expected):
     Path("text").write_text("text")
+    Path("text.png").write_text("text")
     Path("empty").mkdir()
     for name in (RECORDS, ROOTS):
         Path("empty", name).touch()

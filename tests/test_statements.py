@@ -21,7 +21,9 @@ from PIL import Image
 
 from gan_lightning.commands import statement as gan_statement
 from gan_lightning.provenance import envelope, identity, statements
-from gan_lightning.provenance.credentials import sign_pictures
+from gan_lightning.provenance.contents import Contents
+from gan_lightning.provenance.signing import sign_files
+from gan_lightning.provenance.statements import StatementReader
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 from tests.test_credentials import signed  # noqa: F401
@@ -293,8 +295,9 @@ def test_no_certificate_costs_a_traceback(state):
 
 def test_no_random_change_is_trusted(state):
     state("checkpoint", "run")
-    whole, anchors, generator = ABOUT_IT.read_bytes(), identity.load().root, random.Random(0)
-    assert statements.judge(ABOUT_IT, anchors)[0] == "trusted"
+    whole, generator = ABOUT_IT.read_bytes(), random.Random(0)
+    reader = StatementReader(identity.load().root, Contents())
+    assert reader.judge(ABOUT_IT).verdict == "trusted"
     meant = json.loads(whole)
     del meant["signatures"][0]["keyid"]  # a hint that nobody relies on
     for _ in range(500):
@@ -305,11 +308,11 @@ def test_no_random_change_is_trusted(state):
         else:
             del damaged[at : at + generator.randrange(1, 50)]
         ABOUT_IT.write_bytes(damaged)
-        verdict, reason = statements.judge(ABOUT_IT, anchors)
-        if verdict == "trusted":  # spaces between, a digit of the hint, case of a certificate's armour
+        found = reader.judge(ABOUT_IT)
+        if found.verdict == "trusted":  # spaces between, a digit of the hint, case of a certificate's armour
             said = json.loads(damaged)
             said["signatures"][0].pop("keyid", None)
-            assert base64.b64decode(said["payload"]) == base64.b64decode(meant["payload"]), reason
+            assert base64.b64decode(said["payload"]) == base64.b64decode(meant["payload"]), found.reason
 
 
 @pytest.mark.parametrize(
@@ -365,5 +368,7 @@ def test_a_checkpoint_that_is_replaced_meanwhile(state, tmp_path):
     trained = load("run")
     before = sha256(CHECKPOINT)
     CHECKPOINT.write_bytes(b"a later one")
-    record = sign_pictures(tmp_path / "signed", identity.load(), trained, weights="ema", seed=0, label=7)[0]
+    path = tmp_path / "signed" / "000000.png"
+    how = {"n": 1, "seed": 0, "weights": "ema", "condition": "7"}
+    (record,) = sign_files([path], trained.data.modality, identity.load(), trained, **how)
     assert record.checkpoint == before

@@ -14,7 +14,8 @@ from PIL import ExifTags, Image
 
 from gan_lightning.commands import verify as gan_verify
 from gan_lightning.provenance import identity, ledger
-from gan_lightning.provenance.credentials import sign_pictures
+from gan_lightning.provenance.signing import sign_files
+from gan_lightning.provenance.verify import NOT_SIGNED
 from gan_lightning.runs.checkpoints import load
 from tests.test_credentials import NINE, TAMPERED, signed  # noqa: F401
 
@@ -30,6 +31,13 @@ def picture(signed):  # noqa: F811
     return signed / "000003.png"
 
 
+def sign(path, by=None):
+    """Sign a picture as if the run had made it."""
+    trained = load("run")
+    how = {"n": 1, "seed": 0, "weights": "ema", "condition": "7"}
+    return sign_files([path], trained.data.modality, by or identity.load(), trained, **how)
+
+
 def test_trusted(verify, signed, picture):  # noqa: F811
     code, said = verify(*sorted(signed.iterdir()))
     assert code == 0
@@ -40,7 +48,7 @@ def test_trusted(verify, signed, picture):  # noqa: F811
 def test_as_json(verify, picture):
     code, said = verify(picture, "--json")
     (found,) = json.loads(said)
-    assert (code, found["verdict"], found["record"]["index"], found["record"]["label"]) == (0, "trusted", 3, 7)
+    assert (code, found["verdict"], found["record"]["index"], found["record"]["condition"]) == (0, "trusted", 3, "7")
 
 
 @pytest.mark.parametrize("name", TAMPERED)
@@ -60,7 +68,7 @@ def test_a_forger_with_the_same_names(verify, tmp_path, monkeypatch, picture):
     pictures.mkdir()
     with Image.open(picture) as plain:
         Image.fromarray(np.array(plain)).save(pictures / "a.png")
-    sign_pictures(pictures, identity.load(), load("run"), weights="ema", seed=0, label=7)
+    sign(pictures / "a.png")
     code, said = verify(pictures / "a.png", "--trust", root)
     assert (code, said) == (
         1,
@@ -94,7 +102,7 @@ def test_an_expired_certificate(verify, tmp_path, monkeypatch):
     pictures.mkdir()
     with Image.open(tmp_path / "signed" / "000000.png") as plain:
         Image.fromarray(np.array(plain)).save(pictures / "a.png")
-    sign_pictures(pictures, one, load("run"), weights="ema", seed=0, label=7)
+    sign(pictures / "a.png", one)
     assert verify(pictures / "a.png")[0] == 0
     end = x509.load_pem_x509_certificate(one.chain).not_valid_after_utc
     time.sleep(max((end - datetime.now(UTC)).total_seconds(), 0) + 1.1)
@@ -115,27 +123,27 @@ def saved_again(path, change=0):
     ("change", "expected"),
     [
         (0, "regenerates from checkpoint + seed: sample 3 of 9 with seed 4, bit for bit"),
-        (1, "regenerates from checkpoint + seed: sample 3 of 9 with seed 4, within 1 of 255"),
-        (2, "unknown: it has no manifest"),
+        (1, "regenerates from checkpoint + seed: sample 3 of 9 with seed 4, each number within 1"),
+        (2, f"unknown: {NOT_SIGNED}"),
     ],
 )
 def test_stripped(run, verify, tmp_path, change, expected):
-    run("generate", "checkpoint=run", "n=9", "seed=4", "format=png", "output=plain")
+    run("generate", "checkpoint=run", "n=9", "seed=4", "format=files", "output=plain")
     picture = tmp_path / "plain" / "000003.png"
     saved_again(picture, change)
-    assert verify(picture) == (1, f"{picture}: unknown: it has no manifest")
+    assert verify(picture) == (1, f"{picture}: unknown: {NOT_SIGNED}")
     assert verify(picture, "--checkpoint", "run", "--seed", 4, "--n", 9) == (1, f"{picture}: {expected}")
-    assert verify(picture, "--checkpoint", "run", "--n", 9) == (1, f"{picture}: unknown: it has no manifest")
+    assert verify(picture, "--checkpoint", "run", "--n", 9) == (1, f"{picture}: unknown: {NOT_SIGNED}")
 
 
 def test_stripped_of_a_class(verify, picture):
     seed = NINE[2].partition("=")[2]
     saved_again(picture)
     asked = (picture, "--checkpoint", "run", "--seed", seed, "--n", 9)
-    assert ": unknown: it has no manifest" in verify(*asked)[1]
+    assert f": unknown: {NOT_SIGNED}" in verify(*asked)[1]
     assert (
         f"regenerates from checkpoint + seed: sample 3 of 9 with seed {seed}, bit for bit"
-        in verify(*asked, "--label", 7)[1]
+        in verify(*asked, "--condition", 7)[1]
     )
 
 
@@ -144,7 +152,7 @@ def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypat
     saved_again(picture)
     in_ledger = ": stripped, but in the ledger: record 3, added by Jane Doe, Example, 2"
     both = ("--ledger", "outputs/ledger", "--checkpoint", "run")
-    assert verify(picture)[1] == f"{picture}: unknown: it has no manifest"
+    assert verify(picture)[1] == f"{picture}: unknown: {NOT_SIGNED}"
     code, said = verify(picture, *both)
     assert (code, said.startswith(f"{picture}{in_ledger}"), said.endswith(" by their clock")) == (1, True, True)
     with Image.open(picture) as plain:
@@ -152,7 +160,7 @@ def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypat
         plain.save(tmp_path / "other.jpg", quality=50)
     said = verify(tmp_path / "other.bmp", tmp_path / "other.jpg", *both)[1].splitlines()
     assert in_ledger in said[0]
-    assert said[1] == f"{tmp_path / 'other.jpg'}: unknown: it has no manifest"
+    assert said[1] == f"{tmp_path / 'other.jpg'}: unknown: {NOT_SIGNED}"
     # Tampering comes before everything, and a changed pixel is another picture.
     (signed / "000004.png").write_bytes((signed / "000004.png").read_bytes() + b"more")
     assert ": tampered: " in verify(signed / "000004.png", *both)[1]
@@ -160,18 +168,16 @@ def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypat
     assert ": stripped" not in verify(signed / "000005.png", *both)[1]
     # What a forger has put there is not trusted, nor is anything without a root.
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
-    assert verify(picture, "--ledger", "outputs/ledger")[1] == f"{picture}: unknown: it has no manifest"
+    assert verify(picture, "--ledger", "outputs/ledger")[1] == f"{picture}: unknown: {NOT_SIGNED}"
     saved_again(signed / "000006.png", 9)
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     (signed / "000006.png").rename(pictures / "a.png")
-    forged = sign_pictures(
-        pictures, identity.create("Jane Doe", "Example"), load("run"), weights="ema", seed=0, label=7
-    )
+    forged = sign(pictures / "a.png", identity.create("Jane Doe", "Example"))
     ledger.append(tmp_path / "outputs" / "ledger", identity.load(), forged)
     saved_again(pictures / "a.png")
     trust = ("--trust", tmp_path / "root.pem", "--ledger", "outputs/ledger")
-    assert verify(pictures / "a.png", *trust) == (1, f"{pictures / 'a.png'}: unknown: it has no manifest")
+    assert verify(pictures / "a.png", *trust) == (1, f"{pictures / 'a.png'}: unknown: {NOT_SIGNED}")
     assert in_ledger in verify(picture, *trust)[1]
     # A changed ledger proves nothing.
     records = tmp_path / "outputs" / "ledger" / "records.jsonl"
@@ -229,7 +235,7 @@ def test_no_random_change_is_trusted(picture):
         (["{}", "--checkpoint", "nowhere"], "checkpoint=nowhere: nowhere does not exist"),
         (["{}", "--seed", "-1"], "--seed -1: must be 0 to"),
         (["{}", "--n", "0"], "--n 0: must be 1 to"),
-        (["{}", "--checkpoint", "run", "--label", "10"], "--label 10: the model knows 10 classes"),
+        (["{}", "--checkpoint", "run", "--condition", "10"], "--condition 10: the data have 10 classes: 0 to 9"),
         ([], "the following arguments are required: file"),
     ],
 )
@@ -272,9 +278,9 @@ def test_a_picture_that_shows_something_else_than_its_pixels(verify, tmp_path, p
     with Image.open(picture) as plain:
         content, options = how(Image.fromarray(np.array(plain)))
     content.save(tmp_path / "odd.png", **options)
-    for where in (["--ledger", "outputs/ledger"], ["--checkpoint", "run", "--n", "9", "--label", "7"]):
+    for where in (["--ledger", "outputs/ledger"], ["--checkpoint", "run", "--n", "9", "--condition", "7"]):
         code, said = verify(tmp_path / "odd.png", *where)
-        assert (code, "unknown: shows something else than its plain pixels" in said) == (1, True), said
+        assert (code, "shows something else than its plain pixels" in said) == (1, True), said
 
 
 def test_a_foreign_jpeg(verify, tmp_path):
