@@ -8,7 +8,8 @@ from tests.conftest import ROOT
 MINE = """
 import torch
 from torch import nn
-from gan_lightning.data.datamodule import Data as ImageData
+from gan_lightning.data.datamodule import Examples
+from gan_lightning.data.images import LabelledImages
 
 
 class PearsonChi2:
@@ -29,23 +30,29 @@ class Generator(nn.Module):
         return torch.tanh(self.layer(latent)).unflatten(1, self.sample_shape)
 
 
-class Stripes(ImageData):
+class Stripes(LabelledImages):
     def load(self):
         images = torch.zeros(200, 1, 12, 12, dtype=torch.uint8)
         rows = torch.arange(200) % 12
         images[torch.arange(200), 0, rows] = 255
-        return images, rows
+        return Examples(images, rows)
 """
 
 # A copy of conf/model/mlp.yaml with another generator.
 MODEL = (ROOT / "conf" / "model" / "mlp.yaml").read_text()
 GENERATOR = """generator:
   _target_: mine.Generator
-  latent_dim: ${..latent_dim}
+  latent_dim: 100
   sample_shape: ${data.sample_shape}
 discriminator:"""
 OBJECTIVE = "_target_: mine.PearsonChi2\n"
-DATA = "_target_: mine.Stripes\nbatch_size: 20\nsample_shape: [1, 12, 12]\nnum_classes: 12\nseed: ${seed}\n"
+DATA = """_target_: mine.Stripes
+batch_size: 20
+sample_shape: [1, 12, 12]
+num_classes: 12
+seed: ${seed}
+evaluator: {_target_: gan_lightning.metrics.images.ImageEvaluator}
+"""
 
 
 def test_own_classes(run, only_run, tmp_path, monkeypatch):

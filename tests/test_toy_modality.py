@@ -136,5 +136,5 @@ def test_condition_that_is_content(run):
         assert np.array_equal(arrays["condition"], coarse[:1])
     result = run("generate", *RUN, "n=1", "interpolate=3")
     assert result.code == 2
-    assert "prior" in result.err
+    assert "no latents" in result.err
     assert run("generate", *RUN, "condition=7").code == 2
