@@ -26,10 +26,13 @@ class Divergence(Watcher):
 
     def __init__(self) -> None:
         self._unseen: list[tuple[int, str, Tensor]] = []  # the iteration, what it is, its value
+        self._gradients: dict[str, Tensor] = {}  # of this iteration; a failed capture of a CUDA graph is overwritten
         self._watched: dict[Optimizer, dict[str, list[nn.Parameter]]] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._interval = CPU_INTERVAL if pl_module.device.type == "cpu" else GPU_INTERVAL
+        if getattr(trainer.precision_plugin, "scaler", None) is not None:
+            return  # 16-mixed tries larger and larger factors, and passes over a step whose gradient is infinite
         for optimizer in trainer.optimizers:
             self._watched[optimizer] = {
                 f"the gradient of the {name}": one_of_each_layer(pl_module.get_submodule(name), set(trained))
@@ -37,17 +40,16 @@ class Divergence(Watcher):
             }
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: GenerativeModel, optimizer: Optimizer) -> None:
-        if getattr(trainer.precision_plugin, "scaler", None) is not None:
-            return  # 16-mixed tries larger and larger factors, and passes over a step whose gradient is infinite
-        for name, parameters in self._watched[optimizer].items():
+        for name, parameters in self._watched.get(optimizer, {}).items():
             parts = [small_part(parameter.grad) for parameter in parameters if parameter.grad is not None]
             if parts:
-                self._unseen.append((pl_module.iteration + 1, name, torch.cat(parts).float().sum()))
+                self._gradients[name] = torch.cat(parts).float().sum()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._unseen += [(pl_module.iteration, name, figure) for name, figure in outputs.items()]
+        self._unseen += [(pl_module.iteration, name, figure) for name, figure in (self._gradients | outputs).items()]
+        self._gradients = {}
         if pl_module.iteration % self._interval == 0:
             self._look()
 
