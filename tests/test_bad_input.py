@@ -214,19 +214,20 @@ def test_pipes_are_not_waited_for(run, tmp_path):
     (tmp_path / "pictures").mkdir()
     for name in ("pictures/a.png", "pipe.npz", "pipe.safetensors"):
         os.mkfifo(tmp_path / name)
+    np.savez(tmp_path / "good.npz", np.zeros((9, 1, 28, 28), np.uint8))
     result = run("train", "data=image_folder", "data.root=pictures")
     assert_refused(result, tmp_path, "a.png", "no regular file")
     for arguments, name in [
         (["samples=pictures"], "a.png"),
         (["samples=pipe.npz"], "pipe.npz"),
-        (["samples=pipe.npz", "features=pipe.safetensors"], "pipe.safetensors"),
+        (["samples=good.npz", "features=classifier", "features.path=pipe.safetensors"], "pipe.safetensors"),
         (["checkpoint=pipe.npz"], "pipe.npz"),
     ]:
         assert_refused(run("evaluate", *arguments, "data=digits"), tmp_path, name)
 
 
 def test_arrays_that_unpack_to_more_than_there_is(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("gan_lightning.data.samples.MAX_BYTES", 2**20)
+    monkeypatch.setattr("gan_lightning.modalities.modality.MAX_ARRAY_BYTES", 2**20)
     np.savez_compressed(tmp_path / "bomb.npz", samples=np.zeros((2000, 1, 28, 28), np.uint8))
     result = run("evaluate", "samples=bomb.npz", "data=digits")
     assert_refused(result, tmp_path, "bomb.npz", "bytes when unpacked")

@@ -219,6 +219,53 @@ def test_inception_needs_its_extra(run, trained, monkeypatch):
     assert result.err.strip() == ("error: features=inception: needs an extra: pip install 'gan-lightning[inception]'")
 
 
+MINE = """
+from gan_lightning.metrics.evaluator import Evaluator, Metric
+
+
+def brightness(reference, samples):
+    return samples.flat.float().mean()
+
+
+class Brightness(Evaluator):
+    metrics = (*Evaluator.metrics, Metric("brightness", "mean of all pixels", brightness, headline=True))
+
+    def features(self, content):
+        return content.flatten(1).float()
+"""
+
+
+def test_an_evaluator_of_one_s_own(run, trained, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = ["checkpoint=outputs/run", "data=digits", "data.evaluator={_target_: mine.Brightness, n: 50}", "seeds=[0]"]
+    result = run("evaluate", *own, "output=own")
+    assert result.code == 0, result.err
+    assert "50 samples × 1 against 50 real ones (train), by Brightness" in result.out
+    assert "mean of all pixels" in result.out
+    content = read(tmp_path / "own")
+    assert content["extractor"] == {"name": "Brightness"}
+    assert content["generators"]["raw"].keys() == content["floor"].keys() > {"brightness", "two_sample_auc", "coverage"}
+    assert {path.name for path in (tmp_path / "own").iterdir()} == {
+        "metrics.json",
+        "samples.png",
+        "nearest_training.png",
+    }
+    several = run("evaluate", "checkpoint=outputs/run/checkpoints", *own[1:], "output=several")
+    assert "| brightness |" in several.out
+
+    result = run("evaluate", *own, "features=random_convolutions")
+    assert result.code == 2
+    assert result.err.endswith("RandomConvolutions: Brightness has no features to choose\n")
+
+
+def test_features_in_place_of_the_data_s(run, trained, tmp_path):
+    for data in ([], ["data=digits"]):
+        result = run("evaluate", "checkpoint=outputs/run", *data, "features=random_convolutions", "n=50", "seeds=[0]")
+        assert result.code == 0, result.err
+        assert "50 samples × 1 against 50 real ones (train), by random-conv-32-64-128-0" in result.out
+
+
 OWN = ["checkpoint=outputs/run", "features=classifier"]
 BAD = {
     "nothing": ([], "checkpoint=…"),

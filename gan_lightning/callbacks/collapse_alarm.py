@@ -12,7 +12,8 @@ from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, keep_figures, log_figures
 from gan_lightning.callbacks.evaluation import prepared_evaluator, sample_metrics
 from gan_lightning.errors import Diverged, UserError
-from gan_lightning.metrics.evaluator import Evaluator, Metrics, NotEvaluated
+from gan_lightning.metrics.evaluator import Evaluator, Metrics
+from gan_lightning.metrics.reference import NotEvaluated
 
 log = logging.getLogger(__name__)
 

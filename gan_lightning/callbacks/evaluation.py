@@ -13,7 +13,8 @@ from gan_lightning.callbacks import Watcher, data_of, epochs_done, keep_figures,
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.evaluator import Evaluator, Metrics, NotEvaluated, Split, evaluator_of
+from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
+from gan_lightning.metrics.reference import NotEvaluated, Split
 
 log = logging.getLogger(__name__)
 

@@ -144,7 +144,7 @@ def _with_features(evaluator: Evaluator, node: Mapping[str, Any], features: Mapp
     """Return the evaluator that a node describes, with other features."""
     if "features" not in inspect.signature(type(evaluator)).parameters:
         raise UserError(f"features={features['_target_']}: {type(evaluator).__name__} has no features to choose")
-    return instantiate(OmegaConf.create({**node, "features": features}), "features")
+    return instantiate(OmegaConf.create({**node, "features": features}), "data.evaluator")
 
 
 def _read(cfg: DictConfig, data: Data) -> Content:

@@ -13,10 +13,11 @@ from torch import Tensor
 from gan_lightning.data.datamodule import Data
 from gan_lightning.metrics.classes import class_kl, classifier_score, label_accuracy, modes, shares
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
-from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics, NotEvaluated, Reference, Split, View
+from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics
 from gan_lightning.metrics.extractors import Classifier, Extracted, Extractor, RandomConvolutions
 from gan_lightning.metrics.pictures import class_histogram, precision_and_recall
 from gan_lightning.metrics.pixels import sharpness
+from gan_lightning.metrics.reference import NotEvaluated, Reference, Split, View
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.samples import Content, Sample
 from gan_lightning.paths import cache_dir

@@ -1,18 +1,15 @@
 """What metrics stand for, drawn as images (H, W, 3) uint8 for people to look at."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_lightning.metrics.classes import shares
-from gan_lightning.metrics.evaluator import View
 from gan_lightning.metrics.neighbours import overlap
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from gan_lightning.metrics.reference import View
 
 POINTS = 3000  # of a scatter plot
 MAX_BARS = 50
@@ -21,7 +18,7 @@ MAX_BARS = 50
 def class_histogram(labels: Tensor, wanted: Tensor) -> np.ndarray:
     """Draw the share of each class among labels (n,) of samples beside the share that it should have (classes,)."""
     found = shares(labels, len(wanted))
-    figure = new_figure(8, 4)
+    figure = Figure((8, 4), layout="constrained")
     axes = figure.add_subplot()
     if len(wanted) <= MAX_BARS:
         at = torch.arange(len(wanted))
@@ -44,7 +41,7 @@ def precision_and_recall(real: View, samples: View) -> np.ndarray:
     center = real.features.mean(0)
     _, vectors = torch.linalg.eigh(torch.cov(real.features.double().T))  # by ascending variance
     components = vectors[:, -2:].flip(1)
-    figure = new_figure(10, 5)
+    figure = Figure((10, 5), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     planes = [((view.features - center).double() @ components).numpy() for view in (real, samples)]
     _scatter(left, planes[0], found.recalled.numpy(), "real, among samples", "real, missed")
@@ -54,24 +51,15 @@ def precision_and_recall(real: View, samples: View) -> np.ndarray:
     return drawn(figure)
 
 
-def _scatter(axes: "Axes", points: np.ndarray, good: np.ndarray, yes: str, no: str) -> None:
+def _scatter(axes: Axes, points: np.ndarray, good: np.ndarray, yes: str, no: str) -> None:
     points, good = points[:POINTS], good[:POINTS]
     for chosen, label, color in ((good, yes, "tab:blue"), (~good, no, "tab:red")):
         axes.scatter(points[chosen, 0], points[chosen, 1], s=3, label=label, color=color)
     axes.legend(loc="upper right", markerscale=3)
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of that size in inches."""
-    from matplotlib.figure import Figure  # takes half a second to import, and most commands need none
-
-    return Figure((width, height), layout="constrained")
-
-
-def drawn(figure: "Figure") -> np.ndarray:
+def drawn(figure: Figure) -> np.ndarray:
     """Return the figure as an image (H, W, 3) uint8."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
