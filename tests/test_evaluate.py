@@ -238,8 +238,8 @@ class Brightness(Evaluator):
 def test_an_evaluator_of_one_s_own(run, trained, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(MINE)
     monkeypatch.syspath_prepend(tmp_path)
-    own = ["checkpoint=outputs/run", "data=digits", "data.evaluator={_target_: mine.Brightness, n: 50}", "seeds=[0]"]
-    result = run("evaluate", *own, "output=own")
+    own = ["data=digits", "~data.evaluator.features", "data.evaluator={_target_: mine.Brightness, n: 50}", "seeds=[0]"]
+    result = run("evaluate", "checkpoint=outputs/run", *own, "output=own")
     assert result.code == 0, result.err
     assert "50 samples × 1 against 50 real ones (train), by Brightness" in result.out
     assert "mean of all pixels" in result.out
@@ -251,10 +251,10 @@ def test_an_evaluator_of_one_s_own(run, trained, tmp_path, monkeypatch):
         "samples.png",
         "nearest_training.png",
     }
-    several = run("evaluate", "checkpoint=outputs/run/checkpoints", *own[1:], "output=several")
+    several = run("evaluate", "checkpoint=outputs/run/checkpoints", *own, "output=several")
     assert "| brightness |" in several.out
 
-    result = run("evaluate", *own, "features=random_convolutions")
+    result = run("evaluate", "checkpoint=outputs/run", *own, "features=random_convolutions")
     assert result.code == 2
     assert result.err.endswith("RandomConvolutions: Brightness has no features to choose\n")
 

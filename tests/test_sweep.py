@@ -43,6 +43,30 @@ def test_a_sweep_goes_on_past_a_failed_job(run, tmp_path):
     assert "| job " in result.out
 
 
+def test_the_table_has_what_the_evaluator_calls_headline(run, tmp_path):
+    evaluated = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
+    result = run("train", "-m", *evaluated, "callbacks.evaluation.n=50", "max_iterations=1", "seed=1,2")
+    assert result.code == 0, result.err
+    header = result.out[result.out.index("| job ") :].splitlines()[0]
+    assert {"evaluation/fcd_train", "evaluation/coverage", "loss/generator"} <= set(header.split())
+    assert "evaluation/density" not in header
+    (summary,) = tmp_path.glob("outputs/sweep/*/summary.csv")
+    assert "evaluation/density" in summary.read_text()
+
+
+def test_a_sweep_shows_all_metrics_of_an_evaluator_that_is_not_known(tmp_path, capsys):
+    """And does not import what a file names."""
+    job = tmp_path / "0"
+    (job / ".hydra").mkdir(parents=True)
+    (job / ".hydra" / "overrides.yaml").write_text("[]")
+    (job / "metrics.json").write_text('{"evaluation/brightness": 0.5}')
+    config = {"data": {"evaluator": {"_target_": "antigravity.fly"}}}
+    (job / "manifest.json").write_text(json.dumps({"status": "finished", "duration_seconds": 1, "config": config}))
+    assert summarize(tmp_path) == 0
+    assert "evaluation/brightness" in capsys.readouterr().out
+    assert "antigravity" not in sys.modules
+
+
 def test_an_unexpected_error_ends_its_job_only(run, tmp_path, monkeypatch):
     from gan_lightning.algorithms.gan import GAN
 
