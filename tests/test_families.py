@@ -65,7 +65,9 @@ def test_wasserstein_asks_the_discriminator_whether_its_slope_is_limited(run, on
 def test_conditional(run, only_run, tmp_path, model):
     result = run("train", f"model={model}", "conditional=true", *SMALL[model], *QUICK)
     trains(result, only_run)
-    assert run("generate", f"checkpoint={only_run()}", "n=4", "label=7", "format=npz", "output=seven.npz").code == 0
+    assert (
+        run("generate", f"checkpoint={only_run()}", "n=4", "condition=7", "format=arrays", "output=seven.npz").code == 0
+    )
     one = load(str(only_run()))
     latent = one.model.sample_latent(3, 0)
     sevens, threes = (one.model.sample(3, torch.full((3,), label), latent=latent) for label in (7, 3))
@@ -78,7 +80,7 @@ def test_vae(run, only_run):
     metrics = trains(run("train", *VAE, *QUICK, "conditional=true"), only_run)
     assert {"loss/reconstruction", "loss/kl"} <= metrics.keys()
     folder = only_run()
-    assert run("generate", f"checkpoint={folder}", "n=4", "label=7").code == 0
+    assert run("generate", f"checkpoint={folder}", "n=4", "condition=7").code == 0
     assert run("evaluate", f"checkpoint={folder}", "n=20", "seeds=[0]").code == 0
     assert (folder / "evaluation" / "last" / "metrics.json").exists()
 
@@ -216,7 +218,7 @@ def test_refused(run, tmp_path, name):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["label=3"], "label=3: the model is not conditional"),
+        (["condition=3"], "condition=3: the model is not conditional"),
         (["weights=ema"], "weights=ema: the model has no averaged generator"),
     ],
 )
@@ -229,5 +231,5 @@ def test_generate_refuses(run, arguments, expected):
 
 def test_generate_refuses_an_unknown_label(run):
     assert run("train", *SMALL["mlp"], *QUICK, "conditional=true", "hydra.run.dir=run").code == 0
-    result = run("generate", "checkpoint=run", "label=10")
-    assert "label=10: the model knows 10 classes: label=0 to 9" in result.err
+    result = run("generate", "checkpoint=run", "condition=10")
+    assert "condition=10: the data have 10 classes: 0 to 9" in result.err

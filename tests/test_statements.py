@@ -276,6 +276,25 @@ def test_statements_that_are_none(state, verify, change, expected):  # noqa: F81
     assert (code, ": tampered: " in said, expected in said) == (1, True, True), said
 
 
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (
+            lambda said: said["subject"][0].update(name="../*.png"),
+            "tampered: speaks of '../*.png', which",
+        ),
+        (lambda said: said["subject"][0].update(name="**/*"), "tampered: speaks of '**/*', which are no files'"),
+        (lambda said: said["subject"][0].update(name="*.jpg"), "unknown: *.jpg, of which it speaks, is not"),
+        (lambda said: said["predicate"].update(modality="Labels"), "tampered: "),
+        (lambda said: said["predicate"].pop("modality"), "unknown: the modality 'None' is not known: --package"),
+    ],
+)
+def test_sets_that_are_none(signed, verify, change, verdict):  # noqa: F811
+    resigned(change, identity.load(), ABOUT_SAMPLES)
+    code, said = verify(ABOUT_SAMPLES)
+    assert (code, said.startswith(f"{ABOUT_SAMPLES}: {verdict}")) == (1, True), said
+
+
 def test_no_certificate_costs_a_traceback(state):
     """Each of its bytes is changed in three ways."""
     state("checkpoint", "run")

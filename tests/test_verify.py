@@ -13,9 +13,11 @@ from cryptography import x509
 from PIL import ExifTags, Image
 
 from gan_lightning.commands import verify as gan_verify
+from gan_lightning.errors import UserError
+from gan_lightning.modalities.label import Labels
 from gan_lightning.provenance import identity, ledger
 from gan_lightning.provenance.signing import sign_files
-from gan_lightning.provenance.verify import NOT_SIGNED
+from gan_lightning.provenance.verify import NOT_SIGNED, Verifier
 from gan_lightning.runs.checkpoints import load
 from tests.test_credentials import NINE, TAMPERED, signed  # noqa: F401
 
@@ -147,6 +149,27 @@ def test_stripped_of_a_class(verify, picture):
     )
 
 
+def test_a_condition_in_a_file(run, verify, signed, tmp_path):  # noqa: F811
+    """Its digest is recorded, and whoever has the file can draw the samples again."""
+    asked = tmp_path / "asked.labels"
+    asked.write_text("3\n1\n4\n")
+    run("generate", "checkpoint=run", "n=3", f"condition={asked}", "sign=true", "output=asked")
+    picture = tmp_path / "asked" / "000002.png"
+    (found,) = json.loads(verify(picture, "--json")[1])
+    assert found["record"]["condition"] == f"sha256:{Labels.digest(asked)}"
+    trained = load("run")
+    record = Verifier(b"").judge(picture).record
+    with pytest.raises(UserError, match="its record asks for the condition in a file: --condition, with that file"):
+        Verifier(b"", checkpoint=trained)._recipe(record)
+    assert Verifier(b"", checkpoint=trained, n=3, condition=str(asked))._recipe(record) == (0, 3, str(asked), "ema")
+    saved_again(picture)
+    regenerates = "regenerates from checkpoint + seed: sample 2 of 3 with seed 0, bit for bit"
+    command = (picture, "--checkpoint", "run", "--n", 3)
+    assert verify(*command, "--condition", asked) == (1, f"{picture}: {regenerates}")
+    assert verify(*command, "--condition", 4)[1] == f"{picture}: {regenerates}"
+    assert verify(*command, "--condition", 3)[1] == f"{picture}: unknown: {NOT_SIGNED}"
+
+
 def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypatch):  # noqa: F811
     identity.export(tmp_path / "root.pem")
     saved_again(picture)
@@ -199,8 +222,6 @@ def test_pictures_of_other_sizes(verify, tmp_path):
 
 def test_no_random_change_is_trusted(picture):
     """Whatever is changed: bytes, bits, what is cut out or put in."""
-    from gan_lightning.provenance.verify import Verifier
-
     content = picture.read_bytes()
     verifier = Verifier(identity.load().root)
     assert verifier.judge(picture).verdict == "trusted"

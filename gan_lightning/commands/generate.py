@@ -36,8 +36,8 @@ if TYPE_CHECKING:  # of an extra
 
 SUFFIXES = {"sheet": ".png", "files": "", "arrays": ".npz"}
 FRAME_MILLISECONDS = 60
-MAX_WALK = 2**16  # samples on all frames of a walk
-MAX_SHOWN = 2**28  # numbers of the samples that are drawn at once
+MAX_WALK = 2**28  # pixels of all frames together, which a GIF's writer has in memory
+MAX_SHOWN = 2**28  # numbers of all samples on a sheet
 
 
 def generate(cfg: DictConfig) -> Path:
@@ -83,18 +83,11 @@ def _check(cfg: DictConfig, trained: Trained) -> None:
 
 
 def _check_shown(cfg: DictConfig, trained: Trained) -> None:
-    """Raise UserError for more samples than a sheet can show, or a GIF of sheets."""
+    """Raise UserError for more samples than a sheet can show."""
     fit = MAX_SHOWN // max(count(trained.data.modality.content_shape), 1)
-    if cfg.n > min(MAX_SAMPLES, fit):
-        raise UserError(
-            f"n={cfg.n}: a sheet shows at most {min(MAX_SAMPLES, fit):,} samples: format=files or format=arrays"
-        )
-    frames, most = 2 * (cfg.interpolate or 0), min(MAX_WALK, fit)
-    if frames * cfg.n > most:
-        raise UserError(
-            f"interpolate={cfg.interpolate}: {frames:,} frames of n={cfg.n}: all frames together show at most "
-            f"{most:,} samples: fewer frames, or a smaller n"
-        )
+    most = max(min(MAX_SAMPLES, fit), 1)
+    if cfg.n > most:
+        raise UserError(f"n={cfg.n}: a sheet shows at most {most:,} samples: format=files or format=arrays")
 
 
 def _output(cfg: DictConfig, trained: Trained) -> Path:
@@ -207,16 +200,21 @@ def _write_walk(path: Path, cfg: DictConfig, trained: Trained, condition: Sample
     begin, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
     assert begin is not None
     assert end is not None
-    there = torch.linspace(0, 1, cfg.interpolate + 1).tolist()
-    frames = (
-        Image.fromarray(
-            modality.sheet(
-                modality.decode(model.sample(cfg.n, condition, latent=slerp(begin, end, t), weights=cfg.weights))
-            )
+
+    def frame(t: float) -> Image.Image:
+        samples = model.sample(cfg.n, condition, latent=slerp(begin, end, t), weights=cfg.weights)
+        return Image.fromarray(modality.sheet(modality.decode(samples)))
+
+    first, frames = frame(0), 2 * cfg.interpolate
+    most = max(MAX_WALK // (first.width * first.height), 2)
+    if frames > most:
+        raise UserError(
+            f"interpolate={cfg.interpolate}: {frames:,} frames of {first.width}×{first.height} pixels: "
+            f"at most interpolate={most // 2}, or a smaller n"
         )
-        for t in tqdm(there + there[-2:0:-1], "generating", disable=None, leave=False)
-    )
-    next(frames).save(path, "GIF", save_all=True, append_images=frames, duration=FRAME_MILLISECONDS, loop=0)
+    there = torch.linspace(0, 1, cfg.interpolate + 1).tolist()
+    others = (frame(t) for t in tqdm(there[1:] + there[-2:0:-1], "generating", disable=None, leave=False))
+    first.save(path, "GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
 
 
 def slerp(begin: Tensor, end: Tensor, t: float) -> Tensor:

@@ -169,7 +169,7 @@ def modalities(packages: Sequence[str] = ()) -> list[type[Modality]]:
         try:
             importlib.import_module(package)
         except ImportError as error:
-            raise UserError(f"{package}: cannot be imported ({error}): must be a package with a modality") from error
+            raise UserError(f"{package}: cannot be imported ({error}): must be a package that is installed") from error
     found = [*Modality.__subclasses__()]
     for one in found:
         found += one.__subclasses__()

@@ -12,7 +12,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.modalities.samples import Content, leaves, size, take
 from gan_lightning.paths import check_regular
 from gan_lightning.provenance.contents import Contents, UnknownModality
-from gan_lightning.provenance.credentials import CredentialsReader
+from gan_lightning.provenance.credentials import MAX_BYTES, CredentialsReader
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.records import MAX_N, Record
 from gan_lightning.provenance.statements import SUFFIX, StatementReader
@@ -73,7 +73,7 @@ class Verifier:
             check_regular(path)
             found = next((one for reader in self._readers if (one := reader.judge(path))), None)
             if found is None:
-                found = Finding(str(path), Verdict.UNKNOWN, NOT_SIGNED)
+                found = Finding(str(path), Verdict.UNKNOWN, _not_signed(path))
             found = self._compare(found, path.with_name(path.name.removesuffix(SUFFIX)))
             if found.verdict is not Verdict.UNKNOWN or is_statement:
                 return found
@@ -166,6 +166,12 @@ class Verifier:
             return parts
         self._kept = recipe, list(parts)
         return self._kept[1]
+
+
+def _not_signed(path: Path) -> str:
+    if path.stat().st_size > MAX_BYTES:
+        return f"larger than {MAX_BYTES:,} bytes, not searched for a manifest, and no statement lies beside it"
+    return NOT_SIGNED
 
 
 def _check_condition(checkpoint: Trained, condition: str, n: int, seed: int) -> None:

@@ -1,0 +1,208 @@
+"""Provenance of samples that are no images: in files that C2PA does not take, and in those that it takes."""
+
+import functools
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from gan_lightning.commands import ledger as gan_ledger
+from gan_lightning.commands import verify as gan_verify
+from gan_lightning.modalities.image import Images
+from gan_lightning.provenance import contents, identity, statements
+from gan_lightning.provenance.records import Record, parse
+from gan_lightning.provenance.statements import SAMPLE, Subject, beside
+from gan_lightning.provenance.verify import NOT_SIGNED, Verifier, _distances
+from gan_lightning.runs.checkpoints import load
+from tests.waves import Waves, WaveTable, write_checkpoint
+
+FOURTH = Path("signed/000003.wave")
+TRUSTED = "trusted: urn:gan-lightning:sample:v1 by Jane Doe, Example"
+
+
+@pytest.fixture
+def sign(run, tmp_path, monkeypatch):
+    """sign("Waves"): make nine samples of a modality and sign them."""
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
+    identity.create("Jane Doe", "Example")
+
+    def call(modality):
+        write_checkpoint(tmp_path / "run", modality)
+        arguments = ["checkpoint=run", "trust=[tests]", "n=9", "seed=4", "sign=true", "output=signed"]
+        result = run("generate", *arguments)
+        assert (result.code, result.out) == (0, "signed\n"), result.err
+
+    return call
+
+
+@pytest.fixture
+def signed(sign):
+    sign("Waves")
+
+
+@pytest.fixture
+def verify(called):
+    return functools.partial(called, gan_verify.main)
+
+
+CHECKPOINT = ("--checkpoint", "run", "--package", "tests.waves", "tests", "--seed", 4, "--n", 9)
+
+
+def test_each_has_a_statement_beside_it(signed, verify):
+    names = [f"{i:06d}.wave{end}" for i in range(9) for end in ("", ".intoto.json")]
+    assert sorted(os.listdir("signed")) == [*names, "samples.intoto.json"]
+    code, said = verify(*sorted(Path("signed").iterdir()))
+    assert code == 0, said
+    assert said.splitlines()[6] == f"{FOURTH}: {TRUSTED}"
+    assert said.count(": trusted: ") == 19
+    (found,) = json.loads(verify(FOURTH, "--json")[1])
+    assert (found["record"]["index"], found["record"]["modality"]) == (3, "Waves")
+    assert found["record"]["content"] == Waves.digest(FOURTH)
+    lines = Path("outputs/ledger/records.jsonl").read_bytes().splitlines()
+    assert asdict(parse(lines[3])) == found["record"]
+
+
+def test_no_changed_byte_is_trusted(signed):
+    verifier, content = Verifier(identity.load().root), FOURTH.read_bytes()
+    for at in range(len(content)):
+        FOURTH.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        found = verifier.judge(FOURTH)
+        assert (found.verdict, found.reason) == ("tampered", "000003.wave beside it is not what it speaks of")
+    assert verifier.judge(Path("signed/samples.intoto.json")).verdict == "tampered"
+    for damaged in (content + b"more", b"", content[:-2]):
+        FOURTH.write_bytes(damaged)
+        assert verifier.judge(FOURTH).verdict == "tampered"
+
+
+def test_a_lost_statement(signed, verify, called):
+    beside(FOURTH).unlink()
+    assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {NOT_SIGNED}")
+    code, said = verify(FOURTH, "--ledger", "outputs/ledger")
+    assert (code, ": stripped, but in the ledger: record 3, added by Jane Doe" in said) == (1, True), said
+    assert called(gan_ledger.main, "check", "outputs/ledger", "--file", FOURTH)[0] == 0
+    regenerates = f"{FOURTH}: regenerates from checkpoint + seed: sample 3 of 9 with seed 4, "
+    assert verify(FOURTH, *CHECKPOINT) == (1, f"{regenerates}bit for bit")
+    content = bytearray(FOURTH.read_bytes())
+    for change, expected in [(1, f"{regenerates}each number within 1"), (2, f"{FOURTH}: unknown: {NOT_SIGNED}")]:
+        value = int.from_bytes(content[10:12], "little", signed=True) + change
+        FOURTH.write_bytes(content[:10] + value.to_bytes(2, "little", signed=True) + content[12:])
+        assert verify(FOURTH, *CHECKPOINT) == (1, expected)
+
+
+def test_another_statement_beside_it(signed, verify):
+    """A file may still be known that has somebody else's statement beside it."""
+    beside(FOURTH).write_bytes(beside(Path("signed/000002.wave")).read_bytes())
+    said = f"{FOURTH}: unknown: 000003.wave.intoto.json beside it speaks of something else"
+    assert verify(FOURTH) == (1, said)
+    assert ": stripped, but in the ledger: record 3" in verify(FOURTH, "--ledger", "outputs/ledger")[1]
+
+
+def test_a_forger(signed, verify, tmp_path, monkeypatch):
+    identity.export(Path("root.pem"))
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
+    forger = identity.create("Jane Doe", "Example")
+    record = record_of(FOURTH)
+    state(forger, record)
+    code, said = verify(FOURTH, "--trust", "root.pem")
+    assert (code, said.startswith(f"{FOURTH}: valid but unknown signer: ")) == (1, True), said
+
+
+def record_of(path):
+    return Verifier(identity.load().root).judge(path).record
+
+
+def state(one, record, content=None):
+    """Sign a statement about the fourth file, whatever its record says."""
+    subject = Subject(name=FOURTH.name, digest={"sha256": statements.file_digest(FOURTH)})
+    subject["digest"][statements.CONTENT] = content or record.content
+    statements._write(one, [subject], SAMPLE, asdict(record), beside(FOURTH))
+
+
+@pytest.mark.parametrize(
+    ("change", "content", "expected"),
+    [
+        ({"content": "0" * 64}, None, "its record is about other content"),
+        ({"modality": "Images"}, None, "its record is about other content"),
+        ({}, "0" * 64, "holds no record of what it speaks of"),
+        ({"seed": -1}, None, "holds no record of what it speaks of"),
+    ],
+)
+def test_a_record_of_something_else(signed, verify, change, content, expected):
+    record = record_of(FOURTH)
+    state(identity.load(), replace(record, **change), content)
+    for path in (FOURTH, beside(FOURTH)):
+        assert verify(path) == (1, f"{path}: tampered: {expected}")
+
+
+def test_a_modality_that_is_not_known(signed, verify, monkeypatch):
+    monkeypatch.setattr(contents, "modalities", lambda packages: [Images])
+    code, said = verify(FOURTH)
+    expected = "what it shows was not compared with its record: the modality 'Waves' is not known: --package"
+    assert (code, said.startswith(f"{FOURTH}: {TRUSTED}; {expected}")) == (0, True), said
+    assert ": unknown: the modality 'Waves' is not known" in verify("signed/samples.intoto.json")[1]
+    beside(FOURTH).unlink()
+    assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {NOT_SIGNED}")
+    said = verify(FOURTH, "--ledger", "outputs/ledger")[1]
+    assert "no modality has files of such a name, so that what it shows cannot be looked up: --package" in said
+
+
+def test_a_file_of_another_modality(signed, verify):
+    Image.new("L", (28, 28)).save("a.png")
+    expected = f"a.png: unknown: {NOT_SIGNED}; the checkpoint makes Waves, and this is Images"
+    assert verify("a.png", *CHECKPOINT) == (1, expected)
+
+
+def test_all_samples_in_one_file(sign, verify):
+    sign("WaveTable")
+    table = Path("signed/all.waves")
+    assert sorted(os.listdir("signed")) == ["all.waves", "all.waves.intoto.json", "samples.intoto.json"]
+    assert verify(table, "signed/samples.intoto.json")[0] == 0
+    record = record_of(table)
+    assert (record.index, record.n, record.content) == (None, 9, WaveTable.digest(table))
+    beside(table).unlink()
+    regenerates = f"{table}: regenerates from checkpoint + seed: samples 0 to 8 of 9 with seed 4, bit for bit"
+    assert verify(table, *CHECKPOINT) == (1, regenerates)
+    table.write_bytes(table.read_bytes()[:-2] + b"\0\0")
+    assert verify(table, *CHECKPOINT) == (1, f"{table}: unknown: {NOT_SIGNED}")
+
+
+def test_sounds_have_credentials_in_them(sign, verify):
+    sign("Sounds")
+    path = Path("signed/000003.sound.wav")
+    assert len(os.listdir("signed")) == 10
+    assert verify(path, "signed/samples.intoto.json")[0] == 0
+    assert verify(path)[1] == f"{path}: trusted: signed by Jane Doe, Example"
+    renamed = path.rename("signed/a.txt")  # its type is told by what is in it
+    assert verify(renamed)[1] == f"{renamed}: trusted: signed by Jane Doe, Example"
+    content = renamed.read_bytes()
+    renamed.write_bytes(content[:50] + bytes([content[50] ^ 1]) + content[51:])
+    assert ": tampered: " in verify(renamed)[1]
+
+
+def test_a_record_has_no_file_read(signed, tmp_path):
+    """Whoever writes a record does not choose a path on somebody else's machine."""
+    Path("7").write_text("secret")
+    trained = load("run", ["tests"])
+    verifier = Verifier(b"", checkpoint=trained)
+    record = replace(record_of(FOURTH), condition="7")
+    assert verifier._recipe(record) is None
+    Path("7").unlink()
+    assert verifier._recipe(record) == (4, 9, "7", record.weights)
+    for change in ({"n": 2**17 + 1}, {"index": 9}, {"checkpoint": "0" * 64}, {"weights": "ema"}):
+        assert verifier._recipe(replace(record, condition=None, **change)) is None
+
+
+def test_distances():
+    image, sound = torch.tensor([[0, 255], [9, 9]]).byte(), torch.tensor([[0.0], [torch.nan]])
+    found = _distances({"image": image, "sound": sound}, {"image": image[:1], "sound": sound[:1]})
+    assert found.tolist() == [0, torch.inf]
+    assert _distances(image, image[1:]).tolist() == [246, 0]
+
+
+def test_a_record_is_what_it_was():
+    record = Record("c" * 64, "d" * 64, "ema", 0, 1, None, "sha256:0", "Waves", "e" * 64)
+    assert parse(json.dumps(asdict(record))) == record
