@@ -183,6 +183,15 @@ def test_sounds_have_credentials_in_them(sign, verify):
     assert ": tampered: " in verify(renamed)[1]
 
 
+def test_a_file_that_its_modality_cannot_read(sign, verify):
+    sign("Sounds")
+    path = Path("broken.sound.wav")
+    path.write_bytes(b"junk")
+    expected = f"{NOT_SIGNED}; cannot be read as Sounds (EOFError)"
+    assert verify(path, "--ledger", "outputs/ledger") == (1, f"{path}: unknown: {expected}")
+    assert verify(path, *CHECKPOINT) == (1, f"{path}: unknown: {expected}")
+
+
 def test_a_record_has_no_file_read(signed, tmp_path):
     """Whoever writes a record does not choose a path on somebody else's machine."""
     Path("7").write_text("secret")

@@ -23,7 +23,7 @@ from gan_lightning.commands import statement as gan_statement
 from gan_lightning.provenance import envelope, identity, statements
 from gan_lightning.provenance.contents import Contents
 from gan_lightning.provenance.signing import sign_files
-from gan_lightning.provenance.statements import StatementReader
+from gan_lightning.provenance.statement_reader import StatementReader
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 from tests.test_credentials import signed  # noqa: F401

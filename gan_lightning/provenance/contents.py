@@ -1,10 +1,14 @@
 """What files show, by the modality that reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.modality import Modality, modalities
+from gan_lightning.modalities.samples import Content
+
+T = TypeVar("T")
 
 
 class UnknownModality(UserError):
@@ -51,10 +55,19 @@ class Contents:
             UserError: if the modality is unknown, or the file is none of it.
         """
         modality = self.of(path) if name is None else self.named(name)
-        try:
-            return modality.digest(path)
-        except (UserError, OSError):
-            raise
-        except Exception as error:  # a modality may expect good files only
-            reason = f"{type(error).__name__} {error}".strip()
-            raise UserError(f"{path}: cannot be read as {modality.__name__} ({reason})") from error
+        return _guarded(modality.digest, path, modality)
+
+    def read(self, path: Path, modality: Modality) -> Content:
+        """Return the content of a file; raise UserError if it has none of that modality."""
+        return _guarded(modality.read, path, type(modality))
+
+
+def _guarded(read: Callable[[Path], T], path: Path, modality: type[Modality]) -> T:
+    """Read a file from elsewhere, though the modality may expect good files only."""
+    try:
+        return read(path)
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__} {error}".strip()
+        raise UserError(f"{path}: cannot be read as {modality.__name__} ({reason})") from error

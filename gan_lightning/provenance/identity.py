@@ -25,7 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from gan_lightning.errors import UserError
 
 CHAIN, KEY, ROOT, ROOT_KEY = "chain.pem", "key.pem", "root.pem", "root_key.pem"
-# A picture without a timestamp of an authority is invalid from the day on which its signer's certificate expires.
+# Credentials without a timestamp of an authority are invalid from the day on which their signer's certificate expires.
 YEARS, ROOT_YEARS = 10, 20
 MAX_NAME = 64  # characters, X.520's upper bound
 PURPOSES = {ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")}  # the other: documents
@@ -201,7 +201,7 @@ def _check(identity: Identity, paths: dict[str, Path]) -> None:
     usage, purposes = extensions.get(ExtensionOID.KEY_USAGE), extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
     constraints = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
     if (isinstance(constraints, x509.BasicConstraints) and constraints.ca) or certificate.issuer == certificate.subject:
-        raise UserError(f"{where}: is an authority's certificate, which must not sign pictures itself")
+        raise UserError(f"{where}: is an authority's certificate, which must not sign files itself")
     if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
         raise UserError(f"{where}: has no key usage digitalSignature")
     if not isinstance(purposes, x509.ExtendedKeyUsage) or not PURPOSES & set(purposes):

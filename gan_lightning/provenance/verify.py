@@ -15,7 +15,8 @@ from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.credentials import MAX_BYTES, CredentialsReader
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.records import MAX_N, Record
-from gan_lightning.provenance.statements import SUFFIX, StatementReader
+from gan_lightning.provenance.statement_reader import StatementReader
+from gan_lightning.provenance.statements import SUFFIX
 from gan_lightning.provenance.verdicts import Finding, Verdict
 from gan_lightning.runs.checkpoints import Trained
 from gan_lightning.runs.drawing import (
@@ -125,7 +126,7 @@ class Verifier:
         modality, known = self._checkpoint.data.modality, self._contents.of(path)
         if not isinstance(modality, known):
             raise UserError(f"the checkpoint makes {type(modality).__name__}, and this is {known.__name__}")
-        wanted = modality.read(path)
+        wanted = self._contents.read(path, modality)
         recipe = self._recipe(record) if record else self._claimed
         if recipe is None:
             return None
