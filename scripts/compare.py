@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.errors import UserError, fail
 from gan_lightning.runs.checkpoints import load
-from gan_lightning.runs.sweep import markdown
+from gan_lightning.tables import markdown
 
 METRICS = (
     "fcd_train", "fcd", "precision", "recall", "coverage", "class_kl", "label_accuracy", "frechet_random_conv",

@@ -21,7 +21,7 @@ from benchmarks.pages import replace_part
 from PIL import Image, ImageOps
 
 from gan_lightning.errors import UserError, fail
-from gan_lightning.runs.sweep import markdown
+from gan_lightning.tables import markdown
 
 METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "modes", "duplicate_rate", "frechet_random_conv")
 TEXT = """```bash

@@ -9,28 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, ListConfig
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.algorithms.model import Weights
+from gan_lightning.config.effects import example_settings
+from gan_lightning.config.settings import EvaluateSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import ImageData, to_uint8
 from gan_lightning.data.samples import read_samples
 from gan_lightning.errors import UserError
+from gan_lightning.files import write_json
 from gan_lightning.metrics import pictures
 from gan_lightning.metrics.choice import choose
 from gan_lightning.metrics.findings import HEADLINE, findings
 from gan_lightning.metrics.suite import PARTS, Figures, Reference, View
 from gan_lightning.metrics.table import metrics_table
+from gan_lightning.paths import METRICS
 from gan_lightning.runs.checkpoints import Trained, load
-from gan_lightning.runs.folders import METRICS, write_json
 from gan_lightning.runs.manifest import environment
-from gan_lightning.runs.sweep import markdown
+from gan_lightning.tables import markdown
 
 COLUMNS = (*HEADLINE, "modes", "duplicate_rate", "copy_rate")  # of the table of several checkpoints
-NOT_THE_PICTURES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed", "licence"}
 
 Draw = Callable[[int], tuple[Tensor, Tensor | None]]
 Draws = list[Draw]
@@ -48,7 +49,7 @@ class Subject:
     available: int | None = None  # samples; None for as many as wanted
 
 
-def evaluate(cfg: DictConfig) -> str:
+def evaluate(cfg: EvaluateSettings) -> str:
     """Write what ``conf/evaluate.yaml`` describes and return the table to show."""
     if (cfg.checkpoint is None) == (cfg.samples is None):
         raise UserError("checkpoint=…, a run's folder or a .ckpt file, or samples=… is needed, and not both")
@@ -90,18 +91,18 @@ def evaluate(cfg: DictConfig) -> str:
     )
 
 
-def _files(checkpoint: str | ListConfig) -> list[Path]:
+def _files(checkpoint: str | list[str]) -> list[Path]:
     """The files that ``checkpoint`` names; where it is a folder of them, all."""
-    named = list(checkpoint) if isinstance(checkpoint, ListConfig) else [checkpoint]
-    return [path for name in map(Path, named) for path in sorted(name.glob("*.ckpt")) or [name]]
+    named = checkpoint if isinstance(checkpoint, list) else [checkpoint]
+    return [path for name in (Path(str(one)) for one in named) for path in sorted(name.glob("*.ckpt")) or [name]]
 
 
-def _data(cfg: DictConfig, trained: list[Trained]) -> ImageData:
+def _data(cfg: EvaluateSettings, trained: list[Trained]) -> ImageData:
     """The real data to compare with: what ``data`` says, else what the checkpoints were trained on."""
     if cfg.data is None and not trained:
         raise UserError(f"samples={cfg.samples}: data=… is needed: the real data to compare with, as in data=mnist")
     if cfg.data is None:
-        first, *others = ({k: v for k, v in t.config["data"].items() if k not in NOT_THE_PICTURES} for t in trained)
+        first, *others = (example_settings(one.config["data"]) for one in trained)
         if any(other != first for other in others):
             raise UserError(
                 f"checkpoint={cfg.checkpoint}: trained on different data: data=… says which to compare with"
@@ -116,7 +117,7 @@ def _data(cfg: DictConfig, trained: list[Trained]) -> ImageData:
     return data
 
 
-def _of_checkpoints(cfg: DictConfig, trained: list[Trained]) -> list[Subject]:
+def _of_checkpoints(cfg: EvaluateSettings, trained: list[Trained]) -> list[Subject]:
     common = Path(os.path.commonpath([one.run_dir.absolute().parent for one in trained]))
     subjects = []
     for one in trained:
@@ -145,7 +146,7 @@ def _sampler(trained: Trained, seed: int, weights: Weights) -> Draw:
     return draw
 
 
-def _of_files(cfg: DictConfig, data: ImageData) -> Subject:
+def _of_files(cfg: EvaluateSettings, data: ImageData) -> Subject:
     path = Path(str(cfg.samples))
     samples = read_samples(path, data.sample_shape)
     folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
@@ -233,3 +234,9 @@ def _table(rows: dict[str, Values], floor: Figures) -> str:
 def _verdict(name: str, values: Values, floor: Figures) -> str:
     found = findings({metric: statistics.mean(many) for metric, many in values.items()}, floor)
     return "\n  ".join([f"{name}:", *(found or ["nothing found wrong"])])
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.evaluate()

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 
+from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
 from gan_lightning.grids import sample_grid
 from gan_lightning.provenance import signer
@@ -25,7 +25,7 @@ SUFFIXES = {"grid": ".png", "png": "", "npz": ".npz", "gif": ".gif"}
 FRAME_MILLISECONDS = 60
 
 
-def generate(cfg: DictConfig) -> Path:
+def generate(cfg: GenerateSettings) -> Path:
     """Write what ``conf/generate.yaml`` describes and return where it is."""
     if cfg.interpolate and cfg.format != "grid":
         raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of grids: leave out format")
@@ -34,8 +34,7 @@ def generate(cfg: DictConfig) -> Path:
     identity = signer("sign=true") if cfg.sign else None
     trained = load(str(cfg.checkpoint), cfg.trust)
     if identity:
-        cfg = cfg.copy()
-        cfg.format = "png"
+        cfg = cfg.model_copy(update={"format": "png"})
     _check(cfg, trained)
     path = _output(cfg, trained)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +52,9 @@ def generate(cfg: DictConfig) -> Path:
     return path
 
 
-def _write_pictures(samples: Tensor, path: Path, cfg: DictConfig, trained: Trained, identity: Identity | None) -> None:
+def _write_pictures(
+    samples: Tensor, path: Path, cfg: GenerateSettings, trained: Trained, identity: Identity | None
+) -> None:
     """A folder with a picture of each sample, all or none; signed, where somebody signs."""
     path = path.resolve()  # which has a name, as "." has none
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -66,7 +67,7 @@ def _write_pictures(samples: Tensor, path: Path, cfg: DictConfig, trained: Train
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _sign(folder: Path, cfg: DictConfig, trained: Trained, identity: Identity) -> None:
+def _sign(folder: Path, cfg: GenerateSettings, trained: Trained, identity: Identity) -> None:
     """Credentials into each picture, a statement about all of them, a record of each into the ledger."""
     from gan_lightning.provenance import ledger
     from gan_lightning.provenance.credentials import sign_pictures
@@ -83,7 +84,7 @@ def _sign(folder: Path, cfg: DictConfig, trained: Trained, identity: Identity) -
             raise UserError(f"ledger={cfg.ledger}: {reason}: give another folder, or ledger=null") from error
 
 
-def _check(cfg: DictConfig, trained: Trained) -> None:
+def _check(cfg: GenerateSettings, trained: Trained) -> None:
     classes = trained.model.num_classes
     if cfg.label is not None and classes is None:
         raise UserError(f"label={cfg.label}: the model is not conditional: train one with conditional=true")
@@ -93,12 +94,12 @@ def _check(cfg: DictConfig, trained: Trained) -> None:
         raise UserError(f"weights={cfg.weights}: the model has no averaged generator: weights=raw")
 
 
-def _labels(cfg: DictConfig, trained: Trained) -> Tensor | None:
+def _labels(cfg: GenerateSettings, trained: Trained) -> Tensor | None:
     """The wanted label for each sample, else random ones where the model wants some."""
     return trained.model.sample_labels(cfg.n, cfg.seed) if cfg.label is None else torch.full((cfg.n,), cfg.label)
 
 
-def _output(cfg: DictConfig, trained: Trained) -> Path:
+def _output(cfg: GenerateSettings, trained: Trained) -> Path:
     """What ``output`` says, or a name in the run's folder that tells how the samples were made."""
     suffix = SUFFIXES["gif" if cfg.interpolate else cfg.format]
     if cfg.output is None:
@@ -116,12 +117,12 @@ def _output(cfg: DictConfig, trained: Trained) -> Path:
     return path
 
 
-def _walk(cfg: DictConfig, trained: Trained) -> Iterator[Any]:
+def _walk(cfg: GenerateSettings, trained: Trained) -> Iterator[Any]:
     """Grids of n samples on the way from the latents of ``seed`` to those of ``seed + 1``, and back."""
     model = trained.model
     begin, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
     labels = _labels(cfg, trained)
-    there = torch.linspace(0, 1, cfg.interpolate + 1).tolist()
+    there = torch.linspace(0, 1, (cfg.interpolate or 0) + 1).tolist()
     for t in there + there[-2:0:-1]:
         yield trained.data.show(model.sample(cfg.n, labels, latent=slerp(begin, end, t), weights=cfg.weights))
 
@@ -134,3 +135,9 @@ def slerp(begin: Tensor, end: Tensor, t: float) -> Tensor:
     cosine = torch.cosine_similarity(begin, end, dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
     angle = torch.acos(cosine).unsqueeze(1)
     return (torch.sin((1 - t) * angle) * begin + torch.sin(t * angle) * end) / torch.sin(angle)
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.generate()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
+from gan_lightning.config.settings import ExtractorSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import normalize
 from gan_lightning.errors import UserError
@@ -19,7 +19,7 @@ TRAINING_BATCH, LEARNING_RATE, SHIFT = 128, 4e-3, 2
 HELD_OUT = 10  # every tenth picture, where there is no test split
 
 
-def train_extractor(cfg: DictConfig) -> str:
+def train_extractor(cfg: ExtractorSettings) -> str:
     """Write the classifier that ``conf/train_extractor.yaml`` describes; returns where it is and how good."""
     data = instantiate(cfg.data, "data")
     data.prepare_data()
@@ -85,3 +85,9 @@ def shifted(pictures: Tensor) -> Tensor:
     rows = torch.randint(0, 2 * SHIFT + 1, (n, 1)) + torch.arange(height)
     columns = torch.randint(0, 2 * SHIFT + 1, (n, 1)) + torch.arange(width)
     return padded[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.train_extractor()

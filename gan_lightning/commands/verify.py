@@ -78,3 +78,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
     checkpoint = load(arguments.checkpoint, arguments.package) if arguments.checkpoint else None
     verifier = Verifier(anchors, records, checkpoint, arguments.seed, arguments.n, arguments.label)
     return [verifier.judge(path) for path in arguments.file]
+
+
+if __name__ == "__main__":
+    main()

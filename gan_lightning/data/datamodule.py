@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.utils import make_grid
 
 from gan_lightning.errors import UserError
+from gan_lightning.marks import Serving
 from gan_lightning.system.randomness import SHUFFLE, derived_seed
 
 CPU = torch.device("cpu")
@@ -53,10 +54,10 @@ class ImageData(L.LightningDataModule):
 
     def __init__(
         self,
-        batch_size: PositiveInt,
+        batch_size: Serving[PositiveInt],
         sample_shape: Sequence[PositiveInt],
         num_classes: PositiveInt | None,
-        seed: NonNegativeInt,
+        seed: Serving[NonNegativeInt],
     ) -> None:
         super().__init__()
         if len(sample_shape) != 3:

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from gan_lightning.data.datamodule import ImageData
 from gan_lightning.errors import UserError
-from gan_lightning.paths import check_regular
+from gan_lightning.files import check_regular
+from gan_lightning.marks import Location, WithoutEffect
 
 MAX_PIXELS = 2**26  # of a picture, before it is scaled: a small file can claim to be of any size
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more: for one it starts Ghostscript
@@ -45,15 +46,15 @@ class ImageFolder(ImageData):
 
     def __init__(
         self,
-        root: str,
-        cache_dir: str,
+        root: Location[str],
+        cache_dir: Location[str],
         image_size: PositiveInt,
         channels: Literal[1, 3],
         sample_shape: Sequence[PositiveInt],
         batch_size: PositiveInt,
         num_classes: PositiveInt | None,
         seed: NonNegativeInt,
-        licence: str | None = None,
+        licence: WithoutEffect[str | None] = None,
     ) -> None:
         super().__init__(batch_size, sample_shape, num_classes, seed)
         self.root = Path(str(root)).expanduser()
@@ -95,11 +96,8 @@ class ImageFolder(ImageData):
             )
 
     def _labels(self, paths: list[Path]) -> Tensor:
-        parts = [path.relative_to(self.root).parts for path in paths]
-        if any(len(part) == 1 for part in parts):
-            return torch.zeros(len(paths), dtype=torch.long)
-        classes = {name: label for label, name in enumerate(sorted({part[0] for part in parts}))}
-        return torch.tensor([classes[part[0]] for part in parts])
+        classes = {name: label for label, name in enumerate(class_folders(self.root))}
+        return torch.tensor([classes.get(path.relative_to(self.root).parts[0], 0) for path in paths])
 
     def _cache_key(self, paths: list[Path]) -> str:
         digest = hashlib.sha256(repr(("v1", self.channels, self.image_size)).encode())
@@ -122,6 +120,21 @@ class ImageFolder(ImageData):
             unfinished.replace(cache)
         finally:
             unfinished.unlink(missing_ok=True)
+
+
+def class_folders(root: Path) -> list[str]:
+    """Return the names of the classes, sorted: those of the subfolders that hold pictures, however deep.
+
+    There are none where some pictures lie beside the subfolders, or where there is no such folder.
+    """
+    _, folders, files = next(os.walk(root), ("", [], []))
+    if any(is_picture(name) for name in files):
+        return []
+    return sorted(name for name in folders if _holds_pictures(root / name))
+
+
+def _holds_pictures(folder: Path) -> bool:
+    return any(is_picture(name) for _, _, names in os.walk(folder) for name in names)
 
 
 def is_picture(name: str) -> bool:

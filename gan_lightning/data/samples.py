@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from gan_lightning.data.image_folder import is_picture, open_picture
 from gan_lightning.errors import UserError
-from gan_lightning.paths import check_regular
+from gan_lightning.files import check_regular
 
 MAX_BYTES = 2**32  # of an .npz file's content: a small file can claim to be of any size
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from gan_lightning.metrics.findings import MEANING
 from gan_lightning.metrics.suite import Figures
-from gan_lightning.runs.sweep import markdown
+from gan_lightning.tables import markdown
 
 
 def metrics_table(columns: Mapping[str, Mapping[str, Any]], floor: Figures) -> str:

@@ -18,7 +18,7 @@ from gan_lightning.algorithms.model import GenerativeModel, Weights
 from gan_lightning.data.datamodule import to_uint8
 from gan_lightning.data.image_folder import FORMATS, is_picture
 from gan_lightning.errors import UserError
-from gan_lightning.paths import check_regular
+from gan_lightning.files import check_regular
 from gan_lightning.provenance import statements
 from gan_lightning.provenance.credentials import RECORD, Record, parse, plain_pixels
 from gan_lightning.provenance.ledger import Ledger
