@@ -112,7 +112,7 @@ def train(settings: TrainSettings) -> dict[str, float]:
 
 
 def train_once(settings: TrainSettings, rollbacks: int) -> dict[str, float]:
-    """Train from the beginning, or from the last checkpoint where ``settings.resume`` is set, to the end or a divergence.
+    """Train from the beginning, or from the last checkpoint where ``settings.resume`` is set, to its end.
 
     Returns:
         The final metrics; of several processes only the first one has them.

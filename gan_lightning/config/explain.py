@@ -1,8 +1,7 @@
 """What Hydra and OmegaConf refuse, in one line of our own: the key, the value, the remedy."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -16,7 +15,7 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
-from gan_lightning.config.names import did_you_mean
+from gan_lightning.config.names import did_you_mean, keys
 from gan_lightning.errors import UserError
 from gan_lightning.paths import CONF_DIR
 
@@ -35,7 +34,8 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         return _no_such_option(error.missing_cfg_file, error.options)
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
-        return _unknown_key(found[1].split("@")[0], list(_keys(compose_known(config_name, typed))))
+        config = OmegaConf.to_container(compose_known(config_name, typed), resolve=False)
+        return _unknown_key(found[1].split("@")[0], [key for key, _ in keys(config)])
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, OverrideParseException):
@@ -111,15 +111,3 @@ def _in_chain(error: BaseException | None, kind: type[BaseException]) -> BaseExc
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error
-
-
-def _keys(config: DictConfig) -> Iterator[str]:
-    """Yield all keys of a config, by their paths."""
-
-    def walk(node: Any, prefix: str) -> Iterator[str]:
-        if isinstance(node, dict):
-            for key, value in node.items():
-                yield f"{prefix}{key}"
-                yield from walk(value, f"{prefix}{key}.")
-
-    yield from walk(OmegaConf.to_container(config, resolve=False), "")

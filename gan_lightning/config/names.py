@@ -16,6 +16,14 @@ def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
+def keys(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all keys of a config by their paths, nodes and leaves, with their values."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield f"{prefix}{key}", value
+            yield from keys(value, f"{prefix}{key}.")
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ", did you mean 'x'?" for the known names that end in the same part or are nearest, or nothing."""
     known = list(known)

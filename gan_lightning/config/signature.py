@@ -5,14 +5,13 @@ import pkgutil
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NotRequired, Required
+from typing import Annotated, Any, NotRequired, Required, Unpack
 
 from pydantic import PositiveInt
-from typing_extensions import Unpack
 
 from gan_lightning.config.settings import Beta, Rate
 from gan_lightning.errors import UserError
-from gan_lightning.marks import Location, Mark
+from gan_lightning.marks import Mark
 
 # What third parties do not say in their annotations: what they refuse later, when files have been written, and marks.
 RANGES: dict[str, dict[str, Any]] = {
@@ -20,8 +19,8 @@ RANGES: dict[str, dict[str, Any]] = {
     "lightning.pytorch": {
         "max_epochs": PositiveInt | typing.Literal[-1],
         "devices": PositiveInt | typing.Literal["auto", -1] | list[int],
-        "default_root_dir": Location[Any],
-        "save_dir": Location[Any],
+        "default_root_dir": Annotated[Any, Mark.WITHOUT_EFFECT, Mark.PATH],
+        "save_dir": Annotated[Any, Mark.WITHOUT_EFFECT, Mark.PATH],
     },
 }
 

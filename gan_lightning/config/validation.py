@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import gan_lightning.config.resolvers  # noqa: F401  registers them
 from gan_lightning.config.explain import explain_value
-from gan_lightning.config.names import did_you_mean
+from gan_lightning.config.names import did_you_mean, keys
 from gan_lightning.config.settings import Node, Settings
 from gan_lightning.config.signature import load_target, signature_of
 from gan_lightning.errors import UserError
@@ -60,8 +60,11 @@ def validate(config: DictConfig, settings: type[S]) -> S:
 
 def resolve(config: DictConfig) -> Node:
     """Return plain values, with interpolations resolved."""
+    for key, value in keys(OmegaConf.to_container(config, resolve=False)):
+        if value == "???":
+            raise UserError(f"{key} is not set: {key}=…")
     try:
-        return typing.cast(Node, OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+        return typing.cast(Node, OmegaConf.to_container(config, resolve=True))
     except OmegaConfBaseException as error:
         raise UserError(explain_value(error)) from error
 
