@@ -12,8 +12,10 @@ from typing import Any, cast
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.commands.session import Session
+from gan_lightning.config.explain import explain_value
 from gan_lightning.errors import UserError, fail
 from gan_lightning.paths import MANIFEST
 
@@ -26,7 +28,9 @@ def strict(hook: Callable[..., None]) -> Callable[..., None]:
         try:
             hook(self, config, **kwargs)
         except UserError as error:
-            fail(error, debug=OmegaConf.select(config, "debug") is True)
+            fail(error, Session.current().debug)
+        except OmegaConfBaseException as error:
+            fail(UserError(explain_value(error)).with_traceback(error.__traceback__), Session.current().debug)
         except Exception:
             traceback.print_exc()
             raise SystemExit(1) from None

@@ -19,6 +19,9 @@ from gan_lightning.config.names import did_you_mean, keys
 from gan_lightning.errors import UserError
 from gan_lightning.paths import CONF_DIR
 
+UNREADABLE = "holds a ${…} that cannot be read: its braces and quotes must be closed"
+UNFIT = "does not fit the config: --help shows which keys hold others, and which a value"
+
 
 def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     """Say why a command line could not be composed, with the nearest name where one was not known.
@@ -47,10 +50,14 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
     if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra did not think of it
         return f"{' '.join(typed)}: cannot be composed: a group takes the name of an option, as in model=mlp"
-    if "Config group override must be" in text and (emptied := [one for one in typed if one.endswith("=null")]):
+    if "Config group override" in text and (emptied := [one for one in typed if re.search(r"=(null|\W|\d)", one)]):
         return f"{emptied[0]}: the group needs an option; --help lists them"
-    if found := re.match(r"Error merging override (\S+)", text):
-        return f"{found[1]}: does not fit the config: --help shows which keys hold others, and which a value"
+    if found := re.search(r"The value of '([^']+)' is (.*) and not", text):
+        return f"~{found[1]}: its value is {found[2]}, and only what it has can be taken away"
+    if found := re.match(r"(\S+) appears more than once", text):
+        return f"{found[1]}: is chosen already: {found[1]}=… chooses another option"
+    if found := re.match(r"Error merging override \W*([\w.]+)", text):
+        return f"{found[1]}: {UNREADABLE if _in_chain(error, GrammarParseError) else UNFIT}"
     if (cause := _in_chain(error, OmegaConfBaseException)) is not None:
         return explain_value(cause)
     return " ".join(line.strip() for line in (text or str(error.__cause__)).splitlines() if line.strip())
@@ -68,7 +75,7 @@ def explain_value(error: BaseException) -> str:
     if isinstance(error, UnsupportedInterpolationType):
         return f"{key}: there is no resolver ${{{text.split()[-1]}:…}}"
     if isinstance(error, GrammarParseError):
-        return f"{key}: holds a ${{…}} that cannot be read: its braces and quotes must be closed"
+        return f"{key}: {UNREADABLE}"
     if isinstance(error, InterpolationResolutionError):
         return f"{key}: {_unresolved(text)}"
     return text if not key or str(key) in text else f"{key}: {text}"
