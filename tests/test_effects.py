@@ -59,7 +59,7 @@ def test_settings():
 
 
 def test_a_class_from_outside_in_each_command(run, tmp_path):
-    own = [*FAST[1:], *QUIET, "+trust=[tests]"][:-1]
+    own = [*FAST[1:], *QUIET]
     result = run("train", *own, *SHELF, "hydra.run.dir=first")
     assert result.code == 0, result.err
     # Resumed, found again by its config, repeated: a file may have moved.

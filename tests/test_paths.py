@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_lightning.commands.overrides import as_typed
+from gan_lightning.commands.overrides import as_typed, text_of
 from gan_lightning.config.settings import EvaluateSettings, GenerateSettings, TrainSettings
 from tests.conftest import FAST
 
@@ -32,8 +32,8 @@ QUIET = ["callbacks.collapse_alarm=null", "max_iterations=2"]
 def test_through_the_commands(run, tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
-    for i in range(8):
-        Image.fromarray(np.full((28, 28), 30 * i, np.uint8)).save(folder / f"{i}.png")
+    for i in range(16):
+        Image.fromarray(np.full((28, 28), 15 * i, np.uint8)).save(folder / f"{i}.png")
     data = ["data=image_folder", f"data.root={name}", "data.channels=1"]
     result = run("train", *data, *FAST[1:4], "data.batch_size=4", *FAST[5:], *QUIET, f"hydra.run.dir=runs/{name}")
     assert result.code == 0, result.err
@@ -41,9 +41,9 @@ def test_through_the_commands(run, tmp_path, name):
     assert (run_dir / "metrics.json").is_file()
     result = run("train", f"resume=runs/{name}", "max_iterations=3", f"hydra.run.dir=runs/{name}")
     assert result.code == 0, result.err
-    result = run("generate", f"checkpoint=runs/{name}", "n=4", "format=png", f"output=made {name}")
+    result = run("generate", f"checkpoint=runs/{name}", "n=8", "format=png", f"output=made {name}")
     assert result.code == 0, result.err
-    assert len(list((tmp_path / f"made {name}").iterdir())) == 4
+    assert len(list((tmp_path / f"made {name}").iterdir())) == 8
     result = run("evaluate", f"samples=made {name}", *data, "data.batch_size=4", f"output=figures {name}")
     assert result.code == 0, result.err
     assert (tmp_path / f"figures {name}" / "metrics.json").is_file()
@@ -54,8 +54,6 @@ def test_through_the_commands(run, tmp_path, name):
     ("key", "settings"), [("resume", TrainSettings), ("data.root", TrainSettings), ("samples", EvaluateSettings)]
 )
 def test_whatever_is_there_is_taken_as_it_is(tmp_path, monkeypatch, name, key, settings):
-    from gan_lightning.commands.overrides import text_of
-
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()
     command = "train" if settings is TrainSettings else "evaluate"

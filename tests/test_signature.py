@@ -45,7 +45,7 @@ def node(target, **keys):
 @pytest.mark.parametrize(
     "good",
     [
-        node(Base, steps=3), node(Own, width=2, steps=1, decay=None), node(Own, width=2, steps=1, decay=0.5, folder="a"),
+        node(Base, steps=3), node(Own, width=2, steps=1, decay=None), node(Own, width=2, steps=1, folder="a"),
         node(Total, steps=1), node(Open, width=2, anything=[3]), node(Own, _partial_=True, width=2),
     ],
 )  # fmt: skip
