@@ -1,6 +1,5 @@
-"""Where the package's own files are, and where it keeps others."""
+"""Where the package's own files are, where it keeps others, and how those in the folder of a run are called."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -8,19 +7,21 @@ PACKAGE = Path(__file__).resolve().parent
 # Beside the package in a checkout, inside it in a wheel.
 CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 
+# outputs/<name>/<date>_<time>/
+MANIFEST = "manifest.json"
+LOCK = ".lock"  # of the process that trains
+METRICS = "metrics.json"
+MULTIRUN = "multirun.yaml"  # of a sweep, by Hydra
+OVERRIDES = Path(".hydra", "overrides.yaml")
+LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
+EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when the last one is damaged
+
 
 def cache_dir() -> Path:
     """Where the package keeps what can be made again."""
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "gan-lightning"
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def check_regular(path: Path) -> None:
-    """Raise OSError for pipes and devices, whose content may never come or never end."""
-    if path.exists() and not path.is_file():
-        raise OSError("no regular file")
+def near(path: Path) -> Path:
+    """Return the path as seen from the working directory, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

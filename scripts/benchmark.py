@@ -34,9 +34,9 @@ from benchmarks.tables import Row
 from PIL import Image
 
 from gan_lightning.errors import UserError, fail
-from gan_lightning.runs.folders import write_json
+from gan_lightning.files import write_json
 from gan_lightning.runs.manifest import processor
-from gan_lightning.runs.sweep import markdown
+from gan_lightning.tables import markdown
 
 RECIPES = ["experiment=best", "experiment=best_conditional"]
 BEGUN = time.monotonic()

@@ -18,7 +18,7 @@ from benchmarks import kills
 from benchmarks.pages import replace_part
 
 from gan_lightning.runs.manifest import processor
-from gan_lightning.runs.sweep import markdown
+from gan_lightning.tables import markdown
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from gan_lightning.config.validation import flat
+from gan_lightning.config.names import flat
 from gan_lightning.data.mnist import read_idx
 from gan_lightning.errors import UserError
 from gan_lightning.runs.checkpoints import load

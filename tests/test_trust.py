@@ -4,9 +4,11 @@ import sys
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from gan_lightning.config.trust import check_trusted
 from gan_lightning.errors import UserError
+from gan_lightning.paths import CONF_DIR
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
@@ -17,7 +19,16 @@ REFUSED = [
     "gan_lightning.data.mnist.hashlib.md5",  # reached through ours, defined elsewhere
     "gan_lightning.data.datamodule.Path",
     "gan_lightning.commands.cli.os.system",
-    "gan_lightning.runs.folders.write_json",  # ours, and writes files
+    "gan_lightning.commands.cli.train",
+    "gan_lightning.commands.session.Session",
+    "gan_lightning.files.write_json",  # ours, and writes files
+    "gan_lightning.runs.folders.claim",
+    "gan_lightning.runs.manifest.Manifest",
+    "gan_lightning.system.distributed.join",
+    "gan_lightning.metrics.extractors.save_classifier",  # of a room whose classes are trusted
+    "gan_lightning.data.image_folder.read_picture",
+    "gan_lightning.networks.wrappers.mixes_samples",  # makes no network
+    "gan_lightning.networks.dcgan.Generator.forward",
     "gan_lightning.networksevil.Generator",
     "torch.load",
     "torch.hub.load",
@@ -59,6 +70,27 @@ def test_refused(target, place):
 )  # fmt: skip
 def test_trusted(target):
     check_trusted({"_target_": target}, "model", [])
+
+
+def targets(node):
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node["_target_"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from targets(item)
+
+
+def test_all_that_a_checkpoint_can_hold_is_trusted():
+    of_conf = set()
+    for path in CONF_DIR.rglob("*.yaml"):
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        content.pop("hydra", None)  # which is in no checkpoint
+        of_conf |= set(targets(content))
+    assert {"gan_lightning.algorithms.gan.GAN", "lightning.pytorch.Trainer", "torch.optim.Adam"} <= of_conf
+    for target in of_conf:
+        check_trusted({"_target_": target}, "model", [])
 
 
 @pytest.mark.parametrize("text", ["${oc.create:'{_target_: os.getcwd}'}", "${oc.env:HOME}", "${..latent_dim}"])

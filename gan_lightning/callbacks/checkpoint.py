@@ -12,9 +12,9 @@ from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, epochs_done
 from gan_lightning.data.datamodule import EpochBatches
 from gan_lightning.errors import UserError
-from gan_lightning.runs.dashboard import written
-from gan_lightning.runs.folders import EARLIER_CHECKPOINT, LAST_CHECKPOINT
+from gan_lightning.paths import EARLIER_CHECKPOINT, LAST_CHECKPOINT
 from gan_lightning.system.distributed import largest
+from gan_lightning.system.logs import written
 
 log = logging.getLogger(__name__)
 

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from gan_lightning.algorithms.model import Weights
+from gan_lightning.config.effects import example_settings
+from gan_lightning.config.settings import EvaluateSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
+from gan_lightning.files import write_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
+from gan_lightning.paths import METRICS
 from gan_lightning.runs.checkpoints import Trained, load
-from gan_lightning.runs.folders import METRICS, write_json
 from gan_lightning.runs.manifest import environment
 from gan_lightning.tables import markdown
-
-NOT_THE_EXAMPLES = {"root", "cache_dir", "download", "checksums", "batch_size", "seed", "licence", "evaluator"}
 
 Values = dict[str, list[float]]  # of each metric, one a seed
 
@@ -83,7 +83,7 @@ class FileSource(Source):
         return take(self.samples, torch.linspace(0, size(self.samples) - 1, n).long()), None
 
 
-def evaluate(cfg: DictConfig) -> str:
+def evaluate(cfg: EvaluateSettings) -> str:
     """Write what ``conf/evaluate.yaml`` describes and return the table to show."""
     if (cfg.checkpoint is None) == (cfg.samples is None):
         raise UserError("checkpoint=…, a run's folder or a .ckpt file, or samples=… is needed, and not both")
@@ -111,12 +111,12 @@ def _files(checkpoint: str | Sequence[str]) -> list[Path]:
     return [path for name in (Path(str(one)) for one in named) for path in sorted(name.glob("*.ckpt")) or [name]]
 
 
-def _data(cfg: DictConfig, trained: list[Trained]) -> Data:
+def _data(cfg: EvaluateSettings, trained: list[Trained]) -> Data:
     """Return the real data to compare with: what ``data`` says, else what the checkpoints were trained on."""
     if cfg.data is None and not trained:
         raise UserError(f"samples={cfg.samples}: data=… is needed: the real data to compare with, as in data=mnist")
     if cfg.data is None:
-        first, *others = ({k: v for k, v in t.config["data"].items() if k not in NOT_THE_EXAMPLES} for t in trained)
+        first, *others = (example_settings(one.config["data"]) for one in trained)
         if any(other != first for other in others):
             raise UserError(
                 f"checkpoint={cfg.checkpoint}: trained on different data: data=… says which to compare with"
@@ -144,23 +144,23 @@ def _with_features(evaluator: Evaluator, node: Mapping[str, Any], features: Mapp
     """Return the evaluator that a node describes, with other features."""
     if "features" not in inspect.signature(type(evaluator)).parameters:
         raise UserError(f"features={features['_target_']}: {type(evaluator).__name__} has no features to choose")
-    return instantiate(OmegaConf.create({**node, "features": features}), "data.evaluator")
+    return instantiate({**node, "features": features}, "data.evaluator")
 
 
-def _read(cfg: DictConfig, data: Data) -> Content:
+def _read(cfg: EvaluateSettings, data: Data) -> Content:
     try:
         return data.modality.read(Path(str(cfg.samples)))
     except UserError as error:
         raise UserError(f"samples={cfg.samples}: {str(error).removeprefix(f'{cfg.samples}: ')}") from error
 
 
-def _of_file(cfg: DictConfig, samples: Content) -> Source:
+def _of_file(cfg: EvaluateSettings, samples: Content) -> Source:
     path = Path(str(cfg.samples))
     folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
     return FileSource(str(path), folder, {"samples": str(path)}, ["raw"], [0], samples)
 
 
-def _of_checkpoints(cfg: DictConfig, trained: list[Trained]) -> list[Source]:
+def _of_checkpoints(cfg: EvaluateSettings, trained: list[Trained]) -> list[Source]:
     common = Path(os.path.commonpath([one.run_dir.absolute().parent for one in trained]))
     sources: list[Source] = []
     for one in trained:
@@ -239,3 +239,9 @@ def _headline_table(evaluator: Evaluator, cells: dict[str, dict[str, str]]) -> s
 def _findings(name: str, values: Values, evaluator: Evaluator) -> str:
     found = evaluator.findings({metric: statistics.mean(many) for metric, many in values.items()})
     return "\n  ".join([f"{name}:", *(found or ["nothing found wrong"])])
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.evaluate()

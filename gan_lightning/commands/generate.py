@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, sample_sheet
+from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.arrays import write_arrays
 from gan_lightning.modalities.samples import Content, Sample, size, take
@@ -40,7 +40,7 @@ MAX_WALK = 2**28  # pixels of all frames together, which a GIF's writer has in m
 MAX_SHOWN = 2**28  # numbers of all samples on a sheet
 
 
-def generate(cfg: DictConfig) -> Path:
+def generate(cfg: GenerateSettings) -> Path:
     """Write what ``conf/generate.yaml`` describes, and return where it is."""
     if cfg.interpolate and cfg.format != "sheet":
         raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of sheets: leave out format")
@@ -48,15 +48,14 @@ def generate(cfg: DictConfig) -> Path:
         raise UserError("sign=true: signs files of samples: leave out format and interpolate")
     identity = signer("sign=true") if cfg.sign else None
     trained = load(str(cfg.checkpoint), cfg.trust)
-    cfg = cfg.copy()
-    cfg.format = "files" if identity else cfg.format
-    cfg.condition = None if cfg.condition is None else str(cfg.condition)
+    condition_text = None if cfg.condition is None else str(cfg.condition)
+    cfg = cfg.model_copy(update={"format": "files" if identity else cfg.format, "condition": condition_text})
     _check(cfg, trained)
     condition = read_conditions(trained.data, cfg.condition, cfg.n, cfg.seed)
     path = _output(cfg, trained)
     with _unfinished(path) as unfinished:
         if cfg.interpolate:
-            _write_walk(unfinished, cfg, trained, condition)
+            _write_walk(unfinished, cfg, cfg.interpolate, trained, condition)
         elif cfg.format == "sheet":
             Image.fromarray(_sheet(cfg, trained, condition)).save(unfinished, "PNG")
         elif cfg.format == "arrays":
@@ -66,7 +65,7 @@ def generate(cfg: DictConfig) -> Path:
     return path
 
 
-def _check(cfg: DictConfig, trained: Trained) -> None:
+def _check(cfg: GenerateSettings, trained: Trained) -> None:
     """Raise UserError for what the model cannot do, or what would take too much memory."""
     if cfg.weights is not None and cfg.weights not in trained.model.weights:
         raise UserError(f"weights={cfg.weights}: the model has no averaged generator: weights=raw")
@@ -82,7 +81,7 @@ def _check(cfg: DictConfig, trained: Trained) -> None:
     check_memory(trained, cfg.n, cfg.condition)
 
 
-def _check_shown(cfg: DictConfig, trained: Trained) -> None:
+def _check_shown(cfg: GenerateSettings, trained: Trained) -> None:
     """Raise UserError for more samples than a sheet can show."""
     fit = MAX_SHOWN // max(count(trained.data.modality.content_shape), 1)
     most = max(min(MAX_SAMPLES, fit), 1)
@@ -90,7 +89,7 @@ def _check_shown(cfg: DictConfig, trained: Trained) -> None:
         raise UserError(f"n={cfg.n}: a sheet shows at most {most:,} samples: format=files or format=arrays")
 
 
-def _output(cfg: DictConfig, trained: Trained) -> Path:
+def _output(cfg: GenerateSettings, trained: Trained) -> Path:
     """Return what ``output`` says, or a name in the run's folder that tells how the samples were made."""
     suffix = ".gif" if cfg.interpolate else SUFFIXES[cfg.format]
     if cfg.output is None:
@@ -129,7 +128,7 @@ def _unfinished(output: Path) -> Iterator[Path]:
                 path.parent.rmdir()
 
 
-def _sheet(cfg: DictConfig, trained: Trained, condition: Sample | None) -> np.ndarray:
+def _sheet(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> np.ndarray:
     """Return a sheet of samples: with a row for each class, say, unless a condition is asked for."""
     if cfg.condition is None:
         return sample_sheet(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)
@@ -137,7 +136,7 @@ def _sheet(cfg: DictConfig, trained: Trained, condition: Sample | None) -> np.nd
     return trained.data.modality.sheet(trained.data.modality.decode(samples))
 
 
-def _arrays(cfg: DictConfig, trained: Trained, condition: Sample | None) -> Iterator[dict[str, Tensor]]:
+def _arrays(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> Iterator[dict[str, Tensor]]:
     """Yield some rows of each array at a time: of the samples and, if there are any, their conditions."""
     for start, content in _parts(cfg, trained, condition):
         arrays = _named("samples", content)
@@ -154,7 +153,7 @@ def _named(name: str, content: Content) -> dict[str, Tensor]:
     return content if name == "samples" else {f"{name}_{part}": one for part, one in content.items()}
 
 
-def _parts(cfg: DictConfig, trained: Trained, condition: Sample | None) -> Iterator[tuple[int, Content]]:
+def _parts(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> Iterator[tuple[int, Content]]:
     """Yield the content of the samples some at a time, with the number of the first, and show how far it is."""
     start = 0
     with tqdm(total=cfg.n, desc="generating", disable=None, leave=False) as bar:
@@ -165,7 +164,7 @@ def _parts(cfg: DictConfig, trained: Trained, condition: Sample | None) -> Itera
 
 
 def _write_files(
-    folder: Path, cfg: DictConfig, trained: Trained, condition: Sample | None, identity: Identity | None
+    folder: Path, cfg: GenerateSettings, trained: Trained, condition: Sample | None, identity: Identity | None
 ) -> None:
     """Write samples to files in a new folder, and sign them if somebody signs."""
     folder.mkdir()
@@ -176,15 +175,22 @@ def _write_files(
         _sign(list(dict.fromkeys(paths)), cfg, trained, identity)  # a table is one file, that grows
 
 
-def _sign(paths: list[Path], cfg: DictConfig, trained: Trained, identity: Identity) -> None:
+def _sign(paths: list[Path], cfg: GenerateSettings, trained: Trained, identity: Identity) -> None:
     """Sign each file and the set of them, and add their records to the ledger."""
     from gan_lightning.provenance import ledger
     from gan_lightning.provenance.signing import sign_files
     from gan_lightning.provenance.statements import state_samples
 
-    how = {"n": cfg.n, "seed": cfg.seed, "weights": cfg.weights or trained.model.weights[0]}
-    asked = recorded_condition(trained.data, cfg.condition)
-    records = sign_files(paths, trained.data.modality, identity, trained, condition=asked, **how)
+    records = sign_files(
+        paths,
+        trained.data.modality,
+        identity,
+        trained,
+        n=cfg.n,
+        seed=cfg.seed,
+        weights=cfg.weights or trained.model.weights[0],
+        condition=recorded_condition(trained.data, cfg.condition),
+    )
     state_samples(identity, trained, records, paths[0].parent)
     if cfg.ledger is not None:
         try:
@@ -194,7 +200,7 @@ def _sign(paths: list[Path], cfg: DictConfig, trained: Trained, identity: Identi
             raise UserError(f"ledger={cfg.ledger}: {reason}: give another folder, or ledger=null") from error
 
 
-def _write_walk(path: Path, cfg: DictConfig, trained: Trained, condition: Sample | None) -> None:
+def _write_walk(path: Path, cfg: GenerateSettings, steps: int, trained: Trained, condition: Sample | None) -> None:
     """Write sheets of n samples on the way from the latents of ``seed`` to those of ``seed + 1``, and back."""
     model, modality = trained.model, trained.data.modality
     begin, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
@@ -205,14 +211,14 @@ def _write_walk(path: Path, cfg: DictConfig, trained: Trained, condition: Sample
         samples = model.sample(cfg.n, condition, latent=slerp(begin, end, t), weights=cfg.weights)
         return Image.fromarray(modality.sheet(modality.decode(samples)))
 
-    first, frames = frame(0), 2 * cfg.interpolate
+    first, frames = frame(0), 2 * steps
     most = max(MAX_WALK // (first.width * first.height), 2)
     if frames > most:
         raise UserError(
-            f"interpolate={cfg.interpolate}: {frames:,} frames of {first.width}×{first.height} pixels: "
+            f"interpolate={steps}: {frames:,} frames of {first.width}×{first.height} pixels: "
             f"at most interpolate={most // 2}, or a smaller n"
         )
-    there = torch.linspace(0, 1, cfg.interpolate + 1).tolist()
+    there = torch.linspace(0, 1, steps + 1).tolist()
     others = (frame(t) for t in tqdm(there[1:] + there[-2:0:-1], "generating", disable=None, leave=False))
     first.save(path, "GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
 
@@ -225,3 +231,9 @@ def slerp(begin: Tensor, end: Tensor, t: float) -> Tensor:
     cosine = torch.cosine_similarity(begin.flatten(1), end.flatten(1), dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
     angle = torch.acos(cosine).view(-1, *[1] * (begin.dim() - 1))
     return (torch.sin((1 - t) * angle) * begin + torch.sin(t * angle) * end) / torch.sin(angle)
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.generate()

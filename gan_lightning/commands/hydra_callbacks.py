@@ -7,13 +7,17 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
+from gan_lightning.commands.session import Session
+from gan_lightning.config.explain import explain_value
 from gan_lightning.errors import UserError, fail
+from gan_lightning.paths import MANIFEST
 
 
 def strict(hook: Callable[..., None]) -> Callable[..., None]:
@@ -24,7 +28,9 @@ def strict(hook: Callable[..., None]) -> Callable[..., None]:
         try:
             hook(self, config, **kwargs)
         except UserError as error:
-            fail(error, debug=OmegaConf.select(config, "debug") is True)
+            fail(error, Session.current().debug)
+        except OmegaConfBaseException as error:
+            fail(UserError(explain_value(error)).with_traceback(error.__traceback__), Session.current().debug)
         except Exception:
             traceback.print_exc()
             raise SystemExit(1) from None
@@ -35,31 +41,22 @@ def strict(hook: Callable[..., None]) -> Callable[..., None]:
 class RunGuard(Callback):
     """Checks a single run before Hydra makes its folder, and the folder of a sweep; its jobs are checked one by one."""
 
-    undo: Callable[[], None] = staticmethod(lambda: None)
-    resumed_sweep: str | None = None  # its folder
-    sweep_dir: str | None = None  # of the sweep under way
-    interrupted = False  # whether a job in this process was: those that would follow it do not begin
-
     @strict
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from gan_lightning.config.validation import TrainSettings, validate
-        from gan_lightning.runs.folders import MANIFEST, Undo, claim, newest_begun, newest_equal
+        from gan_lightning.config.settings import TrainSettings
+        from gan_lightning.config.validation import validate
+        from gan_lightning.runs.folders import Undo, claim
         from gan_lightning.system import distributed
 
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
         run_dir, chosen = config.hydra.run.dir, _chosen(config, "hydra.run.dir")
-        if chosen and config.resume is not None:
+        if chosen and config.resume is not None and not _same_folder(run_dir, config.resume):
             raise UserError(
                 f"hydra.run.dir={run_dir}: a resumed run goes on in its own folder: leave out hydra.run.dir"
             )
         distributed.join()
-        torchrun, restarted = distributed.run_of_torchrun(), distributed.restarted()
-        if config.resume is None and (torchrun or restarted):  # begun before, and a process of it was lost?
-            runs = [Path(run_dir)] if chosen else Path(run_dir).parent.glob("*")
-            begun = newest_begun(runs, config, torchrun)
-            config.resume = str(begun) if begun else None
-        earlier = newest_equal(Path(run_dir).parent, config) if config.resume == "auto" else config.resume
-        run_dir = str(earlier or run_dir)
+        earlier = _earlier(config, Path(run_dir), chosen)
+        run_dir = earlier or run_dir
 
         with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
             config.hydra.runtime.output_dir = run_dir
@@ -74,31 +71,32 @@ class RunGuard(Callback):
             return
         if chosen and not earlier and Path(run_dir, MANIFEST).exists():
             raise UserError(f"hydra.run.dir={run_dir}: holds a run already: resume={run_dir}, or take another folder")
-        RunGuard.undo = Undo(run_dir)
+        session = Session.current()
+        session.undo = Undo(run_dir)
         if not (earlier or chosen):
-            run_dir, RunGuard.undo = claim(run_dir)
+            run_dir, session.undo = claim(run_dir)
         with read_write(config.hydra.run):  # in place of the pattern that it came from
             config.hydra.run.dir = run_dir
         distributed.from_first((run_dir, config.resume))
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from gan_lightning.runs.folders import MANIFEST, Undo, claim
+        from gan_lightning.runs.folders import Undo, claim
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
-        sweep_dir = config.hydra.sweep.dir
+        session, sweep_dir = Session.current(), config.hydra.sweep.dir
         for key in ("resume", "reproduce"):
             if config[key] is not None:
                 raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
         if not _chosen(config, "hydra.sweep.dir"):
             with read_write(config.hydra.sweep):
-                config.hydra.sweep.dir, RunGuard.undo = claim(sweep_dir)
-        elif sweep_dir != RunGuard.resumed_sweep and any(Path(sweep_dir).rglob(MANIFEST)):
+                config.hydra.sweep.dir, session.undo = claim(sweep_dir)
+        elif sweep_dir != session.resumed_sweep and any(Path(sweep_dir).rglob(MANIFEST)):
             raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
         else:
-            RunGuard.undo = Undo(sweep_dir)
-        RunGuard.sweep_dir = config.hydra.sweep.dir
+            session.undo = Undo(sweep_dir)
+        session.sweep_dir = config.hydra.sweep.dir
         if beside_others(config.hydra):
             signal.signal(signal.SIGINT, _wait_for_jobs)
 
@@ -117,6 +115,25 @@ class SweepSummary(Callback):
 def beside_others(hydra: Any) -> bool:
     """Whether jobs run in processes of their own."""
     return not hydra.launcher._target_.endswith(".BasicLauncher")
+
+
+def _earlier(config: DictConfig, run_dir: Path, chosen: bool) -> str | None:
+    """Return the folder of the run that goes on, if one does: where torchrun has lost a process, the one begun."""
+    from gan_lightning.runs.folders import newest_begun, newest_equal
+    from gan_lightning.system import distributed
+
+    plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
+    del plain["hydra"]
+    torchrun, restarted = distributed.run_of_torchrun(), distributed.restarted()
+    if config.resume is None and (torchrun or restarted):
+        begun = newest_begun([run_dir] if chosen else run_dir.parent.glob("*"), plain, torchrun)
+        config.resume = str(begun) if begun else None
+    earlier = newest_equal(run_dir.parent, plain) if config.resume == "auto" else config.resume
+    return None if earlier is None else str(earlier)
+
+
+def _same_folder(one: str, other: str) -> bool:
+    return Path(one).resolve() == Path(other).resolve()
 
 
 def _wait_for_jobs(number: int, frame: Any) -> None:

@@ -52,3 +52,7 @@ def _settings(arguments: list[str]) -> dict[str, str]:
         if "=" not in argument:
             raise UserError(f"{argument}: not of the form key=value")
     return dict(argument.split("=", 1) for argument in arguments)
+
+
+if __name__ == "__main__":
+    main()

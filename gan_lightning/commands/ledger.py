@@ -53,3 +53,7 @@ def _answer(arguments: argparse.Namespace) -> tuple[str, bool]:
         return ACTIONS[arguments.action](arguments)
     except Changed as error:
         return str(error), False
+
+
+if __name__ == "__main__":
+    main()

@@ -44,3 +44,7 @@ def _state(arguments: argparse.Namespace) -> Path:
         return state_checkpoint(identity, load(arguments.run, arguments.package))
     contribution = given_data(arguments.data) if arguments.data else {"compute": arguments.compute}
     return state_contribution(identity, load(arguments.run, arguments.package), contribution)
+
+
+if __name__ == "__main__":
+    main()

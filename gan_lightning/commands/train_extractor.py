@@ -6,10 +6,10 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
+from gan_lightning.config.settings import ExtractorSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
@@ -23,7 +23,7 @@ TRAINING_BATCH, LEARNING_RATE, SHIFT = 128, 4e-3, 2
 HELD_OUT = 10  # every tenth image, where there is no test split
 
 
-def train_extractor(cfg: DictConfig) -> str:
+def train_extractor(cfg: ExtractorSettings) -> str:
     """Write the classifier that ``conf/train_extractor.yaml`` describes, and return where it is and how good."""
     data = instantiate(cfg.data, "data")
     if not isinstance(data, LabelledImages):
@@ -91,3 +91,9 @@ def shifted(images: Tensor) -> Tensor:
     """Return each image (n, C, H, W) moved by up to SHIFT pixels both ways, black filling in."""
     rows, columns = (torch.randint(-SHIFT, SHIFT + 1, (len(images),)) for _ in range(2))
     return shift(images, rows, columns, fill=0)
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.train_extractor()

@@ -2,16 +2,15 @@
 
 import os
 import signal
-import threading
 
 from gan_lightning.commands.cli import train
+from gan_lightning.system.follow import when_parent_is_gone
 
 
-def follow() -> None:
-    os.read(0, 1)  # returns when the other end of the pipe is closed, by whatever has happened there
-    os.kill(os.getpid(), signal.SIGTERM)
+def main() -> None:
+    when_parent_is_gone(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    train()
 
 
 if __name__ == "__main__":
-    threading.Thread(target=follow, daemon=True).start()
-    train()
+    main()

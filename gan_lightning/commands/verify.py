@@ -82,3 +82,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
     asked = (arguments.seed, arguments.n, arguments.condition)
     verifier = Verifier(anchors, records, checkpoint, *asked, packages=arguments.package)
     return [verifier.judge(path) for path in arguments.file]
+
+
+if __name__ == "__main__":
+    main()

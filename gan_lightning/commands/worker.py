@@ -1,34 +1,38 @@
-"""``python -m gan_lightning.commands.worker``: a further process of a run, told the config by the first one."""
+"""``python -m gan_lightning.commands.worker``: a further process of a run, told the config by the first one.
 
+:class:`gan_lightning.system.distributed.DDP` starts it and writes the config to its standard input, as a line of JSON.
+"""
+
+import argparse
 import json
 import logging
 import os
 import signal
 import sys
-import threading
 
-from omegaconf import OmegaConf
-
-from gan_lightning.commands.train import train_once
 from gan_lightning.errors import PASSED_ON, Diverged, Interrupted, UserError, fail
+from gan_lightning.system.follow import when_parent_is_gone
 
 
-def follow() -> None:
-    os.read(sys.stdin.fileno(), 1)  # returns when the first process is gone
-    os._exit(1)
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    from gan_lightning.commands.train import train_once
+    from gan_lightning.config.settings import TrainSettings
 
-
-if __name__ == "__main__":
     job = json.loads(sys.stdin.readline())
-    threading.Thread(target=follow, daemon=True).start()
+    when_parent_is_gone(lambda: os._exit(1))
     for number in PASSED_ON:  # Slurm sends them to all processes of a job; the first one tells the others
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.ERROR)  # the first process tells the rest
     try:
-        train_once(OmegaConf.create(job["config"]), job["rollbacks"])
+        train_once(TrainSettings.of(job["config"]), job["rollbacks"])
     except Interrupted:
         pass
     except Diverged:
         raise SystemExit(2) from None  # the first process has seen the same
     except UserError as error:
         fail(UserError(f"process {os.environ['LOCAL_RANK']}: {error}"), debug=job["config"]["debug"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,12 @@
-"""What config files can compute: ${when:…}, ${packed:…} and ${mixed_precision_if_faster:…}."""
+"""What config files can compute: ${when:…}, ${packed:…}, ${count_classes:…} and ${mixed_precision_if_faster:…}."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from omegaconf import OmegaConf
+
+from gan_lightning.errors import UserError
 
 T = TypeVar("T")
 
@@ -11,13 +14,20 @@ T = TypeVar("T")
 def when(condition: bool, value: T | None) -> T | None:
     """${when:${conditional},${data.num_classes}}: the value if the condition holds."""
     if condition and value is None:
-        raise ValueError("conditional=true: the data have no classes: data.num_classes=…")
+        raise UserError("conditional=true: the data have no classes: data.num_classes=…")
     return value if condition else None
 
 
 def packed(sample_shape: Sequence[int], size: int) -> list[int]:
     """${packed:${data.sample_shape},${pack}}: the shape of so many samples as one, channel upon channel."""
     return [sample_shape[0] * size, *sample_shape[1:]]
+
+
+def count_classes(root: str) -> int | None:
+    """${count_classes:${.root}}: how many classes the folders below a folder of images make; None for none."""
+    from gan_lightning.data.image_folder import class_folders  # which takes too long for --help
+
+    return len(class_folders(Path(str(root)).expanduser())) or None
 
 
 def mixed_precision_if_faster(accelerator: str) -> str:
@@ -34,5 +44,5 @@ def mixed_precision_if_faster(accelerator: str) -> str:
     return "bf16-mixed" if faster else "32-true"
 
 
-for resolver in (when, packed, mixed_precision_if_faster):
+for resolver in (when, packed, count_classes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)

@@ -2,19 +2,22 @@
 
 import inspect
 import re
+import typing
 from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
+from torch import nn
 
-from gan_lightning.config.validation import load_target
+from gan_lightning.config.signature import load_target
 from gan_lightning.errors import UserError
 
-OURS = ("algorithms", "callbacks", "data", "metrics", "networks")
+ROOMS = ("modalities", "data", "networks", "algorithms", "metrics", "callbacks")  # whose classes a YAML may name
 TRUSTED = (
-    *(f"gan_lightning.{module}" for module in OURS),
+    *(f"gan_lightning.{room}" for room in ROOMS),
+    "gan_lightning.system.distributed",  # the strategy of conf/trainer/ddp.yaml
     *("torch.nn", "torch.optim", "torchvision.models", "torchvision.ops", "torchvision.transforms"),
     *("lightning.pytorch.loggers", "lightning.pytorch.trainer", "lightning.pytorch.Trainer"),
 )
@@ -24,7 +27,8 @@ def check_trusted(value: Any, key: str, also: Sequence[str]) -> None:
     """Refuse a ``_target_`` anywhere below ``key`` that is not defined in a trusted package.
 
     What counts is where the object is defined, not under which name it can be reached: ``torch.nn.init.warnings.warn``
-    is refused. Nothing is imported whose name does not begin with a trusted package.
+    is refused. Nothing is imported whose name does not begin with a trusted package. Of ours it is the classes of the
+    rooms that a YAML may name, and functions of ``networks`` that return a network.
 
     Args:
         value: plain values of a config.
@@ -81,8 +85,20 @@ def _is_trusted(target: Any, key: str, packages: Sequence[str]) -> bool:
     if not isinstance(target, str) or not _within(target, packages):
         return False
     found = load_target(target, f"{key}._target_")
-    made_here = inspect.isclass(found) or inspect.isfunction(found)
-    return made_here and _within(getattr(found, "__module__", None) or "", packages)
+    home = getattr(found, "__module__", None) or ""
+    makes = inspect.isclass(found) or (inspect.isfunction(found) and (not _is_ours(home) or _makes_network(found)))
+    return makes and _within(home, packages)
+
+
+def _is_ours(module: str) -> bool:
+    return _within(module, ["gan_lightning"])
+
+
+def _makes_network(function: Any) -> bool:
+    """Return whether a function of ``networks`` says that it returns a network; others may write files."""
+    returned = typing.get_type_hints(function).get("return")
+    makes = inspect.isclass(returned) and issubclass(returned, nn.Module)
+    return makes and _within(function.__module__, ["gan_lightning.networks"])
 
 
 def _within(name: str, packages: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gan_lightning.errors import UserError
+from gan_lightning.marks import Serving, WithoutEffect
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample, each, leaves, size, take
 from gan_lightning.system.randomness import CONDITIONS, SHUFFLE, derived_seed
@@ -68,10 +69,10 @@ class Data(L.LightningDataModule):
     def __init__(
         self,
         modality: Modality,
-        batch_size: PositiveInt,
-        seed: NonNegativeInt,
+        batch_size: Serving[PositiveInt],
+        seed: Serving[NonNegativeInt],
         condition: Modality | None = None,
-        evaluator: Any = None,
+        evaluator: WithoutEffect[Any] = None,
     ) -> None:
         super().__init__()
         self.modality = modality

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
+from gan_lightning.marks import Location
 from gan_lightning.modalities.image import MODES, SUFFIXES, Images, open_image
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ class ImageFolder(LabelledImages):
 
     def __init__(
         self,
-        root: str,
-        cache_dir: str,
+        root: Location[str],
+        cache_dir: Location[str],
         image_size: PositiveInt,
         channels: Literal[1, 3, 4],
         sample_shape: Sequence[PositiveInt],
@@ -104,11 +105,8 @@ class ImageFolder(LabelledImages):
             )
 
     def _labels(self, paths: list[Path]) -> Tensor:
-        parts = [path.relative_to(self.root).parts for path in paths]
-        if any(len(part) == 1 for part in parts):
-            return torch.zeros(len(paths), dtype=torch.long)
-        classes = {name: label for label, name in enumerate(sorted({part[0] for part in parts}))}
-        return torch.tensor([classes[part[0]] for part in parts])
+        classes = {name: label for label, name in enumerate(class_folders(self.root))}
+        return torch.tensor([classes.get(path.relative_to(self.root).parts[0], 0) for path in paths])
 
     def _cache_key(self, paths: list[Path]) -> str:
         digest = hashlib.sha256(repr(("v2", self.channels, self.image_size)).encode())
@@ -145,6 +143,21 @@ class ImageFolder(LabelledImages):
             self.root, "1 image has" if len(names) == 1 else f"{len(names):,} images have",
             names[0] + (", …" if len(names) > 1 else ""),
         )  # fmt: skip
+
+
+def class_folders(root: Path) -> list[str]:
+    """Return the names of the classes, sorted: those of the subfolders that hold pictures, however deep.
+
+    There are none where some pictures lie beside the subfolders, or where there is no such folder.
+    """
+    _, folders, files = next(os.walk(root), ("", [], []))
+    if any(Images.reads(name) for name in files):
+        return []
+    return sorted(name for name in folders if _holds_pictures(root / name))
+
+
+def _holds_pictures(folder: Path) -> bool:
+    return any(Images.reads(name) for _, _, names in os.walk(folder) for name in names)
 
 
 def has_several_frames(path: Path) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError
+from gan_lightning.marks import Serving
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.label import Labels
 
@@ -35,7 +36,7 @@ class LabelledImages(Data):
         sample_shape: Sequence[PositiveInt],
         num_classes: PositiveInt | None,
         seed: NonNegativeInt,
-        conditional: bool = False,
+        conditional: Serving[bool] = False,
         evaluator: Any = None,
     ) -> None:
         if len(sample_shape) != 3:

@@ -16,6 +16,7 @@ from torch import Tensor
 from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
+from gan_lightning.marks import Location, WithoutEffect
 
 TRAINING_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -38,10 +39,10 @@ class MNIST(LabelledImages):
 
     def __init__(
         self,
-        root: str,
-        download: bool,
+        root: Location[str],
+        download: WithoutEffect[bool],
         dataset: Literal["MNIST", "FashionMNIST", "KMNIST"],
-        checksums: Mapping[str, str] | None,
+        checksums: WithoutEffect[Mapping[str, str] | None],
         batch_size: PositiveInt,
         sample_shape: Sequence[PositiveInt],
         num_classes: PositiveInt | None,

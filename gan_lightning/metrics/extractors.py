@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import check_regular
 from gan_lightning.modalities.image import normalize
-from gan_lightning.paths import check_regular
 
 DIGITS = Path(__file__).with_name("digits-v1.safetensors")
 BATCH = 500  # images at once

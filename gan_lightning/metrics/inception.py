@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import file_digest
 from gan_lightning.metrics.extractors import Extracted, Extractor, check_images
-from gan_lightning.paths import file_digest
 
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS}"

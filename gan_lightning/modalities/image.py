@@ -13,9 +13,9 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import check_regular
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample
-from gan_lightning.paths import check_regular
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by the number of channels
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}

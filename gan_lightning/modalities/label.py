@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import check_regular
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample
-from gan_lightning.paths import check_regular
 
 CELL = 56  # pixels: width and height of a label in a sheet
 

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 import gan_lightning.modalities
 from gan_lightning.errors import UserError
+from gan_lightning.files import check_regular
 from gan_lightning.modalities.samples import Content, Sample, Shape, cat, leaves, shape
-from gan_lightning.paths import check_regular
 
 ARRAYS = (".npz", ".npy")
 MAX_ARRAY_BYTES = 2**32  # of an array file's content: a small file can claim to be of any size

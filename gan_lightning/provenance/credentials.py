@@ -16,7 +16,7 @@ import c2pa
 
 from gan_lightning import __version__
 from gan_lightning.errors import UserError
-from gan_lightning.paths import check_regular
+from gan_lightning.files import check_regular
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.provenance.records import Record, canonical, parse
 from gan_lightning.provenance.verdicts import Finding, Verdict

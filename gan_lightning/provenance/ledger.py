@@ -24,11 +24,11 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import synchronize
 from gan_lightning.provenance.envelope import Broken, Opened, seal, unseal
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.provenance.merkle import Tree, leaf_hash
 from gan_lightning.provenance.records import Record, canonical, parse
-from gan_lightning.runs.folders import synchronize
 
 RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
 UNFINISHED = ".unfinished"  # what a crash has left, in place of .jsonl

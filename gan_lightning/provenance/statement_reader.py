@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
-from gan_lightning.paths import check_regular, file_digest
+from gan_lightning.files import check_regular, file_digest
 from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.envelope import Broken, Foreign, Opened, unseal
 from gan_lightning.provenance.records import Record, canonical, parse

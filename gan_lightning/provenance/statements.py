@@ -16,14 +16,14 @@ from typing_extensions import TypedDict  # before Python 3.12, pydantic does not
 
 from gan_lightning import __version__
 from gan_lightning.errors import UserError
-from gan_lightning.paths import file_digest
+from gan_lightning.files import file_digest, write_json
+from gan_lightning.paths import MANIFEST, METRICS
 from gan_lightning.provenance.envelope import seal
 from gan_lightning.provenance.identity import Identity, names
 from gan_lightning.provenance.merkle import Tree, leaf_hash
 from gan_lightning.provenance.records import Record, canonical, config_digest
 from gan_lightning.provenance.ways import FileSigner
 from gan_lightning.runs.checkpoints import Trained, read
-from gan_lightning.runs.folders import MANIFEST, METRICS, write_json
 
 SUFFIX = ".intoto.json"
 OF_SET = f"samples{SUFFIX}"  # in the set's folder

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.errors import UserError
+from gan_lightning.files import check_regular
 from gan_lightning.modalities.samples import Content, leaves, size, take
-from gan_lightning.paths import check_regular
 from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.credentials import MAX_BYTES, CredentialsReader
 from gan_lightning.provenance.ledger import Ledger

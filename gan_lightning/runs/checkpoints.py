@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from omegaconf import OmegaConf
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.config.trust import check_trusted
 from gan_lightning.config.validation import check_node, check_targets, instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
-from gan_lightning.paths import file_digest
-from gan_lightning.runs.folders import LAST_CHECKPOINT, last_checkpoints, synchronize
+from gan_lightning.files import file_digest, synchronize
+from gan_lightning.paths import LAST_CHECKPOINT
+from gan_lightning.runs.folders import last_checkpoints
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def load(checkpoint: str, trust: Sequence[str] = ()) -> Trained:
         check_trusted(content["config"][key], key, trust)
         check_targets(content["config"][key], key)
     try:
-        model, data = (instantiate(OmegaConf.create(content["config"][key]), key) for key in ("model", "data"))
+        model, data = (instantiate(content["config"][key], key) for key in ("model", "data"))
         if not isinstance(model, GenerativeModel) or not isinstance(data, Data):
             raise TypeError(f"makes a {type(model).__name__} and a {type(data).__name__}")
         model.load_state_dict(content["state_dict"])

@@ -3,47 +3,41 @@
 outputs/<name>/<date>_<time>/    .hydra/ checkpoints/ samples/ tensorboard/ metrics.json manifest.json
 """
 
-import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
+from gan_lightning.config.effects import result_settings, settings_marked
+from gan_lightning.config.settings import Node, TrainSettings
 from gan_lightning.errors import UserError
-
-MANIFEST = "manifest.json"
-LOCK = ".lock"  # of the process that trains
-METRICS = "metrics.json"
-MULTIRUN = "multirun.yaml"  # of a sweep, by Hydra
-OVERRIDES = Path(".hydra", "overrides.yaml")
-LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
-EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when the last one is damaged
-HOW_NOT_WHAT = (
-    "hydra",
-    "resume",
-    "reproduce",
-    "provenance",
-    "trust",
-    "debug",
-)  # keys that do not change a run's result
+from gan_lightning.files import read_json
+from gan_lightning.marks import Mark
+from gan_lightning.paths import (
+    EARLIER_CHECKPOINT,
+    LAST_CHECKPOINT,
+    MANIFEST,
+    METRICS,
+    MULTIRUN,
+    OVERRIDES,
+)
 
 
-def newest_equal(parent: Path, config: DictConfig) -> Path | None:
-    """The run below ``parent`` with the newest checkpoint among those whose config is the same."""
+def newest_equal(parent: Path, config: Node) -> Path | None:
+    """Return the run below ``parent`` with the newest checkpoint among those whose config has the same results."""
     return _newest(
         {run: files[0].stat().st_mtime for run in parent.glob("*") if (files := last_checkpoints(run))}, config
     )
 
 
-def newest_begun(runs: Iterable[Path], config: DictConfig, torchrun: str | None) -> Path | None:
-    """The same among runs that have not finished, whether they have a checkpoint or not.
+def newest_begun(runs: Iterable[Path], config: Node, torchrun: str | None) -> Path | None:
+    """Return the same among runs that have not finished, whether they have a checkpoint or not.
 
     Args:
         runs: folders, some of which may be none of a run.
-        config: the one that is to be the same.
+        config: the one that is to be the same, interpolations not resolved.
         torchrun: what has begun it; None for anything.
     """
     begun = {
@@ -56,14 +50,18 @@ def newest_begun(runs: Iterable[Path], config: DictConfig, torchrun: str | None)
     return _newest(begun, config)
 
 
-def _newest(runs: dict[Path, float], config: DictConfig) -> Path | None:
-    """The one with the latest time among those whose config is the same."""
-    wanted = _what(config)
+def _newest(runs: dict[Path, float], config: Node) -> Path | None:
+    """Return the one with the latest time among those whose config has the same results."""
+    wanted = result_settings(config)
     for run in sorted(runs, key=lambda run: runs[run], reverse=True):
         stored = run / ".hydra" / "config.yaml"
-        if stored.is_file() and _what(OmegaConf.load(stored)) == wanted:
+        if stored.is_file() and result_settings(_read_config(stored), schema=config) == wanted:
             return run
     return None
+
+
+def _read_config(path: Path) -> Node:
+    return cast(Node, OmegaConf.to_container(OmegaConf.load(path), resolve=False))
 
 
 def last_checkpoints(run: Path) -> list[Path]:
@@ -77,11 +75,6 @@ def finished(run: Path) -> dict[str, float] | None:
     return metrics if manifest.get("status") == "finished" and metrics else None
 
 
-def _what(config: Any) -> dict[str, Any]:
-    plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
-    return {key: value for key, value in plain.items() if key not in HOW_NOT_WHAT}
-
-
 def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[str]:
     """What the run in ``folder`` was started with and is to hold again, for ``key=folder`` among new overrides.
 
@@ -91,10 +84,11 @@ def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[
     if not (run / OVERRIDES).is_file():
         raise UserError(f"{key}={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
     given = {_key(override) for override in overrides}
+    left_out = {"hydra", *settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)}
     return [
         override
         for override in stored_overrides(run)
-        if _key(override) not in given and re.split("[./]", _key(override))[0] not in HOW_NOT_WHAT
+        if _key(override) not in given and re.split("[./]", _key(override))[0] not in left_out
     ]
 
 
@@ -175,27 +169,3 @@ def claim(folder: str) -> tuple[str, Undo]:
         except FileExistsError:
             number += 1
             candidate = f"{folder}_{number}"
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Written beside its place, flushed to the disk and renamed, so that there is never half a file."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    with unfinished.open("w") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
-        synchronize(file)
-    unfinished.replace(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """What such a file holds; nothing where it is missing or damaged."""
-    try:
-        content = json.loads(path.read_text())
-        return content if isinstance(content, dict) else {}
-    except (OSError, ValueError):
-        return {}
-
-
-def synchronize(file: IO[Any]) -> None:
-    """What was written survives a loss of power."""
-    file.flush()
-    os.fsync(file.fileno())

@@ -16,8 +16,8 @@ import torch
 
 from gan_lightning import __version__
 from gan_lightning.errors import Busy, UserError
-from gan_lightning.paths import PACKAGE
-from gan_lightning.runs.folders import LOCK, MANIFEST, read_json, write_json
+from gan_lightning.files import read_json, write_json
+from gan_lightning.paths import LOCK, MANIFEST, PACKAGE
 
 PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "tensorboard")
 

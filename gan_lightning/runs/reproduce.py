@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from gan_lightning.config.validation import flat
+from gan_lightning.config.effects import result_settings
+from gan_lightning.config.names import flat
 from gan_lightning.errors import UserError
+from gan_lightning.paths import MANIFEST, METRICS
 from gan_lightning.runs.checkpoints import read_last
-from gan_lightning.runs.folders import HOW_NOT_WHAT, MANIFEST, METRICS, last_checkpoints
+from gan_lightning.runs.folders import last_checkpoints
 
-WHERE_THINGS_ARE = ("run_dir", "save_dir", "default_root_dir", "root", "cache_dir", "download")
 ENVIRONMENT = ("device", "data", "python", "packages", "git", "hardware")  # parts of a manifest
 SHOWN = 3  # differences
 
@@ -26,13 +27,11 @@ def check_config(old: Path, config: dict[str, Any]) -> None:
     if manifest["status"] != "finished" or not (old / METRICS).is_file():
         raise UserError(f"reproduce={old}: the run is {manifest['status']}: only a finished one can be compared")
     now = dict(flat(config))
-    for key, value in flat(manifest["config"]):
-        path = key.split("/")
-        if path[0] not in HOW_NOT_WHAT and path[-1] not in WHERE_THINGS_ARE and now.get(key) != value:
-            key = ".".join(path)
+    for path, value in flat(result_settings(manifest["config"], schema=config)):
+        if now.get(path) != value:
+            key = path.replace("/", ".")
             raise UserError(
-                f"reproduce={old}: {key}={now.get('/'.join(path))} now, but {value} then: "
-                f"{key}={value}, or the revision of then"
+                f"reproduce={old}: {key}={now.get(path)} now, but {value} then: {key}={value}, or the revision of then"
             )
 
 

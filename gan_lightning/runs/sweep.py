@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.config.signature import load_target
 from gan_lightning.config.trust import check_trusted
-from gan_lightning.config.validation import load_target
 from gan_lightning.errors import UserError
+from gan_lightning.files import read_json
 from gan_lightning.metrics.evaluator import Evaluator
-from gan_lightning.runs.folders import MANIFEST, METRICS, OVERRIDES, read_json, stored_overrides
+from gan_lightning.paths import MANIFEST, METRICS, OVERRIDES
+from gan_lightning.runs.folders import stored_overrides
+from gan_lightning.tables import markdown
 
 Row = dict[str, Any]
 STATE = ("status", "duration_seconds")
@@ -50,21 +53,6 @@ def summarize(sweep_dir: Path) -> int:
     if unfinished:
         print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, python train.py sweep.resume={sweep_dir}")
     return unfinished
-
-
-def markdown(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    """Rows as a Markdown table with aligned columns."""
-    cells = [list(columns), *([_cell(row.get(column, "")) for column in columns] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _job(sweep_dir: Path, folder: Path) -> Row:

@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from PIL import Image
 
 from gan_lightning.paths import CONF_DIR
-from gan_lightning.runs.sweep import markdown
 from gan_lightning.search.space import override
+from gan_lightning.tables import markdown
 
 SHOWN = 20  # rows on screen; trials.csv has all
 PICTURED = 3  # of the best trials

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from gan_lightning.config.settings import Node
 from gan_lightning.errors import UserError
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
@@ -29,11 +29,10 @@ class Choices(BaseModel):
     choices: list[bool | int | float | str | None] = Field(min_length=1)
 
 
-def distribution(key: str, node: DictConfig) -> Distribution:
+def distribution(key: str, node: Node) -> Distribution:
     """Optuna's; a UserError for one that cannot be."""
-    content = OmegaConf.to_container(node, resolve=True)
     try:
-        tried = TypeAdapter(Choices if "choices" in node else Range).validate_python(content)
+        tried = TypeAdapter(Choices if "choices" in node else Range).validate_python(node)
         if isinstance(tried, Choices):
             return CategoricalDistribution(tried.choices)
         if isinstance(tried.low, int) and isinstance(tried.high, int):
@@ -42,9 +41,9 @@ def distribution(key: str, node: DictConfig) -> Distribution:
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise UserError(f"search.space.{key}={content}: {reason}: low, high, log, step, or choices") from error
+        raise UserError(f"search.space.{key}={node}: {reason}: low, high, log, step, or choices") from error
     except ValueError as error:
-        raise UserError(f"search.space.{key}={content}: {error}") from error
+        raise UserError(f"search.space.{key}={node}: {error}") from error
 
 
 def suggest(trial: Trial, key: str, tried: Distribution) -> Any:

@@ -14,14 +14,15 @@ from typing import Any
 
 import optuna
 import sqlalchemy.exc
-from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from gan_lightning.config.settings import SearchSettings
 from gan_lightning.errors import Interrupted, UserError
-from gan_lightning.runs.folders import MANIFEST, METRICS, finished, last_checkpoints
+from gan_lightning.paths import MANIFEST, METRICS
+from gan_lightning.runs.folders import finished, last_checkpoints
 from gan_lightning.search.report import report
 from gan_lightning.search.space import distribution, override, suggest
 
@@ -35,7 +36,7 @@ class Failed(Exception):
     """A run of a trial has ended otherwise than by collapse or divergence; its error's line."""
 
 
-def search(cfg: DictConfig) -> str:
+def search(settings: SearchSettings) -> str:
     """Run trials of what ``conf/search.yaml`` describes; a table of all, when the study has enough of them.
 
     Raises:
@@ -44,41 +45,43 @@ def search(cfg: DictConfig) -> str:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
-    folder = Path(cfg.folder)
+    folder = Path(settings.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    url = cfg.storage or f"sqlite:///{folder / 'study.db'}"
+    url = settings.storage or f"sqlite:///{folder / 'study.db'}"
     with _storage_errors(url), _signals():
-        study = _study(cfg, url)
-        trials = Trials(cfg, folder)
-        if _done(study) < cfg.trials:
+        study = _study(settings, url)
+        trials = Trials(settings, folder)
+        if _done(study) < settings.trials:
             study.optimize(
-                trials.run, catch=Failed, callbacks=[MaxTrialsCallback(cfg.trials, DONE), trials.end_after_failures]
+                trials.run,
+                catch=Failed,
+                callbacks=[MaxTrialsCallback(settings.trials, DONE), trials.end_after_failures],
             )
-        return report(study, folder, list(cfg.search.overrides))
+        return report(study, folder, list(settings.search.overrides))
 
 
 class Trials:
     """The objective of a study, as Optuna calls it.
 
     Args:
-        cfg: settings of the search.
+        settings: of the search.
         folder: of the trials' runs.
     """
 
-    def __init__(self, cfg: DictConfig, folder: Path) -> None:
-        self.cfg = cfg
+    def __init__(self, settings: SearchSettings, folder: Path) -> None:
+        self.settings = settings
         self.folder = folder
-        self.space = {key: distribution(key, tried) for key, tried in cfg.search.space.items()}
+        self.space = {key: distribution(key, tried) for key, tried in settings.search.space.items()}
         self.failures = 0
 
     def run(self, trial: Trial) -> float:
         """The mean of the metric over the seeds."""
         chosen = {key: suggest(trial, key, tried) for key, tried in self.space.items()}
-        overrides = [*self.cfg.search.overrides, *(override(key, value) for key, value in chosen.items())]
+        overrides = [*self.settings.search.overrides, *(override(key, value) for key, value in chosen.items())]
         folder = Path(trial.user_attrs.get("folder", self.folder / f"trial_{trial.number:04d}"))
         trial.set_user_attr("folder", str(folder))
         try:
-            values = [self._value(overrides, seed, folder / f"seed_{seed}") for seed in self.cfg.seeds]
+            values = [self._value(overrides, seed, folder / f"seed_{seed}") for seed in self.settings.seeds]
         except (optuna.TrialPruned, Failed) as error:
             trial.set_user_attr("why", str(error))
             print(f"trial {trial.number}: {error}", flush=True)
@@ -99,9 +102,9 @@ class Trials:
         if not finished(run):
             _train([*overrides, PRUNING, f"seed={seed}"], run)
         metrics = json.loads((run / METRICS).read_text())
-        if self.cfg.metric not in metrics:
-            raise UserError(f"metric={self.cfg.metric}: not in {run / METRICS}: one of {', '.join(metrics)}")
-        return float(metrics[self.cfg.metric])
+        if self.settings.metric not in metrics:
+            raise UserError(f"metric={self.settings.metric}: not in {run / METRICS}: one of {', '.join(metrics)}")
+        return float(metrics[self.settings.metric])
 
 
 def _train(overrides: list[str], run: Path) -> None:
@@ -125,29 +128,30 @@ def _train(overrides: list[str], run: Path) -> None:
     raise Failed(lines[-1])
 
 
-def _study(cfg: DictConfig, url: str) -> Study:
+def _study(settings: SearchSettings, url: str) -> Study:
     try:
-        storage = _storage(cfg, url)
+        storage = _storage(settings, url)
     except sqlalchemy.exc.DatabaseError:  # another search, begun at the same time, is making the tables
         time.sleep(1)
-        storage = _storage(cfg, url)
-    sampler = optuna.samplers.TPESampler(seed=cfg.sampler_seed, constant_liar=True)
-    study = optuna.create_study(storage=storage, sampler=sampler, study_name=cfg.name, load_if_exists=True)
-    settings = OmegaConf.to_container(OmegaConf.masked_copy(cfg, ["search", "seeds", "metric"]), resolve=True)
+        storage = _storage(settings, url)
+    sampler = optuna.samplers.TPESampler(seed=settings.sampler_seed, constant_liar=True)
+    study = optuna.create_study(storage=storage, sampler=sampler, study_name=settings.name, load_if_exists=True)
+    plain = settings.plain()
+    wanted = {key: plain[key] for key in ("search", "seeds", "metric")}
     begun: Any = study.user_attrs.get(SETTINGS)
     if begun is None:
-        study.set_user_attr(SETTINGS, settings)
-    elif begun != settings:
-        raise UserError(f"name={cfg.name}: this study was begun with other overrides, space, seeds or metric: "
+        study.set_user_attr(SETTINGS, wanted)
+    elif begun != wanted:
+        raise UserError(f"name={settings.name}: this study was begun with other overrides, space, seeds or metric: "
                         "give another name")  # fmt: skip
     return study
 
 
-def _storage(cfg: DictConfig, url: str) -> RDBStorage:
+def _storage(settings: SearchSettings, url: str) -> RDBStorage:
     return RDBStorage(
         url,
-        heartbeat_interval=cfg.heartbeat_seconds,
-        grace_period=3 * cfg.heartbeat_seconds,
+        heartbeat_interval=settings.heartbeat_seconds,
+        grace_period=3 * settings.heartbeat_seconds,
         heartbeat_stale_trial_callback=_try_again,
     )
 

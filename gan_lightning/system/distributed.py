@@ -21,9 +21,6 @@ from lightning.pytorch.strategies.launchers.launcher import _Launcher
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
-from gan_lightning.config.validation import flat
-from gan_lightning.errors import UserError
-
 T = TypeVar("T")
 
 BACKEND = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -190,61 +187,3 @@ def means(figures: dict[str, Tensor]) -> dict[str, Tensor]:
 def is_of_lost_process(error: RuntimeError) -> bool:
     """Whether a process could not go on because another one is gone."""
     return isinstance(error, dist.DistError) or "gloo" in str(error) or "Connection closed by peer" in str(error)
-
-
-def check_agreement(config: dict[str, Any]) -> None:
-    """Refuse, in all processes with the same line, to begin where one has other settings or data than the first."""
-    if not dist.is_initialized():
-        return
-    mine, first = dict(flat(config)), dict(flat(from_first(config)))
-    different = [key for key in mine | first if mine.get(key) != first.get(key)]
-    lines: list[str | None] = [None] * dist.get_world_size()
-    line = f"{different[0].replace('/', '.')}={mine.get(different[0])}" if different else None
-    dist.all_gather_object(lines, line)
-    for rank, line in enumerate(lines):
-        if line:
-            raise UserError(f"process {rank} has {line}, the first one has not: begin all with the same command")
-
-
-def check_processes(config: dict[str, Any]) -> None:
-    """Refuse devices that are not there or that nobody has asked for, and batches that cannot be shared out.
-
-    Args:
-        config: the resolved config of a run.
-
-    Raises:
-        UserError: with the key, the value and the remedy.
-    """
-    trainer, begun = config["trainer"], int(os.environ["WORLD_SIZE"]) if by_torchrun() else None
-    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
-    strategy = trainer.get("strategy")
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
-    if begun is None and tasks > 1:
-        raise UserError(f"srun has begun {tasks} tasks: --ntasks=1, or one a machine for torchrun (docs/scaling.md)")
-    if not (isinstance(strategy, dict) and strategy["_target_"] == f"{__name__}.DDP"):
-        if begun is not None:
-            raise UserError(f"torchrun has begun {begun} processes: trainer=ddp, or trainer=ddp_cpu on processors")
-        if strategy is not None or nodes != 1 or devices != 1:
-            key, value = next((k, trainer[k]) for k in ("strategy", "num_nodes", "devices") if trainer.get(k, 1) != 1)
-            raise UserError(f"trainer.{key}={value}: several processes take trainer=ddp, or trainer=ddp_cpu")
-        return
-
-    on_processor = trainer["accelerator"] == "cpu"
-    there = (os.cpu_count() or 1) if on_processor else torch.cuda.device_count()
-    kind = "cores" if on_processor else "GPUs"
-    here = len(devices) if isinstance(devices, list) else there if devices in ("auto", -1) else devices
-    if here > there or here == 0:
-        raise UserError(f"trainer.devices={devices}: this machine has {there} {kind}: at most that many processes")
-    if begun is None and nodes != 1:
-        raise UserError(f"trainer.num_nodes={nodes}: begin the processes with torchrun on each machine")
-    if begun is not None and here * nodes != begun:
-        raise UserError(f"trainer.devices={devices}: torchrun has begun {begun} processes: leave it out")
-    processes, pack = here * nodes, config["pack"]
-    if (config["data"].get("batch_size") or 0) % (processes * pack):
-        packs = f" with pack={pack}" if pack > 1 else ""
-        raise UserError(
-            f"data.batch_size={config['data']['batch_size']}: cannot be shared out among {processes} processes{packs}: "
-            f"a multiple of {processes * pack}"
-        )
-    if config["model"].get("cuda_graph"):
-        raise UserError("model.cuda_graph=true: for one process: leave it out")

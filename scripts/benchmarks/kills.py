@@ -18,8 +18,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tqdm import tqdm
 
+from gan_lightning.paths import METRICS
 from gan_lightning.runs.checkpoints import read_last
-from gan_lightning.runs.folders import METRICS, last_checkpoints
+from gan_lightning.runs.folders import last_checkpoints
 
 from .tables import Row
 

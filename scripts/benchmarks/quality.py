@@ -18,11 +18,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import write_json
 from gan_lightning.metrics.images import ImageEvaluator, fcd
 from gan_lightning.metrics.pictures import drawn
 from gan_lightning.modalities.image import to_uint8
+from gan_lightning.paths import MANIFEST
 from gan_lightning.runs.checkpoints import load
-from gan_lightning.runs.folders import MANIFEST, write_json
 
 from . import loops
 from .data import mnist

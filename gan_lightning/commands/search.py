@@ -1,0 +1,25 @@
+"""Searches hyperparameters."""
+
+import sys
+
+from gan_lightning.config.settings import SearchSettings
+from gan_lightning.errors import Interrupted, UserError
+
+
+def search(settings: SearchSettings) -> str:
+    """Run the search that ``conf/search.yaml`` describes and return the table of its trials."""
+    try:
+        from gan_lightning.search import study
+    except ImportError as error:
+        raise UserError("search: needs an extra: pip install 'gan-lightning[search]'") from error
+    try:
+        return study.search(settings)
+    except Interrupted as interruption:
+        print(f"{interruption}: run it again to go on", file=sys.stderr)
+        interruption.leave()
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.search()

@@ -1,0 +1,120 @@
+"""What Hydra and OmegaConf refuse, in one line of our own: the key, the value, the remedy."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import (
+    GrammarParseError,
+    InterpolationKeyError,
+    InterpolationResolutionError,
+    OmegaConfBaseException,
+    UnsupportedInterpolationType,
+)
+
+from gan_lightning.config.names import did_you_mean, keys
+from gan_lightning.errors import UserError
+from gan_lightning.paths import CONF_DIR
+
+UNREADABLE = "holds a ${…} that cannot be read: its braces and quotes must be closed"
+UNFIT = "does not fit the config: --help shows which keys hold others, and which a value"
+
+
+def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
+    """Say why a command line could not be composed, with the nearest name where one was not known.
+
+    Args:
+        error: what Hydra has raised.
+        config_name: of the command's config.
+        typed: the command line, without the program.
+    """
+    text = str(error)
+    if (own := _in_chain(error, UserError)) is not None:
+        return str(own)
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        return _no_such_option(error.missing_cfg_file, error.options)
+    if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
+        config = OmegaConf.to_container(compose_known(config_name, typed), resolve=False)
+        return _unknown_key(found[1].split("@")[0], [key for key, _ in keys(config)])
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: not of the form key=value; a value with brackets, commas or = needs quotes of its own, "
+            "as in 'key=\"a (b)\"'"
+        )
+    if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
+    if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra did not think of it
+        return f"{' '.join(typed)}: cannot be composed: a group takes the name of an option, as in model=mlp"
+    if "Config group override" in text and (emptied := [one for one in typed if re.search(r"=(null|\W|\d)", one)]):
+        return f"{emptied[0]}: the group needs an option; --help lists them"
+    if found := re.search(r"The value of '([^']+)' is (.*) and not", text):
+        return f"~{found[1]}: its value is {found[2]}, and only what it has can be taken away"
+    if found := re.match(r"(\S+) appears more than once", text):
+        return f"{found[1]}: is chosen already: {found[1]}=… chooses another option"
+    if found := re.match(r"Error merging override \W*([\w.]+)", text):
+        return f"{found[1]}: {UNREADABLE if _in_chain(error, GrammarParseError) else UNFIT}"
+    if (cause := _in_chain(error, OmegaConfBaseException)) is not None:
+        return explain_value(cause)
+    return " ".join(line.strip() for line in (text or str(error.__cause__)).splitlines() if line.strip())
+
+
+def explain_value(error: BaseException) -> str:
+    """Say why a value of a config cannot be computed."""
+    if (own := _in_chain(error, UserError)) is not None:
+        return str(own)
+    key, text = getattr(error, "full_key", None), str(error).strip().splitlines()[0]
+    if found := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{found[1]} is not set: {found[1]}=…"
+    if isinstance(error, InterpolationKeyError) and (found := re.search(r"key '([^']*)'", text)):
+        return f"{key}: refers to {found[1]}, which is not set"
+    if isinstance(error, UnsupportedInterpolationType):
+        return f"{key}: there is no resolver ${{{text.split()[-1]}:…}}"
+    if isinstance(error, GrammarParseError):
+        return f"{key}: {UNREADABLE}"
+    if isinstance(error, InterpolationResolutionError):
+        return f"{key}: {_unresolved(text)}"
+    return text if not key or str(key) in text else f"{key}: {text}"
+
+
+def compose_known(config_name: str, typed: Iterable[str]) -> DictConfig:
+    """Return the command's config with those of the typed options of groups that there are, and nothing else typed."""
+    options = [one for one in typed if re.fullmatch(r"\w+=\w+", one)]
+    known = [option for option in options if (CONF_DIR / f"{option.replace('=', '/')}.yaml").is_file()]
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return hydra.compose(config_name, overrides=known)
+
+
+def _no_such_option(file: str, options: Sequence[str]) -> str:
+    group, _, name = file.rpartition("/")
+    extra = ": others need pip install 'gan-lightning[sweep]'" if group == "hydra/launcher" else ""
+    return f"{group}={name}: no such option{did_you_mean(name, options)} ({group}: {', '.join(options)}){extra}"
+
+
+def _unknown_key(key: str, known: Sequence[str]) -> str:
+    if key in known:
+        return f"~{key}: is null already"
+    suggestion = did_you_mean(key, known)
+    return f"{key}: unknown key{suggestion or f' (+{key}=… adds one that the config does not have)'}"
+
+
+def _unresolved(text: str) -> str:
+    if found := re.search(r"Environment variable '([^']*)' not found", text):
+        return f"refers to the environment variable {found[1]}, which is not set"
+    if "Recursive interpolation" in text:
+        return "refers to itself"
+    if found := re.search(r"Error trying to access (\S+):", text):
+        return f"refers to {found[1]}, which is not set"
+    return text.partition("raised while resolving interpolation: ")[2] or text
+
+
+def _in_chain(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    """Return the first of that kind among an error and those that it came from."""
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error

@@ -1,0 +1,32 @@
+"""Names of keys: as paths, and which of them somebody may have meant."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+
+def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield a config's leaves by path, and each ``_target_`` as the value of its node."""
+    for key, value in node.items():
+        if isinstance(value, dict):
+            if "_target_" in value:
+                yield f"{prefix}{key}", value["_target_"].removeprefix("gan_lightning.")
+            yield from flat(value, f"{prefix}{key}/")
+        elif not key.startswith("_"):
+            yield f"{prefix}{key}", value
+
+
+def keys(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all keys of a config by their paths, nodes and leaves, with their values."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield f"{prefix}{key}", value
+            yield from keys(value, f"{prefix}{key}.")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the known names that end in the same part or are nearest, or nothing."""
+    known = list(known)
+    same = [candidate for candidate in known if candidate.split(".")[-1] == name]
+    near = same or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f", did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -1,0 +1,76 @@
+"""Where a resumed run goes on from, and whether its settings are those that it was begun with."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gan_lightning.config.effects import result_settings
+from gan_lightning.config.names import flat
+from gan_lightning.config.settings import Node, TrainSettings
+from gan_lightning.errors import UserError
+from gan_lightning.paths import METRICS
+from gan_lightning.runs.checkpoints import read_last
+from gan_lightning.runs.folders import last_checkpoints
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Start:
+    """A checkpoint to go on from, and how far the logs were written when it was."""
+
+    checkpoint: Path
+    logs: list[dict[str, int]]
+
+
+def find_start(settings: TrainSettings, batches_per_epoch: int) -> Start | None:
+    """Return where the run goes on from; None where it begins anew.
+
+    Raises:
+        UserError: for a run that cannot go on, or not with these settings.
+    """
+    folder = Path(settings.run_dir)
+    if settings.resume is None:
+        return None
+    if not last_checkpoints(folder):
+        if (folder / METRICS).exists():
+            raise UserError(
+                f"resume={settings.resume}: no checkpoints/last.ckpt there, though the run ended: start it anew"
+            )
+        log.info("resume=%s: there is no checkpoint to go on from: beginning anew", settings.resume)
+        return None
+    checkpoint, content = read_last(folder)
+    if "logs" not in content:
+        raise UserError(
+            f"resume={settings.resume}: begun with an earlier version: end it with that, or draw samples of it"
+        )
+    _check_settings(settings, content["config"])
+    _check_limits(settings, content["iteration"], batches_per_epoch)
+    return Start(checkpoint, content["logs"])
+
+
+def _check_settings(settings: TrainSettings, begun_with: Node) -> None:
+    """A resumed run keeps the settings it was begun with, but for limits, what watches it and where things are."""
+    config = settings.plain()
+    begun, now = (dict(flat(_deciding(one, config))) for one in (begun_with, config))
+    for key in begun | now:
+        if begun.get(key) != now.get(key):
+            raise UserError(
+                f"resume={settings.resume}: {key.replace('/', '.')}={now.get(key)}, but the run was begun with "
+                f"{begun.get(key)}, which a resumed run keeps"
+            )
+
+
+def _deciding(config: Node, schema: Node) -> dict[str, Any]:
+    """Return the settings that decide the result of an iteration."""
+    chosen = {key: config[key] for key in ("seed", "data", "model")}
+    return result_settings(chosen, schema)
+
+
+def _check_limits(settings: TrainSettings, iteration: int, batches_per_epoch: int) -> None:
+    epochs, max_epochs = iteration / batches_per_epoch, settings.trainer["max_epochs"]
+    if not settings.max_iterations and 0 <= max_epochs < epochs:
+        raise UserError(f"trainer.max_epochs={max_epochs}: the run has done {epochs:.4g} epochs already")
+    if settings.max_iterations and settings.max_iterations < iteration:
+        raise UserError(f"max_iterations={settings.max_iterations}: the run has done {iteration:,} iterations already")

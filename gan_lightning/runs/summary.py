@@ -1,0 +1,95 @@
+"""What a run says when it begins and when it has ended."""
+
+import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import lightning.pytorch as L
+from torch import nn
+
+from gan_lightning.algorithms.model import GenerativeModel
+from gan_lightning.data.datamodule import Data
+from gan_lightning.modalities.samples import Shape
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, near
+
+SHOWN = ("loss/", "probability/", "gradient_norm/")  # metrics
+
+
+def opening(model: GenerativeModel, data: Data, trainer: L.Trainer, run_dir: Path) -> str:
+    """Return what is about to be trained, on what, where."""
+    networks = ", ".join(
+        f"{name} {_count(network)}"
+        for name, network in model.named_children()
+        if name != "ema" and any(True for _ in network.parameters())
+    )
+    device = trainer.strategy.root_device
+    where = str(device) if trainer.world_size == 1 else f"{trainer.world_size} × {device.type}"
+    return f"{type(model).__name__}: {networks} parameters; {_examples(data)}; on {where}; in {near(run_dir)}"
+
+
+def closing(
+    metrics: Mapping[str, float],
+    reports: Sequence[str],
+    seconds: float,
+    run_dir: Path,
+    stopped_by: signal.Signals | None,
+    call: str,
+) -> str:
+    """Return what came out and where it is.
+
+    Args:
+        metrics: the final ones.
+        reports: lines of what watched the run.
+        seconds: how long it took.
+        run_dir: where everything is.
+        stopped_by: the signal; None for a run that has finished.
+        call: how the command was called, without its overrides.
+    """
+    minutes, seconds = divmod(round(seconds), 60)
+    end = f"stopped by {stopped_by.name}" if stopped_by else "finished"
+    done = f"{metrics['epoch']:.4g} epochs, {metrics['iteration']:,} iterations"
+    shown = "   ".join(f"{name} {value:.4g}" for name, value in metrics.items() if name.startswith(SHOWN))
+    rows = {
+        "samples": run_dir / "samples",
+        "metrics": run_dir / METRICS,
+        "checkpoint": run_dir / LAST_CHECKPOINT,
+        "logs": run_dir / "tensorboard",
+    }
+    return "\n".join(
+        [
+            f"{end} after {done}, {minutes} min {seconds} s",
+            f"  {shown}",
+            *(f"  {line}" for line in reports),
+            *(row(name, near(path)) for name, path in rows.items() if path.exists()),
+            row("dashboard", f"{_tensorboard()} --logdir {shlex.quote(str(near(run_dir.parent)))}"),
+            *([row("go on", f"{call} {shlex.quote(f'resume={near(run_dir)}')}")] if stopped_by else []),
+        ]
+    )
+
+
+def row(name: str, what: object) -> str:
+    return f"  {name:<11} {what}"
+
+
+def _examples(data: Data) -> str:
+    return f"{data.epoch_size:,} examples {_shape(data.modality.sample_shape)}"
+
+
+def _shape(shape: Shape) -> str:
+    """Return 1×28×28 or, of joint content, the shape of each part by name."""
+    if isinstance(shape, dict):
+        return ", ".join(f"{name} {_shape(one)}" for name, one in shape.items())
+    return "×".join(map(str, shape))
+
+
+def _count(network: nn.Module) -> str:
+    return f"{sum(parameter.numel() for parameter in network.parameters()) / 1e6:.2f} M"
+
+
+def _tensorboard() -> str:
+    """Return how to call TensorBoard from here: by name if the environment is active, else by its path."""
+    beside = Path(sys.executable).with_name("tensorboard")
+    return "tensorboard" if shutil.which("tensorboard") else str(near(beside))

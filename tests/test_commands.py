@@ -1,0 +1,55 @@
+"""Every module of commands/ is a command, which runs as a module too, or is clearly none."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from gan_lightning.paths import PACKAGE
+from tests.conftest import ROOT
+
+MODULES = sorted(path.stem for path in (PACKAGE / "commands").glob("*.py") if path.stem != "__init__")
+
+
+def tree(module):
+    return ast.parse((PACKAGE / "commands" / f"{module}.py").read_text())
+
+
+def is_command(module):
+    return any(isinstance(node, ast.If) and "__name__" in ast.unparse(node.test) for node in tree(module).body)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if is_command(module)])
+def test_help(tmp_path, module):
+    command = [sys.executable, "-m", f"gan_lightning.commands.{module}", "--help"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(result.stdout.splitlines()) > 3
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not is_command(module)])
+def test_what_is_none_reads_no_command_line(module):
+    defined = {node.name for node in tree(module).body if isinstance(node, ast.FunctionDef)}
+    assert "main" not in defined
+    assert "ArgumentParser" not in ast.unparse(tree(module))
+
+
+def test_the_programs_are_modules():
+    import tomllib
+
+    programs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert {name.removeprefix("gan-").replace("-", "_") for name in programs} <= {m for m in MODULES if is_command(m)}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-c", "job"]])
+def test_help_needs_no_torch(arguments):
+    code = (
+        "import sys; from gan_lightning.commands import cli\n"
+        f"sys.argv = ['train.py', *{arguments}]\n"
+        "try: cli.train()\n"
+        "finally: assert not {'torch', 'lightning'} & set(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,73 @@
+"""Each thing that Hydra and OmegaConf refuse has a line of our own, in which none of theirs shows."""
+
+import json
+
+import pytest
+from PIL import Image
+
+THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "ConfigKeyError", "Error merging")
+
+
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        ("model=mpl", "model=mpl: no such option, did you mean 'mlp'? (model: dcgan, mlp, "),
+        ("hydra/launcher=jobli", "hydra/launcher=jobli: no such option"),
+        ("trainer.max_epoch=3", "trainer.max_epoch: unknown key, did you mean 'trainer.max_epochs'?"),
+        ("nothing_like_it=3", "nothing_like_it: unknown key (+nothing_like_it=… adds one that the config does not"),
+        ("~max_iterations", "~max_iterations: is null already"),
+        ("~debug=true", "~debug: its value is False, and only what it has can be taken away"),
+        ("+data=mnist", "data: is chosen already: data=… chooses another option"),
+        ("hydra.run.dir=/proc/nowhere/run", "/proc/nowhere: No such file or directory"),
+        ("name=a (b)", "name=a (b): not of the form key=value; a value with brackets, commas or = needs quotes"),
+        ("seed=1,2", "seed=1,2: several values make a sweep, which needs -m; a list is written key=[1,2]"),
+        (
+            "objective=[0]",
+            "objective=[0] data=digits: cannot be composed: a group takes the name of an option, as in model=mlp",
+        ),
+        ("objective=null", "objective=null: the group needs an option; --help lists them"),
+        ("seed.x=3", "seed.x: "),
+        ("~model._target_", "model="),
+        # values that are computed
+        ("data.sample_shape=${nope.x}", "data.sample_shape: refers to nope.x, which is not set"),
+        ("data.sample_shape=${.nope}", "data.sample_shape: refers to nope, which is not set"),
+        ("hydra.run.dir=${nope}", "hydra.run.dir: refers to nope, which is not set"),
+        ("data.seed=${oc.env:NOPE_NOPE}", "data.seed: refers to the environment variable NOPE_NOPE, which is not set"),
+        ("data.seed=${data.seed}", "data.seed: refers to itself"),
+        ("data.seed=${seed.x}", "data.seed: refers to seed.x, which is not set"),
+        ("data.seed=${nope:1}", "data.seed: there is no resolver ${nope:…}"),
+        ("name='${seed'", "name: holds a ${…} that cannot be read: its braces and quotes must be closed"),
+        ("data.sample_shape=${packed:3}", "data.sample_shape: packed() missing 1 required positional argument: 'size'"),
+        ("data=image_folder", "data.root is not set: data.root=…"),
+    ],
+)
+def test_one_line_of_our_own(run, tmp_path, argument, line):
+    result = run("train", argument, *([] if argument.startswith("data=") else ["data=digits"]))
+    assert result.code == 2
+    (said,) = result.err.splitlines()
+    assert said.startswith(f"error: {line}")
+    assert not any(text in said for text in THEIRS)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_what_a_resolver_of_ours_refuses_is_its_own_text(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (30, 30)).save(tmp_path / "pictures" / "a.png")
+    result = run("train", "data=image_folder", "data.root=pictures", "conditional=true")
+    assert result.err == "error: conditional=true: the data have no classes: data.num_classes=…\n"
+
+
+def test_class_folders_say_how_many_classes_there_are(run, only_run, tmp_path):
+    for name in ("cats", "dogs/small", ".hidden", "notes"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+    (tmp_path / "pictures" / "notes" / "a.txt").write_text("no picture")
+    (tmp_path / "pictures" / "README").write_text("no picture")
+    for i in range(8):
+        for folder in ("cats", "dogs/small"):
+            Image.new("L", (12, 12), 16 * i).save(tmp_path / "pictures" / folder / f"{i}.png")
+    small = ["data.image_size=12", "data.channels=1", "data.batch_size=8", "model.generator.hidden_dims=[4]"]
+    quiet = ["callbacks.evaluation=null", "callbacks.collapse_alarm=null", "trainer=cpu", "max_iterations=1"]
+    result = run("train", "data=image_folder", "data.root=pictures", "conditional=true", *small, *quiet)
+    assert result.code == 0, result.err
+    config = json.loads((only_run() / "manifest.json").read_text())["config"]
+    assert config["data"]["num_classes"] == config["model"]["num_classes"] == 2

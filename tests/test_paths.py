@@ -1,0 +1,107 @@
+"""Keys that are paths take them as file managers write them."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_lightning.commands.overrides import as_typed, text_of
+from gan_lightning.config.settings import EvaluateSettings, GenerateSettings, TrainSettings
+from tests.conftest import FAST
+
+ODD = [
+    "my pictures",
+    "pics (1)",
+    "my run [2]",
+    "a,b",
+    "a=b",
+    "it's",
+    'say "so"',
+    "2024",
+    "1e3",
+    "null",
+    "{x}",
+    "Ü&Ö",
+    "~",
+]
+QUIET = ["callbacks.collapse_alarm=null", "max_iterations=2"]
+
+
+@pytest.mark.parametrize("name", ["pics (1)", "my run [2], it's=2024"])
+def test_through_the_commands(run, tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    for i in range(16):
+        Image.fromarray(np.full((28, 28), 15 * i, np.uint8)).save(folder / f"{i}.png")
+    data = ["data=image_folder", f"data.root={name}", "data.channels=1"]
+    result = run("train", *data, *FAST[1:4], "data.batch_size=4", *FAST[5:], *QUIET, f"hydra.run.dir=runs/{name}")
+    assert result.code == 0, result.err
+    run_dir = tmp_path / "runs" / name
+    assert (run_dir / "metrics.json").is_file()
+    result = run("train", f"resume=runs/{name}", "max_iterations=3", f"hydra.run.dir=runs/{name}")
+    assert result.code == 0, result.err
+    result = run("generate", f"checkpoint=runs/{name}", "n=8", "format=png", f"output=made {name}")
+    assert result.code == 0, result.err
+    assert len(list((tmp_path / f"made {name}").iterdir())) == 8
+    result = run("evaluate", f"samples=made {name}", *data, "data.batch_size=4", f"output=figures {name}")
+    assert result.code == 0, result.err
+    assert (tmp_path / f"figures {name}" / "metrics.json").is_file()
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize(
+    ("key", "settings"), [("resume", TrainSettings), ("data.root", TrainSettings), ("samples", EvaluateSettings)]
+)
+def test_whatever_is_there_is_taken_as_it_is(tmp_path, monkeypatch, name, key, settings):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    command = "train" if settings is TrainSettings else "evaluate"
+    assert text_of(as_typed(f"{key}={name}", command, settings, ["data=image_folder"])) == name
+
+
+@pytest.mark.parametrize(
+    ("argument", "command", "settings"),
+    [
+        ("checkpoint=[A,B]", "evaluate", EvaluateSettings),
+        ("data.root=a,b", "train", TrainSettings),
+        ("seed=1", "train", TrainSettings),  # though there is a file of that name
+        ("seed=1,2", "train", TrainSettings),
+        ("model.generator.hidden_dims=[16]", "train", TrainSettings),
+        ("name=a (b)", "train", TrainSettings),
+        ("output=null", "generate", GenerateSettings),
+        ("output='a (b)'", "generate", GenerateSettings),
+        ("~callbacks.scalars", "train", TrainSettings),
+        ("--config-dir=a (b)", "train", TrainSettings),
+    ],
+)
+def test_what_is_no_path_stays(tmp_path, monkeypatch, argument, command, settings):
+    monkeypatch.chdir(tmp_path)
+    for name in "AB1":
+        (tmp_path / name).mkdir()
+    assert as_typed(argument, command, settings, []) == argument
+
+
+def test_a_path_that_is_not_there(run):
+    result = run("train", "data=image_folder", "data.root=no pics (1)")
+    assert result.err == ("error: data.root=no pics (1): no such folder: data.root=<a folder of pictures>\n")
+    result = run("generate", "checkpoint=no run (1)")
+    assert result.err.startswith("error: checkpoint=no run (1): no run (1) does not exist")
+
+
+def test_sweeps_over_paths(run, tmp_path, idx_folder):
+    shutil.copytree(idx_folder, tmp_path / "b")
+    where = [f"data.root={idx_folder.name},b", "data.checksums=null", "hydra.sweep.dir=my sweep (1)"]
+    result = run("train", "-m", *FAST[1:4], "data.batch_size=64", *FAST[5:], *QUIET, *where)
+    assert result.code == 0, result.err
+    assert sorted(path.parent.name for path in (tmp_path / "my sweep (1)").glob("*/metrics.json")) == ["0", "1"]
+    assert run("train", "sweep.resume=my sweep (1)").code == 0
+
+
+def test_the_folder_of_a_resumed_run_may_be_named_again(run, tmp_path):
+    assert run("train", *FAST, *QUIET, "hydra.run.dir=run").code == 0
+    assert run("train", "resume=run", f"hydra.run.dir={tmp_path / 'run'}", "max_iterations=3").code == 0
+    result = run("train", "resume=run", "hydra.run.dir=other", "max_iterations=4")
+    assert (
+        result.err == "error: hydra.run.dir=other: a resumed run goes on in its own folder: leave out hydra.run.dir\n"
+    )
