@@ -17,7 +17,8 @@ from gan_lightning.data.datamodule import Batch
 class VAE(GenerativeModel):
     """Kingma & Welling, 2013, Auto-encoding variational Bayes, https://arxiv.org/abs/1312.6114.
 
-    The decoder is the generator, with the same prior N(0, I); pixels are Bernoulli, as is usual for MNIST.
+    The decoder is the generator, with the same prior N(0, I). Numbers in [-1, 1] are taken as Bernoulli, as is usual
+    for MNIST.
 
     Args:
         prior: n -> latents (n, latent_dim); N(0, I).
@@ -61,7 +62,7 @@ class VAE(GenerativeModel):
 
 
 def bernoulli_loss(decoded: Tensor, real: Tensor) -> Tensor:
-    """−log p(x | z), summed over a picture, of pixels (x + 1) / 2 with the probabilities (decoded + 1) / 2."""
+    """−log p(x | z), summed over a sample, of (x + 1) / 2 with the probabilities (decoded + 1) / 2."""
     probabilities = (decoded.float() + 1) / 2
     loss = F.binary_cross_entropy(probabilities.clamp(1e-6, 1 - 1e-6), (real.float() + 1) / 2, reduction="sum")
     return loss / len(real)

@@ -1,16 +1,16 @@
-"""A picture of what the generator makes of the same latents, as training goes on."""
+"""A sheet of what the generator makes of the same latents, as training goes on."""
 
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 from lightning.pytorch.loggers import TensorBoardLogger
-from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
-from gan_lightning.callbacks.sheets import sample_sheet
+from gan_lightning.callbacks.sheets import draw, sheet
+from gan_lightning.modalities.sheets import SUFFIX, write_sheet
 
 
 class SampleGrid(Watcher):
@@ -49,10 +49,15 @@ class SampleGrid(Watcher):
         self._last_iteration = pl_module.iteration
         if not trainer.is_global_zero:
             return
-        picture = sample_sheet(pl_module, data_of(trainer), self.n, self.seed)
+        data = data_of(trainer)
+        drawn = draw(pl_module, data, self.n, self.seed)
         folder = Path(trainer.default_root_dir, "samples")
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / f"iteration_{pl_module.iteration:07d}.png")
+        write_sheet(folder / f"iteration_{pl_module.iteration:07d}{SUFFIX}", sheet(data, drawn))
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("samples", picture, pl_module.iteration, dataformats="HWC")
+                data.modality.log(logger.experiment, "samples", drawn.content, pl_module.iteration, drawn.columns)
+                if data.condition is not None and drawn.condition is not None:
+                    data.condition.log(
+                        logger.experiment, "conditions", drawn.condition, pl_module.iteration, drawn.columns
+                    )

@@ -1,23 +1,37 @@
 """Sheets of samples for people to look at."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from gan_lightning.algorithms.model import GenerativeModel, Weights
 from gan_lightning.data.datamodule import Data
-from gan_lightning.modalities.samples import Sample, each, size
+from gan_lightning.modalities.samples import Content, Sample, each, size
 
 MAX_SAMPLES = 4096  # on one sheet
 MAX_ROWS = 30  # values of a condition that have a row each
 WHITE = 255
 
 
-def sample_sheet(model: GenerativeModel, data: Data, n: int, seed: int, weights: Weights | None = None) -> np.ndarray:
-    """Return n samples as one image (H, W, 3) uint8.
+class Drawn(NamedTuple):
+    """Samples in the order in which a sheet shows them.
 
-    Where the condition has a few values, as class labels do, each has a row, and each latent a column. Other
-    conditions are drawn beside the samples that were made from them.
+    Attributes:
+        content: of the samples.
+        columns: samples in a row; None for as many as there are rows.
+        condition: content that each was made from, to be shown beside it; None where rows say it, or there is none.
+    """
+
+    content: Content
+    columns: int | None = None
+    condition: Content | None = None
+
+
+def draw(model: GenerativeModel, data: Data, n: int, seed: int, weights: Weights | None = None) -> Drawn:
+    """Return n samples for people to look at.
+
+    Where the condition has a few values, as class labels do, each has a row, and each latent a column.
 
     Args:
         model: to draw samples from.
@@ -26,17 +40,24 @@ def sample_sheet(model: GenerativeModel, data: Data, n: int, seed: int, weights:
         seed: of latents and conditions.
         weights: of the averaged or of the trained generator.
     """
-    modality, kind = data.modality, data.condition
-    values = None if kind is None else kind.values()
-    if kind is not None and values is not None and size(values) <= MAX_ROWS:
+    values = None if data.condition is None else data.condition.values()
+    if data.condition is not None and values is not None and size(values) <= MAX_ROWS:
         columns = math.ceil(n / size(values))
-        return modality.sheet(modality.decode(_rows(model, kind.encode(values), columns, seed, weights)), columns)
+        samples = _rows(model, data.condition.encode(values), columns, seed, weights)
+        return Drawn(data.modality.decode(samples), columns)
     condition = data.sample_conditions(n, seed)
-    content = modality.decode(model.sample(n, condition, seed=seed, weights=weights))
-    if kind is None or condition is None or values is not None:
-        return modality.sheet(content)
-    columns = math.ceil(math.sqrt(n))
-    return beside(kind.sheet(kind.decode(condition), columns), modality.sheet(content, columns))
+    content = data.modality.decode(model.sample(n, condition, seed=seed, weights=weights))
+    if data.condition is None or condition is None or values is not None:
+        return Drawn(content)
+    return Drawn(content, math.ceil(math.sqrt(n)), data.condition.decode(condition))
+
+
+def sheet(data: Data, drawn: Drawn) -> np.ndarray:
+    """Return one image (H, W, 3) uint8 of samples, with their conditions on the left if they are to be shown."""
+    samples = data.modality.sheet(drawn.content, drawn.columns)
+    if data.condition is None or drawn.condition is None:
+        return samples
+    return beside(data.condition.sheet(drawn.condition, drawn.columns), samples)
 
 
 def _rows(model: GenerativeModel, values: Sample, columns: int, seed: int, weights: Weights | None) -> Sample:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.config.effects import example_settings
@@ -21,6 +20,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import write_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
+from gan_lightning.modalities.sheets import SUFFIX, write_sheet
 from gan_lightning.paths import METRICS
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.manifest import environment
@@ -183,7 +183,7 @@ def _by_metric(metrics: Sequence[Metrics]) -> Values:
 
 
 def _write(source: Source, evaluator: Evaluator, seed: int, values: dict[str, Values]) -> None:
-    """Write metrics.json, and pictures of the first generator's samples."""
+    """Write metrics.json, and sheets of the first generator's samples."""
     reference, versions = evaluator.reference, environment()
     content = source.facts | {
         "n": reference.n,
@@ -197,11 +197,11 @@ def _write(source: Source, evaluator: Evaluator, seed: int, values: dict[str, Va
         },
         "floor": evaluator.real_baseline(),
     }
-    pictures = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
+    sheets = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
     source.folder.mkdir(parents=True, exist_ok=True)
     write_json(source.folder / METRICS, content)
-    for name, picture in pictures.items():
-        Image.fromarray(picture).save(source.folder / f"{name}.png")
+    for name, sheet in sheets.items():
+        write_sheet(source.folder / f"{name}{SUFFIX}", sheet)
 
 
 def _statistics(values: list[float]) -> dict[str, Any]:

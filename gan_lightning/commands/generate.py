@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.callbacks.sheets import MAX_SAMPLES, sample_sheet
+from gan_lightning.callbacks.sheets import MAX_SAMPLES, draw, sheet
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.arrays import write_arrays
 from gan_lightning.modalities.samples import Content, Sample, size, take
+from gan_lightning.modalities.sheets import SUFFIX, WALK_SUFFIX, write_sheet, write_walk
 from gan_lightning.provenance import signer
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.drawing import (
@@ -34,16 +34,17 @@ from gan_lightning.runs.drawing import (
 if TYPE_CHECKING:  # of an extra
     from gan_lightning.provenance.identity import Identity
 
-SUFFIXES = {"sheet": ".png", "files": "", "arrays": ".npz"}
-FRAME_MILLISECONDS = 60
-MAX_WALK = 2**28  # pixels of all frames together, which a GIF's writer has in memory
+SUFFIXES = {"sheet": SUFFIX, "files": "", "arrays": ".npz"}
+MAX_WALK = 2**28  # pixels of all sheets of a walk together, which its writer has in memory
 MAX_SHOWN = 2**28  # numbers of all samples on a sheet
 
 
 def generate(cfg: GenerateSettings) -> Path:
     """Write what ``conf/generate.yaml`` describes, and return where it is."""
     if cfg.interpolate and cfg.format != "sheet":
-        raise UserError(f"format={cfg.format}: interpolate={cfg.interpolate} writes a GIF of sheets: leave out format")
+        raise UserError(
+            f"format={cfg.format}: interpolate={cfg.interpolate} writes an animation of sheets: leave out format"
+        )
     if cfg.sign and (cfg.interpolate or cfg.format == "arrays"):
         raise UserError("sign=true: signs files of samples: leave out format and interpolate")
     identity = signer("sign=true") if cfg.sign else None
@@ -57,7 +58,7 @@ def generate(cfg: GenerateSettings) -> Path:
         if cfg.interpolate:
             _write_walk(unfinished, cfg, cfg.interpolate, trained, condition)
         elif cfg.format == "sheet":
-            Image.fromarray(_sheet(cfg, trained, condition)).save(unfinished, "PNG")
+            write_sheet(unfinished, _sheet(cfg, trained, condition))
         elif cfg.format == "arrays":
             write_arrays(unfinished, _arrays(cfg, trained, condition), cfg.n)
         else:
@@ -91,7 +92,7 @@ def _check_shown(cfg: GenerateSettings, trained: Trained) -> None:
 
 def _output(cfg: GenerateSettings, trained: Trained) -> Path:
     """Return what ``output`` says, or a name in the run's folder that tells how the samples were made."""
-    suffix = ".gif" if cfg.interpolate else SUFFIXES[cfg.format]
+    suffix = WALK_SUFFIX if cfg.interpolate else SUFFIXES[cfg.format]
     if cfg.output is None:
         name = f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}"
         name += f"_condition{condition_name(cfg.condition)}" if cfg.condition is not None else ""
@@ -131,7 +132,8 @@ def _unfinished(output: Path) -> Iterator[Path]:
 def _sheet(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> np.ndarray:
     """Return a sheet of samples: with a row for each class, say, unless a condition is asked for."""
     if cfg.condition is None:
-        return sample_sheet(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)
+        drawn = draw(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)
+        return sheet(trained.data, drawn)
     samples = trained.model.sample(cfg.n, condition, seed=cfg.seed, weights=cfg.weights)
     return trained.data.modality.sheet(trained.data.modality.decode(samples))
 
@@ -207,20 +209,19 @@ def _write_walk(path: Path, cfg: GenerateSettings, steps: int, trained: Trained,
     assert begin is not None
     assert end is not None
 
-    def frame(t: float) -> Image.Image:
+    def at(t: float) -> np.ndarray:
         samples = model.sample(cfg.n, condition, latent=slerp(begin, end, t), weights=cfg.weights)
-        return Image.fromarray(modality.sheet(modality.decode(samples)))
+        return modality.sheet(modality.decode(samples))
 
-    first, frames = frame(0), 2 * steps
-    most = max(MAX_WALK // (first.width * first.height), 2)
-    if frames > most:
+    height, width, _ = at(0).shape
+    most = max(MAX_WALK // (width * height), 2)
+    if 2 * steps > most:
         raise UserError(
-            f"interpolate={steps}: {frames:,} frames of {first.width}×{first.height} pixels: "
+            f"interpolate={steps}: {2 * steps:,} sheets of {width}×{height} pixels: "
             f"at most interpolate={most // 2}, or a smaller n"
         )
     there = torch.linspace(0, 1, steps + 1).tolist()
-    others = (frame(t) for t in tqdm(there[1:] + there[-2:0:-1], "generating", disable=None, leave=False))
-    first.save(path, "GIF", save_all=True, append_images=others, duration=FRAME_MILLISECONDS, loop=0)
+    write_walk(path, (at(t) for t in tqdm(there + there[-2:0:-1], "generating", disable=None, leave=False)))
 
 
 def slerp(begin: Tensor, end: Tensor, t: float) -> Tensor:

@@ -9,7 +9,7 @@ from gan_lightning.provenance import needs_extra, signer
 HELP = """Signed statements about a run, written beside its checkpoint; gan-verify reads them.
 
     gan-statement checkpoint outputs/demo                                    what it was made of
-    gan-statement contribution outputs/demo --data my_pictures               what you gave to it
+    gan-statement contribution outputs/demo --data my_data                   what you gave to it
     gan-statement contribution outputs/demo --compute "3 hours of one H200"
 """
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:  # of an extra
 
 HELP = """Where files come from, as far as it can be proved: a verdict for each, with its reason.
 
-    gan-verify signed/*.png --trust root.pem
-    gan-verify found.png --ledger outputs/ledger
-    gan-verify found.png --checkpoint outputs/demo --seed 0 --n 64
+    gan-verify signed/* --trust     root.pem
+    gan-verify found --ledger outputs/ledger
+    gan-verify found --checkpoint outputs/demo --seed 0 --n 64
     gan-verify outputs/demo/checkpoints/last.ckpt      by the statement beside it, last.ckpt.intoto.json
 
 trusted                             signed by somebody whose root you trust, and not changed

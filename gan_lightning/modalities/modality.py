@@ -67,9 +67,9 @@ class Modality(ABC):
             columns: samples in a row; as many as there are rows if None.
         """
 
-    def log(self, writer: SummaryWriter, tag: str, content: Content, step: int) -> None:
+    def log(self, writer: SummaryWriter, tag: str, content: Content, step: int, columns: int | None = None) -> None:
         """Write content to TensorBoard: its sheet, or what TensorBoard has for the modality."""
-        writer.add_image(tag, self.sheet(content), step, dataformats="HWC")
+        writer.add_image(tag, self.sheet(content, columns), step, dataformats="HWC")
 
     @abstractmethod
     def write(self, content: Content, folder: Path, start: int = 0) -> list[Path]:

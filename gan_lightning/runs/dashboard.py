@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run besides its scalars and pictures: the config, and a row in the HPARAMS tab."""
+"""What TensorBoard shows of a run besides its scalars and samples: the config, and a row in the HPARAMS tab."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What comes out of a search: a table, pictures, and the best trial as an experiment."""
+"""What comes out of a search: a table, plots, sheets of samples, and the best trial as an experiment."""
 
 import csv
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from PIL import Image
 
+from gan_lightning.modalities.sheets import SUFFIX, read_sheet
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import override
 from gan_lightning.tables import markdown
 
 SHOWN = 20  # rows on screen; trials.csv has all
-PICTURED = 3  # of the best trials
+SHEETS = 3  # of the best trials
 
 
 def report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
@@ -35,13 +35,13 @@ def report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
     if not complete:
         return f"{text}\nno trial has finished"
     _draw_history(complete, folder / "history.png")
-    _draw_samples(complete[:PICTURED], folder / "best.png")
+    _draw_samples(complete[:SHEETS], folder / "best.png")
     best = complete[0]
     chosen = [*overrides, *(override(key, value) for key, value in best.params.items())]
     (folder / "best.yaml").write_text(f"# @package _global_\n# Trial {best.number}, {best.value:.4g}.\n"
                                       + OmegaConf.to_yaml(OmegaConf.create(experiment(chosen))))  # fmt: skip
-    pictures = [path for name in ("history.png", "best.png") if (path := folder / name).exists()]
-    return "\n".join([text, *map(str, pictures), f"{folder / 'best.yaml'}: for conf/experiment/"])
+    written = [path for name in ("history.png", "best.png") if (path := folder / name).exists()]
+    return "\n".join([text, *map(str, written), f"{folder / 'best.yaml'}: for conf/experiment/"])
 
 
 def experiment(overrides: Sequence[str]) -> dict[str, Any]:
@@ -94,13 +94,13 @@ def _draw_history(trials: Sequence[FrozenTrial], path: Path) -> None:
 
 def _draw_samples(trials: Sequence[FrozenTrial], path: Path) -> None:
     """The last grid of samples of each trial, side by side; none for runs that draw none."""
-    grids = [(trial, sorted(Path(trial.user_attrs["folder"]).glob("*/samples/*.png"))) for trial in trials]
-    drawn = [(trial, pictures[-1]) for trial, pictures in grids if pictures]
+    grids = [(trial, sorted(Path(trial.user_attrs["folder"]).glob(f"*/samples/*{SUFFIX}"))) for trial in trials]
+    drawn = [(trial, sheets[-1]) for trial, sheets in grids if sheets]
     if not drawn:
         return
     figure = Figure((4 * len(drawn), 4.3), layout="constrained")
     for ax, (trial, grid) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
-        ax.imshow(Image.open(grid))
+        ax.imshow(read_sheet(grid))
         ax.set_title(f"trial {trial.number}: {trial.value:.4g}")
         ax.axis("off")
     figure.savefig(path, dpi=150)

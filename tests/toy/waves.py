@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from gan_lightning.metrics.evaluator import Evaluator, Metric
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError
+from gan_lightning.metrics.evaluator import Evaluator, Metric
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.label import Labels
 from gan_lightning.modalities.modality import Modality

@@ -1,0 +1,99 @@
+"""Trains the classifier that metrics of images use."""
+
+import json
+from pathlib import Path
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_lightning.data.datamodule import Data
+from gan_lightning.data.images import LabelledImages
+from gan_lightning.errors import UserError
+from gan_lightning.metrics.classes import label_accuracy
+from gan_lightning.metrics.extractors import BATCH, Classifier, ClassifierNetwork, save_classifier
+from gan_lightning.modalities.image import normalize
+from gan_lightning.networks.augment import shift
+
+TRAINING_BATCH, LEARNING_RATE, SHIFT = 128, 4e-3, 2
+HELD_OUT = 10  # every tenth image, where there is no test split
+
+
+def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str | None = None) -> tuple[float, int]:
+    """Train a classifier of labelled images and write it to a file.
+
+    Args:
+        data: after ``setup("test")``.
+        path: of the .safetensors file.
+        epochs: how long.
+        seed: of initial weights and order.
+        name: what metrics are labelled with; ``classifier-<checksum of the data>`` if None.
+
+    Returns:
+        Its accuracy on held-out images, and how many these are.
+
+    Raises:
+        UserError: for data that have no images with labels, or only one label.
+    """
+    if not isinstance(data, LabelledImages):
+        raise UserError(f"data: {type(data).__name__} has no images with labels")
+    classes = int(data.labels.max()) + 1
+    if classes < 2:
+        raise UserError("data: all images have the same label: a classifier needs at least two")
+    training, test = _splits(data)
+    network = train(*training, classes, epochs, seed)
+    facts = {
+        "name": name or f"classifier-{data.describe()['sha256'][:8]}",
+        "data": data.describe()["sha256"],
+        "sample_shape": json.dumps(data.modality.sample_shape),
+        "epochs": str(epochs),
+        "seed": str(seed),
+        "torch": torch.__version__,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_classifier(network, path, facts)
+    found = Classifier(str(path)).extract(test[0]).labels  # of the weights as written, in float16
+    assert found is not None
+    accuracy = label_accuracy(found, test[1])
+    save_classifier(network, path, facts | {"accuracy": f"{accuracy:.4f}"})
+    return accuracy, len(test[0])
+
+
+def _splits(data: LabelledImages) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return images with labels to train on, and others to test on."""
+    images, labels = data.examples.content, data.labels
+    assert isinstance(images, Tensor)
+    if data.test_examples is not None:
+        return (images, labels), cast(tuple[Tensor, Tensor], data.test_examples)
+    held_out = torch.arange(len(images)) % HELD_OUT == 0
+    return (images[~held_out], labels[~held_out]), (images[held_out], labels[held_out])
+
+
+def train(images: Tensor, labels: Tensor, num_classes: int, epochs: int, seed: int) -> ClassifierNetwork:
+    """Return a classifier of images (n, C, H, W) uint8, in evaluation mode."""
+    torch.manual_seed(seed)
+    network = ClassifierNetwork(images.shape[1:], num_classes)
+    steps = max(epochs * len(images) // TRAINING_BATCH, 1)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    order = torch.cat([torch.randperm(len(images)) for _ in range(epochs)])
+    for batch in tqdm(order.split(TRAINING_BATCH)[:steps], "training", disable=None):
+        real = normalize(shifted(images[batch]))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network.classify(network(real))
+        loss = F.cross_entropy(logits.float(), labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
+    network.standardize(normalize(images[: 20 * BATCH]))
+    return network
+
+
+def shifted(images: Tensor) -> Tensor:
+    """Return each image (n, C, H, W) moved by up to SHIFT pixels both ways, black filling in."""
+    rows, columns = (torch.randint(-SHIFT, SHIFT + 1, (len(images),)) for _ in range(2))
+    return shift(images, rows, columns, fill=0)
