@@ -12,9 +12,12 @@ import torch
 from PIL import Image
 
 from gan_lightning.commands.generate import slerp
+from gan_lightning.data.datamodule import Data, Examples
+from gan_lightning.errors import UserError
 from gan_lightning.modalities.arrays import write_arrays
-from gan_lightning.modalities.image import to_uint8
+from gan_lightning.modalities.image import Images, to_uint8
 from gan_lightning.runs.checkpoints import load
+from gan_lightning.runs.drawing import read_conditions, recorded_condition
 from tests.conftest import FAST, ROOT
 
 
@@ -125,6 +128,32 @@ def test_a_condition_from_a_file(run, conditional):
     expected = "error: condition=some.labels: holds 3 for n=4: must hold one, or as many as n\n"
     assert (result.code, result.err) == (2, expected)
     assert not Path("a.png").exists()
+
+
+class FromImages(Data):
+    """Images, and an image of two by two pixels as the condition of each."""
+
+    def __init__(self) -> None:
+        super().__init__(Images(1, 4, 4), 1, 0, Images(1, 2, 2))
+
+    def load(self) -> Examples:
+        raise NotImplementedError
+
+
+def test_images_as_conditions(tmp_path):
+    data = FromImages()
+    for value in range(3):
+        Image.new("L", (2, 2), value).save(tmp_path / f"{value}.png")
+    one = tmp_path / "2.png"
+    assert read_conditions(data, str(one), 5, 0).shape == (5, 1, 2, 2)
+    assert to_uint8(read_conditions(data, str(tmp_path), 3, 0))[:, 0, 0, 0].tolist() == [0, 1, 2]
+    assert recorded_condition(data, str(one)) == f"sha256:{Images.digest(one)}"
+    with pytest.raises(UserError, match="holds 3 for n=5: must hold one, or as many as n"):
+        read_conditions(data, str(tmp_path), 5, 0)
+    with pytest.raises(UserError, match=r"condition=nothing\.png: no such file or folder"):
+        read_conditions(data, "nothing.png", 5, 0)
+    with pytest.raises(UserError, match=r"condition=x{100}: cannot be read \(File name too long\)"):
+        read_conditions(data, "x" * 5000, 5, 0)
 
 
 def test_a_sheet_of_one_condition(run, conditional):

@@ -183,6 +183,15 @@ def test_sounds_have_credentials_in_them(sign, verify):
     assert ": tampered: " in verify(renamed)[1]
 
 
+def test_a_file_that_is_too_large_for_a_manifest(signed, verify, monkeypatch):
+    for module in ("credentials", "verify"):
+        monkeypatch.setattr(f"gan_lightning.provenance.{module}.MAX_BYTES", 10)
+    assert verify(FOURTH) == (0, f"{FOURTH}: {TRUSTED}")
+    beside(FOURTH).unlink()
+    expected = "larger than 10 bytes, not searched for a manifest, and no statement lies beside it"
+    assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {expected}")
+
+
 def test_a_file_that_its_modality_cannot_read(sign, verify):
     sign("Sounds")
     path = Path("broken.sound.wav")

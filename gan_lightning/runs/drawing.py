@@ -35,8 +35,10 @@ def read_conditions(data: Data, asked: str | None, n: int, seed: int) -> Sample 
         raise UserError(f"condition={asked}: the model is not conditional: train one with conditional=true")
     try:
         content = data.condition.read(Path(asked))
-    except (UserError, OSError, ValueError) as error:
-        raise UserError(f"condition={str(error).removeprefix('condition=')}") from error
+    except UserError as error:  # begins with the path
+        raise UserError(f"condition={error}") from error
+    except (OSError, ValueError) as error:  # no path
+        raise UserError(f"condition={asked[:100]}: cannot be read ({getattr(error, 'strerror', error)})") from error
     if size(content) not in (1, n):
         raise UserError(f"condition={asked}: holds {size(content):,} for n={n:,}: must hold one, or as many as n")
     return each(lambda one: one.expand(n, *one.shape[1:]), data.condition.encode(content))
@@ -53,7 +55,7 @@ def names_file(asked: str) -> bool:
     """Return whether a condition is the path of something."""
     try:
         return Path(asked).exists()
-    except (OSError, ValueError):  # longer than a name can be
+    except (OSError, ValueError):  # no path: longer than a name can be, say
         return False
 
 
