@@ -24,7 +24,6 @@ FAST = [
     "model.discriminator.hidden_dims=[16]",
     "data.batch_size=256",  # 8 batches an epoch
     "callbacks.evaluation=null",  # a second each
-    "callbacks.collapse_alarm=null",
 ]
 
 

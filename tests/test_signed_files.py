@@ -18,15 +18,15 @@ from gan_lightning.provenance.records import Record, parse
 from gan_lightning.provenance.statements import SAMPLE, Subject, beside
 from gan_lightning.provenance.verify import NOT_SIGNED, Verifier, _distances
 from gan_lightning.runs.checkpoints import load
-from tests.waves import Waves, WaveTable, write_checkpoint
+from tests.pulses import Pulses, PulseTable, write_checkpoint
 
-FOURTH = Path("signed/000003.wave")
+FOURTH = Path("signed/000003.pulse")
 TRUSTED = "trusted: urn:gan-lightning:sample:v1 by Jane Doe, Example"
 
 
 @pytest.fixture
 def sign(run, tmp_path, monkeypatch):
-    """sign("Waves"): make nine samples of a modality and sign them."""
+    """sign("Pulses"): make nine samples of a modality and sign them."""
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
     identity.create("Jane Doe", "Example")
 
@@ -41,7 +41,7 @@ def sign(run, tmp_path, monkeypatch):
 
 @pytest.fixture
 def signed(sign):
-    sign("Waves")
+    sign("Pulses")
 
 
 @pytest.fixture
@@ -49,19 +49,19 @@ def verify(called):
     return functools.partial(called, gan_verify.main)
 
 
-CHECKPOINT = ("--checkpoint", "run", "--package", "tests.waves", "tests", "--seed", 4, "--n", 9)
+CHECKPOINT = ("--checkpoint", "run", "--package", "tests.pulses", "tests", "--seed", 4, "--n", 9)
 
 
 def test_each_has_a_statement_beside_it(signed, verify):
-    names = [f"{i:06d}.wave{end}" for i in range(9) for end in ("", ".intoto.json")]
+    names = [f"{i:06d}.pulse{end}" for i in range(9) for end in ("", ".intoto.json")]
     assert sorted(os.listdir("signed")) == [*names, "samples.intoto.json"]
     code, said = verify(*sorted(Path("signed").iterdir()))
     assert code == 0, said
     assert said.splitlines()[6] == f"{FOURTH}: {TRUSTED}"
     assert said.count(": trusted: ") == 19
     (found,) = json.loads(verify(FOURTH, "--json")[1])
-    assert (found["record"]["index"], found["record"]["modality"]) == (3, "Waves")
-    assert found["record"]["content"] == Waves.digest(FOURTH)
+    assert (found["record"]["index"], found["record"]["modality"]) == (3, "Pulses")
+    assert found["record"]["content"] == Pulses.digest(FOURTH)
     lines = Path("outputs/ledger/records.jsonl").read_bytes().splitlines()
     assert asdict(parse(lines[3])) == found["record"]
 
@@ -71,7 +71,7 @@ def test_no_changed_byte_is_trusted(signed):
     for at in range(len(content)):
         FOURTH.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
         found = verifier.judge(FOURTH)
-        assert (found.verdict, found.reason) == ("tampered", "000003.wave beside it is not what it speaks of")
+        assert (found.verdict, found.reason) == ("tampered", "000003.pulse beside it is not what it speaks of")
     assert verifier.judge(Path("signed/samples.intoto.json")).verdict == "tampered"
     for damaged in (content + b"more", b"", content[:-2]):
         FOURTH.write_bytes(damaged)
@@ -95,8 +95,8 @@ def test_a_lost_statement(signed, verify, called):
 
 def test_another_statement_beside_it(signed, verify):
     """A file may still be known that has somebody else's statement beside it."""
-    beside(FOURTH).write_bytes(beside(Path("signed/000002.wave")).read_bytes())
-    said = f"{FOURTH}: unknown: 000003.wave.intoto.json beside it speaks of something else"
+    beside(FOURTH).write_bytes(beside(Path("signed/000002.pulse")).read_bytes())
+    said = f"{FOURTH}: unknown: 000003.pulse.intoto.json beside it speaks of something else"
     assert verify(FOURTH) == (1, said)
     assert ": stripped, but in the ledger: record 3" in verify(FOURTH, "--ledger", "outputs/ledger")[1]
 
@@ -141,9 +141,9 @@ def test_a_record_of_something_else(signed, verify, change, content, expected):
 def test_a_modality_that_is_not_known(signed, verify, monkeypatch):
     monkeypatch.setattr(contents, "modalities", lambda packages: [Images])
     code, said = verify(FOURTH)
-    expected = "what it shows was not compared with its record: the modality 'Waves' is not known: --package"
+    expected = "what it shows was not compared with its record: the modality 'Pulses' is not known: --package"
     assert (code, said.startswith(f"{FOURTH}: {TRUSTED}; {expected}")) == (0, True), said
-    assert ": unknown: the modality 'Waves' is not known" in verify("signed/samples.intoto.json")[1]
+    assert ": unknown: the modality 'Pulses' is not known" in verify("signed/samples.intoto.json")[1]
     beside(FOURTH).unlink()
     assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {NOT_SIGNED}")
     said = verify(FOURTH, "--ledger", "outputs/ledger")[1]
@@ -152,17 +152,17 @@ def test_a_modality_that_is_not_known(signed, verify, monkeypatch):
 
 def test_a_file_of_another_modality(signed, verify):
     Image.new("L", (28, 28)).save("a.png")
-    expected = f"a.png: unknown: {NOT_SIGNED}; the checkpoint makes Waves, and this is Images"
+    expected = f"a.png: unknown: {NOT_SIGNED}; the checkpoint makes Pulses, and this is Images"
     assert verify("a.png", *CHECKPOINT) == (1, expected)
 
 
 def test_all_samples_in_one_file(sign, verify):
-    sign("WaveTable")
-    table = Path("signed/all.waves")
-    assert sorted(os.listdir("signed")) == ["all.waves", "all.waves.intoto.json", "samples.intoto.json"]
+    sign("PulseTable")
+    table = Path("signed/all.pulses")
+    assert sorted(os.listdir("signed")) == ["all.pulses", "all.pulses.intoto.json", "samples.intoto.json"]
     assert verify(table, "signed/samples.intoto.json")[0] == 0
     record = record_of(table)
-    assert (record.index, record.n, record.content) == (None, 9, WaveTable.digest(table))
+    assert (record.index, record.n, record.content) == (None, 9, PulseTable.digest(table))
     beside(table).unlink()
     regenerates = f"{table}: regenerates from checkpoint + seed: samples 0 to 8 of 9 with seed 4, bit for bit"
     assert verify(table, *CHECKPOINT) == (1, regenerates)
@@ -222,5 +222,5 @@ def test_distances():
 
 
 def test_a_record_is_what_it_was():
-    record = Record("c" * 64, "d" * 64, "ema", 0, 1, None, "sha256:0", "Waves", "e" * 64)
+    record = Record("c" * 64, "d" * 64, "ema", 0, 1, None, "sha256:0", "Pulses", "e" * 64)
     assert parse(json.dumps(asdict(record))) == record

@@ -18,11 +18,11 @@ LENGTH = 64
 MAGIC = b"WAVE"
 
 
-class Waves(Modality):
+class Pulses(Modality):
     """Waveforms of 64 values: content (n, 64) int16."""
 
-    suffix = ".wave"
-    media_type = "application/x-wave-toy"
+    suffix = ".pulse"
+    media_type = "application/x-pulse"
     content_dtype = torch.int16
     tolerance = 1
 
@@ -53,10 +53,10 @@ class Waves(Modality):
         return hashlib.sha256(_values(path).tobytes()).hexdigest()
 
 
-class WaveTable(Waves):
+class PulseTable(Pulses):
     """All waveforms in one file."""
 
-    suffix = ".waves"
+    suffix = ".pulses"
 
     def write(self, content, folder, start=0):
         path = folder / f"all{self.suffix}"
@@ -65,7 +65,7 @@ class WaveTable(Waves):
         return [path]
 
 
-class Sounds(Waves):
+class Sounds(Pulses):
     """Waveforms in WAV files, which C2PA takes."""
 
     suffix = ".sound.wav"
@@ -104,14 +104,14 @@ class WaveData(Data):
 
     source, licence = "noise", "CC0-1.0"
 
-    def __init__(self, batch_size, seed, modality="Waves"):
-        super().__init__({"Waves": Waves, "WaveTable": WaveTable, "Sounds": Sounds}[modality](), batch_size, seed)
+    def __init__(self, batch_size, seed, modality="Pulses"):
+        super().__init__({"Pulses": Pulses, "PulseTable": PulseTable, "Sounds": Sounds}[modality](), batch_size, seed)
 
     def load(self):
         return Examples(torch.randint(-32768, 32767, (32, LENGTH)).to(torch.int16))
 
 
-def write_checkpoint(run: Path, modality: str = "Waves") -> None:
+def write_checkpoint(run: Path, modality: str = "Pulses") -> None:
     """Write a run's checkpoint as training does, of a model that was never trained."""
     shape = {"sample_shape": [LENGTH], "hidden_dims": [16]}
     adam = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.001}
@@ -125,7 +125,7 @@ def write_checkpoint(run: Path, modality: str = "Waves") -> None:
         "generator_optimizer": adam,
         "discriminator_optimizer": adam,
     }
-    data = {"_target_": "tests.waves.WaveData", "batch_size": 8, "seed": 0, "modality": modality}
+    data = {"_target_": "tests.pulses.WaveData", "batch_size": 8, "seed": 0, "modality": modality}
     torch.manual_seed(0)
     weights = instantiate(OmegaConf.create(model), "model").state_dict()
     (run / "checkpoints").mkdir(parents=True)
