@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gan_lightning.data.datamodule import EpochBatches
+from gan_lightning.runs import processes
 from gan_lightning.system import distributed
 from gan_lightning.system.randomness import ITERATION, derived_seed
 from tests.conftest import FAST
@@ -252,7 +253,8 @@ def test_tasks_of_slurm(run, tmp_path, monkeypatch):
 
 
 def test_under_torchrun_without_a_strategy(run, monkeypatch):
-    monkeypatch.setattr(distributed, "by_torchrun", lambda: True)
+    for module in (distributed, processes):
+        monkeypatch.setattr(module, "by_torchrun", lambda: True)
     monkeypatch.setattr(distributed, "join", lambda: None)
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")

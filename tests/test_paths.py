@@ -72,6 +72,7 @@ def test_whatever_is_there_is_taken_as_it_is(tmp_path, monkeypatch, name, key, s
         ("output=null", "generate", GenerateSettings),
         ("output='a (b)'", "generate", GenerateSettings),
         ("~callbacks.scalars", "train", TrainSettings),
+        (f"name=[{'a' * 5000}]", "train", TrainSettings),
         ("--config-dir=a (b)", "train", TrainSettings),
     ],
 )

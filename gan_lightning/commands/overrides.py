@@ -1,8 +1,8 @@
 """The command line as it was typed, and as Hydra's grammar reads it."""
 
+import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -33,7 +33,7 @@ def as_typed(argument: str, config_name: str, settings: type[Settings], typed: S
     if not found or (value := _read(argument)) == found[3]:
         return argument
     key, text = found[2], found[3]
-    exists = Path(text).expanduser().exists()
+    exists = os.path.exists(os.path.expanduser(text))  # pathlib's raise for texts that can be no path
     if value is UNREADABLE:
         is_path = exists or _is_path(key, config_name, settings, typed)
     else:

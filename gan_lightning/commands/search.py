@@ -9,11 +9,11 @@ from gan_lightning.errors import Interrupted, UserError
 def search(settings: SearchSettings) -> str:
     """Run the search that ``conf/search.yaml`` describes and return the table of its trials."""
     try:
-        from gan_lightning.search import study
+        from gan_lightning.search.study import search as run_trials
     except ImportError as error:
         raise UserError("search: needs an extra: pip install 'gan-lightning[search]'") from error
     try:
-        return study.search(settings)
+        return run_trials(settings)
     except Interrupted as interruption:
         print(f"{interruption}: run it again to go on", file=sys.stderr)
         interruption.leave()
