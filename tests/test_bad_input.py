@@ -45,7 +45,7 @@ def assert_refused(result, folder, *expected):
         (["seed=1.5"], ["seed=1.5", "valid integer"]),
         (["data.batch_size=0"], ["data.batch_size=0", "greater than 0"]),
         (["data.batch_size=many"], ["data.batch_size=many", "valid integer"]),
-        (["model.generator.latent_dim=0"], ["model.latent_dim=0", "greater than 0"]),
+        (["model.generator.latent_dim=0"], ["model.generator.latent_dim=0", "greater than 0"]),
         (["model.generator.hidden_dims=[16,-1]"], ["hidden_dims=[16, -1]", "item 1", "greater than 0"]),
         (["model.generator.hidden_dims=16"], ["hidden_dims=16", "list"]),
         (["model.generator_optimizer.lr=-1"], ["model.generator_optimizer.lr=-1", "greater than or equal to 0"]),
@@ -64,7 +64,7 @@ def assert_refused(result, folder, *expected):
         (["~model._target_"], ["model=", "_target_"]),
         (["+callbacks.mine.every=3"], ["callbacks.mine", "_target_"]),
         (["model.objective=5"], ["model.objective=5", "_target_"]),
-        (["model.generator=5"], ["model.generator=5", "_target_"]),
+        (["model.generator=5"], ["model.prior.shape", "refers to generator.latent_dim"]),
         (["logger=null"], ["logger"]),
         (["~callbacks.nope"], ["callbacks.nope"]),
         # contradictions
@@ -171,7 +171,7 @@ def test_image_folder_with_an_unreadable_picture(run, tmp_path, content):
         Image.new("RGB", (40, 40), "red").save(folder / name)
     whole = (folder / "b.png").read_bytes()
     (folder / "b.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
-    assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "b.png", "not a readable picture")
+    assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "b.png", "not a readable image")
     assert not list((tmp_path / "cache").rglob("*.*"))
 
 
@@ -187,9 +187,9 @@ def test_picture_bombs(run, tmp_path, size):
     (tmp_path / "pictures").mkdir()
     bomb(tmp_path / "pictures" / "a.png", *size)
     result = run("train", "data=image_folder", "data.root=pictures")
-    assert_refused(result, tmp_path, "a.png", "not a readable picture")
+    assert_refused(result, tmp_path, "a.png", "not a readable image")
     result = run("evaluate", "samples=pictures", "data=digits")
-    assert_refused(result, tmp_path, "a.png", "not a readable picture")
+    assert_refused(result, tmp_path, "a.png", "not a readable image")
 
 
 @pytest.mark.parametrize(

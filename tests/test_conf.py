@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import hydra
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
@@ -19,9 +20,26 @@ def options(group):
     return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
 
 
-GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir())
 NOT_OF_ONE_RUN = ("search", "sweep")
-CASES = [(group, option) for group in GROUPS if group not in NOT_OF_ONE_RUN for option in options(group)]
+PARTS = ("algorithm",)  # of files in conf/model/, which are run
+GROUPS = sorted(
+    path.name for path in CONF_DIR.iterdir() if path.is_dir() and path.name not in (*NOT_OF_ONE_RUN, *PARTS)
+)
+CASES = [(group, option) for group in GROUPS for option in options(group)]
+CHOSEN_AS = {"features": "features@data.evaluator.features"}  # groups that the command line knows by another name
+WANTS_DATA = ("data", "experiment")  # groups whose options are tried on the data that they name, others on digits
+WITH = {  # what else an option takes
+    "data=image_folder": ["data.root=pictures"],
+    "data=stacked_mnist": ["data.stacks=500"],
+    "features=classifier": [f"data.evaluator.features.path={DIGITS}"],
+    "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
+    "objective=wasserstein": ["regularizer=gradient_penalty"],
+}
+NOT_HERE = {
+    "features=inception": "needs its weights",
+    "trainer=gpu": "needs a GPU",
+    "trainer=ddp": "needs a GPU",
+}
 
 
 @pytest.fixture
@@ -33,30 +51,22 @@ def pictures(tmp_path):
     return folder
 
 
+def idx_files(arguments, idx_folder):
+    """Where the data of a command are idx files, small ones."""
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        data = hydra.compose("train", arguments).data
+    return [f"data.root={idx_folder}", "data.checksums=null"] if "dataset" in data else []
+
+
 @pytest.mark.parametrize(("group", "option"), CASES)
 def test_one_batch(run, only_run, idx_folder, pictures, group, option):
-    arguments = [f"{group}={option}"]
-    if (group == "data" and "mnist" in option) or option.startswith(("article", "best", "wgan")):
-        arguments += [f"data.root={idx_folder}", "data.checksums=null"]
-        arguments += ["data.stacks=500"] if option == "stacked_mnist" else []
-    elif option == "image_folder":
-        arguments += [f"data.root={pictures}"]
-    elif group == "features":
-        if option == "inception":
-            pytest.skip("needs its weights")
-        data = "stacked_mnist" if option == "stacked_digits" else "digits"
-        arguments = [f"data={data}", f"features@data.evaluator.features={option}"]
-        arguments += [f"data.evaluator.features.path={DIGITS}"] if option == "classifier" else []
-        where = [f"data.root={idx_folder}", "data.checksums=null", "data.stacks=500"]
-        arguments += where if data == "stacked_mnist" else []
-    elif option == "wasserstein":
-        arguments += ["data=digits", "regularizer=gradient_penalty"]
-    elif group == "trainer":
-        if option in ("gpu", "ddp"):
-            pytest.skip("needs a GPU")
-        arguments += ["data=digits"]
-    elif group != "experiment":
-        arguments += ["data=digits"]
+    name = f"{group}={option}"
+    if name in NOT_HERE:
+        pytest.skip(NOT_HERE[name])
+    arguments = [f"{CHOSEN_AS.get(group, group)}={option}", *WITH.get(name, [])]
+    if group not in WANTS_DATA and not any(argument.startswith("data=") for argument in arguments):
+        arguments.append("data=digits")
+    arguments += idx_files(arguments, idx_folder)
     small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
     result = run("train", *arguments, *small)
     assert result.code == 0, result.err

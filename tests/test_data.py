@@ -295,7 +295,7 @@ class TestImageFolder:
         picture = Image.new("RGBA", (16, 16), (255, 255, 255, 255))
         picture.paste((0, 0, 0, 0), (0, 0, 16, 8))  # nothing above
         picture.convert(mode).save(tmp_path / "pictures" / "a.png")
-        images = folder_data(tmp_path / "pictures", tmp_path / "cache", channels=4).images
+        images = folder_data(tmp_path / "pictures", tmp_path / "cache", channels=4).examples.content
         assert images.shape == (1, 4, 8, 8)
         assert images[0, :, 7, 0].tolist() == [255] * 4
         transparent = mode in ("LA", "P", "RGBA")
@@ -321,7 +321,7 @@ class TestImageFolder:
         frames[0].save(folder / "k.jpg", format="MPO", save_all=True, append_images=frames[1:])  # as phones do
         for _ in range(2):
             caplog.clear()
-            assert folder_data(folder, cache).images[:8, :, 0, 0].tolist() == [[255, 0, 0]] * 8
+            assert folder_data(folder, cache).examples.content[:8, :, 0, 0].tolist() == [[255, 0, 0]] * 8
             (said,) = caplog.messages
             assert said == f"data.root={folder}: 4 images have several frames, of which the first counts: b.gif, …"
         for name in ("c.webp", "d.png", "e.tiff"):

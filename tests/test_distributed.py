@@ -50,9 +50,16 @@ def manifest(run):
 
 @pytest.mark.parametrize(("size", "batch_size", "processes"), [(64, 16, 2), (61, 16, 4), (33, 16, 2)])
 def test_every_index_is_in_one_process(size, batch_size, processes):
-    alone = list(EpochBatches(size, batch_size, seed=1))
-    shares = [list(EpochBatches(size, batch_size, 1, rank=i, processes=processes)) for i in range(processes)]
-    assert {len(share) for share in shares} == {len(EpochBatches(size, batch_size, 1, processes=processes))}
+    def order(generator):
+        indices = torch.randperm(size, generator=generator)
+        return indices, indices
+
+    def batches(**shared):
+        return [content for content, _ in EpochBatches(order, size, batch_size, 1, **shared)]
+
+    alone = batches()
+    shares = [batches(rank=i, processes=processes) for i in range(processes)]
+    assert {len(share) for share in shares} == {len(EpochBatches(order, size, batch_size, 1, processes=processes))}
     for batch, *parts in zip(alone, *shares, strict=False):
         assert {len(part) for part in parts} == {len(batch) // processes}
         together = torch.cat(parts)

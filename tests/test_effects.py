@@ -85,8 +85,8 @@ def test_repetitions_are_no_hyperparameters(run, only_run):
     shown = hyperparameters(json.loads((only_run() / "manifest.json").read_text())["config"])
     assert {
         "seed",
-        "model/latent_dim",
+        "model/generator/latent_dim",
         "model/generator/hidden_dims",
         "model/discriminator/hidden_dims",
     } <= shown.keys()
-    assert not {"data/seed", "model/seed", "model/generator/latent_dim", "model/generator/sample_shape"} & shown.keys()
+    assert not {"data/seed", "model/seed", "model/generator/sample_shape"} & shown.keys()

@@ -155,7 +155,7 @@ def test_own_data(run, class_folders, tmp_path):
     assert result.code == 0, result.err
     (path,) = (tmp_path / "cache").rglob("*.safetensors")
     assert result.out.startswith(f"{path}: accuracy ")
-    assert "on 20 images that it was not trained on" in result.out
+    assert "on 20 samples that it was not trained on" in result.out
     assert run("evaluate", "checkpoint=run", "seeds=[0]").code == 0
     found = read(tmp_path / "run" / "evaluation" / "last")
     assert found["extractor"]["name"].startswith("classifier-")

@@ -70,4 +70,4 @@ def test_class_folders_say_how_many_classes_there_are(run, only_run, tmp_path):
     result = run("train", "data=image_folder", "data.root=pictures", "conditional=true", *small, *quiet)
     assert result.code == 0, result.err
     config = json.loads((only_run() / "manifest.json").read_text())["config"]
-    assert config["data"]["num_classes"] == config["model"]["num_classes"] == 2
+    assert config["data"]["num_classes"] == config["model"]["generator"]["num_classes"] == 2

@@ -167,7 +167,7 @@ def test_a_sheet_of_one_condition(run, conditional):
     [
         (["n=1000001"], "n=1000001: a sheet shows at most 4,096 samples: format=files or format=arrays"),
         (["n=4097", "condition=7"], "n=4097: a sheet shows at most 4,096 samples"),
-        (["n=100", "interpolate=1000000000"], "2,000,000,000 frames of 604×604 pixels: at most interpolate=367, or a"),
+        (["n=100", "interpolate=1000000000"], "2,000,000,000 sheets of 604×604 pixels: at most interpolate=367, or a"),
         (["n=99999999999", "format=arrays"], "n=99999999999: latents and conditions take "),
         (["n=99999999999", "format=files"], "at most n=2657"),
         (["condition=10"], "condition=10: the data have 10 classes: 0 to 9"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_lightning.commands.overrides import as_typed, text_of
+from gan_lightning.commands.overrides import as_typed, options_first, text_of
 from gan_lightning.config.settings import EvaluateSettings, GenerateSettings, TrainSettings
 from tests.conftest import FAST
 
@@ -41,7 +41,7 @@ def test_through_the_commands(run, tmp_path, name):
     assert (run_dir / "metrics.json").is_file()
     result = run("train", f"resume=runs/{name}", "max_iterations=3", f"hydra.run.dir=runs/{name}")
     assert result.code == 0, result.err
-    result = run("generate", f"checkpoint=runs/{name}", "n=8", "format=png", f"output=made {name}")
+    result = run("generate", f"checkpoint=runs/{name}", "n=8", "format=files", f"output=made {name}")
     assert result.code == 0, result.err
     assert len(list((tmp_path / f"made {name}").iterdir())) == 8
     result = run("evaluate", f"samples=made {name}", *data, "data.batch_size=4", f"output=figures {name}")
@@ -106,3 +106,7 @@ def test_the_folder_of_a_resumed_run_may_be_named_again(run, tmp_path):
     assert (
         result.err == "error: hydra.run.dir=other: a resumed run goes on in its own folder: leave out hydra.run.dir\n"
     )
+
+
+def test_options_stand_anywhere():
+    assert options_first(["a=1", "--config-dir", "d=1", "b=2", "-m"]) == ["--config-dir", "d=1", "-m", "a=1", "b=2"]

@@ -56,7 +56,7 @@ def test_defaults_that_have_changed(run, old, tmp_path):
     change(old / "manifest.json", "config", "model", "generator", "latent_dim", value=50)
     result = run("train", "reproduce=old")
     assert result.code == 2
-    assert "model.generator.latent_dim=100 now, but 50 then: model.latent_dim=50" in result.err
+    assert "model.generator.latent_dim=100 now, but 50 then: model.generator.latent_dim=50" in result.err
     assert not (tmp_path / "outputs").exists()
     assert "model.generator.latent_dim=50 now" not in run("train", "reproduce=old", "model.latent_dim=50").err
 

@@ -66,7 +66,7 @@ def test_what_a_run_leaves(run, only_run):
     assert manifest["status"] == "finished"
     assert manifest["seed"] == 1
     assert manifest["config"]["model"]["generator"]["sample_shape"] == [1, 28, 28]
-    assert manifest["data"]["pictures"] == 1797
+    assert manifest["data"]["examples"] == 1797
     assert len(manifest["data"]["sha256"]) == 64
     assert manifest["packages"]["torch"] == torch.__version__
     assert manifest["hardware"]["cores"] == os.cpu_count()
@@ -278,7 +278,7 @@ def test_a_refused_resumption_changes_nothing(run, tmp_path):
         ("trainer.max_epochs=1", "has done 2 epochs"),
         ("max_iterations=3", "has done 16 iterations"),
         ("seed=-1", "seed=-1"),
-        ("model.generator.latent_dim=7", "model.latent_dim=7, but the run was begun with 100"),
+        ("model.generator.latent_dim=7", "model.generator.latent_dim=7, but the run was begun with 100"),
         ("model.generator_optimizer.lr=0.5", "begun with 0.0002"),
         ("data.batch_size=128", "data.batch_size=128, but the run was begun with 256"),
         ("seed=2", "seed=2"),

@@ -13,6 +13,10 @@ from omegaconf import OmegaConf
 from gan_lightning.config.settings import Settings
 
 HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir", "sweep.resume")
+OPTIONS_WITH_VALUE = (  # of Hydra's command line
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"),
+    "--experimental-rerun",
+)
 UNREADABLE = object()
 
 
@@ -39,6 +43,16 @@ def as_typed(argument: str, config_name: str, settings: type[Settings], typed: S
     else:
         is_path = exists and _is_path(key, config_name, settings, typed)
     return f"{found[1]}{key}={QuotedString(text, Quote.single).with_quotes()}" if is_path else argument
+
+
+def options_first(arguments: Sequence[str]) -> list[str]:
+    """Return the command line with Hydra's options before the overrides: it can read no other order."""
+    options: list[str] = []
+    overrides: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        belongs = argument.startswith("-") or before in OPTIONS_WITH_VALUE
+        (options if belongs else overrides).append(argument)
+    return options + overrides
 
 
 def text_of(argument: str) -> str:

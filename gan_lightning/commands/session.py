@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 
-from gan_lightning.commands.overrides import as_typed, text_of
+from gan_lightning.commands.overrides import as_typed, options_first, text_of
 from gan_lightning.config.settings import Settings, TrainSettings
 from gan_lightning.paths import OVERRIDES, near
 
@@ -60,7 +60,9 @@ class Session:
 
     def read_command_line(self) -> None:
         """Set ``arguments``: what was typed, after what an earlier run or sweep that is to go on was started with."""
-        self.arguments = [as_typed(one, self.config_name, self.settings, self.typed) for one in self.typed]
+        self.arguments = [
+            as_typed(one, self.config_name, self.settings, self.typed) for one in options_first(self.typed)
+        ]
         if self.settings is not TrainSettings:
             return
         for i, argument in enumerate(self.arguments):

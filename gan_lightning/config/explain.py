@@ -55,7 +55,8 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     if found := re.search(r"The value of '([^']+)' is (.*) and not", text):
         return f"~{found[1]}: its value is {found[2]}, and only what it has can be taken away"
     if found := re.match(r"(\S+) appears more than once", text):
-        return f"{found[1]}: is chosen already: {found[1]}=… chooses another option"
+        group = next((one[1:].partition("=")[0] for one in typed if one.startswith("+")), found[1])
+        return f"{group}: is chosen already: {group}=… chooses another option"
     if found := re.match(r"Error merging override \W*([\w.]+)", text):
         return f"{found[1]}: {UNREADABLE if _in_chain(error, GrammarParseError) else UNFIT}"
     if (cause := _in_chain(error, OmegaConfBaseException)) is not None:

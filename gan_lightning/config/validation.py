@@ -138,7 +138,7 @@ def check_value(key: str, value: Any, annotation: Any) -> None:
             + problem["msg"]
             .removeprefix("Value error, ")
             .replace("Input should be ", "must be ")
-            .replace("array", "list")
+            .replace("valid array", "valid list")
             for problem in error.errors()
             if problem["type"] not in ("is_instance_of", "needs_python_object", "callable_type")
         )

@@ -85,7 +85,7 @@ class ImageFolder(LabelledImages):
             raise UserError(f"data.root={self.root}: no such folder: data.root=<a folder of pictures>")
         paths, seen = [], set()
         for folder, subfolders, names in os.walk(self.root, followlinks=True):
-            subfolders[:] = [name for name in subfolders if not name.startswith(".")]  # os.walk passes over the rest
+            subfolders[:] = visible(subfolders)  # os.walk passes over the rest
             found = [Path(folder), *(Path(folder, name) for name in names if Images.reads(name))]
             for path in found:
                 self._check_link(path)
@@ -146,18 +146,27 @@ class ImageFolder(LabelledImages):
 
 
 def class_folders(root: Path) -> list[str]:
-    """Return the names of the classes, sorted: those of the subfolders that hold pictures, however deep.
+    """Return the names of the classes, sorted: those of the subfolders that hold images, however deep.
 
-    There are none where some pictures lie beside the subfolders, or where there is no such folder.
+    There are none where some images lie beside the subfolders, or where there is no such folder.
     """
     _, folders, files = next(os.walk(root), ("", [], []))
     if any(Images.reads(name) for name in files):
         return []
-    return sorted(name for name in folders if _holds_pictures(root / name))
+    return sorted(name for name in visible(folders) if _holds_images(root / name))
 
 
-def _holds_pictures(folder: Path) -> bool:
-    return any(Images.reads(name) for _, _, names in os.walk(folder) for name in names)
+def _holds_images(folder: Path) -> bool:
+    for _, subfolders, names in os.walk(folder):
+        if any(Images.reads(name) for name in names):
+            return True
+        subfolders[:] = visible(subfolders)  # os.walk passes over the rest
+    return False
+
+
+def visible(names: list[str]) -> list[str]:
+    """Return the names that are not hidden."""
+    return [name for name in names if not name.startswith(".")]
 
 
 def has_several_frames(path: Path) -> bool:

@@ -1,0 +1,126 @@
+"""Modalities, evaluators, data sets and files that are not what they should be: one line, nothing written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+TOY = Path(__file__).parent / "toy"
+TRAIN = ["--config-dir", str(TOY / "conf"), "trainer=cpu", "data=sines", "model=waves", "max_iterations=2"]
+BAD = """
+import torch
+import waves
+from gan_lightning.data.datamodule import Examples
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.modalities.modality import Modality
+
+
+class Half(Modality):
+    suffix, media_type, content_dtype = ".half", "x/x", torch.int16
+
+    def encode(self, content): ...
+    def decode(self, sample): ...
+    def sheet(self, content, columns=None): ...
+    def write(self, content, folder, start=0): ...
+    def read_file(self, path): ...
+
+
+class OfHalf(waves.Sines):
+    def __init__(self, batch_size: int, seed: int, size: int, conditional: bool, evaluator=None):
+        super().__init__(batch_size, seed, size, conditional, evaluator)
+        self.modality = Half()
+
+
+class NoFeatures(Evaluator): ...
+
+
+class NoLoad(waves.Sines):
+    load = waves.Data.load
+
+
+class Floats(waves.Sines):
+    def load(self):
+        content, labels = super().load()
+        return Examples(content.float(), labels)
+
+
+class Short(waves.Sines):
+    def load(self):
+        content, labels = super().load()
+        return Examples(content[..., :32], labels)
+
+
+class NoLabels(waves.Sines):
+    def load(self):
+        return Examples(super().load().content)
+"""
+
+
+@pytest.fixture(autouse=True)
+def bad(monkeypatch, tmp_path):
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "bad.py").write_text(BAD)
+    monkeypatch.syspath_prepend(TOY)
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+
+
+def refused(result, *expected):
+    assert result.code == 2, result.err
+    assert len(result.err.strip().splitlines()) == 1, result.err
+    for text in expected:
+        assert text in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["data._target_=bad.OfHalf"], ["data: ", "Half", "digest"]),
+        (["data.evaluator._target_=bad.NoFeatures"], ["data", "NoFeatures", "features"]),
+        (["data._target_=bad.NoLoad"], ["NoLoad.load() must return Examples"]),
+        (["data._target_=bad.Floats"], ["float32", "must be int16"]),
+        (["data._target_=bad.Short"], ["[1, 32]", "must be [1, 64]"]),
+        (["data._target_=bad.NoLabels", "conditional=true"], ["NoLabels is conditional", "no conditions"]),
+    ],
+)
+def test_train(run, tmp_path, arguments, expected):
+    refused(run("train", *TRAIN, *arguments), *expected)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_data_without_an_evaluator_train_all_the_same(run):
+    result = run("train", *TRAIN, "data.evaluator=null", "hydra.run.dir=run")
+    assert result.code == 0, result.err
+    assert "samples will not be evaluated" in result.out + result.err
+    refused(run("evaluate", "checkpoint=run", "trust=[waves]"), "data.evaluator=null")
+
+
+@pytest.fixture
+def trained(run):
+    result = run("train", *TRAIN, "conditional=true", "callbacks.evaluation=null", "hydra.run.dir=run")
+    assert result.code == 0, result.err
+
+
+@pytest.mark.parametrize("condition", ["4", "-1", "seven", "missing.labels", "picture.npy"])
+def test_condition(run, trained, condition):
+    np.save("picture.npy", np.zeros((1, 3, 8, 8), np.uint8))
+    refused(run("generate", "checkpoint=run", "trust=[waves]", f"condition={condition}"), "condition=")
+    assert not Path("run/generated").exists()
+
+
+def test_files_of_another_modality(run, trained):
+    Path("samples").mkdir()
+    refused(run("evaluate", "samples=samples", *TRAIN[:2], "data=sines"), "samples=samples", ".wave")
+    Path("samples/a.wave").write_bytes(b"\x89PNG")
+    refused(run("evaluate", "samples=samples", *TRAIN[:2], "data=sines"), "samples=samples", "no wave")
+    np.save("floats.npy", np.zeros((9, 1, 64)))
+    refused(run("evaluate", "samples=floats.npy", *TRAIN[:2], "data=sines"), "float64", "must be int16")
+    refused(run("evaluate", "checkpoint=run", "trust=[waves]", "data=digits"), "checkpoint=", "Waves", "Images")
+
+
+def test_state_that_does_not_fit(run, trained):
+    path = Path("run/checkpoints/last.ckpt")
+    content = torch.load(path, weights_only=True)
+    content["Sines"] = {"modality": {"vocabulary": ["a"]}}
+    torch.save(content, path)
+    refused(run("generate", "checkpoint=run", "trust=[waves]"), "last.ckpt", "has no state, found vocabulary")
