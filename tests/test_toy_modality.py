@@ -4,6 +4,7 @@
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,23 @@ def toy(monkeypatch, tmp_path):
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where the first test that needs a trained run leaves it for the others."""
+    return tmp_path_factory.mktemp("toy") / "run"
+
+
 @pytest.fixture
-def trained(run, tmp_path):
+def trained(run, tmp_path, kept):
     """A run that was stopped after 10 iterations and resumed to 20."""
-    few = ["callbacks.collapse_alarm.every_n_iterations=5", "hydra.run.dir=run"]
-    result = run("train", *WAVES, *few, "max_iterations=10")
-    assert result.code == 0, result.err
-    result = run("train", "--config-dir", str(TOY / "conf"), "resume=run", "max_iterations=20")
-    assert result.code == 0, result.err
+    if not kept.exists():
+        few = ["callbacks.collapse_alarm.every_n_iterations=5", "hydra.run.dir=run"]
+        result = run("train", *WAVES, *few, "max_iterations=10")
+        assert result.code == 0, result.err
+        result = run("train", "--config-dir", str(TOY / "conf"), "resume=run", "max_iterations=20")
+        assert result.code == 0, result.err
+        shutil.move("run", kept)
+    shutil.copytree(kept, tmp_path / "run")
     return tmp_path / "run"
 
 
