@@ -8,13 +8,13 @@
 
 The way of one batch:
 
-    conf/train.yaml              composes data, model, objective, callbacks, logger, trainer
-    gan_lightning/commands/train.py       builds them, fits, writes metrics.json and manifest.json
-    gan_lightning/data/          (real, condition), gathered a batch at a time, normalized to [-1, 1]
-    gan_lightning/algorithms/gan.py         one iteration: the discriminator's update, then the generator's
-    gan_lightning/algorithms/objectives.py  logits to losses
-    gan_lightning/algorithms/regularizers.py  penalties on the discriminator
-    gan_lightning/callbacks/     scalars, sample grids, metrics, alarm, checkpoints
+    conf/train.yaml                  composes data, model, objective, callbacks, logger, trainer
+    gan_lightning/commands/train.py  builds them, fits, writes metrics.json and manifest.json
+    gan_lightning/data/              Batch(real, condition): content, gathered and encoded a batch at a time
+    gan_lightning/algorithms/        gan.py: the discriminator's update, then the generator's
+                                     objectives.py, regularizers.py, terms.py: logits and samples to losses
+    gan_lightning/callbacks/         scalars, sheets of samples, metrics, alarm, checkpoints
+    outputs/<name>/<date>_<time>/    what comes out
 """
 
 from gan_lightning.commands.cli import train
