@@ -113,6 +113,8 @@ def test_files_of_another_modality(run, trained):
     refused(run("evaluate", "samples=samples", *TRAIN[:2], "data=sines"), "samples=samples", ".wave")
     Path("samples/a.wave").write_bytes(b"\x89PNG")
     refused(run("evaluate", "samples=samples", *TRAIN[:2], "data=sines"), "samples=samples", "no wave")
+    Path("samples/a.wave").write_bytes(b"WAVE" + bytes(3))
+    refused(run("evaluate", *TRAIN[:2], "samples=samples/a.wave", "data=sines"), "samples=samples", "no wave")
     np.save("floats.npy", np.zeros((9, 1, 64)))
     refused(run("evaluate", "samples=floats.npy", *TRAIN[:2], "data=sines"), "float64", "must be int16")
     refused(run("evaluate", "checkpoint=run", "trust=[waves]", "data=digits"), "checkpoint=", "Waves", "Images")

@@ -107,12 +107,23 @@ class Modality(ABC):
             files = sorted(file for file in path.rglob("*") if self.reads(file.name))
             if not files:
                 raise UserError(f"{path}: no {self.suffix} files in it or below")
-            return cat([self.check(self.read_file(file), file) for file in tqdm(files, "reading", disable=None)])
+            return cat([self._checked_file(file) for file in tqdm(files, "reading", disable=None)])
         if path.suffix in ARRAYS:
             return self.check(self.from_arrays(_arrays(path)), path)
         if not path.exists():
             raise UserError(f"{path}: no such file or folder")
-        return self.check(self.read_file(path), path)
+        return self._checked_file(path)
+
+    def _checked_file(self, path: Path) -> Content:
+        """Return the content of a file from anywhere, for which ``read_file`` may raise anything."""
+        try:
+            content = self.read_file(path)
+        except UserError:
+            raise
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__} {error}".split())
+            raise UserError(f"{path}: cannot be read as {type(self).__name__} ({reason})") from error
+        return self.check(content, path)
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> Content:
         """Return the content in the arrays of a file: the one called ``samples``, else the first."""
