@@ -29,7 +29,6 @@ SGD = [
 LATENTS = [
     "model.generator.latent_dim=8",
     "model.prior._target_=tests.parallel.SameLatents",
-    "+model.prior._partial_=true",
 ]
 NEVER = "max_iterations=1000000"
 

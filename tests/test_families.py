@@ -196,6 +196,11 @@ REFUSED = {
     "no classes": (["conditional=true", "data.num_classes=null"], "conditional=true: the data have no classes"),
     "too few classes": (["data.num_classes=5"], "data.num_classes=5: there are 10 classes"),
     "size": (["model=dcgan", "data.sample_shape=[1,30,30]"], "must be 28, 32, 64 or so"),
+    "discriminator": (
+        ["model.discriminator.sample_shape=[7]"],
+        "model: the networks do not fit together or to the data",
+    ),
+    "generator": (["model.generator.sample_shape=[1,7,7]"], "the data have (1, 28, 28)"),
     "label": (["objective.real_label=1.5"], "objective.real_label=1.5: must be less than or equal to 1"),
     "ema": (["ema_decay=1"], "ema_decay=1: must be less than 1"),
     "weight": (["regularizer=r1", "regularizer.weight=high"], "regularizer.weight=high"),

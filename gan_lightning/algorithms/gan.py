@@ -8,14 +8,14 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_lightning.algorithms.model import GenerativeModel, ModelSettings, frozen
+from gan_lightning.algorithms.model import TRIED, GenerativeModel, ModelSettings, frozen
 from gan_lightning.algorithms.objectives import Objective, probability
 from gan_lightning.algorithms.optimizers import clips_weights
 from gan_lightning.algorithms.priors import Prior
 from gan_lightning.algorithms.regularizers import DiscriminatorPass, NoPenalty, Regularizer
 from gan_lightning.algorithms.terms import GeneratorPass, Term
 from gan_lightning.data.datamodule import Batch
-from gan_lightning.modalities.samples import Sample, cat, chunk, each, size
+from gan_lightning.modalities.samples import Sample, Shape, cat, chunk, each, size
 from gan_lightning.networks.wrappers import limits_slope, mixes_samples
 
 
@@ -145,6 +145,13 @@ class GAN(GenerativeModel):
         self.penalty_weight.fill_(self.regularizer.weight(self.iteration))
         for i, term in enumerate(self.terms.values()):
             self.term_weights[i] = term.weight(self.iteration)
+
+    @torch.no_grad()
+    def try_out(self, sample_shape: Shape, condition: Sample | None) -> None:
+        super().try_out(sample_shape, condition)
+        self.discriminator.eval()
+        self.logits(self.sample(TRIED, condition), condition)
+        self.discriminator.train()
 
     def make_optimizers(self) -> list[Optimizer]:
         return [

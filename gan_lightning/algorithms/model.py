@@ -17,12 +17,13 @@ from gan_lightning.algorithms.averaging import Averaging
 from gan_lightning.algorithms.priors import Prior
 from gan_lightning.algorithms.schedules import Schedule
 from gan_lightning.data.datamodule import Batch
-from gan_lightning.modalities.samples import Sample, cat, each, take
+from gan_lightning.modalities.samples import Sample, Shape, cat, each, shape, take
 from gan_lightning.system.cuda_graph import CapturedUpdate, make_capturable
 from gan_lightning.system.distributed import means
 from gan_lightning.system.randomness import ITERATION, derived_seed, seed_device
 
 MAX_FORWARD = 1024  # samples the generator makes at once outside training
+TRIED = 2  # samples that are made before training, to see whether all parts fit
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Weights = Literal["ema", "raw"]
@@ -142,6 +143,17 @@ class GenerativeModel(L.LightningModule):
                     group["lr"].fill_(group["initial_lr"] * factor)
                 else:
                     group["lr"] = group["initial_lr"] * factor
+
+    def try_out(self, sample_shape: Shape, condition: Sample | None) -> None:
+        """Make a few samples with the untrained networks, and raise ValueError if they do not fit.
+
+        Args:
+            sample_shape: of the data's samples.
+            condition: for each sample one; None for an unconditional model.
+        """
+        found = shape(self.sample(TRIED, condition))
+        if found != sample_shape:
+            raise ValueError(f"the generator makes samples of shape {found}, the data have {sample_shape}")
 
     def latents(self, n: int) -> Tensor | None:
         """Return n latents (n, *shape) for training, from the device's random numbers; None without a prior."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import lightning.pytorch as L
 from lightning.pytorch.loggers import Logger
 
-from gan_lightning.algorithms.model import GenerativeModel
+from gan_lightning.algorithms.model import TRIED, GenerativeModel
 from gan_lightning.callbacks import Reporter
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.divergence import Divergence
@@ -171,9 +171,21 @@ def read_data(run: Run) -> None:
     with first_process_first():
         run.data.prepare_data()
         run.data.setup("fit")
+    try_out(run.model, run.data)
     run.batches_per_epoch = len(run.data.train_dataloader())
     settings = result_settings(run.config)
     check_agreement(settings | {"data": settings["data"] | run.data.describe()})
+
+
+def try_out(model: GenerativeModel, data: Data) -> None:
+    """Raise UserError if the networks do not fit together, or do not fit the data, before anything is written."""
+    try:
+        model.try_out(data.modality.sample_shape, data.sample_conditions(TRIED, 0))
+    except UserError:
+        raise
+    except Exception as error:  # networks of one's own may raise anything
+        reason = " ".join(f"{type(error).__name__} {error}".split())
+        raise UserError(f"model: the networks do not fit together or to the data: {reason}") from error
 
 
 def fit(run: Run, start: Start | None) -> dict[str, float]:
