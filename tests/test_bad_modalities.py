@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from gan_lightning.commands import verify as gan_verify
+
 TOY = Path(__file__).parent / "toy"
 TRAIN = ["--config-dir", str(TOY / "conf"), "trainer=cpu", "data=sines", "model=waves", "max_iterations=2"]
 BAD = """
@@ -54,6 +56,38 @@ class Short(waves.Sines):
 class NoLabels(waves.Sines):
     def load(self):
         return Examples(super().load().content)
+
+
+class NoSuffix(Modality):
+    media_type, content_dtype, sample_shape = "x/x", torch.int16, (1, 64)
+    encode = decode = sheet = write = read_file = digest = None
+
+
+class FloatWaves(waves.Waves):
+    def decode(self, sample):
+        return sample.cpu()
+
+
+class GreySheets(waves.Waves):
+    def sheet(self, content, columns=None):
+        return super().sheet(content, columns)[..., 0]
+
+
+def data(modality):
+    class Changed(waves.Sines):
+        def __init__(self, batch_size: int, seed: int, size: int, conditional: bool, evaluator=None):
+            super().__init__(batch_size, seed, size, conditional, evaluator)
+            waves.Data.__init__(self, modality(), batch_size, seed, None, evaluator)
+
+    return Changed
+
+
+OfNoSuffix, OfFloatWaves, OfGreySheets = data(NoSuffix), data(FloatWaves), data(GreySheets)
+
+
+class TokenFeatures(Evaluator):
+    def features(self, content):
+        return content.flatten(1).long()
 """
 
 
@@ -81,6 +115,15 @@ def refused(result, *expected):
         (["data._target_=bad.Floats"], ["float32", "must be int16"]),
         (["data._target_=bad.Short"], ["[1, 32]", "must be [1, 64]"]),
         (["data._target_=bad.NoLabels", "conditional=true"], ["NoLabels is conditional", "no conditions"]),
+        (["data._target_=bad.OfNoSuffix"], ["modality NoSuffix lacks suffix"]),
+        (
+            ["data._target_=bad.OfFloatWaves"],
+            ["data: FloatWaves does not fit", "what decode() returns", "must be int16"],
+        ),
+        (["data._target_=bad.OfGreySheets"], ["data: GreySheets does not fit", "must be uint8 (H, W, 3)"]),
+        (["data.conditional=false", "conditional=true"], ["conditional=true: Sines has no condition"]),
+        (["wrapper=diffaugment"], ["model: ", "DiffAugment changes images"]),
+        (["pack=2"], ["model: the networks do not fit together or to the data"]),
     ],
 )
 def test_train(run, tmp_path, arguments, expected):
@@ -93,6 +136,12 @@ def test_data_without_an_evaluator_train_all_the_same(run):
     assert result.code == 0, result.err
     assert "samples will not be evaluated" in result.out + result.err
     refused(run("evaluate", "checkpoint=run", "trust=[waves]"), "data.evaluator=null")
+
+
+def test_features_that_are_none(run):
+    result = run("train", *TRAIN, "data.evaluator._target_=bad.TokenFeatures", "hydra.run.dir=run")
+    assert result.code == 0, result.err
+    assert "TokenFeatures.features() returns int64 (100, 64): must be floats (n, d)" in result.out + result.err
 
 
 @pytest.fixture
@@ -120,9 +169,31 @@ def test_files_of_another_modality(run, trained):
     refused(run("evaluate", "checkpoint=run", "trust=[waves]", "data=digits"), "checkpoint=", "Waves", "Images")
 
 
+def test_arrays_that_are_no_content(run):
+    np.save("empty.npy", np.zeros((0, 1, 64), np.int16))
+    refused(run("evaluate", *TRAIN[:2], "samples=empty.npy", "data=sines"), "empty.npy", "holds no samples")
+    np.save("texts.npy", np.array(["a", "b"]))
+    refused(run("evaluate", *TRAIN[:2], "samples=texts.npy", "data=sines"), "texts.npy", "must be int16")
+
+
 def test_state_that_does_not_fit(run, trained):
     path = Path("run/checkpoints/last.ckpt")
     content = torch.load(path, weights_only=True)
     content["Sines"] = {"modality": {"vocabulary": ["a"]}}
     torch.save(content, path)
     refused(run("generate", "checkpoint=run", "trust=[waves]"), "last.ckpt", "has no state, found vocabulary")
+
+
+def test_each_command_says_how_a_package_is_trusted(run, called, trained):
+    refused(run("generate", "checkpoint=run"), "trust=[waves]")
+    Path("a.wave").write_bytes(b"WAVE" + bytes(128))
+    code, said = called(gan_verify.main, "a.wave", "--checkpoint", "run")
+    assert code == 2
+    assert "if you know it, --package waves" in said
+    refused(run("train", "resume=run"), "no such option", "goes on with it")
+
+
+@pytest.mark.parametrize("arguments", [["sign=true", "format=sheet"], ["format=files", "output=a.wave"]])
+def test_files_are_files(run, trained, arguments):
+    refused(run("generate", "checkpoint=run", "trust=[waves]", *arguments), "format=")
+    assert not Path("a.wave").exists()

@@ -41,16 +41,17 @@ MAX_SHOWN = 2**28  # numbers of all samples on a sheet
 
 def generate(cfg: GenerateSettings) -> Path:
     """Write what ``conf/generate.yaml`` describes, and return where it is."""
-    if cfg.interpolate and cfg.format != "sheet":
+    if cfg.interpolate and cfg.format not in (None, "sheet"):
         raise UserError(
             f"format={cfg.format}: interpolate={cfg.interpolate} writes an animation of sheets: leave out format"
         )
-    if cfg.sign and (cfg.interpolate or cfg.format == "arrays"):
-        raise UserError("sign=true: signs files of samples: leave out format and interpolate")
+    if cfg.sign and (cfg.interpolate or cfg.format not in (None, "files")):
+        raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
     identity = signer("sign=true") if cfg.sign else None
     trained = load(str(cfg.checkpoint), cfg.trust)
     condition_text = None if cfg.condition is None else str(cfg.condition)
-    cfg = cfg.model_copy(update={"format": "files" if identity else cfg.format, "condition": condition_text})
+    chosen = cfg.format or ("files" if identity else "sheet")
+    cfg = cfg.model_copy(update={"format": chosen, "condition": condition_text})
     _check(cfg, trained)
     condition = read_conditions(trained.data, cfg.condition, cfg.n, cfg.seed)
     path = _output(cfg, trained)
@@ -92,7 +93,7 @@ def _check_shown(cfg: GenerateSettings, trained: Trained) -> None:
 
 def _output(cfg: GenerateSettings, trained: Trained) -> Path:
     """Return what ``output`` says, or a name in the run's folder that tells how the samples were made."""
-    suffix = WALK_SUFFIX if cfg.interpolate else SUFFIXES[cfg.format]
+    suffix = WALK_SUFFIX if cfg.interpolate else SUFFIXES[cfg.format or "sheet"]
     if cfg.output is None:
         name = f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}"
         name += f"_condition{condition_name(cfg.condition)}" if cfg.condition is not None else ""
@@ -103,6 +104,8 @@ def _output(cfg: GenerateSettings, trained: Trained) -> Path:
         path = Path(str(cfg.output))
         if suffix and (path.suffix != suffix or path.is_dir()):
             raise UserError(f"output={path}: the name of a {suffix} file is needed")
+        if not suffix and path.suffix in (trained.data.modality.suffix, *SUFFIXES.values()) and path.suffix:
+            raise UserError(f"output={path}: format=files needs a folder")
     if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
         raise UserError(f"output={path}: exists already; format=files needs a new or empty folder")
     return path

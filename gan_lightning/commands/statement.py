@@ -41,9 +41,9 @@ def _state(arguments: argparse.Namespace) -> Path:
 
     identity = signer("gan-statement")
     if arguments.action == "checkpoint":
-        return state_checkpoint(identity, load(arguments.run, arguments.package))
+        return state_checkpoint(identity, load(arguments.run, arguments.package, "--package {}"))
     contribution = given_data(arguments.data) if arguments.data else {"compute": arguments.compute}
-    return state_contribution(identity, load(arguments.run, arguments.package), contribution)
+    return state_contribution(identity, load(arguments.run, arguments.package, "--package {}"), contribution)
 
 
 if __name__ == "__main__":

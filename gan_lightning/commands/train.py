@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import lightning.pytorch as L
+import numpy as np
 from lightning.pytorch.loggers import Logger
 
 from gan_lightning.algorithms.model import TRIED, GenerativeModel
@@ -146,6 +147,9 @@ def build(settings: TrainSettings, rollbacks: int) -> Run:
     """Build all parts of a run; the data are not read yet."""
     config = settings.plain()
     data = instantiate(settings.data, "data")
+    if settings.conditional and data.condition is None:
+        name = type(data).__name__
+        raise UserError(f"conditional=true: {name} has no condition: data.conditional, if its constructor takes that")
     model = instantiate(settings.model, "model")
     model.rollbacks = rollbacks
     data.batches_per_iteration = model.batches_per_iteration
@@ -178,14 +182,25 @@ def read_data(run: Run) -> None:
 
 
 def try_out(model: GenerativeModel, data: Data) -> None:
-    """Raise UserError if the networks do not fit together, or do not fit the data, before anything is written."""
+    """Raise UserError if networks, data and modality do not fit together, before anything is written."""
+    condition = data.sample_conditions(TRIED, 0)
+    with _one_line("model: the networks do not fit together or to the data"):
+        model.try_out(data.modality.sample_shape, condition)
+    with _one_line(f"data: {type(data.modality).__name__} does not fit the samples"):
+        content = data.modality.check(data.modality.decode(model.sample(TRIED, condition)), "what decode() returns")
+        sheet = data.modality.sheet(content)
+        if sheet.dtype != np.uint8 or sheet.ndim != 3 or sheet.shape[2] != 3:
+            raise ValueError(f"sheet() returns {sheet.dtype} {sheet.shape}: must be uint8 (H, W, 3)")
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Raise what networks and modalities of one's own raise as one line; debug=true shows where."""
     try:
-        model.try_out(data.modality.sample_shape, data.sample_conditions(TRIED, 0))
-    except UserError:
-        raise
-    except Exception as error:  # networks of one's own may raise anything
+        yield
+    except Exception as error:
         reason = " ".join(f"{type(error).__name__} {error}".split())
-        raise UserError(f"model: the networks do not fit together or to the data: {reason}") from error
+        raise UserError(f"{what}: {reason.removeprefix('UserError ')}") from error
 
 
 def fit(run: Run, start: Start | None) -> dict[str, float]:

@@ -78,7 +78,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
             raise UserError(f"{path}: {'no file: give those in it' if path.is_dir() else 'no such file'}")
     anchors = identity.anchors(arguments.trust)
     records = ledger.read(arguments.ledger, anchors) if arguments.ledger else None
-    checkpoint = load(arguments.checkpoint, arguments.package) if arguments.checkpoint else None
+    checkpoint = load(arguments.checkpoint, arguments.package, "--package {}") if arguments.checkpoint else None
     asked = (arguments.seed, arguments.n, arguments.condition)
     verifier = Verifier(anchors, records, checkpoint, *asked, packages=arguments.package)
     return [verifier.judge(path) for path in arguments.file]

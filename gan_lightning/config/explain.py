@@ -35,7 +35,9 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     if (own := _in_chain(error, UserError)) is not None:
         return str(own)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        return _no_such_option(error.missing_cfg_file, error.options)
+        again = any(one.startswith(("resume=", "reproduce=")) for one in typed)
+        hint = ": a run that was begun with --config-dir goes on with it" if again else ""
+        return _no_such_option(error.missing_cfg_file, error.options) + hint
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
         config = OmegaConf.to_container(compose_known(config_name, typed), resolve=False)
         return _unknown_key(found[1].split("@")[0], [key for key, _ in keys(config)])
@@ -100,7 +102,7 @@ def _no_such_option(file: str, options: Sequence[str]) -> str:
 def _unknown_key(key: str, known: Sequence[str]) -> str:
     if key in known:
         return f"~{key}: is null already"
-    suggestion = did_you_mean(key, known)
+    suggestion = did_you_mean(key, [one for one in known if not one.rpartition(".")[2].startswith("_")])
     return f"{key}: unknown key{suggestion or f' (+{key}=… adds one that the config does not have)'}"
 
 

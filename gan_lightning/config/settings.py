@@ -92,7 +92,7 @@ class GenerateSettings(Settings):
     seed: SampleSeed
     condition: str | None
     weights: Literal["ema", "raw"] | None
-    format: Literal["sheet", "files", "arrays"]
+    format: Literal["sheet", "files", "arrays"] | None
     sign: bool
     ledger: Location[str | None]
     interpolate: PositiveInt | None

@@ -23,7 +23,7 @@ TRUSTED = (
 )
 
 
-def check_trusted(value: Any, key: str, also: Sequence[str]) -> None:
+def check_trusted(value: Any, key: str, also: Sequence[str], remedy: str = "trust=[{}]") -> None:
     """Refuse a ``_target_`` anywhere below ``key`` that is not defined in a trusted package.
 
     What counts is where the object is defined, not under which name it can be reached: ``torch.nn.init.warnings.warn``
@@ -34,21 +34,22 @@ def check_trusted(value: Any, key: str, also: Sequence[str]) -> None:
         value: plain values of a config.
         key: where they stand in it.
         also: packages that the user trusts besides ``TRUSTED``.
+        remedy: how a package is trusted in the command that asks.
 
     Raises:
         UserError: with the key, the target and the remedy.
     """
     if isinstance(value, list):
         for i, item in enumerate(value):
-            check_trusted(item, f"{key}[{i}]", also)
+            check_trusted(item, f"{key}[{i}]", also, remedy)
     elif isinstance(value, dict):
         if "_target_" in value and not _is_trusted(value["_target_"], key, (*TRUSTED, *also)):
             raise UserError(
                 f"{key}._target_={value['_target_']}: comes from a file and is no code of this project, torch or "
-                f"lightning: if you know it, trust=[{str(value['_target_']).partition('.')[0]}]"
+                f"lightning: if you know it, {remedy.format(str(value['_target_']).partition('.')[0])}"
             )
         for name, item in value.items():
-            check_trusted(item, f"{key}.{name}", also)
+            check_trusted(item, f"{key}.{name}", also, remedy)
     elif isinstance(value, str) and "${" in value:  # which could make a node of anything
         raise UserError(f"{key}={value}: a config that comes from a file has plain values only")
 

@@ -75,6 +75,8 @@ class Data(L.LightningDataModule):
         evaluator: WithoutEffect[Any] = None,
     ) -> None:
         super().__init__()
+        for one in (modality, *([condition] if condition else [])):
+            one.check_complete()
         self.modality = modality
         self.condition = condition
         self.evaluator = evaluator

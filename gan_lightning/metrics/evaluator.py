@@ -164,7 +164,10 @@ class Evaluator(ABC):
         """Return features (n, d), in which distances mean something."""
 
     def flat(self, content: Content) -> Tensor:
-        """Return content as rows of numbers (n, d), in which copies of training examples are looked for."""
+        """Return content as rows of numbers (n, d), in which copies of training examples are looked for.
+
+        Between numbers that are names, as token ids are, distances mean nothing: return one-hot rows of these.
+        """
         rows = [one.reshape(len(one), -1) for one in leaves(content)]
         return rows[0] if len(rows) == 1 else torch.cat([one.float() for one in rows], 1)
 

@@ -44,7 +44,11 @@ class View:
     @cached_property
     def features(self) -> Tensor:
         """Features (n, d)."""
-        return self.evaluator.features(self.content)
+        features = self.evaluator.features(self.content)
+        if not features.is_floating_point() or features.dim() != 2:
+            found = f"{str(features.dtype).removeprefix('torch.')} {tuple(features.shape)}"
+            raise UserError(f"{type(self.evaluator).__name__}.features() returns {found}: must be floats (n, d)")
+        return features
 
     @cached_property
     def flat(self) -> Tensor:

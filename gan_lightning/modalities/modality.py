@@ -17,7 +17,7 @@ from tqdm import tqdm
 import gan_lightning.modalities
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
-from gan_lightning.modalities.samples import Content, Sample, Shape, cat, leaves, shape
+from gan_lightning.modalities.samples import Content, Sample, Shape, cat, leaves, shape, size
 
 ARRAYS = (".npz", ".npy")
 MAX_ARRAY_BYTES = 2**32  # of an array file's content: a small file can claim to be of any size
@@ -109,7 +109,11 @@ class Modality(ABC):
                 raise UserError(f"{path}: no {self.suffix} files in it or below")
             return cat([self._checked_file(file) for file in tqdm(files, "reading", disable=None)])
         if path.suffix in ARRAYS:
-            return self.check(self.from_arrays(_arrays(path)), path)
+            arrays = _arrays(path)
+            try:
+                return self.check(self.from_arrays(arrays), path)
+            except UserError as error:
+                raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
         if not path.exists():
             raise UserError(f"{path}: no such file or folder")
         return self._checked_file(path)
@@ -127,10 +131,16 @@ class Modality(ABC):
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> Content:
         """Return the content in the arrays of a file: the one called ``samples``, else the first."""
-        return torch.from_numpy(np.ascontiguousarray(arrays.get("samples", next(iter(arrays.values())))))
+        name = "samples" if "samples" in arrays else next(iter(arrays))
+        try:
+            return torch.from_numpy(np.ascontiguousarray(arrays[name]))
+        except TypeError as error:
+            raise UserError(f"{name} is {arrays[name].dtype}: must be {_name(self.content_dtype)}") from error
 
     def check(self, content: Content, where: object = "content") -> Content:
         """Return the content if it has the modality's type and shape.
+
+        A subclass whose numbers have a range, as token ids have, checks that too.
 
         Args:
             content: what to check.
@@ -139,6 +149,8 @@ class Modality(ABC):
         Raises:
             UserError: with what is expected and what was found.
         """
+        if not size(content):
+            raise UserError(f"{where}: holds no samples")
         found = shape(content)
         if found != self.content_shape:
             raise UserError(f"{where}: each sample has shape {_listed(found)}: must be {_listed(self.content_shape)}")
@@ -146,6 +158,15 @@ class Modality(ABC):
             if one.dtype != self.content_dtype:
                 raise UserError(f"{where}: is {_name(one.dtype)}: must be {_name(self.content_dtype)}")
         return content
+
+    def check_complete(self) -> None:
+        """Raise ValueError if a subclass lacks what it has to say of its content and files."""
+        needed = ["suffix", "media_type", "sample_shape"]
+        if type(self).check is Modality.check:
+            needed.append("content_dtype")
+        missing = [name for name in needed if not hasattr(self, name)]
+        if missing:
+            raise ValueError(f"modality {type(self).__name__} lacks {', '.join(missing)}")
 
     def values(self) -> Content | None:
         """Return all content there can be, in order, where it can be counted, as class labels can; else None."""

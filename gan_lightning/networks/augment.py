@@ -26,6 +26,8 @@ class DiffAugment(nn.Module):
             )
 
     def forward(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
+        if sample.dim() != 4:
+            raise ValueError(f"DiffAugment changes images (B, C, H, W), not samples {tuple(sample.shape)}")
         for change in self.changes:
             sample = change(sample)
         return self.discriminator(sample, condition)
