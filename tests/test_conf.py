@@ -74,6 +74,7 @@ def test_one_batch(run, only_run, idx_folder, pictures, group, option):
     assert metrics["iteration"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", options("sweep"))
 def test_one_batch_of_each_job(run, tmp_path, idx_folder, option):
     where = [f"data.root={idx_folder}", "data.checksums=null", "callbacks.evaluation=null", "hydra.sweep.dir=sweep"]

@@ -31,7 +31,14 @@ def trains(result, only_run):
     return metrics
 
 
-@pytest.mark.parametrize(("model", "objective", "regularizer"), itertools.product(SMALL, OBJECTIVES, REGULARIZERS))
+def pairings():
+    """All of them; slow are those of which each two are paired in another test."""
+    for model, objective, regularizer in itertools.product(SMALL, OBJECTIVES, REGULARIZERS):
+        quick = model == "mlp" or objective == "relativistic" or regularizer == "none"
+        yield pytest.param(model, objective, regularizer, marks=() if quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("model", "objective", "regularizer"), pairings())
 def test_every_pairing(run, only_run, model, objective, regularizer):
     choices = [f"model={model}", f"objective={objective}", f"regularizer={regularizer}"]
     result = run("train", *choices, *SMALL[model], *QUICK)

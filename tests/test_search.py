@@ -209,6 +209,7 @@ def test_bad_input(run, tmp_path, request, given, space, expected):
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_locked_storage(run, tmp_path, faked):
     import sqlite3
 

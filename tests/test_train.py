@@ -333,6 +333,7 @@ def test_signals_end_cleanly(tmp_path, number, code):
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["iteration"] == iteration >= 8
 
 
+@pytest.mark.slow
 def test_real_mnist(run, only_run, real_data):
     """The article's GAN tells real digits from its own after 200 iterations."""
     result = run("train", f"data.root={real_data}", "data=mnist", "model=mlp", "max_iterations=200", "trainer=cpu")
