@@ -17,6 +17,8 @@ THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "
         ("nothing_like_it=3", "nothing_like_it: unknown key (+nothing_like_it=… adds one that the config does not"),
         ("~max_iterations", "~max_iterations: is null already"),
         ("~debug=true", "~debug: its value is False, and only what it has can be taken away"),
+        ("algorithm=vae", "algorithm=…: belongs to another group: algorithm@model=…"),
+        ("features=digits", "features=…: belongs to another group: features@data.evaluator.features=…"),
         ("+data=mnist", "data: is chosen already: data=… chooses another option"),
         ("hydra.run.dir=/proc/nowhere/run", "/proc/nowhere: No such file or directory"),
         ("name=a (b)", "name=a (b): not of the form key=value; a value with brackets, commas or = needs quotes"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import MissingConfigException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     GrammarParseError,
@@ -38,6 +38,8 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
         again = any(one.startswith(("resume=", "reproduce=")) for one in typed)
         hint = ": a run that was begun with --config-dir goes on with it" if again else ""
         return _no_such_option(error.missing_cfg_file, error.options) + hint
+    if found := re.search(r"Could not override '([^']+)'\.\s+Did you mean to override (\S+)\?", text):
+        return f"{found[1]}=…: belongs to another group: {found[2]}=…"
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
         config = OmegaConf.to_container(compose_known(config_name, typed), resolve=False)
         return _unknown_key(found[1].split("@")[0], [key for key, _ in keys(config)])
@@ -90,7 +92,10 @@ def compose_known(config_name: str, typed: Iterable[str]) -> DictConfig:
     known = [option for option in options if (CONF_DIR / f"{option.replace('=', '/')}.yaml").is_file()]
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return hydra.compose(config_name, overrides=known)
+        try:
+            return hydra.compose(config_name, overrides=known)
+        except HydraException:  # of an option that cannot be chosen like that
+            return hydra.compose(config_name)
 
 
 def _no_such_option(file: str, options: Sequence[str]) -> str:
