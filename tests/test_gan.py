@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from gan_lightning.algorithms.gan import GAN, frozen
 from gan_lightning.algorithms.objectives import NonSaturating
 from gan_lightning.algorithms.priors import Normal
+from gan_lightning.algorithms.vae import VAE
 from gan_lightning.callbacks import trained_by
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.networks import mlp
@@ -172,3 +173,18 @@ def test_all_groups_of_an_optimizer_count(small_gan):
     assert trained["generator"] == generator[:1]
     expected = list(small_gan.discriminator.parameters())
     assert all(ours is theirs for ours, theirs in zip(trained["discriminator"], expected, strict=True))
+
+
+def test_trying_out_changes_nothing():
+    """Batch norm counts no samples, and each network stays in its mode."""
+    norm = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16), nn.Linear(16, 16))
+    encoder = nn.Module()
+    encoder.norm, encoder.forward = norm, lambda sample, condition: norm(sample)
+    vae = VAE(Normal([8]), mlp.Generator(8, [1, 4, 4], [16]), encoder, torch.optim.Adam)
+    vae.generator.eval()
+    before = {name: value.clone() for name, value in vae.state_dict().items()}
+    assert vae.try_out((1, 4, 4), None).shape == (2, 1, 4, 4)
+    assert all(torch.equal(value, before[name]) for name, value in vae.state_dict().items())
+    assert (vae.encoder.training, vae.generator.training) == (True, False)
+    with pytest.raises(ValueError, match="the data have"):
+        vae.try_out((1, 5, 5), None)

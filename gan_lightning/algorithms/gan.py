@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_lightning.algorithms.model import TRIED, GenerativeModel, ModelSettings, frozen
+from gan_lightning.algorithms.model import GenerativeModel, ModelSettings, evaluating, frozen
 from gan_lightning.algorithms.objectives import Objective, probability
 from gan_lightning.algorithms.optimizers import clips_weights
 from gan_lightning.algorithms.priors import Prior
@@ -147,11 +147,11 @@ class GAN(GenerativeModel):
             self.term_weights[i] = term.weight(self.iteration)
 
     @torch.no_grad()
-    def try_out(self, sample_shape: Shape, condition: Sample | None) -> None:
-        super().try_out(sample_shape, condition)
-        self.discriminator.eval()
-        self.logits(self.sample(TRIED, condition), condition)
-        self.discriminator.train()
+    def try_out(self, sample_shape: Shape, condition: Sample | None) -> Sample:
+        sample = super().try_out(sample_shape, condition)
+        with evaluating(self.discriminator):
+            self.logits(sample, condition)
+        return sample
 
     def make_optimizers(self) -> list[Optimizer]:
         return [

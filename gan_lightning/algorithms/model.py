@@ -1,4 +1,4 @@
-"""What callbacks and commands know of a model, whatever algorithm trains it."""
+"""Defines the surface of a model that callbacks and commands use, whatever algorithm trains it."""
 
 import copy
 from abc import abstractmethod
@@ -31,7 +31,7 @@ MatmulPrecision = Literal["highest", "high", "medium"]
 
 
 class ModelSettings(TypedDict, total=False):
-    """What every model can be told, whatever trains it; see :class:`GenerativeModel`."""
+    """Settings that every model takes, whatever trains it; see :class:`GenerativeModel`."""
 
     learning_rate_schedule: Schedule | None
     ema_decay: Decay | None
@@ -144,16 +144,19 @@ class GenerativeModel(L.LightningModule):
                 else:
                     group["lr"] = group["initial_lr"] * factor
 
-    def try_out(self, sample_shape: Shape, condition: Sample | None) -> None:
-        """Make a few samples with the untrained networks, and raise ValueError if they do not fit.
+    def try_out(self, sample_shape: Shape, condition: Sample | None) -> Sample:
+        """Return a few samples of the untrained networks; raise ValueError if they do not fit the data.
+
+        A subclass runs its other networks on them too. Nothing in the networks changes.
 
         Args:
             sample_shape: of the data's samples.
             condition: for each sample one; None for an unconditional model.
         """
-        found = shape(self.sample(TRIED, condition))
-        if found != sample_shape:
-            raise ValueError(f"the generator makes samples of shape {found}, the data have {sample_shape}")
+        sample = self.sample(TRIED, condition)
+        if shape(sample) != sample_shape:
+            raise ValueError(f"the generator makes samples of shape {shape(sample)}, the data have {sample_shape}")
+        return sample
 
     def latents(self, n: int) -> Tensor | None:
         """Return n latents (n, *shape) for training, from the device's random numbers; None without a prior."""
@@ -214,12 +217,9 @@ class GenerativeModel(L.LightningModule):
     def _forward(
         self, generator: nn.Module, latent: Tensor | None, condition: Sample | None, options: dict[str, Any]
     ) -> Sample:
-        """Return one batch of samples; the generator is left in the mode that it was in."""
-        training = generator.training
-        generator.eval()
-        sample = generator(latent, condition, **options)
-        generator.train(training)
-        return sample
+        """Return one batch of samples."""
+        with evaluating(generator):
+            return generator(latent, condition, **options)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["iteration"] = self.iteration
@@ -239,6 +239,17 @@ def matmuls(precision: MatmulPrecision) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network into evaluation mode, and afterwards back into the mode that it was in."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pydantic import PositiveFloat
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_lightning.algorithms.model import TRIED, GenerativeModel, ModelSettings
+from gan_lightning.algorithms.model import GenerativeModel, ModelSettings, evaluating
 from gan_lightning.algorithms.priors import Prior
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.modalities.samples import Sample, Shape
@@ -59,9 +59,11 @@ class VAE(GenerativeModel):
         return {"loss/reconstruction": reconstruction.detach(), "loss/kl": divergence.detach()}
 
     @torch.no_grad()
-    def try_out(self, sample_shape: Shape, condition: Sample | None) -> None:
-        super().try_out(sample_shape, condition)
-        self.encoder(self.sample(TRIED, condition), condition)
+    def try_out(self, sample_shape: Shape, condition: Sample | None) -> Sample:
+        sample = super().try_out(sample_shape, condition)
+        with evaluating(self.encoder):
+            self.encoder(sample, condition)
+        return sample
 
     def make_optimizers(self) -> list[Optimizer]:
         return [self.optimizer([*self.encoder.parameters(), *self.generator.parameters()])]

@@ -185,9 +185,9 @@ def try_out(model: GenerativeModel, data: Data) -> None:
     """Raise UserError if networks, data and modality do not fit together, before anything is written."""
     condition = data.sample_conditions(TRIED, 0)
     with _one_line("model: the networks do not fit together or to the data"):
-        model.try_out(data.modality.sample_shape, condition)
+        sample = model.try_out(data.modality.sample_shape, condition)
     with _one_line(f"data: {type(data.modality).__name__} does not fit the samples"):
-        content = data.modality.check(data.modality.decode(model.sample(TRIED, condition)), "what decode() returns")
+        content = data.modality.check(data.modality.decode(sample), "what decode() returns")
         sheet = data.modality.sheet(content)
         if sheet.dtype != np.uint8 or sheet.ndim != 3 or sheet.shape[2] != 3:
             raise ValueError(f"sheet() returns {sheet.dtype} {sheet.shape}: must be uint8 (H, W, 3)")

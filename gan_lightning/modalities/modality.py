@@ -7,17 +7,19 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 import gan_lightning.modalities
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
 from gan_lightning.modalities.samples import Content, Sample, Shape, cat, leaves, shape, size
+
+if TYPE_CHECKING:  # which takes long to import
+    from torch.utils.tensorboard import SummaryWriter
 
 ARRAYS = (".npz", ".npy")
 MAX_ARRAY_BYTES = 2**32  # of an array file's content: a small file can claim to be of any size
@@ -67,7 +69,7 @@ class Modality(ABC):
             columns: samples in a row; as many as there are rows if None.
         """
 
-    def log(self, writer: SummaryWriter, tag: str, content: Content, step: int, columns: int | None = None) -> None:
+    def log(self, writer: "SummaryWriter", tag: str, content: Content, step: int, columns: int | None = None) -> None:
         """Write content to TensorBoard: its sheet, or what TensorBoard has for the modality."""
         writer.add_image(tag, self.sheet(content, columns), step, dataformats="HWC")
 
