@@ -1,4 +1,4 @@
-"""Where latents come from."""
+"""Distributions that latents are drawn from."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable

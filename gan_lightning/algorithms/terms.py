@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class GeneratorPass(NamedTuple):
-    """What one update of the generator has seen."""
+    """Tensors of one update of the generator, for terms of its loss."""
 
     latent: Tensor | None  # (B, …)
     condition: Sample | None

@@ -1,4 +1,4 @@
-"""What the commands that have a config share: Hydra runs them; an error of use is one line and exit code 2.
+"""Runs the commands that have a config with Hydra; a user's mistake is one line and exit code 2.
 
 Nothing heavy is imported here, so that ``--help`` and tab completion answer at once: what a command does is in the
 module of its name, which is imported when there is something to do.

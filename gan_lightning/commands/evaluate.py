@@ -31,7 +31,7 @@ Values = dict[str, list[float]]  # of each metric, one a seed
 
 @dataclass
 class Source(ABC):
-    """Where samples come from, and where their metrics go.
+    """Provides samples to measure, and says where their metrics are written.
 
     Attributes:
         name: in tables.

@@ -16,7 +16,7 @@ from gan_lightning.paths import OVERRIDES, near
 
 
 class Session:
-    """What was typed, what Hydra is given instead, what is to be undone, and the sweep under way.
+    """Keeps what was typed, what Hydra is given instead, what is to be undone, and the sweep under way.
 
     Each command makes one when it starts. Hydra instantiates the callbacks of ``conf/train.yaml`` by itself, so they
     cannot be given it: they ask ``Session.current()``. A job that a launcher runs in another process has one of its
@@ -55,7 +55,7 @@ class Session:
 
     @property
     def debug(self) -> bool:
-        """Whether tracebacks are wanted, before there is a config that says so."""
+        """True if tracebacks are asked for on the command line, before there is a config that says so."""
         return any(one in ("debug=true", "debug=True") for one in self.typed)
 
     def read_command_line(self) -> None:

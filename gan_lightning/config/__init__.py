@@ -1,1 +1,1 @@
-"""What Hydra composed: checked, explained, instantiated, trusted."""
+"""Checks, explains and instantiates what Hydra composed, and says whose code a config from a file may run."""

@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf refuse, in one line of our own: the key, the value, the remedy."""
+"""Explains in one line what Hydra and OmegaConf refuse: the key, the value, the remedy."""
 
 import re
 from collections.abc import Iterable, Sequence

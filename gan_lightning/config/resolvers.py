@@ -1,4 +1,4 @@
-"""What config files can compute: ${when:…}, ${packed:…}, ${count_classes:…} and ${mixed_precision_if_faster:…}."""
+"""Registers what config files can compute: ${when:…}, ${packed:…}, ${count_classes:…} and the precision."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -117,7 +117,7 @@ class EvaluateSettings(Settings):
 
 
 class SearchSpace(Settings):
-    """What ``conf/search/`` holds."""
+    """The keys of a file in ``conf/search/``."""
 
     overrides: list[str]
     space: Annotated[dict[str, Node], Field(min_length=1)]

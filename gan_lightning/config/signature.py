@@ -1,4 +1,4 @@
-"""What a ``_target_`` can be called with: its constructor is the schema of its node."""
+"""Reads what a ``_target_`` can be called with: its constructor is the schema of its node."""
 
 import inspect
 import pkgutil

@@ -1,4 +1,4 @@
-"""How samples are measured, whatever their modality: metrics that compare them with real examples."""
+"""Measures samples of any modality by metrics that compare them with real examples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How samples of images are measured."""
+"""Measures samples of images."""
 
 import math
 from functools import cached_property
@@ -189,12 +189,12 @@ class ImageEvaluator(Evaluator):
 
     @property
     def untrained(self) -> bool:
-        """Whether the features are those of random convolutions, whose distance is a metric anyway."""
+        """True if the features are those of random convolutions, whose distance is a metric anyway."""
         return isinstance(self.extractor, RandomConvolutions)
 
     @property
     def num_classes(self) -> int:
-        """How many classes the extractor tells apart; 1 if it is no classifier."""
+        """Number of classes that the extractor tells apart; 1 if it is no classifier."""
         probabilities = self.reference.real.probabilities
         return 1 if probabilities is None else probabilities.shape[1]
 

@@ -1,4 +1,4 @@
-"""What files show, by the modality that reads them."""
+"""Finds the modality of files, and digests what they show."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -110,7 +110,7 @@ class StatementReader(FileReader):
 
 
 def open_statement(path: Path, anchors: bytes) -> tuple[Opened, Statement]:
-    """Who says it, and what; Broken where nobody has signed it like that."""
+    """Return a statement with its opened envelope; raise Broken if nobody has signed it like that."""
     check_regular(path)
     if path.stat().st_size > MAX_BYTES:
         raise Broken(f"larger than {MAX_BYTES:,} bytes")

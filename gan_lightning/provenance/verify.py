@@ -1,4 +1,4 @@
-"""Where a file comes from, as far as it can be proved: one verdict a file, with its reason."""
+"""Finds out where a file comes from, as far as that can be proved: one verdict a file, with its reason."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

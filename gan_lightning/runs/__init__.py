@@ -1,1 +1,1 @@
-"""What a run leaves in its folder, and what is read back from there."""
+"""Writes what a run leaves in its folder, and reads it back."""

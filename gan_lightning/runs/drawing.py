@@ -1,4 +1,4 @@
-"""What a trained model is asked for, and the content that it then makes: for commands and for verification."""
+"""Reads the conditions that a model is asked for, and makes content from them: for generating and verifying."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whether the processes of a run fit its config, and are given the same."""
+"""Checks that the processes of a run fit its config, and that all are given the same."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where a resumed run goes on from, and whether its settings are those that it was begun with."""
+"""Finds where a resumed run goes on from, and checks that its settings are those that it was begun with."""
 
 import logging
 from dataclasses import dataclass

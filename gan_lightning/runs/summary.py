@@ -1,4 +1,4 @@
-"""What a run says when it begins and when it has ended."""
+"""Writes the lines that a run prints when it begins and when it has ended."""
 
 import shlex
 import shutil
