@@ -14,6 +14,7 @@ METRICS = "metrics.json"
 MULTIRUN = "multirun.yaml"  # of a sweep, by Hydra
 OVERRIDES = Path(".hydra", "overrides.yaml")
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
+STATEMENT_SUFFIX = ".intoto.json"  # of a signed statement, beside the file that it speaks of
 EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when the last one is damaged
 
 

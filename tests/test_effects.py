@@ -54,7 +54,7 @@ def test_third_parties():
 
 def test_settings():
     marked = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
-    assert marked == {"resume", "reproduce", "provenance", "trust", "debug", "run_dir"}
+    assert marked == {"resume", "allow_changed_data", "reproduce", "provenance", "trust", "debug", "run_dir"}
     assert {"checkpoint", "samples", "output"} <= settings_marked(EvaluateSettings, Mark.PATH)
 
 

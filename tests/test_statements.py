@@ -93,10 +93,8 @@ def test_when_training_ends(run, signed, verify, caplog):  # noqa: F811
     assert (result.code, f"statement   {path}" in result.out + result.err + caplog.text) == (0, True)
     assert verify(path)[0] == 0
     assert content(path)["predicate"]["config"]["provenance"] is True
-    run("train", *FAST, "max_iterations=3", "resume=other")  # which does not sign unless it is asked to
+    (Path("other/checkpoints/last.ckpt")).write_bytes(b"another one")
     assert ": tampered: last.ckpt beside it is not what it speaks of" in verify("other/checkpoints/last.ckpt")[1]
-    run("train", *FAST, "max_iterations=4", "resume=other", "provenance=true")
-    assert verify("other/checkpoints/last.ckpt")[0] == 0
 
 
 def test_a_full_disk_when_training_ends(run, signed, tmp_path, monkeypatch):  # noqa: F811

@@ -1,6 +1,7 @@
 """Checkpoints by iterations: Lightning's own callback counts the steps of both optimizers."""
 
 import logging
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.callbacks import Watcher, epochs_done
+from gan_lightning.callbacks import Watcher, data_of, epochs_done
 from gan_lightning.data.datamodule import EpochBatches
 from gan_lightning.errors import UserError
-from gan_lightning.paths import EARLIER_CHECKPOINT, LAST_CHECKPOINT
+from gan_lightning.files import file_digest
+from gan_lightning.paths import EARLIER_CHECKPOINT, LAST_CHECKPOINT, STATEMENT_SUFFIX
 from gan_lightning.system.distributed import largest
 from gan_lightning.system.logs import written
 
@@ -24,10 +26,12 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
 
     A checkpoint holds tensors and plain values only, and the resolved config. The state of Lightning's loops in it
     is computed from the iteration, not copied: a checkpoint written after the last batch of an epoch, or in the
-    middle of one, then resumes with the very next batch. How far the logs were written is in it too.
+    middle of one, then resumes with the very next batch. How far the logs were written is in it too, and which data the
+    run was trained on, from which iteration on.
 
     A file is whole on the disk before it takes its name, and the last but one stays as ``last.ckpt.earlier``. One that
-    cannot be written costs a warning; only at the end is it an error.
+    cannot be written costs a warning; only at the end is it an error. One that signed statements speak of is kept, with
+    them, in a folder of its own when another takes its name.
 
     Args:
         config: the resolved config, plain values only.
@@ -50,11 +54,16 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         self.after_epochs = after_epochs
         self.every_n_minutes = every_n_minutes
         self.every_n_iterations = every_n_iterations
+        self.trained_on: list[dict[str, Any]] = []
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        self.trained_on = checkpoint["trained_on"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         Path(trainer.default_root_dir, LAST_CHECKPOINT.parent).mkdir(exist_ok=True)
         self._saved_at = time.monotonic()
         self._saved_iteration = pl_module.iteration
+        self.trained_on = with_data(self.trained_on, data_of(trainer).describe(), pl_module.iteration)
         sampler = trainer.train_dataloader.sampler  # type: ignore[union-attr]
         if isinstance(sampler, EpochBatches):
             _, sampler.start = epochs_done(trainer, pl_module.iteration)
@@ -79,6 +88,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: GenerativeModel, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
+        checkpoint["trained_on"] = self.trained_on
         checkpoint["logs"] = [written(logger) for logger in trainer.loggers]
         epoch, batch = epochs_done(trainer, pl_module.iteration)
         begun = epoch + (batch > 0)
@@ -109,6 +119,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         try:
             self._write(trainer, unfinished)
             if trainer.is_global_zero:
+                keep_signed(path)
                 if earlier is not None and path.exists():
                     path.replace(earlier)
                 unfinished.replace(path)
@@ -128,3 +139,28 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         except OSError:
             trainer.strategy.barrier()  # that of save_checkpoint, where other processes wait
             raise
+
+
+def with_data(trained_on: list[dict[str, Any]], data: dict[str, Any], iteration: int) -> list[dict[str, Any]]:
+    """Return what a run was trained on, with the data that it goes on with.
+
+    Args:
+        trained_on: the data of each part of the run so far, with the iteration that it began after.
+        data: what :meth:`Data.describe` returns.
+        iteration: that the run has reached.
+    """
+    part = {"from_iteration": iteration} | data
+    same = trained_on and trained_on[-1] | {"from_iteration": iteration} == part
+    return trained_on if same else [*trained_on, part]
+
+
+def keep_signed(checkpoint: Path) -> None:
+    """Keep a checkpoint that signed statements speak of, with them, in a folder named by its digest beside it."""
+    statements = list(checkpoint.parent.glob(f"{checkpoint.name}*{STATEMENT_SUFFIX}"))
+    if not statements or not checkpoint.exists():
+        return
+    folder = checkpoint.with_name(f"signed_{file_digest(checkpoint)[:8]}")
+    folder.mkdir(exist_ok=True)
+    shutil.copy2(checkpoint, folder)
+    for statement in statements:
+        statement.replace(folder / statement.name)

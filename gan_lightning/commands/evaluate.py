@@ -92,6 +92,8 @@ def evaluate(cfg: EvaluateSettings) -> str:
     evaluator = evaluator_of(data)
     data.prepare_data()
     data.setup("test")
+    if cfg.data is None:
+        _check_unchanged(data, trained)
     samples = None if trained else _read(cfg, data)
     available = cfg.n or evaluator.n if samples is None else size(samples)
     evaluator.prepare(data, min(cfg.n or available, available), seed=cfg.seed)
@@ -133,6 +135,17 @@ def _data(cfg: EvaluateSettings, trained: list[Trained]) -> Data:
         node = cfg.data or trained[0].config["data"]
         data.evaluator = _with_features(evaluator_of(data), node["evaluator"], cfg.features)
     return data
+
+
+def _check_unchanged(data: Data, trained: list[Trained]) -> None:
+    """Refuse to compare with examples that have changed since a checkpoint was trained on them."""
+    now = data.describe()["sha256"]
+    for one in trained:
+        if one.trained_on and one.trained_on[-1].get("sha256") != now:
+            raise UserError(
+                f"checkpoint={one.path}: the data have changed since it was trained: "
+                "bring back those, or data=… says which to compare with"
+            )
 
 
 def _kind(data: Data) -> str:

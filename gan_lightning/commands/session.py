@@ -100,6 +100,11 @@ class Session:
         if self.sweep_dir and any(Path(self.sweep_dir).rglob(str(OVERRIDES))):
             summarize(Path(self.sweep_dir))
 
+    @staticmethod
+    def sets(key: str) -> bool:
+        """Return whether the command line sets a key; to be asked while Hydra runs the command."""
+        return any(override.partition("=")[0] == key for override in HydraConfig.get().overrides.task)
+
     def call(self) -> str:
         """Return how a run was called, without its overrides; to be asked while Hydra runs it."""
         name = "gan-train" if Path(self.program).name == "gan-train" else "python train.py"

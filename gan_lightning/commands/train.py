@@ -28,14 +28,14 @@ from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.files import file_digest, write_json
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, near
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, STATEMENT_SUFFIX, near
 from gan_lightning.provenance import signer
-from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read_last
+from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
 from gan_lightning.runs.dashboard import log_config, log_hyperparameters
 from gan_lightning.runs.folders import last_checkpoints
-from gan_lightning.runs.manifest import Manifest
+from gan_lightning.runs.manifest import Manifest, recorded_duration
 from gan_lightning.runs.processes import check_agreement, check_processes
-from gan_lightning.runs.reproduce import check_config, compare
+from gan_lightning.runs.reproduce import check_config, check_data, compare
 from gan_lightning.runs.resume import Start, find_start
 from gan_lightning.runs.summary import closing, opening, row
 from gan_lightning.system.distributed import (
@@ -123,12 +123,26 @@ def train_once(settings: TrainSettings, rollbacks: int) -> dict[str, float]:
     run = build(settings, rollbacks)
     read_data(run)
     run.folder.mkdir(parents=True, exist_ok=True)
-    start = find_start(settings, run.batches_per_epoch)
-    metrics = fit_and_record(run, start) if first_process() else follow_first(run, start)
+    start = find_start(settings, run.batches_per_epoch, run.data.describe())
+    if start and start.metrics:
+        metrics = nothing_left(run, start.metrics)
+    else:
+        metrics = fit_and_record(run, start) if first_process() else follow_first(run, start)
     if run.stop.signal:
         raise Interrupted(run.stop.signal)
-    if identity:
+    if identity and not (start and start.metrics and is_signed(run.folder / LAST_CHECKPOINT)):
         sign_provenance(identity, run)
+    return metrics
+
+
+def nothing_left(run: Run, metrics: dict[str, float]) -> dict[str, float]:
+    """Return the metrics of a run that has ended, and leave its folder as it is."""
+    if first_process():
+        Session.current().undo()
+        ended = "nothing is left to train: max_iterations=… or trainer.max_epochs=… goes further"
+        log.info("%s: %s", near(run.folder), ended)
+        seconds = recorded_duration(run.folder)
+        log.info("%s", closing(metrics, [], seconds, run.folder, None, Session.current().call()))
     return metrics
 
 
@@ -175,6 +189,8 @@ def read_data(run: Run) -> None:
     with first_process_first():
         run.data.prepare_data()
         run.data.setup("fit")
+    if run.settings.reproduce is not None:
+        check_data(Path(run.settings.reproduce), run.data.describe())
     try_out(run.model, run.data)
     run.batches_per_epoch = len(run.data.train_dataloader())
     settings = result_settings(run.config)
@@ -219,6 +235,11 @@ def fit(run: Run, start: Start | None) -> dict[str, float]:
 def fit_and_record(run: Run, start: Start | None) -> dict[str, float]:
     """Train to the end; write down in the manifest how it went, and say what came out."""
     manifest = Manifest(run.folder, _facts(run))
+    if run.settings.max_iterations and Session.current().sets("trainer.max_epochs"):
+        log.warning(
+            "trainer.max_epochs=%s: max_iterations=%s replaces it: max_iterations=null, to count epochs",
+            run.settings.trainer["max_epochs"], run.settings.max_iterations,
+        )  # fmt: skip
     log.info("%s", opening(run.model, run.data, run.trainer, run.folder))
     try:
         with _errors_of_a_run(run):
@@ -241,13 +262,20 @@ def follow_first(run: Run, start: Start | None) -> dict[str, float]:
     return {}
 
 
+def is_signed(checkpoint: Path) -> bool:
+    """Return whether a statement lies beside a checkpoint; what it speaks of is kept when it is written again."""
+    return checkpoint.with_name(f"{checkpoint.name}{STATEMENT_SUFFIX}").is_file()
+
+
 def sign_provenance(identity: Identity, run: Run) -> None:
     """Sign what the checkpoint was made of; where that fails, the run is there all the same."""
     from gan_lightning.provenance.statements import state_checkpoint
 
     checkpoint = run.folder / LAST_CHECKPOINT
     try:
-        path = state_checkpoint(identity, Trained(checkpoint, file_digest(checkpoint), run.config, run.model, run.data))
+        digest, trained_on = file_digest(checkpoint), read(checkpoint)["trained_on"]
+        trained = Trained(checkpoint, digest, run.config, run.model, run.data, trained_on)
+        path = state_checkpoint(identity, trained)
     except OSError as error:
         raise UserError(
             f"provenance=true: {error.strerror}: the run has ended and is saved; when that is mended, "

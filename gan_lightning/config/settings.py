@@ -70,6 +70,7 @@ class TrainSettings(Settings):
     checkpoint: CheckpointSettings
     on_divergence: Literal["stop", "rollback"]
     resume: Location[str | None]
+    allow_changed_data: WithoutEffect[bool]
     reproduce: Location[str | None]
     provenance: WithoutEffect[bool]
     trust: WithoutEffect[list[str]]

@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
+from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.envelope import Broken, Foreign, Opened, unseal
 from gan_lightning.provenance.records import Record, canonical, parse
@@ -16,7 +17,6 @@ from gan_lightning.provenance.statements import (
     CREATED,
     PAYLOAD_TYPE,
     SAMPLE,
-    SUFFIX,
     TREE,
     Statement,
     beside,
@@ -42,7 +42,7 @@ class StatementReader(FileReader):
         self._contents = contents
 
     def judge(self, path: Path) -> Finding | None:
-        if path.name.endswith(SUFFIX):
+        if path.name.endswith(STATEMENT_SUFFIX):
             return Finding(str(path), *self._judge(path))
         if beside(path).is_file():
             return Finding(str(path), *self._judge(beside(path), path.name))
@@ -102,7 +102,7 @@ class StatementReader(FileReader):
         if not PATTERN.fullmatch(pattern):
             raise Broken(f"speaks of {pattern[:100]!r}, which are no files' names")
         self._contents.named(modality)
-        files = sorted(one for one in folder.glob(pattern) if not one.name.endswith(SUFFIX))
+        files = sorted(one for one in folder.glob(pattern) if not one.name.endswith(STATEMENT_SUFFIX))
         try:
             return {TREE: set_root(self._contents.digest(one, modality) for one in files)} if files else None
         except UserError as error:

@@ -17,7 +17,7 @@ from typing_extensions import TypedDict  # before Python 3.12, pydantic does not
 from gan_lightning import __version__
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest, write_json
-from gan_lightning.paths import MANIFEST, METRICS
+from gan_lightning.paths import MANIFEST, METRICS, STATEMENT_SUFFIX
 from gan_lightning.provenance.envelope import seal
 from gan_lightning.provenance.identity import Identity, names
 from gan_lightning.provenance.merkle import Tree, leaf_hash
@@ -25,8 +25,7 @@ from gan_lightning.provenance.records import Record, canonical, config_digest
 from gan_lightning.provenance.ways import FileSigner
 from gan_lightning.runs.checkpoints import Trained, read
 
-SUFFIX = ".intoto.json"
-OF_SET = f"samples{SUFFIX}"  # in the set's folder
+OF_SET = f"samples{STATEMENT_SUFFIX}"  # in the set's folder
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 CHECKPOINT, SAMPLES, SAMPLE, CONTRIBUTION = (
     f"urn:gan-lightning:{what}:v1" for what in ("checkpoint", "samples", "sample", "contribution")
@@ -112,7 +111,7 @@ def given_data(path: Path) -> dict[str, Any]:
 
 def beside(path: Path, infix: str = "") -> Path:
     """Where a statement about a file is."""
-    return path.with_name(f"{path.name}{infix}{SUFFIX}")
+    return path.with_name(f"{path.name}{infix}{STATEMENT_SUFFIX}")
 
 
 def set_root(digests: Iterable[str]) -> str:
@@ -149,11 +148,11 @@ def _file(path: Path) -> Subject:
 
 
 def _data(trained: Trained) -> dict[str, Any]:
-    """What was trained on."""
-    manifest = trained.run_dir / MANIFEST
-    recorded = _json(manifest).get("data") if manifest.exists() else None
+    """Return what a run was trained on: where the data have changed on the way, each part of it."""
     said = {"name": trained.data.source, "licence": trained.data.licence}
-    return said | recorded if isinstance(recorded, dict) else said
+    if len(trained.trained_on) > 1:
+        return said | {"parts": trained.trained_on}
+    return said | {key: value for one in trained.trained_on for key, value in one.items() if key != "from_iteration"}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from gan_lightning.algorithms.model import Weights
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
 from gan_lightning.modalities.samples import Content, leaves, size, take
+from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.credentials import MAX_BYTES, CredentialsReader
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.records import MAX_N, Record
 from gan_lightning.provenance.statement_reader import StatementReader
-from gan_lightning.provenance.statements import SUFFIX
 from gan_lightning.provenance.verdicts import Finding, Verdict
 from gan_lightning.runs.checkpoints import Trained
 from gan_lightning.runs.drawing import (
@@ -69,13 +69,13 @@ class Verifier:
 
     def judge(self, path: Path) -> Finding:
         """Return the verdict on a file, by what is in it or beside it, or on a statement."""
-        is_statement = path.name.endswith(SUFFIX)
+        is_statement = path.name.endswith(STATEMENT_SUFFIX)
         try:
             check_regular(path)
             found = next((one for reader in self._readers if (one := reader.judge(path))), None)
             if found is None:
                 found = Finding(str(path), Verdict.UNKNOWN, _not_signed(path))
-            found = self._compare(found, path.with_name(path.name.removesuffix(SUFFIX)))
+            found = self._compare(found, path.with_name(path.name.removesuffix(STATEMENT_SUFFIX)))
             if found.verdict is not Verdict.UNKNOWN or is_statement:
                 return found
             verdict, reason = self._elsewhere(path, found.record, found.reason)

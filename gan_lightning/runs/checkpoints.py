@@ -43,6 +43,7 @@ class Trained:
     """A trained model, and the data module that knows what its samples look like; no data are read.
 
     ``digest`` is the file's SHA-256 when it was read: a run that goes on writes another one in its place.
+    ``trained_on`` describes the data of each part of the run, oldest first, with the iteration that it began after.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Trained:
     config: dict[str, Any]
     model: GenerativeModel
     data: Data
+    trained_on: list[dict[str, Any]]
 
     @property
     def run_dir(self) -> Path:
@@ -94,7 +96,7 @@ def load(checkpoint: str, trust: Sequence[str] = (), remedy: str = "trust=[{}]")
     except Exception as error:  # a config from elsewhere may ask for anything
         reason = " ".join(f"{type(error).__name__} {error}".split())
         raise UserError(f"{path}: its config and its weights do not make a model ({reason})") from error
-    return Trained(path, digest, content["config"], model, data)
+    return Trained(path, digest, content["config"], model, data, content["trained_on"])
 
 
 def read_last(run: Path) -> tuple[Path, dict[str, Any]]:
@@ -120,4 +122,10 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from error
     if not isinstance(content, dict) or not isinstance(content.get("config"), dict) or "state_dict" not in content:
         raise UserError(f"{path}: not a checkpoint of this project")
+    content["trained_on"] = _parts(content.get("trained_on"))
     return content
+
+
+def _parts(value: Any) -> list[dict[str, Any]]:
+    """Return the data of each part of a run as a checkpoint has them; none if it is of an earlier version."""
+    return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else []

@@ -85,11 +85,16 @@ def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[
         raise UserError(f"{key}={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
     given = {_key(override) for override in overrides}
     left_out = {"hydra", *settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)}
-    return [
+    if key == "resume":
+        left_out.remove("provenance")  # a run that was to be signed still is
+    recorded = [
         override
         for override in stored_overrides(run)
         if _key(override) not in given and re.split("[./]", _key(override))[0] not in left_out
     ]
+    if key == "resume" and "trainer.max_epochs" in given and "max_iterations" not in given:
+        recorded.append("max_iterations=null")  # which would replace the limit that is asked for now
+    return recorded
 
 
 def stored_overrides(run: Path) -> list[str]:

@@ -25,11 +25,13 @@ PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "ten
 class Manifest:
     """Written when a run begins and again when it ends; a resumed run adds a segment to the one that it has.
 
+    Each segment has its own data, which may have changed (``allow_changed_data=true``).
+
     In between nobody else can begin in that folder: the system takes the lock back however the process ends.
 
     Args:
         run_dir: the run's folder.
-        facts: what to record besides versions, revision and hardware.
+        facts: what to record besides versions, revision and hardware; ``data`` among it.
 
     Raises:
         Busy: where another process trains in the folder.
@@ -43,6 +45,7 @@ class Manifest:
         self.segment: dict[str, Any] = {
             "command": sys.orig_argv,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "data": facts["data"],
         }
         self.content = facts | environment() | {"segments": [*earlier, self.segment]}
         self.update("running")
@@ -80,6 +83,11 @@ def _segments(path: Path) -> list[dict[str, Any]]:
         return segments
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(f"{path}: no manifest of a run: remove it, and the run goes on without its history") from error
+
+
+def recorded_duration(run_dir: Path) -> float:
+    """Return the seconds that a run has taken so far, by its manifest."""
+    return float(read_json(run_dir / MANIFEST)["duration_seconds"])
 
 
 def record_failure(run_dir: Path, reason: str) -> None:

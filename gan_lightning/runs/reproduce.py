@@ -35,6 +35,18 @@ def check_config(old: Path, config: dict[str, Any]) -> None:
             )
 
 
+def check_data(old: Path, data: dict[str, Any]) -> None:
+    """Refuse to begin with other examples than the old run had.
+
+    Args:
+        old: its folder.
+        data: what :meth:`Data.describe` returns now.
+    """
+    then = _manifest(old).get("data")
+    if not isinstance(then, dict) or then.get("sha256") != data["sha256"]:
+        raise UserError(f"reproduce={old}: the data have changed since (sha256 in {MANIFEST}): bring back those")
+
+
 def compare(old: Path, new: Path) -> tuple[bool, str]:
     """Whether figures and weights of two runs are equal bit for bit, and a line about it."""
     then, now = (json.loads((run / METRICS).read_text()) for run in (old, new))

@@ -11,24 +11,38 @@ from gan_lightning.config.settings import Node, TrainSettings
 from gan_lightning.errors import UserError
 from gan_lightning.paths import METRICS
 from gan_lightning.runs.checkpoints import read_last
-from gan_lightning.runs.folders import last_checkpoints
+from gan_lightning.runs.folders import finished, last_checkpoints
 
 log = logging.getLogger(__name__)
+
+SHOWN = 40  # characters of a value in a message
 
 
 @dataclass
 class Start:
-    """A checkpoint to go on from, and how far the logs were written when it was."""
+    """A checkpoint to go on from.
+
+    Attributes:
+        checkpoint: its path.
+        logs: how far the logs were written when it was.
+        metrics: of a run that has ended and has done all that is asked for; None where something is left to train.
+    """
 
     checkpoint: Path
     logs: list[dict[str, int]]
+    metrics: dict[str, float] | None = None
 
 
-def find_start(settings: TrainSettings, batches_per_epoch: int) -> Start | None:
+def find_start(settings: TrainSettings, batches_per_epoch: int, data: dict[str, Any]) -> Start | None:
     """Return where the run goes on from; None where it begins anew.
 
+    Args:
+        settings: of the run that goes on.
+        batches_per_epoch: that its data have now.
+        data: what :meth:`Data.describe` returns of them now.
+
     Raises:
-        UserError: for a run that cannot go on, or not with these settings.
+        UserError: for a run that cannot go on, or not with these settings or data.
     """
     folder = Path(settings.run_dir)
     if settings.resume is None:
@@ -41,13 +55,16 @@ def find_start(settings: TrainSettings, batches_per_epoch: int) -> Start | None:
         log.info("resume=%s: there is no checkpoint to go on from: beginning anew", settings.resume)
         return None
     checkpoint, content = read_last(folder)
-    if "logs" not in content:
+    if "logs" not in content or not content["trained_on"]:
         raise UserError(
             f"resume={settings.resume}: begun with an earlier version: end it with that, or draw samples of it"
         )
     _check_settings(settings, content["config"])
+    if not settings.allow_changed_data:
+        _check_data(settings, content["trained_on"][-1], data)
     _check_limits(settings, content["iteration"], batches_per_epoch)
-    return Start(checkpoint, content["logs"])
+    nothing_left = _reached(settings, content["iteration"], batches_per_epoch)
+    return Start(checkpoint, content["logs"], finished(folder) if nothing_left else None)
 
 
 def _check_settings(settings: TrainSettings, begun_with: Node) -> None:
@@ -62,10 +79,33 @@ def _check_settings(settings: TrainSettings, begun_with: Node) -> None:
             )
 
 
+def _check_data(settings: TrainSettings, begun_with: dict[str, Any], data: dict[str, Any]) -> None:
+    """A resumed run goes on with the very examples that it was trained on last."""
+    different = [key for key in data if data[key] != begun_with.get(key)]
+    if different:
+        key = different[0]
+        raise UserError(
+            f"resume={settings.resume}: the data have changed since: {key} is {_short(data[key])}, was "
+            f"{_short(begun_with.get(key))}: bring back those, or allow_changed_data=true goes on with these"
+        )
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
 def _deciding(config: Node, schema: Node) -> dict[str, Any]:
     """Return the settings that decide the result of an iteration."""
     chosen = {key: config[key] for key in ("seed", "data", "model")}
     return result_settings(chosen, schema)
+
+
+def _reached(settings: TrainSettings, iteration: int, batches_per_epoch: int) -> bool:
+    """Return whether a run that has done so many iterations has reached its limit."""
+    if settings.max_iterations:
+        return iteration >= settings.max_iterations
+    return 0 <= settings.trainer["max_epochs"] * batches_per_epoch <= iteration
 
 
 def _check_limits(settings: TrainSettings, iteration: int, batches_per_epoch: int) -> None:
