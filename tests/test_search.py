@@ -34,8 +34,14 @@ def one_thread(monkeypatch):
 
 
 @pytest.fixture
-def faked(monkeypatch):
-    """Trials whose runs are a file each: the value is in `faked`, or an error."""
+def examples():
+    """What faked runs have been trained on."""
+    return {"sha256": "one"}
+
+
+@pytest.fixture
+def faked(monkeypatch, examples):
+    """Trials whose runs are two files each: the value is in `faked`, or an error."""
     values = []
 
     def train(overrides, run):
@@ -44,6 +50,7 @@ def faked(monkeypatch):
             raise value
         run.mkdir(parents=True)
         (run / "metrics.json").write_text(json.dumps({"evaluation/fcd_train": value}))
+        (run / "manifest.json").write_text(json.dumps({"data": {"sha256": examples["sha256"]}}))
 
     monkeypatch.setattr(searching, "_train", train)
     return values
@@ -102,15 +109,18 @@ def test_lost_trials_are_pruned(run, tmp_path, overrides, why):
     assert (manifest["status"], manifest["segments"][0]["duration_seconds"] > 0) == ("diverged", True)
 
 
-def test_it_goes_on(run, tmp_path, faked):
-    faked += [3.0, 1.0, 2.0]
+def test_it_goes_on(run, tmp_path, faked, examples):
+    faked += [3.0, 1.0, 2.0, 4.0]
     assert run("search", *arguments(tmp_path, "trials=2")).code == 0
-    assert len(faked) == 1
+    assert len(faked) == 2
     assert run("search", *arguments(tmp_path, "trials=2")).code == 0
     assert run("search", *arguments(tmp_path, "trials=3")).code == 0
     assert [float(row["value"]) for row in rows(tmp_path)] == [1.0, 2.0, 3.0]
     result = run("search", *arguments(tmp_path, "trials=4", "seeds=[7]"))
     assert (result.code, "error: name=s: this study was begun with other" in result.err) == (2, True)
+    examples["sha256"] = "another"
+    result = run("search", *arguments(tmp_path, "trials=4"))
+    assert (result.code, "error: name=s: the data have changed since this study" in result.err) == (2, True)
 
 
 def test_trials_that_keep_failing(run, tmp_path, faked):

@@ -126,6 +126,17 @@ def test_a_killed_sweep_goes_on(run, tmp_path):
     assert run("train", "sweep.resume=sweep").code == 0  # there is nothing left to do
 
 
+def test_data_that_change_between_jobs(run, tmp_path):
+    assert "data have changed" not in run("train", "-m", *THREE, "max_iterations=1", "hydra.sweep.dir=sweep").out
+    manifest = tmp_path / "sweep" / "1" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    first = content["data"]["sha256"]
+    content["data"]["sha256"] = "a" * 64
+    manifest.write_text(json.dumps(content))
+    said = f"the data have changed between jobs, whose figures cannot be compared: 0, 2 had {first[:8]}; 1 had aaaaaaaa"
+    assert said in run("train", "sweep.resume=sweep").out
+
+
 def test_a_failed_job_is_tried_again(run, tmp_path, monkeypatch):
     from gan_lightning.algorithms.gan import GAN
 

@@ -1,6 +1,7 @@
 """The table at the end of a sweep, read from the folders of its jobs."""
 
 import csv
+import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ def summarize(sweep_dir: Path) -> int:
     for row in jobs:
         if row["error"]:
             print(f"job {row['job']} failed: {row['error']}")
+    for jobs_of_one in _with_changed_data(jobs):
+        print(f"the data have changed between jobs, whose figures cannot be compared: {jobs_of_one}")
     unfinished = sum(row["status"] != "finished" for row in jobs)
     if unfinished:
         print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, python train.py sweep.resume={sweep_dir}")
@@ -64,10 +67,31 @@ def _job(sweep_dir: Path, folder: Path) -> Row:
         "overrides": {key: value for key, _, value in overrides},
         "metrics": metrics,
         "headline": _headline(manifest.get("config") or {}, metrics),
+        "data": (_data_settings(manifest), (manifest.get("data") or {}).get("sha256")),
         "status": manifest.get("status", "lost"),
         "duration_seconds": manifest.get("duration_seconds", math.nan),
         "error": manifest.get("error"),
     }
+
+
+def _data_settings(manifest: dict[str, Any]) -> str:
+    """Return what a job's config says of its data, but for the seed of their order, as text."""
+    node = (manifest.get("config") or {}).get("data") or {}
+    return json.dumps({key: value for key, value in node.items() if key != "seed"}, sort_keys=True)
+
+
+def _with_changed_data(jobs: Sequence[Row]) -> list[str]:
+    """Return, for each setting of the data that has stood for several sets of examples, which jobs had which."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for job in jobs:
+        settings, digest = job["data"]
+        if digest:
+            found.setdefault(settings, {}).setdefault(digest, []).append(job["job"])
+    return [
+        "; ".join(f"{', '.join(names)} had {digest[:8]}" for digest, names in sets.items())
+        for sets in found.values()
+        if len(sets) > 1
+    ]
 
 
 def _headline(config: dict[str, Any], metrics: dict[str, float]) -> set[str]:

@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gan_lightning.config.settings import SearchSettings
 from gan_lightning.errors import Interrupted, UserError
+from gan_lightning.files import read_json
 from gan_lightning.paths import MANIFEST, METRICS
 from gan_lightning.runs.folders import finished, last_checkpoints
 from gan_lightning.search.report import report
@@ -28,7 +29,7 @@ from gan_lightning.search.space import distribution, override, suggest
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 MAX_TRIES, MAX_FAILURES = 3, 3
-SETTINGS = "gan_lightning"  # attribute of a study: what it was begun with
+SETTINGS, DATA = "gan_lightning", "data"  # attributes of a study: what it was begun with, the digest of the examples
 PRUNING = "callbacks.collapse_alarm._target_=gan_lightning.callbacks.collapse_alarm.CollapseStop"
 
 
@@ -81,7 +82,7 @@ class Trials:
         folder = Path(trial.user_attrs.get("folder", self.folder / f"trial_{trial.number:04d}"))
         trial.set_user_attr("folder", str(folder))
         try:
-            values = [self._value(overrides, seed, folder / f"seed_{seed}") for seed in self.settings.seeds]
+            values = [self._value(overrides, seed, folder / f"seed_{seed}", trial) for seed in self.settings.seeds]
         except (optuna.TrialPruned, Failed) as error:
             trial.set_user_attr("why", str(error))
             print(f"trial {trial.number}: {error}", flush=True)
@@ -98,9 +99,11 @@ class Trials:
         if self.failures >= MAX_FAILURES:
             raise UserError(f"{self.failures} trials have failed: see {trial.user_attrs['folder']}/*/train.log")
 
-    def _value(self, overrides: list[str], seed: int, run: Path) -> float:
+    def _value(self, overrides: list[str], seed: int, run: Path, trial: Trial) -> float:
         if not finished(run):
             _train([*overrides, PRUNING, f"seed={seed}"], run)
+        if not any(key.startswith("data") for key in self.space):
+            _check_data(trial.study, run)
         metrics = json.loads((run / METRICS).read_text())
         if self.settings.metric not in metrics:
             raise UserError(f"metric={self.settings.metric}: not in {run / METRICS}: one of {', '.join(metrics)}")
@@ -145,6 +148,15 @@ def _study(settings: SearchSettings, url: str) -> Study:
         raise UserError(f"name={settings.name}: this study was begun with other overrides, space, seeds or metric: "
                         "give another name")  # fmt: skip
     return study
+
+
+def _check_data(study: Study, run: Path) -> None:
+    """Refuse to compare trials that were trained on different examples."""
+    digest = read_json(run / MANIFEST)["data"]["sha256"]
+    if study.user_attrs.get(DATA, digest) != digest:
+        raise UserError(f"name={study.study_name}: the data have changed since this study was begun: bring back those, "
+                        "or give another name")  # fmt: skip
+    study.set_user_attr(DATA, digest)
 
 
 def _storage(settings: SearchSettings, url: str) -> RDBStorage:
