@@ -21,6 +21,17 @@ def assert_refused(result, folder, *expected):
 
 
 @pytest.mark.parametrize(
+    ("folder", "name"),
+    [("MNIST", "train-images-idx3-ubyte"), (".", "train-images.idx3-ubyte"), ("MNIST/raw", "train-images.idx3-ubyte")],
+)
+def test_misplaced_mnist(run, idx_folder, tmp_path, folder, name):
+    wanted = idx_folder / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    wanted.rename(idx_folder / folder / name)
+    result = run("train", *FAST[1:], f"data.root={idx_folder}")
+    assert_refused(result, tmp_path, f"there is {idx_folder / folder / name}, which must be {wanted}")
+
+
+@pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         # unknown keys, groups and options

@@ -75,7 +75,8 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
         raise UserError(f"--n {arguments.n}: must be 1 to {MAX_N}")
     for path in arguments.file:
         if not path.is_file():
-            raise UserError(f"{path}: {'no file: give those in it' if path.is_dir() else 'no such file'}")
+            why = "no file: give those in it" if path.is_dir() else "no regular file"
+            raise UserError(f"{path}: {why if path.exists() else 'no such file'}")
     anchors = identity.anchors(arguments.trust)
     records = ledger.read(arguments.ledger, anchors) if arguments.ledger else None
     checkpoint = load(arguments.checkpoint, arguments.package, "--package {}") if arguments.checkpoint else None

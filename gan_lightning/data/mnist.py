@@ -66,6 +66,8 @@ class MNIST(LabelledImages):
         if not missing:
             return
         remedy = f"set GAN_DATA_DIR or data.root to the folder that holds {self.dataset}/raw, or use data=digits"
+        if misplaced := self._misplaced(missing[0]):
+            raise UserError(f"data.root={self.root}: there is {misplaced}, which must be {self.folder / missing[0]}")
         if not self.download:
             raise UserError(
                 f"data.root={self.root}: {missing[0]} is not in {self.folder}: data.download=true, {remedy}"
@@ -81,6 +83,11 @@ class MNIST(LabelledImages):
             raise UserError(
                 f"data.root={self.root}: {self.dataset} is not there and cannot be downloaded ({reason}): {remedy}"
             ) from error
+
+    def _misplaced(self, name: str) -> Path | None:
+        """Return that file if it lies in another folder near by, or has a dot in its name, as other sites write it."""
+        folders = (self.root, self.root / self.dataset, self.folder)
+        return next((path for folder in folders for path in folder.glob(name.replace("-idx", "?idx"))), None)
 
     def load(self) -> Examples:
         return self._read(*TRAINING_FILES)
