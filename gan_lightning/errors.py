@@ -3,6 +3,7 @@
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import NoReturn
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
@@ -41,6 +42,11 @@ class Diverged(Exception):
 def printable(text: str) -> str:
     """One line of it: names in certificates and files from elsewhere may hold line feeds and a terminal's commands."""
     return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Return the first few of the names, and how many there are where these are not all."""
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])}, … ({len(names):,})"
 
 
 def fail(error: Exception, debug: bool) -> NoReturn:

@@ -154,7 +154,7 @@ def test_own_data(run, class_folders, tmp_path):
     result = run("train_extractor", *class_folders, "epochs=2", "data.num_classes=10")
     assert result.code == 0, result.err
     (path,) = (tmp_path / "cache").rglob("*.safetensors")
-    assert result.out.startswith(f"{path}: accuracy ")
+    assert f"\n{path}: accuracy " in result.out  # after what was read
     assert "on 20 samples that it was not trained on" in result.out
     assert run("evaluate", "checkpoint=run", "seeds=[0]").code == 0
     found = read(tmp_path / "run" / "evaluation" / "last")

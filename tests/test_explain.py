@@ -56,7 +56,8 @@ def test_what_a_resolver_of_ours_refuses_is_its_own_text(run, tmp_path):
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (30, 30)).save(tmp_path / "pictures" / "a.png")
     result = run("train", "data=image_folder", "data.root=pictures", "conditional=true")
-    assert result.err == "error: conditional=true: the data have no classes: data.num_classes=…\n"
+    reason = "no subfolders that hold images, one for each class"
+    assert result.err == f"error: conditional=true: data.root=pictures: {reason}\n"
 
 
 def test_class_folders_say_how_many_classes_there_are(run, only_run, tmp_path):

@@ -175,7 +175,7 @@ def test_grid_has_a_row_for_each_class(run, only_run):
     trains(run("train", *SMALL["mlp"], *QUICK, "conditional=true"), only_run)
     (grid,) = (only_run() / "samples").glob("*.png")
     width, height = Image.open(grid).size
-    assert (width, height) == (7 * 60 + 4, 10 * 60 + 4)  # 64 samples: 7 for each of 10 classes
+    assert (width, height) == (56 + 7 * 60 + 4, 10 * 60 + 4)  # 64 samples: the label and 7 for each of 10 classes
 
 
 @pytest.mark.parametrize("part", ["regularizer=r1", "pack=2", "conditional=true", "model.discriminator_steps=2"])
@@ -244,4 +244,4 @@ def test_generate_refuses(run, arguments, expected):
 def test_generate_refuses_an_unknown_label(run):
     assert run("train", *SMALL["mlp"], *QUICK, "conditional=true", "hydra.run.dir=run").code == 0
     result = run("generate", "checkpoint=run", "condition=10")
-    assert "condition=10: the data have 10 classes: 0 to 9" in result.err
+    assert "condition=10: no class and no file: a number, 0 to 9" in result.err

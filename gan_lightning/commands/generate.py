@@ -96,7 +96,7 @@ def _output(cfg: GenerateSettings, trained: Trained) -> Path:
     suffix = WALK_SUFFIX if cfg.interpolate else SUFFIXES[cfg.format or "sheet"]
     if cfg.output is None:
         name = f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}"
-        name += f"_condition{condition_name(cfg.condition)}" if cfg.condition is not None else ""
+        name += f"_condition{condition_name(trained.data, cfg.condition)}" if cfg.condition is not None else ""
         name += f"_{cfg.weights}" if cfg.weights else ""
         name += f"_walk{cfg.interpolate}" if cfg.interpolate else ""
         path = trained.run_dir / "generated" / f"{name}{suffix}"

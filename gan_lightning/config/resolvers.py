@@ -23,11 +23,17 @@ def packed(sample_shape: Sequence[int], size: int) -> list[int]:
     return [sample_shape[0] * size, *sample_shape[1:]]
 
 
-def count_classes(root: str) -> int | None:
-    """${count_classes:${.root}}: how many classes the folders below a folder of images make; None for none."""
-    from gan_lightning.data.image_folder import class_folders  # which takes too long for --help
+def count_classes(root: str, follow_links: bool, conditional: bool) -> int | None:
+    """${count_classes:${.root},${.follow_links},${.conditional}}: how many folders below a folder of images are
+    classes; None for none, which ``conditional`` refuses with the reason."""
+    from gan_lightning.data.image_tree import ImageTree  # which takes too long for --help
 
-    return len(class_folders(Path(str(root)).expanduser())) or None
+    tree = ImageTree(Path(str(root)).expanduser(), follow_links)
+    if conditional:
+        tree.check_classes("conditional=true")
+    if not tree.root.is_dir() or tree.loose:  # the data say so when they are read
+        return None
+    return len(tree.classes) or None
 
 
 def mixed_precision_if_faster(accelerator: str) -> str:
@@ -44,5 +50,7 @@ def mixed_precision_if_faster(accelerator: str) -> str:
     return "bf16-mixed" if faster else "32-true"
 
 
-for resolver in (when, packed, count_classes, mixed_precision_if_faster):
+for resolver in (when, packed, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+# Once a config: it reads folders, and one value must be the same wherever it is asked for.
+OmegaConf.register_new_resolver(count_classes.__name__, count_classes, replace=True, use_cache=True)

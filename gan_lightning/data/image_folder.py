@@ -1,11 +1,8 @@
 """Any folder of pictures, decoded once into a memory-mapped file."""
 
-import hashlib
-import json
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,37 +11,41 @@ import torch
 from PIL import Image, ImageOps
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
-from tqdm import tqdm
 
 from gan_lightning.data.datamodule import Examples
+from gan_lightning.data.decode_cache import DecodeCache
+from gan_lightning.data.image_tree import Found, ImageTree
 from gan_lightning.data.images import LabelledImages
-from gan_lightning.errors import UserError
-from gan_lightning.marks import Location
-from gan_lightning.modalities.image import MODES, SUFFIXES, Images, open_image
+from gan_lightning.errors import UserError, listed, printable
+from gan_lightning.marks import Location, WithoutEffect
+from gan_lightning.modalities.image import MODES, open_image
+from gan_lightning.system.distributed import first_process
+
+RULE = "v3"  # of read_picture: another one for each change of what it returns, or old images come from the cache
 
 log = logging.getLogger(__name__)
 
 
 class ImageFolder(LabelledImages):
-    """Pictures below a folder; where all lie in subfolders, the subfolders' names, sorted, are the classes.
+    """Images below a folder; where all lie in subfolders, these are the classes, and what is told by class has their
+    names. They are in the order of the names, as numbers where all are whole numbers.
 
-    Hidden files and folders are left out.
+    Hidden files and folders are left out, and what this package's commands have written: a run does not train on the
+    samples of another one. A line says what else is left out.
 
     The rule for each picture, in this order: turn it upright by its EXIF orientation, lay it on white where it
     is transparent, make it grey (1 channel) or RGB (3), scale its shorter side to ``image_size`` (Lanczos), crop
     the centre. With 4 channels, RGBA, it keeps its transparency instead. Of a picture with several frames, such as an
     animation, the first one counts, and a warning says so.
 
-    The result is kept as one uint8 file in ``cache_dir`` under a name made from the pictures' paths, sizes and
-    times of change, and mapped into memory: a set may be larger than the machine's memory. Which pictures have several
-    frames stands beside it.
-
     Args:
         root: the folder.
-        cache_dir: where decoded pictures are kept.
+        cache_dir: where decoded images are kept, by :class:`~gan_lightning.data.decode_cache.DecodeCache`.
         image_size: height and width of the samples, pixels.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         sample_shape: [channels, image_size, image_size].
+        follow_links: whether links may lead out of the folder, as those of tools that keep files elsewhere do. What
+            is there must not be read by way of a folder that came from somebody else.
         licence: of the pictures, for statements about samples; an SPDX identifier, as ``CC-BY-4.0``.
     """
 
@@ -58,6 +59,7 @@ class ImageFolder(LabelledImages):
         batch_size: PositiveInt,
         num_classes: PositiveInt | None,
         seed: NonNegativeInt,
+        follow_links: WithoutEffect[bool] = False,
         licence: str | None = None,
         conditional: bool = False,
         evaluator: Any = None,
@@ -68,71 +70,48 @@ class ImageFolder(LabelledImages):
         self.cache_dir = Path(cache_dir).expanduser()
         self.image_size = image_size
         self.channels = channels
+        self.follow_links = follow_links
 
     def load(self) -> Examples:
-        paths = self._paths()
-        cache = self.cache_dir / f"{self._cache_key(paths)}.npy"
-        if not cache.exists():
-            self._decode(paths, cache)
-        if (several := cache.with_suffix(".several_frames.json")).exists():
-            self._warn_of_frames(json.loads(several.read_text()))
-        # Copy-on-write: torch warns of arrays that it may not write to.
-        images = torch.from_numpy(np.load(cache, mmap_mode="c"))
-        return Examples(images, self._labels(paths))
+        tree = ImageTree(self.root, self.follow_links)
+        found = tree.find()
+        classes = self._classes(tree)
+        if first_process():
+            self._tell(tree, found, classes)
+        cache = DecodeCache(self.cache_dir, self.root, RULE, self.modality.sample_shape)
+        images, several = cache.load(found.images, self._read)
+        if several:
+            self._warn_of_frames(several)
+        return Examples(images, _labels(found.images, classes))
 
-    def _paths(self) -> list[Path]:
-        if not self.root.is_dir():
-            raise UserError(f"data.root={self.root}: no such folder: data.root=<a folder of pictures>")
-        paths, seen = [], set()
-        for folder, subfolders, names in os.walk(self.root, followlinks=True):
-            subfolders[:] = visible(subfolders)  # os.walk passes over the rest
-            found = [Path(folder), *(Path(folder, name) for name in names if Images.reads(name))]
-            for path in found:
-                self._check_link(path)
-            if (real := found[0].resolve()) in seen:
-                raise UserError(f"data.root={self.root}: {folder} is a link to {real}, read already: remove it")
-            seen.add(real)
-            paths += found[1:]
-        if not paths:
-            raise UserError(f"data.root={self.root}: no pictures in it or below ({', '.join(sorted(SUFFIXES))})")
-        return sorted(paths)
+    def _classes(self, tree: ImageTree) -> list[str]:
+        """Return the folders that are classes; none where some images lie beside them."""
+        asked = f"data.num_classes={self.num_classes}" if self.condition is None else "conditional=true"
+        if self.num_classes is not None:
+            tree.check_classes(asked)
+        if self.condition is not None:
+            tree.check_several(asked)
+        if tree.loose or not tree.classes:
+            return []
+        if self.num_classes not in (None, len(tree.classes)):
+            empty = f", and none in {listed(tree.empty)}" if tree.empty else ""
+            found = f"images are in {len(tree.classes)} of its folders, {listed(tree.classes)}{empty}"
+            raise UserError(f"data.num_classes={self.num_classes}: {tree.key}: {found}")
+        self.name_classes([printable(name) for name in tree.classes])
+        return tree.classes
 
-    def _check_link(self, path: Path) -> None:
-        """What is elsewhere must not be read by way of a folder that came from somebody else."""
-        if path != self.root and path.is_symlink() and not path.resolve().is_relative_to(self.root.resolve()):
-            raise UserError(
-                f"data.root={self.root}: {path} is a link to {path.resolve()}, outside: put a copy there, or remove it"
-            )
-
-    def _labels(self, paths: list[Path]) -> Tensor:
-        classes = {name: label for label, name in enumerate(class_folders(self.root))}
-        return torch.tensor([classes.get(path.relative_to(self.root).parts[0], 0) for path in paths])
-
-    def _cache_key(self, paths: list[Path]) -> str:
-        digest = hashlib.sha256(repr(("v2", self.channels, self.image_size)).encode())
-        for path in paths:
-            state = path.stat()
-            digest.update(repr((str(path.relative_to(self.root)), state.st_size, state.st_mtime_ns)).encode())
-        return digest.hexdigest()[:32]
-
-    def _decode(self, paths: list[Path], cache: Path) -> None:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        shape = (len(paths), self.channels, self.image_size, self.image_size)
-        unfinished = cache.with_suffix(f".{os.getpid()}.tmp")
-        several = []
-        try:
-            images = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
-            with ThreadPoolExecutor() as pool:
-                decoded = pool.map(self._read, paths)
-                for i, (pixels, frames) in enumerate(tqdm(decoded, "decoding", len(paths), leave=False, disable=None)):
-                    images[i] = pixels
-                    several += [str(paths[i].relative_to(self.root))] if frames else []
-            images.flush()
-            if several:  # before the pictures, which say that all is there
-                cache.with_suffix(".several_frames.json").write_text(json.dumps(several))
-            unfinished.replace(cache)
-        finally:
-            unfinished.unlink(missing_ok=True)
+    def _tell(self, tree: ImageTree, found: Found, classes: list[str]) -> None:
+        """Say what was read, and what was left out and why."""
+        said = f"{tree.key}: {len(found.images):,} image{'s' if len(found.images) > 1 else ''}"
+        if classes:
+            said += f", {len(classes):,} classes: {listed(classes)}"
+        elif tree.classes:
+            said += f", without classes: {tree.loose[0]} lies beside the folders {listed(tree.classes)}"
+        left_out = found.left_out()
+        if classes and tree.empty:
+            left_out.append(f"folders without images: {listed(tree.empty)}")
+        level = logging.WARNING if left_out or (tree.classes and not classes) else logging.INFO
+        log.log(level, "%s", printable(f"{said}; left out: {'; '.join(left_out)}" if left_out else said))
 
     def _read(self, path: Path) -> tuple[np.ndarray, bool]:
         return read_picture(path, self.image_size, self.channels), has_several_frames(path)
@@ -145,28 +124,10 @@ class ImageFolder(LabelledImages):
         )  # fmt: skip
 
 
-def class_folders(root: Path) -> list[str]:
-    """Return the names of the classes, sorted: those of the subfolders that hold images, however deep.
-
-    There are none where some images lie beside the subfolders, or where there is no such folder.
-    """
-    _, folders, files = next(os.walk(root), ("", [], []))
-    if any(Images.reads(name) for name in files):
-        return []
-    return sorted(name for name in visible(folders) if _holds_images(root / name))
-
-
-def _holds_images(folder: Path) -> bool:
-    for _, subfolders, names in os.walk(folder):
-        if any(Images.reads(name) for name in names):
-            return True
-        subfolders[:] = visible(subfolders)  # os.walk passes over the rest
-    return False
-
-
-def visible(names: list[str]) -> list[str]:
-    """Return the names that are not hidden."""
-    return [name for name in names if not name.startswith(".")]
+def _labels(images: list[str], classes: list[str]) -> Tensor:
+    """Return the labels (n,) of images by the folders that they are in; 0 for all where there are no classes."""
+    labels = {name: label for label, name in enumerate(classes)}
+    return torch.tensor([labels.get(path.partition(os.sep)[0], 0) for path in images])
 
 
 def has_several_frames(path: Path) -> bool:

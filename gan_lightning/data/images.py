@@ -8,7 +8,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from gan_lightning.data.datamodule import Data, Examples
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, listed
 from gan_lightning.marks import Serving
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.label import Labels
@@ -17,7 +17,8 @@ from gan_lightning.modalities.label import Labels
 class LabelledImages(Data):
     """Images with labels: content (N, C, H, W) uint8, conditions (N,) int64.
 
-    The labels are loaded in any case, for what measures samples; only a conditional model is given them.
+    The labels are loaded in any case, for what measures samples; only a conditional model is given them. Where classes
+    have names, ``load`` or the constructor calls ``name_classes``.
 
     Args:
         batch_size: images per batch, as for :class:`Data`.
@@ -26,9 +27,13 @@ class LabelledImages(Data):
         conditional: whether the model is told the labels.
         seed: of the order.
         evaluator: measures samples.
+
+    Attributes:
+        class_names: of the classes, in the order of their labels; None where they have numbers only.
     """
 
     modality: Images
+    class_names: list[str] | None = None
 
     def __init__(
         self,
@@ -46,6 +51,30 @@ class LabelledImages(Data):
         condition = Labels(num_classes) if conditional and num_classes is not None else None
         super().__init__(Images(*sample_shape), batch_size, seed, condition, evaluator)
         self.num_classes = num_classes
+
+    def name_classes(self, names: Sequence[str]) -> None:
+        """Say what the classes are called, in the order of their labels."""
+        if self.num_classes not in (None, len(names)):
+            raise UserError(f"data.num_classes={self.num_classes}: there are {len(names)} classes: {listed(names)}")
+        self.class_names = list(names)
+        if isinstance(self.condition, Labels):
+            self.condition.names = self.class_names
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        self.check_classes()
+
+    def check_classes(self) -> None:
+        """Raise UserError where the training images lack a class, which nobody could learn, or are all of one."""
+        seen = self.labels.unique().tolist()
+        if self.num_classes is not None and len(seen) < self.num_classes:
+            names = [self.class_names[label] if self.class_names else str(label) for label in seen]
+            raise UserError(f"data.num_classes={self.num_classes}: only {len(seen)} classes occur: {listed(names)}")
+        if self.condition is not None and len(seen) == 1:
+            raise UserError("conditional=true: all images have the same label: conditional=false")
+
+    def describe(self) -> dict[str, Any]:
+        return super().describe() | ({"classes": self.class_names} if self.class_names else {})
 
     @property
     def labels(self) -> Tensor:

@@ -25,6 +25,13 @@ SOURCES = {  # what they are, and their licences
     "FashionMNIST": ("Fashion-MNIST, https://github.com/zalandoresearch/fashion-mnist", "MIT"),
     "KMNIST": ("KMNIST, http://codh.rois.ac.jp/kmnist/", "CC-BY-SA-4.0"),
 }
+CLASSES = {  # in the order of their labels; digits have numbers
+    "FashionMNIST": (
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
+    "KMNIST": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+}
 
 
 class MNIST(LabelledImages):
@@ -56,6 +63,8 @@ class MNIST(LabelledImages):
         self.dataset = dataset
         self.checksums = checksums or {}
         self.source, self.licence = SOURCES[dataset]
+        if dataset in CLASSES:
+            self.name_classes(CLASSES[dataset])
 
     @property
     def folder(self) -> Path:

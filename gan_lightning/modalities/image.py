@@ -18,7 +18,7 @@ from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by the number of channels
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+SUFFIXES = {".apng", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more: for one it starts Ghostscript
 MAX_PIXELS = 2**26  # of an image, before it is scaled: a small file can claim to be of any size
 CELL = 56  # pixels: smaller images are enlarged in a sheet until their height reaches it

@@ -2,34 +2,45 @@
 
 import hashlib
 import math
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.files import check_regular
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample
 
-CELL = 56  # pixels: width and height of a label in a sheet
+CELL = 56  # pixels: height of a label in a sheet, and its width where there are no longer ones
+MAX_NAME = 16  # characters of a name in a sheet
+MAX_DIGITS = 18  # of a number that is read
 
 
 class Labels(Modality):
     """Class labels 0 to ``num_classes`` − 1: content and samples (n,) int64. In files, a number a line.
 
+    Classes may have names, which are read as well: ``condition=cat``. A number is a label, as ``condition=7``, unless
+    the names are numbers themselves: among classes 1, 2 and 10, ``condition=10`` is the class with that name, the
+    third, and there is no ``condition=0``.
+
     Args:
         num_classes: how many classes there are.
+        names: of the classes, in the order of their labels; None where they have none.
     """
 
     suffix = ".labels"
     media_type = "text/plain"
     content_dtype = torch.int64
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, names: Sequence[str] | None = None) -> None:
         self.num_classes = num_classes
+        self.names = None if names is None else list(names)
         self.sample_shape = ()
 
     def encode(self, content: Content) -> Sample:
@@ -42,12 +53,18 @@ class Labels(Modality):
     def sheet(self, content: Content, columns: int | None = None) -> np.ndarray:
         assert isinstance(content, Tensor)
         columns = columns or math.ceil(math.sqrt(len(content)))
-        sheet = Image.new("RGB", (columns * CELL, math.ceil(len(content) / columns) * CELL), "white")
-        draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(CELL // 3)
-        for i, label in enumerate(content.tolist()):
-            center = (CELL * (i % columns + 0.5), CELL * (i // columns + 0.5))
-            draw.text(center, str(label), "black", font, anchor="mm")
+        texts, font = [self._shown(label) for label in content.tolist()], ImageFont.load_default(CELL // 3)
+        width = max(CELL, *(math.ceil(font.getlength(text)) + CELL // 4 for text in texts))
+        sheet = Image.new("RGB", (columns * width, math.ceil(len(texts) / columns) * CELL), "white")
+        draw = ImageDraw.Draw(sheet)
+        for i, text in enumerate(texts):
+            draw.text((width * (i % columns + 0.5), CELL * (i // columns + 0.5)), text, "black", font, anchor="mm")
         return np.asarray(sheet)
+
+    def _shown(self, label: int) -> str:
+        """Return the name of a class, or the beginning of a long one; the number of a class without a name."""
+        name = printable(self.names[label]) if self.names else str(label)
+        return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..."
 
     def write(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
         assert isinstance(content, Tensor)
@@ -57,13 +74,26 @@ class Labels(Modality):
         return [path]
 
     def read(self, path: Path) -> Content:
-        """Return the labels in a file, or the one label that the path itself is, as in ``condition=7``."""
-        text = str(path)
-        if not path.exists() and text.isdecimal():
-            return self.check(torch.tensor([int(text)]), text)
+        """Return the labels in a file, or the one label that the path itself says, by its name or number."""
+        label = self._label(str(path))
+        if label is not None:
+            return torch.tensor([label])
         if not path.exists():
-            raise UserError(f"{path}: no class and no file: a number, 0 to {self.num_classes - 1}")
+            known = listed(self.names) if self.names else f"a number, 0 to {self.num_classes - 1}"
+            raise UserError(f"{path}: no class and no file: {known}")
         return super().read(path)
+
+    def says(self, text: str) -> bool:
+        return self._label(text) is not None
+
+    def _label(self, text: str) -> int | None:
+        """Return the label that a text says; None if it says none."""
+        names = [_composed(name) for name in self.names or ()]
+        if _composed(text) in names:
+            return names.index(_composed(text))
+        if not text.isdecimal() or len(text) > MAX_DIGITS or any(name.isdecimal() for name in names):
+            return None
+        return int(text) if int(text) < self.num_classes else None
 
     def read_file(self, path: Path) -> Tensor:
         return torch.tensor([int(line) for line in _lines(path)])
@@ -81,6 +111,22 @@ class Labels(Modality):
 
     def values(self) -> Content:
         return torch.arange(self.num_classes)
+
+    def state(self) -> dict[str, Any]:
+        return {} if self.names is None else {"names": self.names}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        names = state.get("names")
+        if names is not None and not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+            raise ValueError("names of classes must be a list of texts")
+        if state.keys() - {"names"} or len(names or range(self.num_classes)) != self.num_classes:
+            raise ValueError(f"{', '.join(state)} do not fit {self.num_classes} classes")
+        self.names = names
+
+
+def _composed(name: str) -> str:
+    """Return a name in the one of its spellings that keyboards make; some systems write others into names of files."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _lines(path: Path) -> list[str]:

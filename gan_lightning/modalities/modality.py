@@ -120,6 +120,10 @@ class Modality(ABC):
             raise UserError(f"{path}: no such file or folder")
         return self._checked_file(path)
 
+    def says(self, text: str) -> bool:
+        """Return whether a text itself is content, as the name of a class is; ``read`` takes it for no path then."""
+        return False
+
     def _checked_file(self, path: Path) -> Content:
         """Return the content of a file from anywhere, for which ``read_file`` may raise anything."""
         try:

@@ -150,7 +150,7 @@ class Verifier:
             if recorded_condition(self._checkpoint.data, self._claimed[2]) != asked:
                 raise UserError("its record asks for the condition in a file: --condition, with that file")
             asked = self._claimed[2]
-        elif asked is not None and names_file(asked):  # a record from elsewhere has no file read
+        elif asked is not None and names_file(self._checkpoint.data, asked):  # a record from elsewhere has no file read
             return None
         return record.seed, record.n, asked, record.weights
 

@@ -46,22 +46,24 @@ def read_conditions(data: Data, asked: str | None, n: int, seed: int) -> Sample 
 
 def recorded_condition(data: Data, asked: str | None) -> str | None:
     """Return a condition as a record tells it: what was asked for, but the digest of a file's content."""
-    if asked is None or data.condition is None or not names_file(asked):
+    if asked is None or data.condition is None or not names_file(data, asked):
         return asked
     return OF_FILE + data.condition.digest(Path(asked))
 
 
-def names_file(asked: str) -> bool:
-    """Return whether a condition is the path of something."""
+def names_file(data: Data, asked: str) -> bool:
+    """Return whether a condition is the path of something, and not content itself, as the name of a class is."""
+    if data.condition is not None and data.condition.says(asked):
+        return False
     try:
         return Path(asked).exists()
     except (OSError, ValueError):  # no path: longer than a name can be, say
         return False
 
 
-def condition_name(asked: str) -> str:
+def condition_name(data: Data, asked: str) -> str:
     """Return a condition as part of a file's name."""
-    return re.sub(r"[^\w.-]+", "-", Path(asked).stem)[:40]
+    return re.sub(r"[^\w.-]+", "-", Path(asked).stem if names_file(data, asked) else asked)[:40]
 
 
 def check_memory(trained: Trained, n: int, asked: str | None = None) -> None:
