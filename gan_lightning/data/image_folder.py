@@ -11,16 +11,16 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.images import LabelledImages
+from gan_lightning.data.pictures import check_brightness, read_picture
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location
-from gan_lightning.modalities.image import MODES, SUFFIXES, Images, open_image
+from gan_lightning.modalities.image import SUFFIXES, Images, open_image
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ class ImageFolder(LabelledImages):
 
     Hidden files and folders are left out.
 
-    The rule for each picture, in this order: turn it upright by its EXIF orientation, lay it on white where it
-    is transparent, make it grey (1 channel) or RGB (3), scale its shorter side to ``image_size`` (Lanczos), crop
-    the centre. With 4 channels, RGBA, it keeps its transparency instead. Of a picture with several frames, such as an
-    animation, the first one counts, and a warning says so.
+    The rule for each picture, in this order: reduce more than 8 bits a channel to 8, turn it upright by its EXIF
+    orientation, lay it on white where it is transparent, make it grey (1 channel) or RGB (3), scale its shorter side to
+    ``image_size`` (Lanczos), crop the centre. With 4 channels, RGBA, it keeps its transparency instead. Of a picture
+    with several frames, such as an animation, the first one counts, and a warning says so.
 
     The result is kept as one uint8 file in ``cache_dir`` under a name made from the pictures' paths, sizes and
     times of change, and mapped into memory: a set may be larger than the machine's memory. Which pictures have several
@@ -73,6 +73,7 @@ class ImageFolder(LabelledImages):
         paths = self._paths()
         cache = self.cache_dir / f"{self._cache_key(paths)}.npy"
         if not cache.exists():
+            check_brightness(paths)
             self._decode(paths, cache)
         if (several := cache.with_suffix(".several_frames.json")).exists():
             self._warn_of_frames(json.loads(several.read_text()))
@@ -109,7 +110,7 @@ class ImageFolder(LabelledImages):
         return torch.tensor([classes.get(path.relative_to(self.root).parts[0], 0) for path in paths])
 
     def _cache_key(self, paths: list[Path]) -> str:
-        digest = hashlib.sha256(repr(("v2", self.channels, self.image_size)).encode())
+        digest = hashlib.sha256(repr(("v3", self.channels, self.image_size)).encode())
         for path in paths:
             state = path.stat()
             digest.update(repr((str(path.relative_to(self.root)), state.st_size, state.st_mtime_ns)).encode())
@@ -173,17 +174,3 @@ def has_several_frames(path: Path) -> bool:
     """Return whether it is an animation or has several pages; a photo with its preview (MPO) is one image."""
     with open_image(path) as image:
         return image.format != "MPO" and getattr(image, "is_animated", False)
-
-
-def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
-    """One picture as (channels, size, size) uint8, by the rule of :class:`ImageFolder`."""
-    with open_image(path) as picture:
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
-            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        if upright.has_transparency_data and channels < 4:
-            upright = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-        upright = upright.convert(MODES[channels])
-        fitted = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
