@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -56,14 +57,14 @@ class Labels(Modality):
             file.writelines(f"{label}\n" for label in content.tolist())
         return [path]
 
-    def read(self, path: Path) -> Content:
+    def read(self, path: Path, without: Collection[Path] = ()) -> Content:
         """Return the labels in a file, or the one label that the path itself is, as in ``condition=7``."""
         text = str(path)
         if not path.exists() and text.isdecimal():
             return self.check(torch.tensor([int(text)]), text)
         if not path.exists():
             raise UserError(f"{path}: no class and no file: a number, 0 to {self.num_classes - 1}")
-        return super().read(path)
+        return super().read(path, without)
 
     def read_file(self, path: Path) -> Tensor:
         return torch.tensor([int(line) for line in _lines(path)])
