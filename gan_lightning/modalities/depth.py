@@ -54,9 +54,9 @@ def _numbers_of_tiff(tags: Any) -> Numbers:
 
 
 def _stated_white(tags: Any) -> float | None:
-    """Return the largest number that a TIFF file states, if it is the largest of some number of bits, as 4095 is.
+    """Return the largest number that a TIFF file states, if it is the largest of 8 bits or more, as 4095 is of 12.
 
-    Another one is what the brightest pixel happens to have, which says nothing about white.
+    Another one is what the brightest pixel happens to have, or what a tool has left there, and says nothing of white.
     """
     smallest, largest = (
         {float(one) for tag in names if tag in tags for one in np.ravel(tags[tag])} for names in (SMALLEST, LARGEST)
@@ -64,7 +64,7 @@ def _stated_white(tags: Any) -> float | None:
     if len(largest) != 1 or smallest - {0.0}:
         return None
     (white,) = largest
-    return white if white >= 1 and white.is_integer() and not int(white) & (int(white) + 1) else None
+    return white if white >= 255 and white.is_integer() and not int(white) & (int(white) + 1) else None
 
 
 def eight_bits(image: Image.Image, numbers: Numbers, path: Path) -> Image.Image:
