@@ -165,7 +165,7 @@ def test_deep_images_have_no_digest(tmp_path):
     write_png(tmp_path / "a.png", np.full((8, 8, 3), 33_023, np.uint16), RGB)
     with pytest.raises(UserError, match="more bits"):
         Images.digest(tmp_path / "a.png")
-    with pytest.raises(UserError, match="16 bits a channel, and cannot be taken for RGB"):
+    with pytest.raises(UserError, match="is RGB, 8×8, 16 bits a channel: the data are RGB"):
         Images(3, 8, 8).read(tmp_path / "a.png")
 
 

@@ -76,11 +76,12 @@ class Images(Modality):
         with open_image(path) as image:
             bits = numbers_of(image).bits
             pixels = in_mode(image, mode) if bits <= 8 and image.size == (width, height) else None
-            found = f"{image.mode}, {image.width}×{image.height}, {bits} bits a channel"
+            deep = f", {bits} bits a channel" if bits > 8 else ""
+            found = f"{image.mode}, {image.width}×{image.height}{deep}"
         if pixels is None:
             raise UserError(
-                f"{path}: is {found}, and cannot be taken for {mode}, {width}×{height}, 8 bits a channel, as the data "
-                "are, without a change: convert it"
+                f"{path}: is {found}: the data are {mode}, {width}×{height}, 8 bits a channel, which it cannot be "
+                "without a change: convert it"
             )
         return torch.from_numpy(pixels).reshape(1, height, width, channels).permute(0, 3, 1, 2)
 
