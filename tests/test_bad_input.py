@@ -239,7 +239,7 @@ def test_pipes_are_not_waited_for(run, tmp_path):
 
 
 def test_arrays_that_unpack_to_more_than_there_is(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("gan_lightning.modalities.modality.MAX_ARRAY_BYTES", 2**20)
+    monkeypatch.setattr("gan_lightning.modalities.arrays.MAX_ARRAY_BYTES", 2**20)
     np.savez_compressed(tmp_path / "bomb.npz", samples=np.zeros((2000, 1, 28, 28), np.uint8))
     result = run("evaluate", "samples=bomb.npz", "data=digits")
     assert_refused(result, tmp_path, "bomb.npz", "bytes when unpacked")

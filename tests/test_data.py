@@ -13,8 +13,9 @@ from sklearn.datasets import load_digits
 
 from gan_lightning.data.datamodule import Data, EpochBatches, Examples
 from gan_lightning.data.digits import Digits
-from gan_lightning.data.image_folder import ImageFolder, read_picture
+from gan_lightning.data.image_folder import ImageFolder
 from gan_lightning.data.mnist import MNIST
+from gan_lightning.data.pictures import read_picture
 from gan_lightning.data.stacked_mnist import StackedMNIST
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl, modes

@@ -312,7 +312,7 @@ def test_bad_input(run, trained, tmp_path, name):
     for folder in ("empty", "large", "colour"):
         (tmp_path / folder).mkdir()
     Image.new("L", (30, 30)).save(tmp_path / "large" / "1.png")
-    Image.new("RGB", (28, 28)).save(tmp_path / "colour" / "1.png")
+    Image.new("RGB", (28, 28), "red").save(tmp_path / "colour" / "1.png")
     arguments, expected = BAD[name]
     result = run("evaluate", *arguments)
     assert result.code == 2

@@ -75,6 +75,10 @@ def test_walk_leaves_and_returns(run, trained):
         (["output=samples.dat", "format=arrays"], ".npz file"),
         (["output=walk.png", "interpolate=2"], ".gif file"),
         (["output=run/metrics.json", "format=files"], "exists already"),
+        (["output=made.png", "format=files"], "output=made.png: format=files needs the name of a folder"),
+        (["output=made.JPG", "format=files"], "output=made.JPG: format=files needs the name of a folder"),
+        (["output=made.npy", "format=files"], "output=made.npy: format=files needs the name of a folder"),
+        (["output=made.png", "format=png"], "format=png: must be 'sheet', "),
     ],
 )
 def test_output_that_does_not_fit_the_format(run, trained, arguments, expected):

@@ -153,6 +153,12 @@ class GAN(GenerativeModel):
             self.logits(sample, condition)
         return sample
 
+    def training_pass(self, batch: Batch) -> list[Tensor]:
+        made = []
+        for part in self.batches(batch):
+            made += [*super().training_pass(part), self.logits(part.real, part.condition)]
+        return made
+
     def make_optimizers(self) -> list[Optimizer]:
         return [
             self.discriminator_optimizer(self.discriminator.parameters()),

@@ -17,7 +17,7 @@ from gan_lightning.algorithms.averaging import Averaging
 from gan_lightning.algorithms.priors import Prior
 from gan_lightning.algorithms.schedules import Schedule
 from gan_lightning.data.datamodule import Batch
-from gan_lightning.modalities.samples import Sample, Shape, cat, each, shape, take
+from gan_lightning.modalities.samples import Sample, Shape, cat, each, leaves, shape, size, take
 from gan_lightning.system.cuda_graph import CapturedUpdate, make_capturable
 from gan_lightning.system.distributed import means
 from gan_lightning.system.randomness import ITERATION, derived_seed, seed_device
@@ -158,6 +158,24 @@ class GenerativeModel(L.LightningModule):
             raise ValueError(f"the generator makes samples of shape {shape(sample)}, the data have {sample_shape}")
         return sample
 
+    @torch.no_grad()
+    def try_batch(self, batch: Batch) -> None:
+        """Run the networks on a batch as in training; raise what they raise if it has too few samples for them.
+
+        Nothing in the networks changes.
+        """
+        with torch.random.fork_rng(devices=[]), _training(self):
+            made = self.training_pass(batch)
+        if not all(one.isfinite().all() for one in made):
+            raise ValueError("what the networks return is not finite")
+
+    def training_pass(self, batch: Batch) -> list[Tensor]:
+        """Return what the networks make of a batch, each run on as many samples at once as ``update`` runs it on.
+
+        A subclass runs its other networks too.
+        """
+        return leaves(self.generator(self.latents(size(batch.real)), batch.condition))
+
     def latents(self, n: int) -> Tensor | None:
         """Return n latents (n, *shape) for training, from the device's random numbers; None without a prior."""
         return None if self.prior is None else self.prior(n, device=self.device)
@@ -250,6 +268,21 @@ def evaluating(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.train(training)
+
+
+@contextmanager
+def _training(model: nn.Module) -> Iterator[None]:
+    """Put a model into training mode, and afterwards all modes and buffers back to what they were."""
+    modes = {module: module.training for module in model.modules()}
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    model.train()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
 
 
 @contextmanager

@@ -65,6 +65,9 @@ class VAE(GenerativeModel):
             self.encoder(sample, condition)
         return sample
 
+    def training_pass(self, batch: Batch) -> list[Tensor]:
+        return [*super().training_pass(batch), self.encoder(batch.real, batch.condition)]
+
     def make_optimizers(self) -> list[Optimizer]:
         return [self.optimizer([*self.encoder.parameters(), *self.generator.parameters()])]
 

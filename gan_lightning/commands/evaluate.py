@@ -17,7 +17,7 @@ from gan_lightning.config.settings import EvaluateSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
-from gan_lightning.files import write_json
+from gan_lightning.files import read_json, write_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX, write_sheet
@@ -25,6 +25,11 @@ from gan_lightning.paths import METRICS
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.manifest import environment
 from gan_lightning.tables import markdown
+
+EXAMPLES = {
+    "data": "data=image_folder data.root=…, say",
+    "features": "features=classifier features.path=…, say",
+}
 
 Values = dict[str, list[float]]  # of each metric, one a seed
 
@@ -87,6 +92,8 @@ def evaluate(cfg: EvaluateSettings) -> str:
     """Write what ``conf/evaluate.yaml`` describes and return the table to show."""
     if (cfg.checkpoint is None) == (cfg.samples is None):
         raise UserError("checkpoint=…, a run's folder or a .ckpt file, or samples=… is needed, and not both")
+    for key, node in (("data", cfg.data), ("features", cfg.features)):
+        _check_chosen(key, node)
     trained = [] if cfg.checkpoint is None else [load(str(path), cfg.trust) for path in _files(cfg.checkpoint)]
     data = _data(cfg, trained)
     evaluator = evaluator_of(data)
@@ -105,6 +112,15 @@ def evaluate(cfg: EvaluateSettings) -> str:
         _write(source, evaluator, cfg.seed, values)
         rows |= {f"{source.name} ({name})" if len(values) > 1 else source.name: v for name, v in values.items()}
     return _summary(sources, evaluator, rows)
+
+
+def _check_chosen(key: str, node: Mapping[str, Any] | None) -> None:
+    """Raise UserError for keys of an option that nobody chose, as ``+data.root=…`` alone gives them."""
+    if node is not None and "_target_" not in node:
+        given = next((f"{key}.{name}={value}" for name, value in node.items()), f"{key}={node}")
+        raise UserError(
+            f"{given}: is no key here unless {key}=… chooses what it belongs to: {EXAMPLES[key]}; --help lists them"
+        )
 
 
 def _files(checkpoint: str | Sequence[str]) -> list[Path]:
@@ -161,10 +177,19 @@ def _with_features(evaluator: Evaluator, node: Mapping[str, Any], features: Mapp
 
 
 def _read(cfg: EvaluateSettings, data: Data) -> Content:
+    """Return the content of the samples, without the sheets that earlier evaluations have written among them."""
+    path = Path(str(cfg.samples))
+    if cfg.output is not None and path.is_dir() and path.resolve() == Path(cfg.output).resolve():
+        raise UserError(f"output={cfg.output}: is the folder of the samples: another one, or leave it out")
     try:
-        return data.modality.read(Path(str(cfg.samples)))
+        return data.modality.read(path, [found.parent for found in path.rglob(METRICS) if _is_of_evaluation(found)])
     except UserError as error:
         raise UserError(f"samples={cfg.samples}: {str(error).removeprefix(f'{cfg.samples}: ')}") from error
+
+
+def _is_of_evaluation(metrics: Path) -> bool:
+    """Return whether an evaluation has written a file of metrics."""
+    return {"reference", "generators", "floor"} <= read_json(metrics).keys()
 
 
 def _of_file(cfg: EvaluateSettings, samples: Content) -> Source:

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, draw, sheet
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
-from gan_lightning.modalities.arrays import write_arrays
+from gan_lightning.modalities.arrays import ARRAYS, write_arrays
+from gan_lightning.modalities.modality import modality_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX, WALK_SUFFIX, write_sheet, write_walk
 from gan_lightning.provenance import signer
@@ -104,8 +105,8 @@ def _output(cfg: GenerateSettings, trained: Trained) -> Path:
         path = Path(str(cfg.output))
         if suffix and (path.suffix != suffix or path.is_dir()):
             raise UserError(f"output={path}: the name of a {suffix} file is needed")
-        if not suffix and path.suffix in (trained.data.modality.suffix, *SUFFIXES.values()) and path.suffix:
-            raise UserError(f"output={path}: format=files needs a folder")
+        if not suffix and (modality_of(path.name) or trained.data.modality.reads(path.name) or path.suffix in ARRAYS):
+            raise UserError(f"output={path}: format=files needs the name of a folder, not of a {path.suffix} file")
     if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
         raise UserError(f"output={path}: exists already; format=files needs a new or empty folder")
     return path

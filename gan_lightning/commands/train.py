@@ -30,6 +30,7 @@ from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.files import file_digest, write_json
 from gan_lightning.paths import LAST_CHECKPOINT, METRICS, STATEMENT_SUFFIX, near
 from gan_lightning.provenance import signer
+from gan_lightning.runs.batches import fit_batches
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
 from gan_lightning.runs.dashboard import log_config, log_hyperparameters
 from gan_lightning.runs.folders import last_checkpoints
@@ -192,6 +193,7 @@ def read_data(run: Run) -> None:
     if run.settings.reproduce is not None:
         check_data(Path(run.settings.reproduce), run.data.describe())
     try_out(run.model, run.data)
+    fit_batches(run.model, run.data)
     run.batches_per_epoch = len(run.data.train_dataloader())
     settings = result_settings(run.config)
     check_agreement(settings | {"data": settings["data"] | run.data.describe()})

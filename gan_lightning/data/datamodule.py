@@ -48,7 +48,7 @@ class Data(L.LightningDataModule):
     Args:
         modality: of the content.
         batch_size: examples per batch, of all processes together; the last batch of an epoch is smaller where it does
-            not divide the set.
+            not divide the set, or left out where ``whole_batches`` is set.
         seed: the order of epoch e is a function of (seed, e).
         condition: modality of what the generator is told; None for an unconditional model.
         evaluator: measures samples, as :class:`gan_lightning.metrics.evaluator.Evaluator`; None for no evaluation.
@@ -84,6 +84,7 @@ class Data(L.LightningDataModule):
         self.seed = seed
         self.batches_per_iteration = 1  # that the model takes at once
         self.processes = 1  # that share each batch
+        self.whole_batches = False  # whether an epoch leaves out a smaller last batch
         self._conditions: Content | None = None
 
     @abstractmethod
@@ -112,6 +113,15 @@ class Data(L.LightningDataModule):
         """Examples in an epoch."""
         return size(self.examples.content)
 
+    def shares(self) -> tuple[int, int]:
+        """Return how many samples a process gets of each whole batch, and of an epoch's last, smaller one.
+
+        Either is 0 where there is no such batch.
+        """
+        batch = self.batch_size * self.batches_per_iteration
+        shared = self.epoch_size - self.epoch_size % self.processes
+        return (batch if batch <= shared else 0) // self.processes, shared % batch // self.processes
+
     def check(self, examples: Examples) -> Examples:
         """Return what ``load`` gave if it fits the modalities; else raise UserError."""
         if not isinstance(examples, Examples):
@@ -127,17 +137,17 @@ class Data(L.LightningDataModule):
     def setup(self, stage: str) -> None:
         if not hasattr(self, "examples"):
             self.examples = self.check(self.load())
-            if self.batch_size > self.epoch_size:
-                raise UserError(
-                    f"data.batch_size={self.batch_size}: larger than the data set, "
-                    f"which has {self.epoch_size:,} examples: at most that many"
-                )
             self._keep_conditions()
         if stage == "test" and not hasattr(self, "test_examples"):
             test = self.load_test()
             self.test_examples = None if test is None else self.check(test)
 
     def train_dataloader(self) -> DataLoader:
+        if self.batch_size > self.epoch_size:
+            raise UserError(
+                f"data.batch_size={self.batch_size}: larger than the data set, "
+                f"which has {self.epoch_size:,} examples: at most that many"
+            )
         device = self._home()
         condition = self.examples.condition if self.condition is not None else None
         dataset = _Gathered(
@@ -154,6 +164,7 @@ class Data(L.LightningDataModule):
             device,
             rank=self.trainer.global_rank if self.trainer else 0,
             processes=self.processes,
+            whole_batches=self.whole_batches,
         )
         return DataLoader(dataset, sampler=sampler, batch_size=None)
 
@@ -242,6 +253,7 @@ class EpochBatches(Sampler[tuple[Tensor, Tensor]]):
         device: that the indices are moved to.
         rank: of this process.
         processes: how many there are.
+        whole_batches: whether to leave out a last batch that is smaller than the others.
     """
 
     def __init__(
@@ -253,9 +265,10 @@ class EpochBatches(Sampler[tuple[Tensor, Tensor]]):
         device: torch.device = CPU,
         rank: int = 0,
         processes: int = 1,
+        whole_batches: bool = False,
     ) -> None:
         self.order = order
-        self.shared = size - size % processes
+        self.shared = size - size % (batch_size if whole_batches else processes)
         self.batch_size = batch_size
         self.seed = seed
         self.device = device

@@ -26,6 +26,7 @@ NOT_SUPPORTED = (EINVAL, ENOSYS, EOPNOTSUPP)
 SHOWN = 3  # of the images that cannot be read
 
 Read = Callable[[Path], tuple[np.ndarray, bool]]
+Check = Callable[[Iterable[Path]], None]
 
 
 class DecodeCache:
@@ -48,12 +49,13 @@ class DecodeCache:
         self.rule = rule
         self.shape = shape
 
-    def load(self, names: Sequence[str], read: Read) -> tuple[Tensor, list[str]]:
+    def load(self, names: Sequence[str], read: Read, check: Check) -> tuple[Tensor, list[str]]:
         """Return the images (n, C, H, W) uint8, and the names of those of which only the first frame counts.
 
         Args:
             names: paths of the images below the root.
             read: returns a decoded image and whether it has several frames; raises UserError.
+            check: is called with the paths of all images before they are decoded, and may raise UserError.
 
         Raises:
             UserError: where images cannot be read, with the first few of them; where the cache cannot be written.
@@ -61,6 +63,7 @@ class DecodeCache:
         states = self._states(names)
         path = self._path(states)
         if not path.exists():
+            check(self.root / name for name in names)
             self._decode(states, read)
         # Copy-on-write: torch warns of arrays that it may not write to.
         images = torch.from_numpy(np.load(path, mmap_mode="c"))

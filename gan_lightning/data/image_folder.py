@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
@@ -16,9 +15,10 @@ from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.decode_cache import DecodeCache
 from gan_lightning.data.image_tree import Found, ImageTree
 from gan_lightning.data.images import LabelledImages
+from gan_lightning.data.pictures import check_brightness, read_picture
 from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.marks import Location, WithoutEffect
-from gan_lightning.modalities.image import MODES, open_image
+from gan_lightning.modalities.image import open_image
 from gan_lightning.system.distributed import first_process
 
 RULE = "v3"  # of read_picture: another one for each change of what it returns, or old images come from the cache
@@ -33,10 +33,10 @@ class ImageFolder(LabelledImages):
     Hidden files and folders are left out, and what this package's commands have written: a run does not train on the
     samples of another one. A line says what else is left out.
 
-    The rule for each picture, in this order: turn it upright by its EXIF orientation, lay it on white where it
-    is transparent, make it grey (1 channel) or RGB (3), scale its shorter side to ``image_size`` (Lanczos), crop
-    the centre. With 4 channels, RGBA, it keeps its transparency instead. Of a picture with several frames, such as an
-    animation, the first one counts, and a warning says so.
+    The rule for each picture, in this order: reduce more than 8 bits a channel to 8, turn it upright by its EXIF
+    orientation, lay it on white where it is transparent, make it grey (1 channel) or RGB (3), scale its shorter side to
+    ``image_size`` (Lanczos), crop the centre. With 4 channels, RGBA, it keeps its transparency instead. Of a picture
+    with several frames, such as an animation, the first one counts, and a warning says so.
 
     Args:
         root: the folder.
@@ -79,7 +79,7 @@ class ImageFolder(LabelledImages):
         if first_process():
             self._tell(tree, found, classes)
         cache = DecodeCache(self.cache_dir, self.root, RULE, self.modality.sample_shape)
-        images, several = cache.load(found.images, self._read)
+        images, several = cache.load(found.images, self._read, check_brightness)
         if several:
             self._warn_of_frames(several)
         return Examples(images, _labels(found.images, classes))
@@ -134,17 +134,3 @@ def has_several_frames(path: Path) -> bool:
     """Return whether it is an animation or has several pages; a photo with its preview (MPO) is one image."""
     with open_image(path) as image:
         return image.format != "MPO" and getattr(image, "is_animated", False)
-
-
-def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
-    """One picture as (channels, size, size) uint8, by the rule of :class:`ImageFolder`."""
-    with open_image(path) as picture:
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode.startswith("I"):  # 16 bits a pixel, which Pillow would clip
-            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        if upright.has_transparency_data and channels < 4:
-            upright = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-        upright = upright.convert(MODES[channels])
-        fitted = ImageOps.fit(upright, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)

@@ -35,7 +35,7 @@ def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str |
         Its accuracy on held-out images, and how many these are.
 
     Raises:
-        UserError: for data that have no images with labels, or only one label.
+        UserError: for data that have no images with labels, or only one label to learn.
     """
     if not isinstance(data, LabelledImages):
         raise UserError(f"data: {type(data).__name__} has no images with labels")
@@ -43,6 +43,8 @@ def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str |
     if classes < 2:
         raise UserError("data: all images have the same label: a classifier needs at least two")
     training, test = _splits(data)
+    if len(training[1].unique()) < 2:
+        raise UserError(f"data: {len(data.labels)} images are too few: those that are not held out have one label only")
     network = train(*training, classes, epochs, seed)
     facts = {
         "name": name or f"classifier-{data.describe()['sha256'][:8]}",

@@ -1,8 +1,9 @@
-"""Arrays in .npz files that are larger than memory."""
+"""Arrays in .npz and .npy files: any are read, and such that are larger than memory written."""
 
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,12 @@ from typing import IO
 
 import numpy as np
 from torch import Tensor
+
+from gan_lightning.errors import UserError
+from gan_lightning.files import check_regular
+
+ARRAYS = (".npz", ".npy")
+MAX_ARRAY_BYTES = 2**32  # of an array file's content: a small file can claim to be of any size
 
 
 def write_arrays(path: Path, parts: Iterable[Mapping[str, Tensor]], n: int) -> None:
@@ -49,3 +56,37 @@ def _write_header(file: IO[bytes], rows: Tensor, n: int) -> None:
     """Write what a .npy file begins with: type and shape of the whole array."""
     header = np.lib.format.header_data_from_array_1_0(rows[:1].cpu().numpy())
     np.lib.format.write_array_header_1_0(file, header | {"shape": (n, *rows.shape[1:]), "fortran_order": False})
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays in an .npz or .npy file by name; that of an .npy file is ``samples``."""
+    try:
+        check_regular(path)
+        if path.suffix == ".npy":
+            array = np.load(path, mmap_mode="c")
+            if not isinstance(array, np.ndarray):
+                raise ValueError("no array")
+            return {"samples": array}
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(info.file_size for info in archive.infolist())
+        if unpacked > MAX_ARRAY_BYTES:
+            raise ValueError(f"{unpacked:,} bytes when unpacked, at most {MAX_ARRAY_BYTES:,}: split it")
+        with np.load(path) as content:
+            return _members(content)
+    except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path}: not a readable {path.suffix} file ({error})") from error
+
+
+def _members(content: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:
+    """Return the arrays in an .npz file by name, without those of Python objects; raise ValueError if it has none."""
+    arrays = {}
+    reason: ValueError | None = None
+    for name in content.files:
+        try:
+            arrays[name] = content[name]
+        except ValueError as error:
+            reason = error
+    arrays = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}  # other files are bytes
+    if not arrays:
+        raise reason or ValueError("no arrays")
+    return arrays

@@ -2,18 +2,19 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 from torch import Tensor
 from torchvision.utils import make_grid
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
+from gan_lightning.modalities.depth import numbers_of
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample
 
@@ -21,8 +22,10 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by the number of channels
 SUFFIXES = {".apng", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more: for one it starts Ghostscript
 MAX_PIXELS = 2**26  # of an image, before it is scaled: a small file can claim to be of any size
+PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # bytes of a text or a profile beside the pixels, where Pillow reads only 2**20
+PngImagePlugin.MAX_TEXT_MEMORY = 2**28  # and of all of them
 CELL = 56  # pixels: smaller images are enlarged in a sheet until their height reaches it
-ODD = "shows something else than its plain pixels, by frames, a palette, transparency, a profile or EXIF"
+ODD = "shows something else than its plain pixels, by frames, a palette, transparency, a profile, EXIF or more bits"
 
 
 class Images(Modality):
@@ -69,20 +72,22 @@ class Images(Modality):
 
     def read_file(self, path: Path) -> Tensor:
         channels, height, width = self.sample_shape
+        mode = MODES.get(channels, "")
         with open_image(path) as image:
-            mode, size = image.mode, image.size
-            array = np.array(image)
-        if mode != MODES.get(channels) or size != (width, height):
+            bits = numbers_of(image).bits
+            pixels = in_mode(image, mode) if bits <= 8 and image.size == (width, height) else None
+            deep = f", {bits} bits a channel" if bits > 8 else ""
+            found = f"{image.mode}, {image.width}×{image.height}{deep}"
+        if pixels is None:
             raise UserError(
-                f"{path}: is {mode}, {size[0]}×{size[1]}: the data are {MODES.get(channels)}, {width}×{height}, "
-                "8 bits a channel"
+                f"{path}: is {found}: the data are {mode}, {width}×{height}, 8 bits a channel, which it cannot be "
+                "without a change: convert it"
             )
-        return torch.from_numpy(array).reshape(1, height, width, channels).permute(0, 3, 1, 2)
+        return torch.from_numpy(pixels).reshape(1, height, width, channels).permute(0, 3, 1, 2)
 
-    def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> Content:
+    def from_array(self, array: np.ndarray) -> Tensor:
         """Return the images in an array; the channels may come last, and may be left out where there is one."""
-        images = super().from_arrays(arrays)
-        assert isinstance(images, Tensor)
+        images = super().from_array(array)
         channels, height, width = self.sample_shape
         if images.shape[1:] == (height, width, channels):
             return images.permute(0, 3, 1, 2)
@@ -98,13 +103,14 @@ class Images(Modality):
 
         Raises:
             UserError: for no image, and for one that shows something else than its pixels: with other frames, a
-                palette, a profile of colours, or turned by EXIF.
+                palette, a profile of colours, turned by EXIF, or with more than 8 bits a channel.
         """
         with open_image(path) as image:
+            deep = numbers_of(image).bits > 8
             odd = [key for key in ("transparency", "icc_profile", "gamma", "chromaticity", "srgb") if key in image.info]
             several = getattr(image, "n_frames", 1) > 1 or getattr(image, "default_image", False)
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-            plain = image.mode in MODES.values() and not (odd or several or turned)
+            plain = image.mode in MODES.values() and not (odd or several or turned or deep)
             header = f"{image.mode} {image.width} {image.height}\n".encode()
             found = hashlib.sha256(header + np.ascontiguousarray(image).tobytes()).hexdigest()
         if not plain:
@@ -120,6 +126,22 @@ def normalize(images: Tensor) -> Tensor:
 def to_uint8(samples: Tensor) -> Tensor:
     """Return [-1, 1] as uint8 0…255 on the CPU, rounded to the nearest."""
     return ((samples.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+
+
+def in_mode(image: Image.Image, mode: str) -> np.ndarray | None:
+    """Return an image's pixels in a mode of ``MODES`` if they look the same in it: grey may be stored as RGB, say."""
+    if image.mode == mode:
+        return np.array(image)
+    if mode not in MODES.values() or image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
+        return None
+    pixels = np.array(image.convert("RGBA"))
+    if mode == "RGBA":
+        return pixels
+    opaque = (pixels[..., 3] == 255).all()
+    if mode == "RGB":
+        return pixels[..., :3] if opaque else None
+    grey = (pixels[..., :3] == pixels[..., :1]).all()
+    return pixels[..., 0] if opaque and grey else None
 
 
 def on_white(images: Tensor) -> Tensor:
@@ -145,5 +167,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}×{image.height}, more than {MAX_PIXELS:,} pixels")
             yield image
+    except UserError:
+        raise
     except Exception as error:  # decoders raise what they like
-        raise UserError(f"{path}: not a readable image ({error}): repair or remove it") from error
+        raise UserError(f"{path}: not a readable image ({error}): repair, convert or remove it") from error

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ class Labels(Modality):
             file.writelines(f"{label}\n" for label in content.tolist())
         return [path]
 
-    def read(self, path: Path) -> Content:
+    def read(self, path: Path, without: Collection[Path] = ()) -> Content:
         """Return the labels in a file, or the one label that the path itself says, by its name or number."""
         label = self._label(str(path))
         if label is not None:
@@ -81,7 +81,7 @@ class Labels(Modality):
         if not path.exists():
             known = listed(self.names) if self.names else f"a number, 0 to {self.num_classes - 1}"
             raise UserError(f"{path}: no class and no file: {known}")
-        return super().read(path)
+        return super().read(path, without)
 
     def says(self, text: str) -> bool:
         return self._label(text) is not None

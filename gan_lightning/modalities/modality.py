@@ -1,28 +1,27 @@
 """The interface of a kind of content: everything about a sample that is no training."""
 
 import importlib
+import os
 import pkgutil
-import zipfile
-import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 import gan_lightning.modalities
 from gan_lightning.errors import UserError
-from gan_lightning.files import check_regular
+from gan_lightning.modalities.arrays import ARRAYS, read_arrays
 from gan_lightning.modalities.samples import Content, Sample, Shape, cat, leaves, shape, size
 
 if TYPE_CHECKING:  # which takes long to import
     from torch.utils.tensorboard import SummaryWriter
 
-ARRAYS = (".npz", ".npy")
-MAX_ARRAY_BYTES = 2**32  # of an array file's content: a small file can claim to be of any size
+LISTED = 5  # arrays of a file that a message names
 
 
 class Modality(ABC):
@@ -97,51 +96,89 @@ class Modality(ABC):
         """Return whether a file of this name may be of the modality."""
         return name.lower().endswith(cls.suffix) and not name.startswith(".")
 
-    def read(self, path: Path) -> Content:
+    def read(self, path: Path, without: Collection[Path] = ()) -> Content:
         """Return the content of a file, of all files of a folder, or of the arrays in an .npz or .npy file.
 
-        Nothing is resized or converted.
+        Nothing is resized or converted. Hidden files and folders are left out.
+
+        Args:
+            path: of the file or folder.
+            without: folders in it that are left out too.
 
         Raises:
             UserError: for anything that is not content of this modality.
         """
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if self.reads(file.name))
+            files = self._files(path, without)
             if not files:
                 raise UserError(f"{path}: no {self.suffix} files in it or below")
-            return cat([self._checked_file(file) for file in tqdm(files, "reading", disable=None)])
+            return cat([self._checked(file, self.read_file) for file in tqdm(files, "reading", disable=None)])
         if path.suffix in ARRAYS:
-            arrays = _arrays(path)
-            try:
-                return self.check(self.from_arrays(arrays), path)
-            except UserError as error:
-                raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+            return self._checked(path, lambda path: self.from_arrays(read_arrays(path)))
         if not path.exists():
             raise UserError(f"{path}: no such file or folder")
-        return self._checked_file(path)
+        return self._checked(path, self.read_file)
 
     def says(self, text: str) -> bool:
         """Return whether a text itself is content, as the name of a class is; ``read`` takes it for no path then."""
         return False
 
-    def _checked_file(self, path: Path) -> Content:
-        """Return the content of a file from anywhere, for which ``read_file`` may raise anything."""
+    def _files(self, folder: Path, without: Collection[Path]) -> list[Path]:
+        """Return the files of the modality in a folder and below, sorted."""
+        files = []
+        for parent, subfolders, names in os.walk(folder):
+            files += [Path(parent, name) for name in names if self.reads(name)]
+            visible = (name for name in subfolders if not name.startswith("."))
+            subfolders[:] = [name for name in visible if Path(parent, name) not in without]  # os.walk leaves the rest
+        return sorted(files)
+
+    def _checked(self, path: Path, read: Callable[[Path], Content]) -> Content:
+        """Return what ``read`` returns of a file from anywhere, for which it may raise anything."""
         try:
-            content = self.read_file(path)
-        except UserError:
-            raise
+            return self.check(read(path), path)
+        except UserError as error:
+            raise UserError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
         except Exception as error:
             reason = " ".join(f"{type(error).__name__} {error}".split())
             raise UserError(f"{path}: cannot be read as {type(self).__name__} ({reason})") from error
-        return self.check(content, path)
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray]) -> Content:
-        """Return the content in the arrays of a file: the one called ``samples``, else the first."""
-        name = "samples" if "samples" in arrays else next(iter(arrays))
+        """Return the content in the arrays of a file: in ``samples`` if that fits, else in the only one that does.
+
+        Joint content is in arrays that are called as its parts.
+
+        Raises:
+            UserError: where none fits, or several do.
+        """
+        if isinstance(self.content_shape, dict):
+            return {name: self.from_array(arrays[name]) for name in self.content_shape}
+        fitting = [name for name, array in arrays.items() if self._fits(array)]
+        preferred = [name for name in fitting if name == "samples"] or fitting or list(arrays)
+        if len(preferred) > 1:
+            found = [f"{name} ({array.dtype} {list(array.shape)})" for name, array in arrays.items()]
+            raise UserError(
+                f"holds {', '.join(found[:LISTED])}{', …' * (len(found) > LISTED)}: {'several' if fitting else 'none'} "
+                f"of them can be samples of {type(self).__name__}, {self._described()}: store one alone, or as samples"
+            )
+        return self.from_array(arrays[preferred[0]])
+
+    def _described(self) -> str:
+        dtype = getattr(self, "content_dtype", None)
+        return f"{_name(dtype)} {_listed(self.content_shape)}" if dtype else _listed(self.content_shape)
+
+    def _fits(self, array: np.ndarray) -> bool:
         try:
-            return torch.from_numpy(np.ascontiguousarray(arrays[name]))
+            self.check(self.from_array(array))
+        except UserError:
+            return False
+        return True
+
+    def from_array(self, array: np.ndarray) -> Tensor:
+        """Return an array as content; a subclass may put axes in order that other tools store in another one."""
+        try:
+            return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
         except TypeError as error:
-            raise UserError(f"{name} is {arrays[name].dtype}: must be {_name(self.content_dtype)}") from error
+            raise UserError(f"is {array.dtype}: must be {_name(self.content_dtype)}") from error
 
     def check(self, content: Content, where: object = "content") -> Content:
         """Return the content if it has the modality's type and shape.
@@ -222,25 +259,6 @@ def modality_of(name: str, packages: Sequence[str] = ()) -> type[Modality] | Non
         packages: of the user's own, whose modalities count too.
     """
     return next((one for one in modalities(packages) if one.reads(name)), None)
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays in an .npz or .npy file by name; that of an .npy file is ``samples``."""
-    try:
-        check_regular(path)
-        if path.suffix == ".npy":
-            return {"samples": np.load(path, mmap_mode="c")}
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(info.file_size for info in archive.infolist())
-        if unpacked > MAX_ARRAY_BYTES:
-            raise ValueError(f"{unpacked:,} bytes when unpacked, at most {MAX_ARRAY_BYTES:,}: split it")
-        with np.load(path) as content:
-            arrays = dict(content)
-        if not arrays:
-            raise ValueError("no arrays")
-        return arrays
-    except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: not a readable {path.suffix} file ({error})") from error
 
 
 def _listed(shape: Shape) -> str:
