@@ -83,7 +83,7 @@ def assert_refused(result, folder, *expected):
         (["seed=1,2"], ["seed=1,2", "needs -m"]),
         (["resume=nowhere"], ["resume=nowhere", "not the folder of a run"]),
         (["outputs/mlp"], ["outputs/mlp", "key=value"]),
-        (["name=a (b)"], ["name=a (b)", "quotes"]),
+        (["seed=a (b)"], ["seed=a (b)", "quotes"]),
         (["objective=[0]"], ["objective=[0]", "the name of an option"]),
         (["~debug"], ["debug: missing"]),
         (["on_divergence=ignore"], ["on_divergence=ignore", "rollback"]),

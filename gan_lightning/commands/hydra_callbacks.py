@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lightning.commands.session import Session
 from gan_lightning.config.explain import explain_value
 from gan_lightning.errors import UserError, fail
-from gan_lightning.paths import MANIFEST
+from gan_lightning.paths import MANIFEST, setting
 
 
 def strict(hook: Callable[..., None]) -> Callable[..., None]:
@@ -44,12 +44,13 @@ class RunGuard(Callback):
     @strict
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.config.settings import TrainSettings
-        from gan_lightning.config.validation import validate
+        from gan_lightning.config.validation import at_home, validate
         from gan_lightning.runs.folders import Undo, claim
         from gan_lightning.system import distributed
 
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
-        run_dir, chosen = config.hydra.run.dir, _chosen(config, "hydra.run.dir")
+        run_dir, chosen = at_home(config.hydra.run.dir), _chosen(config, "hydra.run.dir")
+        config.resume = at_home(config.resume)
         if chosen and config.resume is not None and not _same_folder(run_dir, config.resume):
             raise UserError(
                 f"hydra.run.dir={run_dir}: a resumed run goes on in its own folder: leave out hydra.run.dir"
@@ -70,7 +71,8 @@ class RunGuard(Callback):
             _join_run(config, *distributed.from_first(("", None)))
             return
         if chosen and not earlier and Path(run_dir, MANIFEST).exists():
-            raise UserError(f"hydra.run.dir={run_dir}: holds a run already: resume={run_dir}, or take another folder")
+            go_on = setting("resume", Path(run_dir))
+            raise UserError(f"hydra.run.dir={run_dir}: holds a run already: {go_on}, or take another folder")
         session = Session.current()
         session.undo = Undo(run_dir)
         if not (earlier or chosen):
@@ -81,11 +83,14 @@ class RunGuard(Callback):
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        from gan_lightning.config.validation import at_home
         from gan_lightning.runs.folders import Undo, claim
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
-        session, sweep_dir = Session.current(), config.hydra.sweep.dir
+        session, sweep_dir = Session.current(), at_home(config.hydra.sweep.dir)
+        with read_write(config.hydra.sweep):
+            config.hydra.sweep.dir = sweep_dir
         for key in ("resume", "reproduce"):
             if config[key] is not None:
                 raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
@@ -108,7 +113,8 @@ class SweepSummary(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.runs.sweep import summarize
 
-        if summarize(Path(config.hydra.sweep.dir)):
+        sweep_dir = Path(config.hydra.sweep.dir)
+        if summarize(sweep_dir, Session.current().sweep_call(sweep_dir)):
             raise SystemExit(1)
 
 

@@ -1,12 +1,9 @@
 """Explains in one line what Hydra and OmegaConf refuse: the key, the value, the remedy."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import hydra
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf.errors import (
     GrammarParseError,
     InterpolationKeyError,
@@ -15,9 +12,9 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
+from gan_lightning.config.composing import compose_known
 from gan_lightning.config.names import did_you_mean, keys
 from gan_lightning.errors import UserError
-from gan_lightning.paths import CONF_DIR
 
 UNREADABLE = "holds a ${…} that cannot be read: its braces and quotes must be closed"
 UNFIT = "does not fit the config: --help shows which keys hold others, and which a value"
@@ -41,7 +38,7 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     if found := re.search(r"Could not override '([^']+)'\.\s+Did you mean to override (\S+)\?", text):
         return f"{found[1]}=…: belongs to another group: {found[2]}=…"
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
-        config = OmegaConf.to_container(compose_known(config_name, typed), resolve=False)
+        config = compose_known(config_name, typed)
         return _unknown_key(found[1].split("@")[0], [key for key, _ in keys(config)])
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
@@ -84,18 +81,6 @@ def explain_value(error: BaseException) -> str:
     if isinstance(error, InterpolationResolutionError):
         return f"{key}: {_unresolved(text)}"
     return text if not key or str(key) in text else f"{key}: {text}"
-
-
-def compose_known(config_name: str, typed: Iterable[str]) -> DictConfig:
-    """Return the command's config with those of the typed options of groups that there are, and nothing else typed."""
-    options = [one for one in typed if re.fullmatch(r"\w+=\w+", one)]
-    known = [option for option in options if (CONF_DIR / f"{option.replace('=', '/')}.yaml").is_file()]
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        try:
-            return hydra.compose(config_name, overrides=known)
-        except HydraException:  # of an option that cannot be chosen like that
-            return hydra.compose(config_name)
 
 
 def _no_such_option(file: str, options: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Registers what config files can compute: ${when:…}, ${packed:…}, ${count_classes:…} and the precision."""
+"""Registers what config files can compute: ${when:…}, ${packed:…}, ${count_classes:…}, folders and the precision."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TypeVar
 from omegaconf import OmegaConf
 
 from gan_lightning.errors import UserError
+from gan_lightning.paths import cache_dir, data_dir
 
 T = TypeVar("T")
 
@@ -46,3 +47,5 @@ def mixed_precision_if_faster(accelerator: str) -> str:
 
 for resolver in (when, packed, count_classes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+OmegaConf.register_new_resolver("data_dir", data_dir, replace=True)
+OmegaConf.register_new_resolver("cache_dir", lambda: str(cache_dir()), replace=True)

@@ -20,8 +20,13 @@ Row = dict[str, Any]
 STATE = ("status", "duration_seconds")
 
 
-def summarize(sweep_dir: Path) -> int:
-    """Write ``summary.csv``, print it as Markdown with mean ± sd over seeds, and return how many jobs failed."""
+def summarize(sweep_dir: Path, go_on: str) -> int:
+    """Write ``summary.csv``, print it as Markdown with mean ± sd over seeds, and return how many jobs failed.
+
+    Args:
+        sweep_dir: the folder of the sweep.
+        go_on: the command that goes on with it.
+    """
     jobs = [_job(sweep_dir, path.parent.parent) for path in sweep_dir.rglob(str(OVERRIDES))]
     jobs.sort(key=lambda row: (len(row["job"]), row["job"]))
     metrics = list(dict.fromkeys(name for row in jobs for name in row["metrics"]))
@@ -51,7 +56,7 @@ def summarize(sweep_dir: Path) -> int:
             print(f"job {row['job']} failed: {row['error']}")
     unfinished = sum(row["status"] != "finished" for row in jobs)
     if unfinished:
-        print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, python train.py sweep.resume={sweep_dir}")
+        print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, {go_on}")
     return unfinished
 
 
