@@ -84,7 +84,7 @@ def assert_refused(result, folder, *expected):
         (["resume=nowhere"], ["resume=nowhere", "not the folder of a run"]),
         (["outputs/mlp"], ["outputs/mlp", "key=value"]),
         (["seed=a (b)"], ["seed=a (b)", "quotes"]),
-        (["objective=[0]"], ["objective=[0]", "the name of an option"]),
+        (["objective=[0]"], ["objective=0", "no such option"]),
         (["~debug"], ["debug: missing"]),
         (["on_divergence=ignore"], ["on_divergence=ignore", "rollback"]),
         (["checkpoint.every_n_iterations=0"], ["checkpoint.every_n_iterations=0", "greater than 0"]),

@@ -23,9 +23,11 @@ THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "
         ("hydra.run.dir=/proc/nowhere/run", "/proc/nowhere: No such file or directory"),
         ("seed=a (b)", "seed=a (b): not of the form key=value; a value with brackets, commas or = needs quotes"),
         ("seed=1,2", "seed=1,2: several values make a sweep, which needs -m; a list is written key=[1,2]"),
+        ("objective=[0]", "objective=0: no such option (objective: binary_cross_entropy, hinge, "),
+        ("objective=1e3", "objective=1e3: no such option, did you mean"),
         (
-            "objective=[0]",
-            "objective=[0] data=digits: cannot be composed: a group takes the name of an option, as in model=mlp",
+            "objective={a:1}",
+            "objective={a:1} data=digits: cannot be composed: a group takes the name of an option, as in model=mlp",
         ),
         ("objective=null", "objective=null: the group needs an option; --help lists them"),
         ("seed.x=3", "seed.x: "),

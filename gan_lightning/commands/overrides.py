@@ -13,9 +13,10 @@ from gan_lightning.config.text import Text
 from gan_lightning.errors import UserError
 
 OPTIONS_WITH_VALUE = (  # of Hydra's command line
-    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"),
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p", "--cfg", "-c"),
     "--experimental-rerun",
 )
+INFO = ("--info", "-i")  # options that may have a value
 
 
 def as_typed(argument: str, text: Callable[[str], Text | None], *, sweep: bool = False) -> str:
@@ -30,7 +31,7 @@ def as_typed(argument: str, text: Callable[[str], Text | None], *, sweep: bool =
         text: says what a key takes, if that is text.
         sweep: whether a key may have several values, with commas between. A path that is there has its commas itself.
     """
-    found = re.fullmatch(r"(\+{0,2}([\w.-]+)=)(.*)", argument, re.DOTALL)
+    found = re.fullmatch(r"(\+{0,2}([\w./@-]+)=)(.*)", argument, re.DOTALL)
     if not found:
         return argument
     start, key, value = found.groups()
@@ -49,12 +50,28 @@ def as_typed(argument: str, text: Callable[[str], Text | None], *, sweep: bool =
     return start + ",".join(_quoted(one, kind) for one in elements(value))
 
 
+def check_texts(arguments: Sequence[str]) -> None:
+    """Refuse what no config can hold, in the name of the working directory too, before Hydra writes a part of one."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError("the working directory is not there any more: cd to another one") from error
+    if "${" in here:
+        raise UserError(f"{here}: ${{…}} stands for the value of a key: give the folder another name")
+    for text in (here, *arguments):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{text}: is no text in UTF-8: give the file another name") from error
+
+
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return Hydra's options with their values, and the overrides: it can read them in this order only."""
     options: list[str] = []
     overrides: list[str] = []
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        belongs = argument.startswith("-") or before in OPTIONS_WITH_VALUE
+        is_value = before in OPTIONS_WITH_VALUE or (before in INFO and "=" not in argument)
+        belongs = argument.startswith("-") or is_value
         (options if belongs else overrides).append(argument)
     return options, overrides
 

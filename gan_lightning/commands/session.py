@@ -8,15 +8,21 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
-from gan_lightning.commands.overrides import as_typed, is_sweep, split, value_of
+from gan_lightning.commands.overrides import as_typed, check_texts, is_sweep, split, value_of
 from gan_lightning.config.grammar import quote
 from gan_lightning.config.settings import Settings, TrainSettings
 from gan_lightning.config.text import SWEEP_RESUME, Keys
 from gan_lightning.paths import OVERRIDES, PACKAGE, setting, spelled
+
+
+def overrides_of_hydra(hydra: Any) -> list[str]:
+    """Return what was typed for keys of Hydra's, with each ``${…}`` as it stands there."""
+    return cast(list[str], OmegaConf.to_container(hydra.overrides.hydra, resolve=False))
 
 
 class Session:
@@ -64,6 +70,7 @@ class Session:
 
     def read_command_line(self) -> None:
         """Set ``arguments``: what was typed, after what an earlier run or sweep that is to go on was started with."""
+        check_texts(self.typed)
         options, overrides = split(self.typed)
         recorded = self._recorded(overrides) if self.settings is TrainSettings else []
         keys = Keys(self.config_name, self.settings, [*options, *recorded, *overrides])
@@ -121,8 +128,9 @@ class Session:
 
     def sweep_call(self, sweep_dir: Path) -> str:
         """Return the command that goes on with a sweep; to be asked while Hydra runs it."""
-        again = [one for one in HydraConfig.get().overrides.hydra if one.startswith("hydra.sweep.subdir=")]
-        return " ".join([self.call(), setting(SWEEP_RESUME, sweep_dir), *map(shlex.quote, again)])
+        overrides = overrides_of_hydra(HydraConfig.get())
+        again = [shlex.quote(one) for one in overrides if one.startswith("hydra.sweep.subdir=")]
+        return " ".join([self.call(), setting(SWEEP_RESUME, sweep_dir), *again])
 
     def _begin(self) -> list[str]:
         """Return the words that begin this program, from the working directory."""

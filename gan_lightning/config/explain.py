@@ -12,7 +12,7 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
-from gan_lightning.config.composing import compose_known
+from gan_lightning.config.composing import compose_known, config_folders
 from gan_lightning.config.names import did_you_mean, keys
 from gan_lightning.errors import UserError
 
@@ -31,10 +31,10 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     text = str(error)
     if (own := _in_chain(error, UserError)) is not None:
         return str(own)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+    if isinstance(error, MissingConfigException) and (options := _options(error, typed)):
         again = any(one.startswith(("resume=", "reproduce=")) for one in typed)
         hint = ": a run that was begun with --config-dir goes on with it" if again else ""
-        return _no_such_option(error.missing_cfg_file, error.options) + hint
+        return _no_such_option(str(error.missing_cfg_file), options) + hint
     if found := re.search(r"Could not override '([^']+)'\.\s+Did you mean to override (\S+)\?", text):
         return f"{found[1]}=…: belongs to another group: {found[2]}=…"
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
@@ -81,6 +81,13 @@ def explain_value(error: BaseException) -> str:
     if isinstance(error, InterpolationResolutionError):
         return f"{key}: {_unresolved(text)}"
     return text if not key or str(key) in text else f"{key}: {text}"
+
+
+def _options(error: MissingConfigException, typed: Sequence[str]) -> Sequence[str]:
+    """Return the options of the group of which one is not there."""
+    group = str(error.missing_cfg_file).rpartition("/")[0]
+    paths = [path for folder in config_folders(typed) for path in (folder / group).glob("*.yaml") if group]
+    return error.options or sorted({path.stem for path in paths})
 
 
 def _no_such_option(file: str, options: Sequence[str]) -> str:

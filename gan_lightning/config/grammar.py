@@ -29,6 +29,11 @@ def is_quoted(text: str) -> bool:
     return re.fullmatch(QUOTED, text, re.DOTALL) is not None
 
 
+def unquoted(text: str) -> str:
+    """Return text without the quotes that were for Hydra."""
+    return str(read(text)) if is_quoted(text) else text
+
+
 def elements(text: str) -> list[str]:
     """Return what stands between the commas of ``a,'b,c',[d,e]``, three of them."""
     return ELEMENT.findall(f"{text},") if text.strip() else []

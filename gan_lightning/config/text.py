@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from hydra.conf import HydraConf
 
-from gan_lightning.config.composing import compose_known
+from gan_lightning.config.composing import compose_known, config_folders
 from gan_lightning.config.settings import Node, Settings
 from gan_lightning.config.signature import load_target, marks, marks_of, signature_of
 from gan_lightning.marks import Location, Mark
@@ -57,6 +57,9 @@ class Keys:
         parts = key.split(".")
         if key == SWEEP_RESUME:
             return _text(Location[str])
+        group = key.partition("@")[0]
+        if group and any((folder / group).is_dir() for folder in config_folders(self.arguments)):
+            return Text(path=False, several=True, nullable=True)  # names of options
         if parts[0] == "hydra":
             return _text(_below(HydraConf, parts[1:]))
         annotation = _below(self.settings, parts)

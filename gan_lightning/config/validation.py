@@ -155,7 +155,7 @@ def check_value(key: str, value: Any, annotation: Any) -> None:
         return
     annotation = _unmarked(annotation)
     if isinstance(value, str) and "${" in value:
-        raise UserError(f"{key}={value}: ${{…}} stands for the value of another key, which no value can hold")
+        raise UserError(f"{key}={value}: cannot hold ${{…}}, which stands for the value of another key")
     try:
         adapter = pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
         adapter.validate_json(json.dumps(value), strict=True)  # as JSON: a list is a tuple, an int a float
@@ -168,7 +168,7 @@ def check_value(key: str, value: Any, annotation: Any) -> None:
             .removeprefix("Value error, ")
             .replace("Input should be ", "must be ")
             .replace("valid array", "valid list")
-            .replace("a valid string", "text, which a YAML file has in quotes")
+            .replace("a valid string", "text: in a YAML file, in quotes")
             for problem in error.errors()
             if problem["type"] not in ("is_instance_of", "needs_python_object", "callable_type")
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.config.grammar import unquoted
 from gan_lightning.config.signature import load_target
 from gan_lightning.config.trust import check_trusted
 from gan_lightning.errors import UserError
@@ -66,7 +67,7 @@ def _job(sweep_dir: Path, folder: Path) -> Row:
     manifest, metrics = (read_json(folder / name) for name in (MANIFEST, METRICS))
     return {
         "job": str(folder.relative_to(sweep_dir)),
-        "overrides": {key: value for key, _, value in overrides},
+        "overrides": {key: unquoted(value) for key, _, value in overrides},
         "metrics": metrics,
         "headline": _headline(manifest.get("config") or {}, metrics),
         "status": manifest.get("status", "lost"),
