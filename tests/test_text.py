@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import yaml
+from PIL import Image
 
 from gan_lightning.commands.overrides import as_typed, value_of
 from gan_lightning.config.grammar import read
@@ -110,7 +111,7 @@ def test_a_number_in_a_file_where_text_is_wanted(run, tmp_path):
     (tmp_path / "conf" / "experiment").mkdir(parents=True)
     (tmp_path / "conf" / "experiment" / "mine.yaml").write_text("# @package _global_\nname: 2026_01_31\n")
     result = run("train", "--config-dir", "conf", "experiment=mine", *QUIET)
-    assert (result.code, result.err) == (2, "error: name=20260131: must be text: in a YAML file, in quotes\n")
+    assert (result.code, result.err) == (2, "error: name=20260131: must be text: in quotes, in its file\n")
     assert not (tmp_path / "outputs").exists()
 
 
@@ -187,8 +188,13 @@ def test_home_in_paths(run, tmp_path, monkeypatch, idx_folder):
 def test_the_cache_is_where_the_xdg_specification_says(run, tmp_path, monkeypatch, value, folder):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", value)
-    shown = yaml.safe_load(run("train", "data=image_folder", "data.root=x", "--cfg", "job", "--resolve").out)
-    assert shown["data"]["cache_dir"] == str(tmp_path / folder / "gan-lightning")
+    (tmp_path / "pictures").mkdir()
+    for i in range(8):
+        Image.new("L", (28, 28), 16 * i).save(tmp_path / "pictures" / f"{i}.png")
+    result = run("train", "data=image_folder", "data.root=pictures", "data.channels=1", *QUIET[1:], "data.batch_size=4")
+    assert result.code == 0, result.err
+    assert [path.parent for path in tmp_path.rglob("gan-lightning")] == [tmp_path / folder]
+    assert list((tmp_path / folder / "gan-lightning").rglob("*.npy"))
 
 
 def test_what_no_config_can_hold(run, tmp_path, monkeypatch):

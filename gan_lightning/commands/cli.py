@@ -155,7 +155,7 @@ def _end(session: Session, error: Exception) -> None:
         session.summarize_sweep()
         said = (str(error).strip() or type(error).__name__).splitlines()[:2]  # submitit's line has a break in it
         line = f"hydra/launcher: {' '.join(' '.join(said).split())}"
-    elif isinstance(error, HydraException | OmegaConfBaseException | OSError) or _is_from(error, "hydra"):
+    elif isinstance(error, HydraException | OmegaConfBaseException | OSError) or _is_from(error, "hydra", "omegaconf"):
         from gan_lightning.config.explain import explain
 
         line = explain(error, session.config_name, session.typed)

@@ -50,7 +50,7 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
     if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra did not think of it
-        return f"{' '.join(typed)}: cannot be composed: a group takes the name of an option, as in model=mlp"
+        return f"{' '.join(typed)}: cannot be composed: --help shows which groups and keys there are"
     if "Config group override" in text and (emptied := [one for one in typed if re.search(r"=(null|\W|\d)", one)]):
         return f"{emptied[0]}: the group needs an option; --help lists them"
     if found := re.search(r"The value of '([^']+)' is (.*) and not", text):

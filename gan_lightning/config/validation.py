@@ -168,7 +168,7 @@ def check_value(key: str, value: Any, annotation: Any) -> None:
             .removeprefix("Value error, ")
             .replace("Input should be ", "must be ")
             .replace("valid array", "valid list")
-            .replace("a valid string", "text: in a YAML file, in quotes")
+            .replace("a valid string", "text: in quotes, in its file" if isinstance(value, int | float) else "text")
             for problem in error.errors()
             if problem["type"] not in ("is_instance_of", "needs_python_object", "callable_type")
         )
