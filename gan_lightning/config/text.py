@@ -17,6 +17,7 @@ from hydra.conf import HydraConf
 from gan_lightning.config.composing import compose_known, config_folders
 from gan_lightning.config.settings import Node, Settings
 from gan_lightning.config.signature import load_target, marks, marks_of, signature_of
+from gan_lightning.errors import UserError
 from gan_lightning.marks import Location, Mark
 
 SWEEP_RESUME = "sweep.resume"  # a key of the command line alone
@@ -79,9 +80,10 @@ class Keys:
             if isinstance(values.get("_target_"), str) and not part.startswith("_"):
                 target, below = values["_target_"], parts[i:]
             values = values.get(part)
-        if target is None:
+        try:
+            found = load_target(target, "_target_")
+        except UserError:  # nothing, or what the check of the config refuses
             return None
-        found = load_target(target, "_target_")
         signature = signature_of(found)
         if signature is None:
             return None
