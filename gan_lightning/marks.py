@@ -21,7 +21,10 @@ WithoutEffect = Annotated[T, Mark.WITHOUT_EFFECT]
 """A value that no result depends on: two runs that differ in it only are the same."""
 
 Location = Annotated[T, Mark.WITHOUT_EFFECT, Mark.PATH]
-"""A path, which no result depends on either; on the command line it is taken as it is, whatever its characters."""
+"""A path, which no result depends on either. ``~`` is the home folder in it."""
+
+InputPath = Annotated[T, Mark.PATH]
+"""A path to what a result depends on."""
 
 Serving = Annotated[T, Mark.SERVING]
 """Of a data set: in which portions and order examples are served, not which they are."""

@@ -1,6 +1,7 @@
 """Where the package's own files are, where it keeps others, and how those in the folder of a run are called."""
 
 import os
+import shlex
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -20,9 +21,31 @@ EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when th
 
 def cache_dir() -> Path:
     """Where the package keeps what can be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "gan-lightning"
+    return xdg_dir("XDG_CACHE_HOME", "~/.cache") / "gan-lightning"
+
+
+def data_dir() -> str:
+    """Where data sets are that many projects use."""
+    return os.environ.get("GAN_DATA_DIR") or "data"
+
+
+def xdg_dir(variable: str, default: str) -> Path:
+    """Return a folder of the XDG specification, which has relative ones ignored."""
+    path = Path(os.environ.get(variable) or default).expanduser()
+    return path if path.is_absolute() else Path(default).expanduser()
 
 
 def near(path: Path) -> Path:
     """Return the path as seen from the working directory, where it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def spelled(path: Path) -> str:
+    """Return a path as commands take it: one that begins like ``~``, like an option or as ``auto`` means no file."""
+    text = str(near(path))
+    return f"./{text}" if text.startswith(("~", "-")) or text == "auto" else text
+
+
+def setting(key: str, path: Path) -> str:
+    """Return ``key=path`` as it is pasted into a shell."""
+    return shlex.quote(f"{key}={spelled(path)}")

@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from gan_lightning.search import study as searching
+from gan_lightning.search.report import experiment
+from gan_lightning.search.space import override
 from tests.conftest import FAST, ROOT
 
 EVALUATED = [one for one in FAST if one != "callbacks.evaluation=null"]
@@ -250,3 +252,13 @@ def test_it_needs_its_extra(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.search.study", None)
     result = run("search")
     assert (result.code, result.err) == (2, "error: search: needs an extra: pip install 'gan-lightning[search]'\n")
+
+
+def test_text_that_looks_like_a_number_stays_text():
+    chosen = [override("name", "1e3"), override("model", "mlp"), override("seed", 3), override("trust", None)]
+    assert experiment(chosen) == {
+        "defaults": [{"override /model": "mlp"}, "_self_"],
+        "name": "1e3",
+        "seed": 3,
+        "trust": None,
+    }

@@ -62,7 +62,7 @@ def test_a_sweep_shows_all_metrics_of_an_evaluator_that_is_not_known(tmp_path, c
     (job / "metrics.json").write_text('{"evaluation/brightness": 0.5}')
     config = {"data": {"evaluator": {"_target_": "antigravity.fly"}}}
     (job / "manifest.json").write_text(json.dumps({"status": "finished", "duration_seconds": 1, "config": config}))
-    assert summarize(tmp_path) == 0
+    assert summarize(tmp_path, "") == 0
     assert "evaluation/brightness" in capsys.readouterr().out
     assert "antigravity" not in sys.modules
 
@@ -225,7 +225,7 @@ def test_runs_that_log_different_figures_share_a_table(run, tmp_path):
         (folder / ".hydra" / "overrides.yaml").write_text(f"- seed={seed}\n")
         (folder / "metrics.json").write_text(json.dumps({figure: 1.0, "c": seed}))
         (folder / "manifest.json").write_text(json.dumps({"status": "finished", "duration_seconds": 1.0}))
-    assert summarize(tmp_path / "sweep") == 0
+    assert summarize(tmp_path / "sweep", "") == 0
     assert (tmp_path / "sweep" / "summary.csv").read_text().splitlines()[1:] == [
         "1,1,1.0,1,,finished,1.0",
         "2,2,,2,1.0,finished,1.0",

@@ -66,9 +66,9 @@ def _train_job(cfg: DictConfig) -> dict[str, float] | None:
         return _sweep_job(cfg)
     try:
         from gan_lightning.commands.train import train_and_compare
-        from gan_lightning.config.validation import resolve
+        from gan_lightning.config.validation import read_settings
 
-        return train_and_compare(TrainSettings.of(resolve(cfg)))
+        return train_and_compare(read_settings(cfg, TrainSettings))
     except Interrupted as interruption:
         interruption.leave()
     except BaseException as error:
@@ -100,7 +100,8 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
         if beside_others(HydraConfig.get()) and interruption.signal in ENDS:  # who has begun it makes the table
             Session.current().interrupted = True
             return None
-        summarize(Path(HydraConfig.get().sweep.dir))
+        sweep_dir = Path(HydraConfig.get().sweep.dir)
+        summarize(sweep_dir, Session.current().sweep_call(sweep_dir))
         interruption.leave()
     except Exception as error:
         if not isinstance(error, UserError) or OmegaConf.select(cfg, "debug") is True:
@@ -154,7 +155,7 @@ def _end(session: Session, error: Exception) -> None:
         session.summarize_sweep()
         said = (str(error).strip() or type(error).__name__).splitlines()[:2]  # submitit's line has a break in it
         line = f"hydra/launcher: {' '.join(' '.join(said).split())}"
-    elif isinstance(error, HydraException | OmegaConfBaseException | OSError) or _is_from(error, "hydra"):
+    elif isinstance(error, HydraException | OmegaConfBaseException | OSError) or _is_from(error, "hydra", "omegaconf"):
         from gan_lightning.config.explain import explain
 
         line = explain(error, session.config_name, session.typed)

@@ -125,8 +125,8 @@ def _check_chosen(key: str, node: Mapping[str, Any] | None) -> None:
 
 def _files(checkpoint: str | Sequence[str]) -> list[Path]:
     """Return the files that ``checkpoint`` names; where it is a folder of them, all."""
-    named = [checkpoint] if isinstance(checkpoint, str | int | float) else checkpoint
-    return [path for name in (Path(str(one)) for one in named) for path in sorted(name.glob("*.ckpt")) or [name]]
+    named = [checkpoint] if isinstance(checkpoint, str) else checkpoint
+    return [path for name in map(Path, named) for path in sorted(name.glob("*.ckpt")) or [name]]
 
 
 def _data(cfg: EvaluateSettings, trained: list[Trained]) -> Data:

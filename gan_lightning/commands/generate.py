@@ -49,10 +49,8 @@ def generate(cfg: GenerateSettings) -> Path:
     if cfg.sign and (cfg.interpolate or cfg.format not in (None, "files")):
         raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
     identity = signer("sign=true") if cfg.sign else None
-    trained = load(str(cfg.checkpoint), cfg.trust)
-    condition_text = None if cfg.condition is None else str(cfg.condition)
-    chosen = cfg.format or ("files" if identity else "sheet")
-    cfg = cfg.model_copy(update={"format": chosen, "condition": condition_text})
+    trained = load(cfg.checkpoint, cfg.trust)
+    cfg = cfg.model_copy(update={"format": cfg.format or ("files" if identity else "sheet")})
     _check(cfg, trained)
     condition = read_conditions(trained.data, cfg.condition, cfg.n, cfg.seed)
     path = _output(cfg, trained)
@@ -102,7 +100,7 @@ def _output(cfg: GenerateSettings, trained: Trained) -> Path:
         name += f"_walk{cfg.interpolate}" if cfg.interpolate else ""
         path = trained.run_dir / "generated" / f"{name}{suffix}"
     else:
-        path = Path(str(cfg.output))
+        path = Path(cfg.output)
         if suffix and (path.suffix != suffix or path.is_dir()):
             raise UserError(f"output={path}: the name of a {suffix} file is needed")
         if not suffix and (modality_of(path.name) or trained.data.modality.reads(path.name) or path.suffix in ARRAYS):

@@ -14,10 +14,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.commands.session import Session
+from gan_lightning.commands.session import Session, overrides_of_hydra
 from gan_lightning.config.explain import explain_value
+from gan_lightning.config.grammar import quote
 from gan_lightning.errors import UserError, fail
-from gan_lightning.paths import MANIFEST
+from gan_lightning.paths import MANIFEST, setting
 
 
 def strict(hook: Callable[..., None]) -> Callable[..., None]:
@@ -44,12 +45,14 @@ class RunGuard(Callback):
     @strict
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.config.settings import TrainSettings
-        from gan_lightning.config.validation import validate
-        from gan_lightning.runs.folders import Undo, claim
+        from gan_lightning.config.validation import at_home, validate
+        from gan_lightning.runs.folders import Undo, check_folder, claim
         from gan_lightning.system import distributed
 
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
-        run_dir, chosen = config.hydra.run.dir, _chosen(config, "hydra.run.dir")
+        run_dir, chosen = at_home(config.hydra.run.dir), _chosen(config, "hydra.run.dir")
+        config.resume = at_home(config.resume)
+        check_folder("hydra.run.dir", run_dir)
         if chosen and config.resume is not None and not _same_folder(run_dir, config.resume):
             raise UserError(
                 f"hydra.run.dir={run_dir}: a resumed run goes on in its own folder: leave out hydra.run.dir"
@@ -70,7 +73,8 @@ class RunGuard(Callback):
             _join_run(config, *distributed.from_first(("", None)))
             return
         if chosen and not earlier and Path(run_dir, MANIFEST).exists():
-            raise UserError(f"hydra.run.dir={run_dir}: holds a run already: resume={run_dir}, or take another folder")
+            go_on = setting("resume", Path(run_dir))
+            raise UserError(f"hydra.run.dir={run_dir}: holds a run already: {go_on}, or take another folder")
         session = Session.current()
         session.undo = Undo(run_dir)
         if not (earlier or chosen):
@@ -81,22 +85,27 @@ class RunGuard(Callback):
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from gan_lightning.runs.folders import Undo, claim
+        from gan_lightning.config.validation import at_home
+        from gan_lightning.runs.folders import Undo, check_folder, claim
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
-        session, sweep_dir = Session.current(), config.hydra.sweep.dir
+        session, sweep_dir = Session.current(), at_home(config.hydra.sweep.dir)
+        check_folder("hydra.sweep.dir", sweep_dir)
         for key in ("resume", "reproduce"):
             if config[key] is not None:
                 raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
         if not _chosen(config, "hydra.sweep.dir"):
-            with read_write(config.hydra.sweep):
-                config.hydra.sweep.dir, session.undo = claim(sweep_dir)
+            sweep_dir, session.undo = claim(sweep_dir)
         elif sweep_dir != session.resumed_sweep and any(Path(sweep_dir).rglob(MANIFEST)):
             raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
         else:
             session.undo = Undo(sweep_dir)
-        session.sweep_dir = config.hydra.sweep.dir
+        session.sweep_dir = sweep_dir
+        with read_write(config.hydra):
+            config.hydra.sweep.dir = sweep_dir
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(sweep_dir)}")  # by which jobs are composed
+        HydraConfig.instance().set_config(config)  # for the command that goes on
         if beside_others(config.hydra):
             signal.signal(signal.SIGINT, _wait_for_jobs)
 
@@ -108,7 +117,8 @@ class SweepSummary(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.runs.sweep import summarize
 
-        if summarize(Path(config.hydra.sweep.dir)):
+        sweep_dir = Path(config.hydra.sweep.dir)
+        if summarize(sweep_dir, Session.current().sweep_call(sweep_dir)):
             raise SystemExit(1)
 
 
@@ -153,4 +163,4 @@ def _join_run(config: DictConfig, run_dir: str, resume: str | None) -> None:
 
 def _chosen(config: DictConfig, key: str) -> bool:
     """Whether the command line sets one of Hydra's own keys."""
-    return any(override.startswith(f"{key}=") for override in config.hydra.overrides.hydra)
+    return any(override.startswith(f"{key}=") for override in overrides_of_hydra(config.hydra))

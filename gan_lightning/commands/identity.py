@@ -36,12 +36,12 @@ def _identity(action: str, settings: dict[str, str]) -> str:
 
     keys = settings.keys()
     if action == "export" and keys == {"output"}:
-        export(Path(settings["output"]))
+        export(Path(settings["output"]).expanduser())
         return settings["output"]
     if action == "init" and keys == OWN:
         return str(create(**settings))
     if action == "init" and keys == ISSUED:
-        return str(adopt(**{key: Path(value) for key, value in settings.items()}))
+        return str(adopt(**{key: Path(value).expanduser() for key, value in settings.items()}))
     given = " ".join(f"{key}={value}" for key, value in settings.items()) or "nothing"
     ways = "output=…" if action == "export" else "name=… organization=…, or certificate=… key=… root=…"
     raise UserError(f"{given}: {action} takes {ways}")

@@ -1,86 +1,103 @@
-"""The command line as it was typed, and as Hydra's grammar reads it."""
+"""The command line as it was typed, and as Hydra's grammar has to have it."""
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from hydra.core.override_parser.types import Sweep
 
-from gan_lightning.config.settings import Settings
+from gan_lightning.config.grammar import UNREADABLE, elements, is_quoted, quote, read
+from gan_lightning.config.text import Text
+from gan_lightning.errors import UserError
 
-HYDRA_PATHS = ("hydra.run.dir", "hydra.sweep.dir", "sweep.resume")
 OPTIONS_WITH_VALUE = (  # of Hydra's command line
-    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p"),
+    *("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--package", "-p", "--cfg", "-c"),
     "--experimental-rerun",
 )
-UNREADABLE = object()
+INFO = ("--info", "-i")  # options that may have a value
 
 
-def as_typed(argument: str, config_name: str, settings: type[Settings], typed: Sequence[str]) -> str:
-    """Return ``key=value`` with the value in quotes where it is a path that Hydra would read as something else.
+def as_typed(argument: str, text: Callable[[str], Text | None], *, sweep: bool = False) -> str:
+    """Return ``key=value`` with the value in quotes where it is text that Hydra would read as something else.
 
-    File managers write ``pics (1)``, which Hydra cannot read, and ``2024`` or ``a,b``, which it reads as a number and
-    as two values. What it cannot read is a path if there is one, or if the key is marked as one. What it would read as
-    something else is one only if both hold: ``checkpoint=[A,B]`` are two.
+    Hydra reads ``2024`` and ``1e3`` as numbers, ``a,b`` as two values, and ``pics (1)`` or ``täst`` not at all. What
+    stands in Hydra's own quotes stays. So does ``null`` where there may be none, a list where there may be several,
+    and ``${…}``.
 
     Args:
         argument: of the command line.
-        config_name: of the command's config.
-        settings: of the command.
-        typed: the whole command line, which chooses the classes that mark their keys.
+        text: says what a key takes, if that is text.
+        sweep: whether a key may have several values, with commas between. A path that is there has its commas itself.
     """
-    found = re.fullmatch(r"(\+{0,2})([\w.]+)=(.+)", argument, re.DOTALL)
-    if not found or (value := _read(argument)) == found[3]:
+    found = re.fullmatch(r"(\+{0,2}([\w./@-]+)=)(.*)", argument, re.DOTALL)
+    if not found:
         return argument
-    key, text = found[2], found[3]
-    exists = os.path.exists(os.path.expanduser(text))  # pathlib's raise for texts that can be no path
-    if value is UNREADABLE:
-        is_path = exists or _is_path(key, config_name, settings, typed)
-    else:
-        is_path = exists and _is_path(key, config_name, settings, typed)
-    return f"{found[1]}{key}={QuotedString(text, Quote.single).with_quotes()}" if is_path else argument
+    start, key, value = found.groups()
+    meant = read(value)
+    if (meant == value and "${" not in value) or (kind := text(key)) is None:
+        return argument
+    if kind.path and _exists(value):
+        if "${" in value:
+            raise UserError(f"{argument}: ${{…}} stands for the value of another key: give the file another name")
+        return start + quote(value)
+    several = sweep and not key.startswith("hydra.") and (meant is UNREADABLE or isinstance(meant, Sweep))
+    if not several:
+        return start + _quoted(value, kind)
+    if isinstance(meant, Sweep) and re.fullmatch(r"\w+\(.*\)", value, re.DOTALL):
+        return argument  # choice(…), range(…), glob(…)
+    return start + ",".join(_quoted(one, kind) for one in elements(value))
 
 
-def options_first(arguments: Sequence[str]) -> list[str]:
-    """Return the command line with Hydra's options before the overrides: it can read no other order."""
+def check_texts(arguments: Sequence[str]) -> None:
+    """Refuse what no config can hold, in the name of the working directory too, before Hydra writes a part of one."""
+    try:
+        here = os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError("the working directory is not there any more: cd to another one") from error
+    if "${" in here:
+        raise UserError(f"{here}: ${{…}} stands for the value of a key: give the folder another name")
+    for text in (here, *arguments):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{text}: is no text in UTF-8: give the file another name") from error
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return Hydra's options with their values, and the overrides: it can read them in this order only."""
     options: list[str] = []
     overrides: list[str] = []
     for before, argument in zip(["", *arguments], arguments, strict=False):
-        belongs = argument.startswith("-") or before in OPTIONS_WITH_VALUE
+        is_value = before in OPTIONS_WITH_VALUE or (before in INFO and "=" not in argument)
+        belongs = argument.startswith("-") or is_value
         (options if belongs else overrides).append(argument)
-    return options + overrides
+    return options, overrides
 
 
-def text_of(argument: str) -> str:
-    """Return the value of ``key=value`` without the quotes that were for Hydra."""
-    value = _read(argument)
-    return value if isinstance(value, str) else argument.partition("=")[2]
+def is_sweep(options: Sequence[str], overrides: Sequence[str]) -> bool:
+    """Return whether a command line asks for a sweep."""
+    multirun = any(len(one) > 3 and "--multirun".startswith(one) for one in options)
+    return multirun or "-m" in options or "hydra.mode=MULTIRUN" in overrides
 
 
-def _read(argument: str) -> Any:
-    """Return the value that Hydra reads."""
-    try:
-        return OverridesParser.create().parse_override(argument).value()
-    except HydraException:
-        return UNREADABLE
+def value_of(argument: str) -> Any:
+    """Return what Hydra reads as the value of ``key=value``; as it stands there if it cannot be read."""
+    text = argument.partition("=")[2]
+    value = read(text)
+    return text if value is UNREADABLE else value
 
 
-def _is_path(key: str, config_name: str, settings: type[Settings], typed: Sequence[str]) -> bool:
-    """Return whether a key is marked as one, in the command's settings or by the class that its node names."""
-    from gan_lightning.config.effects import settings_marked
-    from gan_lightning.config.explain import compose_known
-    from gan_lightning.config.signature import load_target, marks
-    from gan_lightning.marks import Mark
+def _quoted(text: str, kind: Text) -> str:
+    """Return a single value, in quotes if need be."""
+    if is_quoted(text) or (kind.nullable and read(text) is None):
+        return text
+    if kind.several and re.fullmatch(r"\[.*\]", text, re.DOTALL):
+        one = replace(kind, several=False, nullable=False)
+        return f"[{','.join(_quoted(element, one) for element in elements(text[1:-1]))}]"
+    return quote(text)
 
-    node, _, name = key.rpartition(".")
-    if not node or key in HYDRA_PATHS:
-        return key in HYDRA_PATHS or name in settings_marked(settings, Mark.PATH)
-    values: Any = OmegaConf.to_container(compose_known(config_name, typed), resolve=False)
-    for part in node.split("."):
-        values = values.get(part) if isinstance(values, dict) else None
-    target = values.get("_target_") if isinstance(values, dict) else None
-    return isinstance(target, str) and Mark.PATH in marks(load_target(target, f"{node}._target_"), name)
+
+def _exists(path: str) -> bool:
+    return os.path.exists(os.path.expanduser(path))  # pathlib's raise for texts that can be no path

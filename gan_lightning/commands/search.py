@@ -2,7 +2,9 @@
 
 import sys
 
-from gan_lightning.config.settings import SearchSettings
+from gan_lightning.commands.overrides import as_typed
+from gan_lightning.config.settings import SearchSettings, TrainSettings
+from gan_lightning.config.text import Keys
 from gan_lightning.errors import Interrupted, UserError
 
 
@@ -12,8 +14,11 @@ def search(settings: SearchSettings) -> str:
         from gan_lightning.search.study import search as run_trials
     except ImportError as error:
         raise UserError("search: needs an extra: pip install 'gan-lightning[search]'") from error
+    typed = settings.search.overrides
+    keys = Keys("train", TrainSettings, typed)
+    space = settings.search.model_copy(update={"overrides": [as_typed(one, keys.text) for one in typed]})
     try:
-        return run_trials(settings)
+        return run_trials(settings.model_copy(update={"search": space}))
     except Interrupted as interruption:
         print(f"{interruption}: run it again to go on", file=sys.stderr)
         interruption.leave()

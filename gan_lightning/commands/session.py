@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
-from gan_lightning.commands.overrides import as_typed, options_first, text_of
+from gan_lightning.commands.overrides import as_typed, check_texts, is_sweep, split, value_of
+from gan_lightning.config.grammar import quote
 from gan_lightning.config.settings import Settings, TrainSettings
-from gan_lightning.paths import OVERRIDES, near
+from gan_lightning.config.text import SWEEP_RESUME, Keys
+from gan_lightning.paths import OVERRIDES, PACKAGE, setting, spelled
+
+
+def overrides_of_hydra(hydra: Any) -> list[str]:
+    """Return what was typed for keys of Hydra's, with each ``${…}`` as it stands there."""
+    return cast(list[str], OmegaConf.to_container(hydra.overrides.hydra, resolve=False))
 
 
 class Session:
@@ -51,7 +61,7 @@ class Session:
     @classmethod
     def current(cls) -> Session:
         """Return the session of this process."""
-        return cls._current or cls("train", TrainSettings, sys.argv[:1])
+        return cls._current or cls("train", TrainSettings, ["train.py"])
 
     @property
     def debug(self) -> bool:
@@ -60,45 +70,52 @@ class Session:
 
     def read_command_line(self) -> None:
         """Set ``arguments``: what was typed, after what an earlier run or sweep that is to go on was started with."""
-        self.arguments = [
-            as_typed(one, self.config_name, self.settings, self.typed) for one in options_first(self.typed)
-        ]
-        if self.settings is not TrainSettings:
-            return
-        for i, argument in enumerate(self.arguments):
-            key, _, _ = argument.partition("=")
-            if key in ("resume", "reproduce") and (folder := text_of(argument)) not in ("auto", "null"):
-                self.arguments[i:i] = self._recorded(key, folder)
-                return
-            if key == "sweep.resume":
-                self.arguments[i : i + 1] = self._recorded_sweep(text_of(argument))
-                return
+        check_texts(self.typed)
+        options, overrides = split(self.typed)
+        recorded = self._recorded(overrides) if self.settings is TrainSettings else []
+        keys = Keys(self.config_name, self.settings, [*options, *recorded, *overrides])
+        sweep = is_sweep(options, overrides)
+        typed = [as_typed(one, keys.text, sweep=sweep) for one in overrides]
+        self.arguments = [*options, *recorded, *(one for one in typed if not one.startswith(f"{SWEEP_RESUME}="))]
 
-    def _recorded(self, key: str, folder: str) -> list[str]:
+    def _recorded(self, overrides: Sequence[str]) -> list[str]:
+        """Return what the run or the sweep was begun with that is to go on or to be repeated, if one is."""
+        keys = Keys(self.config_name, self.settings, overrides)
+        for one in overrides:
+            key, _, _ = one.partition("=")
+            if key in ("resume", "reproduce", SWEEP_RESUME):
+                folder = value_of(as_typed(one, keys.text))
+                if key == SWEEP_RESUME:
+                    typed = [as_typed(one, keys.text) for one in overrides]
+                    return self._recorded_sweep(os.path.expanduser(folder), typed)
+                if folder not in ("auto", None):
+                    return self._recorded_run(key, os.path.expanduser(folder), overrides)
+        return []
+
+    def _recorded_run(self, key: str, folder: str, typed: Sequence[str]) -> list[str]:
         from gan_lightning.config.trust import check_overrides
         from gan_lightning.runs.folders import recorded_overrides
 
-        overrides = recorded_overrides(key, folder, self.arguments)
-        check_overrides(overrides, self.arguments)
+        overrides = recorded_overrides(key, folder, typed)
+        check_overrides(overrides, typed)
         return overrides
 
-    def _recorded_sweep(self, folder: str) -> list[str]:
+    def _recorded_sweep(self, folder: str, typed: Sequence[str]) -> list[str]:
         """Return what makes Hydra begin a sweep again in its folder, where jobs find what they have done before."""
         from gan_lightning.config.trust import check_overrides
         from gan_lightning.runs.folders import recorded_sweep
 
-        overrides = recorded_sweep(folder, self.arguments)
-        check_overrides(overrides, self.arguments, sweep=True)
+        overrides = recorded_sweep(folder, typed)
+        check_overrides(overrides, typed, sweep=True)
         self.resumed_sweep = folder
-        where = as_typed(f"hydra.sweep.dir={folder}", self.config_name, self.settings, [])
-        return [*overrides, where, "hydra.mode=MULTIRUN"]
+        return [*overrides, f"hydra.sweep.dir={quote(folder)}", "hydra.mode=MULTIRUN"]
 
     def summarize_sweep(self) -> None:
         """Make the table of a sweep that cannot end as it should, if it has begun."""
         from gan_lightning.runs.sweep import summarize
 
         if self.sweep_dir and any(Path(self.sweep_dir).rglob(str(OVERRIDES))):
-            summarize(Path(self.sweep_dir))
+            summarize(Path(self.sweep_dir), self.sweep_call(Path(self.sweep_dir)))
 
     @staticmethod
     def sets(key: str) -> bool:
@@ -107,7 +124,25 @@ class Session:
 
     def call(self) -> str:
         """Return how a run was called, without its overrides; to be asked while Hydra runs it."""
-        name = "gan-train" if Path(self.program).name == "gan-train" else "python train.py"
-        sources = HydraConfig.get().runtime.config_sources
-        own = next((source.path for source in sources if source.provider == "command-line"), None)
-        return f"{name} --config-dir {shlex.quote(str(near(Path(own))))}" if own else name
+        hydra = HydraConfig.get()
+        own = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+        words = [word for folder in own for word in ("--config-dir", spelled(Path(folder)))]
+        if (name := hydra.job.config_name) not in (None, self.config_name):
+            words += ["--config-name", str(name)]
+        return shlex.join([*self._begin(), *words])
+
+    def sweep_call(self, sweep_dir: Path) -> str:
+        """Return the command that goes on with a sweep; to be asked while Hydra runs it."""
+        overrides = overrides_of_hydra(HydraConfig.get())
+        again = [shlex.quote(one) for one in overrides if one.startswith("hydra.sweep.subdir=")]
+        return " ".join([self.call(), setting(SWEEP_RESUME, sweep_dir), *again])
+
+    def _begin(self) -> list[str]:
+        """Return the words that begin this program, from the working directory."""
+        program = Path(self.program)
+        if program.name == "gan-train":
+            return ["gan-train" if shutil.which("gan-train") else spelled(program)]
+        found = Path(shutil.which("python") or "")
+        python = "python" if found.parent == Path(sys.executable).parent else spelled(Path(sys.executable))
+        of_package = program.is_relative_to(PACKAGE)
+        return [python, "-m", "gan_lightning.commands.train"] if of_package else [python, spelled(program)]

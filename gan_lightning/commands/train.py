@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import threading
 import warnings
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.files import file_digest, write_json
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, STATEMENT_SUFFIX, near
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, STATEMENT_SUFFIX, near, setting, spelled
 from gan_lightning.provenance import signer
 from gan_lightning.runs.batches import fit_batches
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
@@ -281,7 +282,7 @@ def sign_provenance(identity: Identity, run: Run) -> None:
     except OSError as error:
         raise UserError(
             f"provenance=true: {error.strerror}: the run has ended and is saved; when that is mended, "
-            f"gan-statement checkpoint {run.folder}"
+            f"gan-statement checkpoint {shlex.quote(spelled(run.folder))}"
         ) from error
     log.info("%s", row("statement", near(path)))
 
@@ -321,7 +322,7 @@ def _status(error: BaseException) -> Literal["interrupted", "diverged", "failed"
 @contextmanager
 def _errors_of_a_run(run: Run) -> Iterator[None]:
     """Raise errors that the user can mend again as one line."""
-    go_on = f"when that is mended, resume={run.folder} goes on from the last checkpoint"
+    go_on = f"when that is mended, {setting('resume', run.folder)} goes on from the last checkpoint"
     try:
         yield
     except OSError as error:

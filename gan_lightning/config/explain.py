@@ -1,12 +1,9 @@
 """Explains in one line what Hydra and OmegaConf refuse: the key, the value, the remedy."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import hydra
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf.errors import (
     GrammarParseError,
     InterpolationKeyError,
@@ -15,9 +12,9 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
+from gan_lightning.config.composing import compose_known, config_folders
 from gan_lightning.config.names import did_you_mean, keys
 from gan_lightning.errors import UserError
-from gan_lightning.paths import CONF_DIR
 
 UNREADABLE = "holds a ${…} that cannot be read: its braces and quotes must be closed"
 UNFIT = "does not fit the config: --help shows which keys hold others, and which a value"
@@ -34,14 +31,14 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     text = str(error)
     if (own := _in_chain(error, UserError)) is not None:
         return str(own)
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+    if isinstance(error, MissingConfigException) and (options := _options(error, typed)):
         again = any(one.startswith(("resume=", "reproduce=")) for one in typed)
         hint = ": a run that was begun with --config-dir goes on with it" if again else ""
-        return _no_such_option(error.missing_cfg_file, error.options) + hint
+        return _no_such_option(str(error.missing_cfg_file), options) + hint
     if found := re.search(r"Could not override '([^']+)'\.\s+Did you mean to override (\S+)\?", text):
         return f"{found[1]}=…: belongs to another group: {found[2]}=…"
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
-        config = OmegaConf.to_container(compose_known(config_name, typed), resolve=False)
+        config = compose_known(config_name, typed)
         return _unknown_key(found[1].split("@")[0], [key for key, _ in keys(config)])
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
@@ -53,7 +50,7 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
     if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra did not think of it
-        return f"{' '.join(typed)}: cannot be composed: a group takes the name of an option, as in model=mlp"
+        return f"{' '.join(typed)}: cannot be composed: --help shows which groups and keys there are"
     if "Config group override" in text and (emptied := [one for one in typed if re.search(r"=(null|\W|\d)", one)]):
         return f"{emptied[0]}: the group needs an option; --help lists them"
     if found := re.search(r"The value of '([^']+)' is (.*) and not", text):
@@ -86,16 +83,11 @@ def explain_value(error: BaseException) -> str:
     return text if not key or str(key) in text else f"{key}: {text}"
 
 
-def compose_known(config_name: str, typed: Iterable[str]) -> DictConfig:
-    """Return the command's config with those of the typed options of groups that there are, and nothing else typed."""
-    options = [one for one in typed if re.fullmatch(r"\w+=\w+", one)]
-    known = [option for option in options if (CONF_DIR / f"{option.replace('=', '/')}.yaml").is_file()]
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        try:
-            return hydra.compose(config_name, overrides=known)
-        except HydraException:  # of an option that cannot be chosen like that
-            return hydra.compose(config_name)
+def _options(error: MissingConfigException, typed: Sequence[str]) -> Sequence[str]:
+    """Return the options of the group of which one is not there."""
+    group = str(error.missing_cfg_file).rpartition("/")[0]
+    paths = [path for folder in config_folders(typed) for path in (folder / group).glob("*.yaml") if group]
+    return error.options or sorted({path.stem for path in paths})
 
 
 def _no_such_option(file: str, options: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Registers what config files can compute: ${when:…}, ${packed:…}, ${count_classes:…} and the precision."""
+"""Registers what config files can compute: ${when:…}, ${packed:…}, ${count_classes:…}, folders and the precision."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TypeVar
 from omegaconf import OmegaConf
 
 from gan_lightning.errors import UserError
+from gan_lightning.paths import cache_dir, data_dir
 
 T = TypeVar("T")
 
@@ -54,3 +55,5 @@ for resolver in (when, packed, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Once a config: it reads folders, and one value must be the same wherever it is asked for.
 OmegaConf.register_new_resolver(count_classes.__name__, count_classes, replace=True, use_cache=True)
+OmegaConf.register_new_resolver("data_dir", data_dir, replace=True)
+OmegaConf.register_new_resolver("cache_dir", lambda: str(cache_dir()), replace=True)

@@ -6,6 +6,7 @@ ranges. The keys at the top are those of the command's :class:`~gan_lightning.co
 """
 
 import json
+import os
 import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
@@ -17,10 +18,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import gan_lightning.config.resolvers  # noqa: F401  registers them
+from gan_lightning.config.effects import settings_marked
 from gan_lightning.config.explain import explain_value
 from gan_lightning.config.names import did_you_mean, keys
 from gan_lightning.config.settings import Node, Settings
-from gan_lightning.config.signature import load_target, signature_of
+from gan_lightning.config.signature import load_target, marks, signature_of
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Mark
 
@@ -57,7 +59,35 @@ def validate(config: DictConfig, settings: type[S]) -> S:
     # Before the model, which repeats the objective: the shorter name is the better one in a message.
     for key in sorted(plain, key=lambda key: key == "model"):
         check_targets(plain[key], key)
-    return settings.of(plain)
+    return read_settings(config, settings)
+
+
+def read_settings(config: DictConfig, settings: type[S]) -> S:
+    """Return the settings in a composed config that has been checked, with the home folder for ``~`` in paths."""
+    plain = resolve(config)
+    paths = settings_marked(settings, Mark.PATH)
+    values = {key: at_home(value) if key in paths else _at_home(value, key) for key, value in plain.items()}
+    return settings.of(values)
+
+
+def at_home(path: Any) -> Any:
+    """Return a path, or several, with the home folder for ``~``; what is no path stays."""
+    if isinstance(path, list):
+        return [at_home(one) for one in path]
+    return os.path.expanduser(path) if isinstance(path, str) else path
+
+
+def _at_home(value: Any, key: str) -> Any:
+    """Return plain values with the home folder for ``~`` in what the classes of nodes mark as paths."""
+    if isinstance(value, list):
+        return [_at_home(one, key) for one in value]
+    if not isinstance(value, dict):
+        return value
+    target = load_target(value["_target_"], f"{key}._target_") if "_target_" in value else None
+    return {
+        name: at_home(one) if target and Mark.PATH in marks(target, name) else _at_home(one, f"{key}.{name}")
+        for name, one in value.items()
+    }
 
 
 def resolve(config: DictConfig) -> Node:
@@ -124,9 +154,8 @@ def check_value(key: str, value: Any, annotation: Any) -> None:
     if _contains_target(value):
         return
     annotation = _unmarked(annotation)
-    texts = str in (annotation, *typing.get_args(annotation))
-    if texts and isinstance(value, int | float) and not isinstance(value, bool):
-        return  # a name made of digits
+    if isinstance(value, str) and "${" in value:
+        raise UserError(f"{key}={value}: cannot hold ${{…}}, which stands for the value of another key")
     try:
         adapter = pydantic.TypeAdapter(annotation, config=pydantic.ConfigDict(arbitrary_types_allowed=True))
         adapter.validate_json(json.dumps(value), strict=True)  # as JSON: a list is a tuple, an int a float
@@ -139,6 +168,7 @@ def check_value(key: str, value: Any, annotation: Any) -> None:
             .removeprefix("Value error, ")
             .replace("Input should be ", "must be ")
             .replace("valid array", "valid list")
+            .replace("a valid string", "text: in quotes, in its file" if isinstance(value, int | float) else "text")
             for problem in error.errors()
             if problem["type"] not in ("is_instance_of", "needs_python_object", "callable_type")
         )

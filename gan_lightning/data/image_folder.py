@@ -65,7 +65,7 @@ class ImageFolder(LabelledImages):
         evaluator: Any = None,
     ) -> None:
         super().__init__(batch_size, sample_shape, num_classes, seed, conditional, evaluator)
-        self.root = Path(str(root)).expanduser()
+        self.root = Path(root).expanduser()
         self.source, self.licence = self.root.name, licence
         self.cache_dir = Path(cache_dir).expanduser()
         self.image_size = image_size

@@ -58,7 +58,7 @@ class MNIST(LabelledImages):
         evaluator: Any = None,
     ) -> None:
         super().__init__(batch_size, sample_shape, num_classes, seed, conditional, evaluator)
-        self.root = Path(str(root))
+        self.root = Path(root)
         self.download = download
         self.dataset = dataset
         self.checksums = checksums or {}

@@ -22,6 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
+from gan_lightning.marks import InputPath
 from gan_lightning.modalities.image import normalize
 
 DIGITS = Path(__file__).with_name("digits-v1.safetensors")
@@ -131,7 +132,7 @@ class Classifier(Extractor):
             carries.
     """
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self, path: InputPath[str | None] = None) -> None:
         self.path = DIGITS if path is None else Path(path)
 
     @cached_property

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from gan_lightning.errors import UserError
+from gan_lightning.paths import xdg_dir
 
 CHAIN, KEY, ROOT, ROOT_KEY = "chain.pem", "key.pem", "root.pem", "root_key.pem"
 # Credentials without a timestamp of an authority are invalid from the day on which their signer's certificate expires.
@@ -66,7 +67,7 @@ class Identity:
 
 def folder() -> Path:
     """Where the identity is, or is to be."""
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+    config = xdg_dir("XDG_CONFIG_HOME", "~/.config")
     return Path(os.environ.get("GAN_IDENTITY_DIR") or config / "gan-lightning").expanduser().absolute()
 
 

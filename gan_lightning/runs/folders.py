@@ -3,10 +3,11 @@
 outputs/<name>/<date>_<time>/    .hydra/ checkpoints/ samples/ tensorboard/ metrics.json manifest.json
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 
@@ -112,8 +113,8 @@ def recorded_sweep(folder: str, overrides: Sequence[str]) -> list[str]:
     """What the sweep in ``folder`` was begun with, and where, for ``sweep.resume=folder`` among new overrides."""
     path = Path(folder, MULTIRUN)
     try:
-        begun_with = OmegaConf.select(OmegaConf.load(path), "hydra.overrides")
-        task, own = ([str(override) for override in begun_with[part]] for part in ("task", "hydra"))
+        begun_with: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        task, own = ([str(one) for one in begun_with["hydra"]["overrides"][part]] for part in ("task", "hydra"))
     except Exception as error:  # it may be anything
         raise UserError(f"sweep.resume={folder}: no {MULTIRUN} of a sweep there: give a sweep's folder") from error
     for override in overrides:
@@ -161,6 +162,14 @@ class Undo:
         own = {self.folder / ".hydra", *self._written_by_hydra()}
         paths = self.folder.iterdir() if self.folder.is_dir() else ()
         return {path: path.stat().st_mtime_ns for path in paths if path not in own}
+
+
+def check_folder(key: str, folder: str) -> None:
+    """Refuse a folder for runs that would be another one: the address of a store, the name of a variable."""
+    if "://" in folder:
+        raise UserError(f"{key}={folder}: must be a folder of this machine")
+    if os.path.expandvars(folder) != folder:  # as Lightning's logger does
+        raise UserError(f"{key}={folder}: the log would lie in {os.path.expandvars(folder)}: give another name")
 
 
 def claim(folder: str) -> tuple[str, Undo]:

@@ -13,7 +13,7 @@ from torch import nn
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.data.datamodule import Data
 from gan_lightning.modalities.samples import Shape
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, near
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, near, setting, spelled
 
 SHOWN = ("loss/", "probability/", "gradient_norm/")  # metrics
 
@@ -64,8 +64,8 @@ def closing(
             f"  {shown}",
             *(f"  {line}" for line in reports),
             *(row(name, near(path)) for name, path in rows.items() if path.exists()),
-            row("dashboard", f"{_tensorboard()} --logdir {shlex.quote(str(near(run_dir.parent)))}"),
-            *([row("go on", f"{call} {shlex.quote(f'resume={near(run_dir)}')}")] if stopped_by else []),
+            row("dashboard", f"{_tensorboard()} --logdir {shlex.quote(spelled(run_dir.parent))}"),
+            *([row("go on", f"{call} {setting('resume', run_dir)}")] if stopped_by else []),
         ]
     )
 
@@ -92,4 +92,4 @@ def _count(network: nn.Module) -> str:
 def _tensorboard() -> str:
     """Return how to call TensorBoard from here: by name if the environment is active, else by its path."""
     beside = Path(sys.executable).with_name("tensorboard")
-    return "tensorboard" if shutil.which("tensorboard") else str(near(beside))
+    return "tensorboard" if shutil.which("tensorboard") else shlex.quote(str(near(beside)))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.config.grammar import unquoted
 from gan_lightning.config.signature import load_target
 from gan_lightning.config.trust import check_trusted
 from gan_lightning.errors import UserError
@@ -21,8 +22,13 @@ Row = dict[str, Any]
 STATE = ("status", "duration_seconds")
 
 
-def summarize(sweep_dir: Path) -> int:
-    """Write ``summary.csv``, print it as Markdown with mean ± sd over seeds, and return how many jobs failed."""
+def summarize(sweep_dir: Path, go_on: str) -> int:
+    """Write ``summary.csv``, print it as Markdown with mean ± sd over seeds, and return how many jobs failed.
+
+    Args:
+        sweep_dir: the folder of the sweep.
+        go_on: the command that goes on with it.
+    """
     jobs = [_job(sweep_dir, path.parent.parent) for path in sweep_dir.rglob(str(OVERRIDES))]
     jobs.sort(key=lambda row: (len(row["job"]), row["job"]))
     metrics = list(dict.fromkeys(name for row in jobs for name in row["metrics"]))
@@ -54,7 +60,7 @@ def summarize(sweep_dir: Path) -> int:
         print(f"the data have changed between jobs, whose figures cannot be compared: {jobs_of_one}")
     unfinished = sum(row["status"] != "finished" for row in jobs)
     if unfinished:
-        print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, python train.py sweep.resume={sweep_dir}")
+        print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, {go_on}")
     return unfinished
 
 
@@ -64,7 +70,7 @@ def _job(sweep_dir: Path, folder: Path) -> Row:
     manifest, metrics = (read_json(folder / name) for name in (MANIFEST, METRICS))
     return {
         "job": str(folder.relative_to(sweep_dir)),
-        "overrides": {key: value for key, _, value in overrides},
+        "overrides": {key: unquoted(value) for key, _, value in overrides},
         "metrics": metrics,
         "headline": _headline(manifest.get("config") or {}, metrics),
         "data": (_data_settings(manifest), (manifest.get("data") or {}).get("sha256")),

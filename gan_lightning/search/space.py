@@ -6,6 +6,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import Trial
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from gan_lightning.config.grammar import quote
 from gan_lightning.config.settings import Node
 from gan_lightning.errors import UserError
 
@@ -59,7 +60,4 @@ def override(key: str, value: Any) -> str:
     """``key=value`` for Hydra; strings that Hydra would read as something else are quoted."""
     if value is None:
         return f"{key}=null"
-    if isinstance(value, str) and not value.replace("_", "").isalnum():
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"{key}='{escaped}'"
-    return f"{key}={value}"
+    return f"{key}={quote(value) if isinstance(value, str) else value}"

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from gan_lightning.config.settings import SearchSettings
 from gan_lightning.errors import Interrupted, UserError
 from gan_lightning.files import read_json
-from gan_lightning.paths import MANIFEST, METRICS
+from gan_lightning.paths import MANIFEST, METRICS, spelled
 from gan_lightning.runs.folders import finished, last_checkpoints
 from gan_lightning.search.report import report
 from gan_lightning.search.space import distribution, override, suggest
@@ -112,7 +112,8 @@ class Trials:
 
 def _train(overrides: list[str], run: Path) -> None:
     """A run in a process of its own, from its last checkpoint where it has one."""
-    where = [f"resume={run}"] if last_checkpoints(run) else [*overrides, f"hydra.run.dir={run}"]
+    folder = spelled(run)
+    where = [f"resume={folder}"] if last_checkpoints(run) else [*overrides, f"hydra.run.dir={folder}"]
     command = [sys.executable, "-m", "gan_lightning.commands.trial", *where]
     # In a session of its own: it learns of Ctrl-C by the pipe alone; a second signal would end it before it is saved.
     with subprocess.Popen(

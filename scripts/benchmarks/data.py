@@ -1,6 +1,5 @@
 """MNIST, where GAN_DATA_DIR says."""
 
-import os
 from pathlib import Path
 
 from torch import Tensor
@@ -10,10 +9,11 @@ from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.extractors import Classifier
 from gan_lightning.metrics.images import ImageEvaluator
+from gan_lightning.paths import data_dir
 
 
 def data_root() -> Path:
-    return Path(os.environ.get("GAN_DATA_DIR", "data"))
+    return Path(data_dir()).expanduser()
 
 
 def mnist(root: Path) -> MNIST:
