@@ -14,9 +14,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_lightning.commands import interrupts
 from gan_lightning.commands.session import Session
 from gan_lightning.config.explain import explain_value
-from gan_lightning.errors import UserError, fail
+from gan_lightning.errors import UserError, fail, refusal, refusals_of
 from gan_lightning.paths import MANIFEST
 
 
@@ -29,6 +30,8 @@ def strict(hook: Callable[..., None]) -> Callable[..., None]:
             hook(self, config, **kwargs)
         except UserError as error:
             fail(error, Session.current().debug)
+        except OSError as error:
+            fail(refusal(error), Session.current().debug)
         except OmegaConfBaseException as error:
             fail(UserError(explain_value(error)).with_traceback(error.__traceback__), Session.current().debug)
         except Exception:
@@ -45,7 +48,6 @@ class RunGuard(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.config.settings import TrainSettings
         from gan_lightning.config.validation import validate
-        from gan_lightning.runs.folders import Undo, claim
         from gan_lightning.system import distributed
 
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
@@ -69,34 +71,41 @@ class RunGuard(Callback):
         if not distributed.first_process():
             _join_run(config, *distributed.from_first(("", None)))
             return
-        if chosen and not earlier and Path(run_dir, MANIFEST).exists():
-            raise UserError(f"hydra.run.dir={run_dir}: holds a run already: resume={run_dir}, or take another folder")
-        session = Session.current()
-        session.undo = Undo(run_dir)
-        if not (earlier or chosen):
-            run_dir, session.undo = claim(run_dir)
+        _import_training()
+        interrupts.under_way()
+        if earlier:
+            _take("resume", run_dir)
+        elif chosen:
+            _take("hydra.run.dir", run_dir)
+            if Path(run_dir, MANIFEST).exists():
+                raise UserError(f"hydra.run.dir={run_dir}: holds a run already: resume={run_dir}, or another folder")
+        else:
+            run_dir = _claim("hydra.run.dir", run_dir)
         with read_write(config.hydra.run):  # in place of the pattern that it came from
             config.hydra.run.dir = run_dir
         distributed.from_first((run_dir, config.resume))
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from gan_lightning.runs.folders import Undo, claim
-
         if "TORCHELASTIC_RUN_ID" in os.environ:
             raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
         session, sweep_dir = Session.current(), config.hydra.sweep.dir
         for key in ("resume", "reproduce"):
             if config[key] is not None:
                 raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
-        if not _chosen(config, "hydra.sweep.dir"):
-            with read_write(config.hydra.sweep):
-                config.hydra.sweep.dir, session.undo = claim(sweep_dir)
-        elif sweep_dir != session.resumed_sweep and any(Path(sweep_dir).rglob(MANIFEST)):
-            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
+        if not beside_others(config.hydra):
+            _import_training()
+        interrupts.under_way()
+        if sweep_dir == session.resumed_sweep:
+            _take("sweep.resume", sweep_dir)
+        elif _chosen(config, "hydra.sweep.dir"):
+            _take("hydra.sweep.dir", sweep_dir)
+            if any(Path(sweep_dir).rglob(MANIFEST)):
+                raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
         else:
-            session.undo = Undo(sweep_dir)
-        session.sweep_dir = config.hydra.sweep.dir
+            sweep_dir = _claim("hydra.sweep.dir", sweep_dir)
+        with read_write(config.hydra.sweep):  # in place of the pattern that it came from
+            config.hydra.sweep.dir = session.sweep_dir = sweep_dir
         if beside_others(config.hydra):
             signal.signal(signal.SIGINT, _wait_for_jobs)
 
@@ -115,6 +124,28 @@ class SweepSummary(Callback):
 def beside_others(hydra: Any) -> bool:
     """Whether jobs run in processes of their own."""
     return not hydra.launcher._target_.endswith(".BasicLauncher")
+
+
+def _import_training() -> None:
+    """Import what the first job needs while nothing is there yet that an interruption would leave behind."""
+    import gan_lightning.commands.train  # noqa: F401
+
+
+def _take(key: str, folder: str) -> None:
+    """Have the folder that ``key`` names."""
+    from gan_lightning.runs.folders import take
+
+    with refusals_of(f"{key}={folder}"):
+        Session.current().undo = take(folder)
+
+
+def _claim(key: str, folder: str) -> str:
+    """Have a folder that nobody else has, and return its name."""
+    from gan_lightning.runs.folders import claim
+
+    with refusals_of(f"{key}={folder}"):
+        claimed, Session.current().undo = claim(folder)
+    return claimed
 
 
 def _earlier(config: DictConfig, run_dir: Path, chosen: bool) -> str | None:
