@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-ENDS = (signal.SIGINT, signal.SIGTERM)
 PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)  # to who waits for them: see Interrupted.leave
 
 ROOM, PERMISSION = "make room there, or take another place", "change its permissions, or take another place"

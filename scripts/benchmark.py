@@ -54,7 +54,7 @@ def main() -> None:
         if arguments.page:
             replace_part(arguments.page, f"{arguments.what} {arguments.threads}", text)
         if arguments.json:
-            arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+            arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     except UserError as error:
         fail(error, debug=False)
 

@@ -38,8 +38,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     families: dict[str, list[Path]] = defaultdict(list)
-    for run in sorted(arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text())["seed"]):
-        families[json.loads((run / "manifest.json").read_text())["config"]["name"]].append(run)
+    for run in sorted(
+        arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text(encoding="utf-8"))["seed"]
+    ):
+        families[json.loads((run / "manifest.json").read_text(encoding="utf-8"))["config"]["name"]].append(run)
     trained = {name: load(str(runs[0]), arguments.trust) for name, runs in families.items()}
     rows = [row(name, runs, evaluator_of(trained[name].data).headline()) for name, runs in families.items()]
     columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -54,8 +56,8 @@ def main() -> None:
 
 def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
     """Return mean and standard deviation over the seeds of a family, and the distance of each."""
-    figures = [json.loads((run / "metrics.json").read_text()) for run in runs]
-    minutes = [json.loads((run / "manifest.json").read_text())["duration_seconds"] / 60 for run in runs]
+    figures = [json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in runs]
+    minutes = [json.loads((run / "manifest.json").read_text(encoding="utf-8"))["duration_seconds"] / 60 for run in runs]
     cells = {
         "": name,
         "seeds": len(runs),
@@ -74,7 +76,9 @@ def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
 
 def footnote(families: dict[str, list[Path]]) -> str:
     """On what the runs were made."""
-    manifests = [json.loads((run / "manifest.json").read_text()) for runs in families.values() for run in runs]
+    manifests = [
+        json.loads((run / "manifest.json").read_text(encoding="utf-8")) for runs in families.values() for run in runs
+    ]
     hardware = manifests[0]["hardware"]
     limits = {f"{name}={m['config'][name]}" for m in manifests for name in LIMITS if m["config"].get(name) is not None}
     revisions = {manifest["git"]["revision"][:12] for manifest in manifests if manifest["git"]}

@@ -41,7 +41,7 @@ def room_of(path: Path) -> str:
 
 def imported(path: Path) -> Iterator[tuple[str, str]]:
     """Yield each room that a file imports from, with the statement; imports for type checkers do not count."""
-    statements: list[ast.AST] = [ast.parse(path.read_text())]
+    statements: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while statements:
         node = statements.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):

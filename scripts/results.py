@@ -88,9 +88,12 @@ class Run:
     """A run's manifest, and the figures of its checkpoints by epoch."""
 
     def __init__(self, folder: Path) -> None:
-        self.manifest = json.loads((folder / "manifest.json").read_text())
+        self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         self.name = f"seed {self.manifest['seed']}"
-        by_name = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("evaluation/*/metrics.json")}
+        by_name = {
+            path.parent.name: json.loads(path.read_text(encoding="utf-8"))
+            for path in folder.glob("evaluation/*/metrics.json")
+        }
         self.figures: dict[int, dict[str, Any]] = {
             int(found[1]): content["generators"]["raw"]
             for name, content in by_name.items()

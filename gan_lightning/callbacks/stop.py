@@ -10,8 +10,9 @@ import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher
-from gan_lightning.errors import ENDS, PASSED_ON
+from gan_lightning.errors import PASSED_ON
 from gan_lightning.system.distributed import largest
+from gan_lightning.system.interrupts import ENDS
 
 
 class Stop(Watcher):

@@ -3,6 +3,6 @@
 import sys
 
 if sys.argv[:1] == ["-m"]:  # python -m imports this before the command's module, which may take long
-    from gan_lightning.commands import interrupts
+    from gan_lightning.system import interrupts
 
     interrupts.begin()

@@ -9,38 +9,43 @@ from gan_lightning.commands.entry import command
 @command
 def train() -> None:
     """``python train.py`` and ``gan-train``."""
-    from gan_lightning.commands import hydra_run
+    from gan_lightning.commands.hydra_run import run, train_job
+    from gan_lightning.config.settings import TrainSettings
 
-    hydra_run.run("train", hydra_run.TrainSettings, hydra_run.train_job)
+    run("train", TrainSettings, train_job)
 
 
 @command
 def generate() -> None:
     """``python scripts/generate.py`` and ``gan-generate``."""
-    from gan_lightning.commands import hydra_run
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import GenerateSettings
 
-    hydra_run.run("generate", hydra_run.GenerateSettings, hydra_run.printed)
+    run("generate", GenerateSettings, printed)
 
 
 @command
 def evaluate() -> None:
     """``python scripts/evaluate.py`` and ``gan-evaluate``."""
-    from gan_lightning.commands import hydra_run
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import EvaluateSettings
 
-    hydra_run.run("evaluate", hydra_run.EvaluateSettings, hydra_run.printed)
+    run("evaluate", EvaluateSettings, printed)
 
 
 @command
 def train_extractor() -> None:
     """``python scripts/train_extractor.py`` and ``gan-train-extractor``."""
-    from gan_lightning.commands import hydra_run
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import ExtractorSettings
 
-    hydra_run.run("train_extractor", hydra_run.ExtractorSettings, hydra_run.printed)
+    run("train_extractor", ExtractorSettings, printed)
 
 
 @command
 def search() -> None:
     """``python scripts/search.py`` and ``gan-search``."""
-    from gan_lightning.commands import hydra_run
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import SearchSettings
 
-    hydra_run.run("search", hydra_run.SearchSettings, hydra_run.printed)
+    run("search", SearchSettings, printed)

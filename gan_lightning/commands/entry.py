@@ -3,9 +3,7 @@
 import functools
 from collections.abc import Callable
 
-from gan_lightning.commands import interrupts
-from gan_lightning.errors import UserError, fail, refusal
-from gan_lightning.system import terminal
+from gan_lightning.system import interrupts
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
@@ -17,7 +15,10 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
     @functools.wraps(main)
     def whole() -> None:
-        interrupts.begin()
+        interrupts.begin()  # first of all
+        from gan_lightning.errors import UserError, fail, refusal
+        from gan_lightning.system import terminal
+
         terminal.prepare()
         try:
             main()
@@ -39,6 +40,9 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
 def _end_with_output() -> None:
     """End with exit code 2 if the last things that were said did not arrive."""
+    from gan_lightning.errors import UserError, fail
+    from gan_lightning.system import terminal
+
     try:
         terminal.check_said()
     except UserError as error:

@@ -16,7 +16,7 @@ from gan_lightning.config.effects import example_settings
 from gan_lightning.config.settings import EvaluateSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import UserError
+from gan_lightning.errors import NotWritten, UserError, reason
 from gan_lightning.files import write_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
@@ -98,11 +98,18 @@ def evaluate(cfg: EvaluateSettings) -> str:
 
     sources = [_of_file(cfg, samples)] if samples is not None else _of_checkpoints(cfg, trained)
     rows: dict[str, Values] = {}
+    unwritten = None
     for source in sources:
         values = source.measured(evaluator)
-        _write(source, evaluator, cfg.seed, values)
+        try:
+            _write(source, evaluator, cfg.seed, values)
+        except OSError as error:
+            unwritten = f"output={source.folder}: {reason(error)}"
         rows |= {f"{source.name} ({name})" if len(values) > 1 else source.name: v for name, v in values.items()}
-    return _summary(sources, evaluator, rows)
+    summary = _summary(sources, evaluator, rows)
+    if unwritten is not None:
+        raise NotWritten(unwritten, summary)
+    return summary
 
 
 def _files(checkpoint: str | Sequence[str]) -> list[Path]:

@@ -14,11 +14,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lightning.commands import interrupts
 from gan_lightning.commands.session import Session
 from gan_lightning.config.explain import explain_value
 from gan_lightning.errors import UserError, fail, refusal, refusals_of
 from gan_lightning.paths import MANIFEST
+from gan_lightning.system import interrupts
 
 
 def strict(hook: Callable[..., None]) -> Callable[..., None]:

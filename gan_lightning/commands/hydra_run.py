@@ -7,7 +7,8 @@ is in the module of its name, which is imported when there is something to do.
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,19 +21,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import gan_lightning.config.resolvers  # noqa: F401  registers them
-from gan_lightning.commands import interrupts
 from gan_lightning.commands.hydra_callbacks import beside_others
 from gan_lightning.commands.session import Session
 from gan_lightning.config.settings import (
-    EvaluateSettings,
-    ExtractorSettings,
-    GenerateSettings,
-    SearchSettings,
     Settings,
     TrainSettings,
 )
-from gan_lightning.errors import ENDS, Busy, Interrupted, NotWritten, UserError, fail, refusal
+from gan_lightning.errors import Busy, Interrupted, NotWritten, UserError, fail, refusal
 from gan_lightning.paths import CONF_DIR
+from gan_lightning.system import interrupts
 
 LAUNCHERS = ("joblib", "submitit")  # packages that run jobs beside each other
 
@@ -73,18 +70,21 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
             settings = settings.model_copy(update={"resume": str(run_dir)})
         return train(settings)
     except Interrupted as interruption:
-        if beside_others(HydraConfig.get()) and interruption.signal in ENDS:  # who has begun it makes the table
+        if beside_others(HydraConfig.get()) and interruption.signal in interrupts.ENDS:
+            # Who has begun it makes the table.
             Session.current().interrupted = True
             return None
         summarize(Path(HydraConfig.get().sweep.dir))
         interruption.leave()
     except Exception as error:
-        if not isinstance(error, UserError) or OmegaConf.select(cfg, "debug") is True:
+        if not isinstance(error, UserError | OSError) or OmegaConf.select(cfg, "debug") is True:
             traceback.print_exc()
-        line = " ".join(str(error).split()) or type(error).__name__
+        told = refusal(error) if isinstance(error, OSError) else error
+        line = " ".join(str(told).split()) or type(error).__name__
         print(f"error: job {HydraConfig.get().job.num}: {line}", file=sys.stderr)
         if not isinstance(error, Busy):
-            record_failure(run_dir, line)
+            with suppress(OSError):  # the table says of that job that it is lost
+                record_failure(run_dir, line)
         return None
 
 
@@ -112,6 +112,7 @@ def run(config_name: str, settings: type[Settings], job: Callable[[DictConfig], 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
     session = Session(config_name, settings, sys.argv)
     try:
+        _check_encoding(session.typed)
         session.read_command_line()
     except UserError as error:
         fail(error, session.debug)
@@ -124,6 +125,14 @@ def run(config_name: str, settings: type[Settings], job: Callable[[DictConfig], 
         session.summarize_sweep()
         session.undo()
         raise
+
+
+def _check_encoding(typed: Sequence[str]) -> None:
+    """Raise UserError for arguments that are no text in the system's encoding, which no config can hold."""
+    for argument in typed:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            encoding = sys.getfilesystemencoding()
+            raise UserError(f"{argument}: is no text in {encoding}: set PYTHONUTF8=1, or give another name")
 
 
 def _end(session: Session, error: Exception) -> None:

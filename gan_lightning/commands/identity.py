@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from gan_lightning.commands import interrupts
 from gan_lightning.commands.entry import command
 from gan_lightning.errors import UserError, printable
 from gan_lightning.provenance import needs_extra
+from gan_lightning.system import interrupts
 
 HELP = """Who signs your samples: a certificate and its key, kept outside of the repository.
 

@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from gan_lightning.commands import interrupts
 from gan_lightning.commands.entry import command
-from gan_lightning.errors import UserError, printable
+from gan_lightning.errors import printable
 from gan_lightning.provenance import needs_extra
+from gan_lightning.system import interrupts
 
 HELP = """The ledger of all signed samples: what is changed in it is noticed; what is removed, by who has kept a root.
 

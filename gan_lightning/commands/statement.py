@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
-from gan_lightning.commands import interrupts
 from gan_lightning.commands.entry import command
-from gan_lightning.errors import UserError
 from gan_lightning.provenance import needs_extra, signer
+from gan_lightning.system import interrupts
 
 HELP = """Signed statements about a run, written beside its checkpoint; gan-verify reads them.
 

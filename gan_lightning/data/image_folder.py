@@ -75,7 +75,7 @@ class ImageFolder(LabelledImages):
         if not cache.exists():
             self._decode(paths, cache)
         if (several := cache.with_suffix(".several_frames.json")).exists():
-            self._warn_of_frames(json.loads(several.read_text()))
+            self._warn_of_frames(json.loads(several.read_text(encoding="utf-8")))
         # Copy-on-write: torch warns of arrays that it may not write to.
         images = torch.from_numpy(np.load(cache, mmap_mode="c"))
         return Examples(images, self._labels(paths))
@@ -129,7 +129,7 @@ class ImageFolder(LabelledImages):
                     several += [str(paths[i].relative_to(self.root))] if frames else []
             images.flush()
             if several:  # before the pictures, which say that all is there
-                cache.with_suffix(".several_frames.json").write_text(json.dumps(several))
+                cache.with_suffix(".several_frames.json").write_text(json.dumps(several), encoding="utf-8")
             unfinished.replace(cache)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -20,9 +20,9 @@ from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gan_lightning.config.settings import SearchSettings
-from gan_lightning.errors import Interrupted, UserError
+from gan_lightning.errors import Interrupted, UserError, refusals_of
 from gan_lightning.paths import MANIFEST, METRICS
-from gan_lightning.runs.folders import finished, last_checkpoints
+from gan_lightning.runs.folders import finished, last_checkpoints, take
 from gan_lightning.search.report import report
 from gan_lightning.search.space import distribution, override, suggest
 
@@ -46,7 +46,8 @@ def search(settings: SearchSettings) -> str:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
     folder = Path(settings.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with refusals_of(f"folder={folder}"):
+        take(str(folder))
     url = settings.storage or f"sqlite:///{folder / 'study.db'}"
     with _storage_errors(url), _signals():
         study = _study(settings, url)
@@ -101,7 +102,7 @@ class Trials:
     def _value(self, overrides: list[str], seed: int, run: Path) -> float:
         if not finished(run):
             _train([*overrides, PRUNING, f"seed={seed}"], run)
-        metrics = json.loads((run / METRICS).read_text())
+        metrics = json.loads((run / METRICS).read_text(encoding="utf-8"))
         if self.settings.metric not in metrics:
             raise UserError(f"metric={self.settings.metric}: not in {run / METRICS}: one of {', '.join(metrics)}")
         return float(metrics[self.settings.metric])
@@ -123,7 +124,7 @@ def _train(overrides: list[str], run: Path) -> None:
     lines = said.decode(errors="replace").splitlines() or [f"ended with {child.returncode}"]
     if not (run / MANIFEST).exists():
         raise UserError(lines[-1].removeprefix("error: "))
-    if json.loads((run / MANIFEST).read_text())["status"] == "diverged":
+    if json.loads((run / MANIFEST).read_text(encoding="utf-8"))["status"] == "diverged":
         raise optuna.TrialPruned(lines[-1].removeprefix("error: "))
     raise Failed(lines[-1])
 

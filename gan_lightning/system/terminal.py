@@ -37,11 +37,13 @@ def prepare() -> None:
     _open_closed()
     codecs.register_error("plain", _plain)
     if sys.stdin is None:
-        sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
-    if sys.stdout is sys.__stdout__ and not isinstance(sys.stdout, Output):
-        sys.stdout = sys.__stdout__ = _output(1, sys.stdout)
-    if sys.stderr is sys.__stderr__ and not isinstance(sys.stderr, Output):
-        sys.stderr = sys.__stderr__ = _output(2, sys.stderr)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__") and not isinstance(stream, Output):
+            output = _output(number, stream)
+            setattr(sys, name, output)
+            setattr(sys, f"__{name}__", output)
 
 
 def check_said() -> None:
@@ -78,7 +80,7 @@ def _output(number: int, stream: io.TextIOWrapper | None) -> Output:
     stream.flush()
     buffering = 0 if stream.write_through else -1
     return Output(
-        open(number, "wb", buffering, closefd=False),  # type: ignore[arg-type]  # typeshed wants a buffer
+        open(number, "wb", buffering, closefd=False),
         stream.encoding,
         "plain",
         line_buffering=stream.line_buffering,

@@ -10,12 +10,10 @@ import atexit
 import os
 import signal
 import sys
-import threading
 from types import FrameType
-from typing import NoReturn
 
-from gan_lightning.errors import ENDS
-
+# No more than that: a signal that comes before ``begin`` has Python's own end.
+ENDS = (signal.SIGINT, signal.SIGTERM)
 IMPORT = "<frozen importlib._bootstrap>"  # the file of every frame that imports
 SECONDS = 0.05  # after which a signal that came amid an import is sent again
 _came: list[int] = []
@@ -43,13 +41,13 @@ def came() -> bool:
     return bool(_came)
 
 
-def leave() -> NoReturn:
+def leave() -> None:
     """Say that the command was interrupted, and end it."""
     print("interrupted", file=sys.stderr)
     raise SystemExit(128 + (_came or [signal.SIGINT])[0])
 
 
-def end_at_once(number: int, frame: FrameType | None) -> NoReturn:
+def end_at_once(number: int, frame: FrameType | None) -> None:
     """Handle a signal when there is nothing to take back, or no time for that."""
     os.write(2, b"interrupted\n")  # sys.stderr may be in use
     os._exit(128 + number)
@@ -57,6 +55,8 @@ def end_at_once(number: int, frame: FrameType | None) -> NoReturn:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if _importing(frame):
+        import threading
+
         again = threading.Timer(SECONDS, os.kill, (os.getpid(), number))
         again.daemon = True
         again.start()
