@@ -104,9 +104,10 @@ def refusals_of(what: str) -> Iterator[None]:
         raise UserError(f"{what}: {_place(error, what)}{reason(error)}") from error
 
 
-def refusal(error: OSError) -> UserError:
-    """Return as an error of use what the system refuses, where nothing says more about it."""
-    return UserError(f"{_place(error, '')}{reason(error)}")
+def refusal(error: OSError, about: str = "") -> UserError:
+    """Return as an error of use what the system refuses, about the file that it names, else ``about``."""
+    place = _place(error, "") or (f"{about}: " if about else "")
+    return UserError(f"{place}{reason(error)}")
 
 
 def _place(error: OSError, what: str) -> str:

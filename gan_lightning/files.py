@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+_lent: set[Path] = set()  # paths of this process that are being written to
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -19,19 +21,21 @@ def whole(path: Path) -> Iterator[Path]:
     It is removed if it does not get that far. What a process that was killed has left in that folder is removed too.
     """
     _remove_abandoned(path.parent)
-    unfinished = path.with_name(f".{platform.node()}.{os.getpid()}.tmp")
+    unfinished = path.absolute().with_name(f".{platform.node()}.{os.getpid()}.{len(_lent)}.tmp")
+    _lent.add(unfinished)
     try:
         yield unfinished
         unfinished.replace(path)
     finally:
+        _lent.discard(unfinished)
         _remove(unfinished)
 
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove unfinished files of processes of this machine that are no more: others may share the folder."""
-    for path in folder.glob(f".{platform.node()}.*.tmp"):
-        number = path.name.split(".")[-2]
-        if number.isdecimal() and not _is_another(int(number)):
+    for path in folder.absolute().glob(f".{platform.node()}.*.*.tmp"):
+        process = path.name.split(".")[-3]
+        if process.isdecimal() and not _is_another(int(process)) and path not in _lent:
             _remove(path)
 
 

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from gan_lightning.errors import UserError
+
 PACKAGE = Path(__file__).resolve().parent
 # Beside the package in a checkout, inside it in a wheel.
 CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -19,7 +21,15 @@ EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when th
 
 def cache_dir() -> Path:
     """Where the package keeps what can be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "gan-lightning"
+    return at_home(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "XDG_CACHE_HOME") / "gan-lightning"
+
+
+def at_home(path: str | Path, key: str) -> Path:
+    """Return the path with the user's home folder for ``~``; ``key`` is what else may say where."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{path}: this user has no home folder: set {key}, or HOME") from error
 
 
 def near(path: Path) -> Path:

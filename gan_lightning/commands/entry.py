@@ -16,10 +16,13 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
     @functools.wraps(main)
     def whole() -> None:
         interrupts.begin()  # first of all
+        import logging
+
         from gan_lightning.errors import UserError, fail, refusal
         from gan_lightning.system import terminal
 
         terminal.prepare()
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # tells of its own cache, which nobody needs
         try:
             main()
         except SystemExit:

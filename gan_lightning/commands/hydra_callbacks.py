@@ -135,16 +135,20 @@ def _take(key: str, folder: str) -> None:
     """Have the folder that ``key`` names."""
     from gan_lightning.runs.folders import take
 
-    with refusals_of(f"{key}={folder}"):
-        Session.current().undo = take(folder)
+    session = Session.current()
+    session.place = f"{key}={folder}"
+    with refusals_of(session.place):
+        session.undo = take(folder)
 
 
 def _claim(key: str, folder: str) -> str:
     """Have a folder that nobody else has, and return its name."""
     from gan_lightning.runs.folders import claim
 
+    session = Session.current()
     with refusals_of(f"{key}={folder}"):
-        claimed, Session.current().undo = claim(folder)
+        claimed, session.undo = claim(folder)
+    session.place = f"{key}={claimed}"
     return claimed
 
 

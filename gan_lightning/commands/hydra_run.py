@@ -142,7 +142,7 @@ def _end(session: Session, error: Exception) -> None:
         said = (str(error).strip() or type(error).__name__).splitlines()[:2]  # submitit's line has a break in it
         line = f"hydra/launcher: {' '.join(' '.join(said).split())}"
     elif isinstance(cause := error.__cause__ or error, OSError) and not isinstance(error, HydraException):
-        line = str(refusal(cause))  # logging's is the cause of another
+        line = str(refusal(cause, session.place))  # logging's is the cause of another
     elif isinstance(error, HydraException | OmegaConfBaseException) or _is_from(error, "hydra"):
         from gan_lightning.config.explain import explain
 

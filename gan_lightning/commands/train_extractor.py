@@ -16,7 +16,7 @@ def train_extractor(cfg: ExtractorSettings) -> str:
     data.prepare_data()
     data.setup("test")
     path = Path(cfg.output) if cfg.output else cached_classifier(data)
-    with refusals_of(f"output={path}"):
+    with refusals_of(f"output={path}" if cfg.output else "XDG_CACHE_HOME"):
         if path.exists():
             raise UserError(f"output={path}: exists already; metrics by another classifier cannot be compared with its")
         undo = take(str(path.parent))

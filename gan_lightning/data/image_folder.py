@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.images import LabelledImages
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, refusals_of
 from gan_lightning.marks import Location
 from gan_lightning.modalities.image import MODES, SUFFIXES, Images, open_image
+from gan_lightning.paths import at_home
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class ImageFolder(LabelledImages):
         super().__init__(batch_size, sample_shape, num_classes, seed, conditional, evaluator)
         self.root = Path(str(root)).expanduser()
         self.source, self.licence = self.root.name, licence
-        self.cache_dir = Path(cache_dir).expanduser()
+        self.cache_dir = at_home(cache_dir, "data.cache_dir or XDG_CACHE_HOME")
         self.image_size = image_size
         self.channels = channels
 
@@ -73,7 +74,8 @@ class ImageFolder(LabelledImages):
         paths = self._paths()
         cache = self.cache_dir / f"{self._cache_key(paths)}.npy"
         if not cache.exists():
-            self._decode(paths, cache)
+            with refusals_of(f"data.cache_dir={self.cache_dir}"):
+                self._decode(paths, cache)
         if (several := cache.with_suffix(".several_frames.json")).exists():
             self._warn_of_frames(json.loads(several.read_text(encoding="utf-8")))
         # Copy-on-write: torch warns of arrays that it may not write to.

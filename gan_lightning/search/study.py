@@ -5,6 +5,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def search(settings: SearchSettings) -> str:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
+    threading.excepthook = _pass_over_heartbeat
     folder = Path(settings.folder)
     with refusals_of(f"folder={folder}"):
         take(str(folder))
@@ -162,6 +164,12 @@ def _try_again(study: Study, trial: Trial | FrozenTrial) -> None:
     tries = trial.user_attrs.get("tries", 1)
     if tries < MAX_TRIES:
         study.enqueue_trial(trial.params, user_attrs=trial.user_attrs | {"tries": tries + 1})
+
+
+def _pass_over_heartbeat(arguments: threading.ExceptHookArgs) -> None:
+    """Pass over what the database refuses in the thread of the heartbeat: the trial will be told the same."""
+    if not isinstance(arguments.exc_value, StorageInternalError):
+        threading.__excepthook__(arguments)
 
 
 def _done(study: Study) -> int:
