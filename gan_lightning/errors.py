@@ -86,12 +86,10 @@ def reason(error: OSError) -> str:
 
 def _blocking(error: OSError) -> Path | None:
     """Return what lies where a folder is needed."""
-    if error.filename is None or error.errno not in (errno.ENOTDIR, errno.EEXIST, errno.ELOOP):
+    if error.filename is None or error.errno not in (errno.ENOTDIR, errno.ELOOP):
         return None
     path = Path(os.fsdecode(error.filename))
     others = [one for one in (path, *path.parents) if os.path.lexists(one) and not os.path.isdir(one)]
-    if error.errno == errno.EEXIST and not os.path.islink(path):
-        return None  # a file may be needed
     return others[-1] if others else None
 
 

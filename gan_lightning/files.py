@@ -1,6 +1,7 @@
 """Files that are whole or not there: written beside their place and renamed; digests, checks."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -53,6 +54,14 @@ def _is_another(process: int) -> bool:
 def _remove(path: Path) -> None:
     with suppress(OSError):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there; raise NotADirectoryError where something else is."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from error
 
 
 def write_json(path: Path, content: Any) -> None:

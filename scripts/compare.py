@@ -17,8 +17,8 @@ import torch
 from benchmarks.pages import replace_part
 from PIL import Image, ImageDraw, ImageFont
 
+from gan_lightning.commands.entry import command
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import UserError, fail
 from gan_lightning.metrics.evaluator import evaluator_of
 from gan_lightning.modalities.samples import Sample, size, take
 from gan_lightning.runs.checkpoints import Trained, load
@@ -28,6 +28,7 @@ LIMITS = ("max_iterations", "max_cpu_minutes")
 COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and height of its letters, pixels
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a finished run")
@@ -114,7 +115,4 @@ def conditions(data: Data) -> Sample | None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        fail(error, debug=False)
+    main()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from gan_lightning.commands.entry import command
 from gan_lightning.paths import PACKAGE
 
 LAYERS = [
@@ -86,6 +87,7 @@ def draw(path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="of the PNG file")

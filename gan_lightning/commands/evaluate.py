@@ -17,7 +17,7 @@ from gan_lightning.config.settings import EvaluateSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import NotWritten, UserError, reason
-from gan_lightning.files import write_json
+from gan_lightning.files import make_folder, write_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX, write_sheet
@@ -205,7 +205,7 @@ def _write(source: Source, evaluator: Evaluator, seed: int, values: dict[str, Va
         "floor": evaluator.real_baseline(),
     }
     sheets = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
-    source.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(source.folder)
     write_json(source.folder / METRICS, content)
     for name, sheet in sheets.items():
         write_sheet(source.folder / f"{name}{SUFFIX}", sheet)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, draw, sheet
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError, refusals_of
-from gan_lightning.files import whole
+from gan_lightning.files import make_folder, whole
 from gan_lightning.modalities.arrays import write_arrays
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX, WALK_SUFFIX, write_sheet, write_walk
@@ -117,7 +117,7 @@ def _unfinished(output: Path) -> Iterator[Path]:
         path = output.resolve()  # which has a name, as "." has none
         new_folder = not path.parent.exists()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with whole(path) as unfinished:
                 yield unfinished
         finally:

@@ -173,7 +173,8 @@ def _same_folder(one: str, other: str) -> bool:
 
 def _wait_for_jobs(number: int, frame: Any) -> None:
     """On Ctrl-C, which a terminal sends to jobs on this machine too: they save themselves."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.remember(number)
+    signal.signal(signal.SIGINT, interrupts.interrupt)
     print("waiting for the jobs to end; Ctrl-C again ends those on this machine at once", file=sys.stderr)
 
 

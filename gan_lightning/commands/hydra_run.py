@@ -139,6 +139,8 @@ def _end(session: Session, error: Exception) -> None:
     """Say in one line what Hydra or a launcher refuses; raise what is no error of use."""
     if _is_from(error, *LAUNCHERS):
         session.summarize_sweep()
+        if interrupts.came():  # before a job could heed it
+            interrupts.leave()
         said = (str(error).strip() or type(error).__name__).splitlines()[:2]  # submitit's line has a break in it
         line = f"hydra/launcher: {' '.join(' '.join(said).split())}"
     elif isinstance(cause := error.__cause__ or error, OSError) and not isinstance(error, HydraException):

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from gan_lightning.config.effects import result_settings, settings_marked
 from gan_lightning.config.settings import Node, TrainSettings
 from gan_lightning.errors import UserError, refusals_of
-from gan_lightning.files import read_json
+from gan_lightning.files import make_folder, read_json
 from gan_lightning.marks import Mark
 from gan_lightning.paths import (
     EARLIER_CHECKPOINT,
@@ -169,7 +169,7 @@ def take(folder: str) -> Undo:
     """Make the folder if it is not there, and see that something can be written to it."""
     undo = Undo(folder)
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        make_folder(Path(folder))
         with tempfile.TemporaryFile(dir=folder):
             return undo
     except OSError as error:
@@ -184,11 +184,12 @@ def claim(folder: str) -> tuple[str, Undo]:
     while True:
         undo = Undo(candidate)
         try:
-            Path(candidate).mkdir(parents=True)
+            make_folder(Path(candidate).parent)
+            Path(candidate).mkdir()
             return candidate, undo
-        except OSError as error:
-            if not isinstance(error, FileExistsError) or str(error.filename) != str(Path(candidate)):
-                undo()
-                raise  # what is in the way is above it
+        except FileExistsError:
             number += 1
             candidate = f"{folder}_{number}"
+        except OSError:
+            undo()
+            raise

@@ -1,9 +1,7 @@
 """Runs trials of one Optuna study, beside other processes that do so, until it has as many as are wanted."""
 
 import json
-import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -24,6 +22,7 @@ from gan_lightning.config.settings import SearchSettings
 from gan_lightning.errors import Interrupted, UserError, refusals_of
 from gan_lightning.paths import MANIFEST, METRICS
 from gan_lightning.runs.folders import finished, last_checkpoints, take
+from gan_lightning.search import stopping
 from gan_lightning.search.report import report
 from gan_lightning.search.space import distribution, override, suggest
 
@@ -51,7 +50,7 @@ def search(settings: SearchSettings) -> str:
     with refusals_of(f"folder={folder}"):
         take(str(folder))
     url = settings.storage or f"sqlite:///{folder / 'study.db'}"
-    with _storage_errors(url), _signals():
+    with _storage_errors(url), stopping.signals():
         study = _study(settings, url)
         trials = Trials(settings, folder)
         if _done(study) < settings.trials:
@@ -102,6 +101,7 @@ class Trials:
             raise UserError(f"{self.failures} trials have failed: see {trial.user_attrs['folder']}/*/train.log")
 
     def _value(self, overrides: list[str], seed: int, run: Path) -> float:
+        stopping.check()
         if not finished(run):
             _train([*overrides, PRUNING, f"seed={seed}"], run)
         metrics = json.loads((run / METRICS).read_text(encoding="utf-8"))
@@ -114,16 +114,10 @@ def _train(overrides: list[str], run: Path) -> None:
     """A run in a process of its own, from its last checkpoint where it has one."""
     where = [f"resume={run}"] if last_checkpoints(run) else [*overrides, f"hydra.run.dir={run}"]
     command = [sys.executable, "-m", "gan_lightning.commands.trial", *where]
-    # In a session of its own: it learns of Ctrl-C by the pipe alone; a second signal would end it before it is saved.
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    ) as child:
-        assert child.stderr is not None
-        said = child.stderr.read()  # not communicate(), which closes the pipe that the run follows
-        child.wait()
-    if child.returncode == 0:
+    code, said = stopping.errors_of(command)
+    if code == 0:
         return
-    lines = said.decode(errors="replace").splitlines() or [f"ended with {child.returncode}"]
+    lines = said.splitlines() or [f"ended with {code}"]
     if not (run / MANIFEST).exists():
         raise UserError(lines[-1].removeprefix("error: "))
     if json.loads((run / MANIFEST).read_text(encoding="utf-8"))["status"] == "diverged":
@@ -190,18 +184,3 @@ def _storage_errors(url: str) -> Iterator[None]:
         shown = sqlalchemy.engine.make_url(url).render_as_string() if "://" in url else url
         remedy = f"pip install {cause.name}" if isinstance(cause, ImportError) else "is it there, and is it free?"
         raise UserError(f"storage={shown}: {reason}: {remedy}") from error
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """SIGTERM ends a search as Ctrl-C does: the run of its trial is saved."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise Interrupted(signal.Signals(number))
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

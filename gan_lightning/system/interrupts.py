@@ -22,7 +22,7 @@ _came: list[int] = []
 def begin() -> None:
     """Have signals end the process at once; one that is ignored, as in jobs of a shell's background, stays so."""
     for number in ENDS:
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, _interrupt):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, interrupt):
             signal.signal(number, end_at_once)
     _came.clear()
     atexit.unregister(_ignore)
@@ -33,7 +33,12 @@ def under_way() -> None:
     """From here on there is something to take back: have signals raise KeyboardInterrupt."""
     for number in ENDS:
         if signal.getsignal(number) is end_at_once:
-            signal.signal(number, _interrupt)
+            signal.signal(number, interrupt)
+
+
+def remember(number: int) -> None:
+    """Have the command end as interrupted, however what is under way ends."""
+    _came.append(number)
 
 
 def came() -> bool:
@@ -53,7 +58,8 @@ def end_at_once(number: int, frame: FrameType | None) -> None:
     os._exit(128 + number)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle a signal amid work: raise KeyboardInterrupt, after the import that is under way."""
     if _importing(frame):
         import threading
 
@@ -62,7 +68,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         again.start()
         return
     signal.signal(number, end_at_once)
-    _came.append(number)
+    remember(number)
     raise KeyboardInterrupt
 
 
