@@ -252,7 +252,7 @@ def test_no_gpus(run, tmp_path, argument):
     assert "trainer.accelerator=" in line
     assert "no GPU is found" in line
     assert line.endswith("trainer=cpu")
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_tasks_of_slurm(run, tmp_path, monkeypatch):
