@@ -1,25 +1,88 @@
-"""Files that are whole or not there: JSON that is written atomically, digests, checks."""
+"""Files that are whole or not there: written beside their place and renamed; digests, checks."""
 
+import csv
+import errno
 import hashlib
 import json
 import os
+import platform
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+_lent: set[Path] = set()  # paths of this process that are being written to
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Lend another path to write a file or a folder to, which gets the name of ``path`` when it is complete.
+
+    It is removed if it does not get that far. What a process that was killed has left in that folder is removed too.
+    """
+    _remove_abandoned(path.parent)
+    unfinished = path.absolute().with_name(f".{platform.node()}.{os.getpid()}.{len(_lent)}.tmp")
+    _lent.add(unfinished)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        _lent.discard(unfinished)
+        _remove(unfinished)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove unfinished files of processes of this machine that are no more: others may share the folder."""
+    for path in folder.absolute().glob(f".{platform.node()}.*.*.tmp"):
+        process = path.name.split(".")[-3]
+        if process.isdecimal() and not _is_another(int(process)) and path not in _lent:
+            _remove(path)
+
+
+def _is_another(process: int) -> bool:
+    """Return whether a process of that number is running, and is not this one."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there; raise NotADirectoryError where something else is."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from error
+
 
 def write_json(path: Path, content: Any) -> None:
-    """Write beside its place, flush to the disk and rename, so that there is never half a file."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    with unfinished.open("w") as file:
+    """Write a file of JSON that is on the disk when this returns."""
+    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.write(json.dumps(content, indent=2) + "\n")
         synchronize(file)
-    unfinished.replace(path)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a table with a line of the names of its columns; a row may have other cells besides."""
+    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return what such a file holds; nothing where it is missing or damaged."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else {}
     except (OSError, ValueError):
         return {}

@@ -4,6 +4,8 @@ import os
 import shlex
 from pathlib import Path
 
+from gan_lightning.errors import UserError
+
 PACKAGE = Path(__file__).resolve().parent
 # Beside the package in a checkout, inside it in a wheel.
 CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -31,8 +33,16 @@ def data_dir() -> str:
 
 def xdg_dir(variable: str, default: str) -> Path:
     """Return a folder of the XDG specification, which has relative ones ignored."""
-    path = Path(os.environ.get(variable) or default).expanduser()
-    return path if path.is_absolute() else Path(default).expanduser()
+    path = at_home(os.environ.get(variable) or default, variable)
+    return path if path.is_absolute() else at_home(default, variable)
+
+
+def at_home(path: str | Path, key: str) -> Path:
+    """Return the path with the user's home folder for ``~``; ``key`` is what else may say where."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{path}: this user has no home folder: set {key}, or HOME") from error
 
 
 def near(path: Path) -> Path:

@@ -33,16 +33,20 @@ from benchmarks.pages import replace_part
 from benchmarks.tables import Row
 from PIL import Image
 
+from gan_lightning.commands.entry import command
 from gan_lightning.errors import UserError, fail
 from gan_lightning.files import write_json
 from gan_lightning.runs.manifest import processor
+from gan_lightning.system import interrupts
 from gan_lightning.tables import markdown
 
 RECIPES = ["experiment=best", "experiment=best_conditional"]
 BEGUN = time.monotonic()
 
 
+@command
 def main() -> None:
+    interrupts.under_way()
     arguments = parser().parse_args()
     torch.set_num_threads(arguments.threads)
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)  # of the processes that are started
@@ -54,7 +58,7 @@ def main() -> None:
         if arguments.page:
             replace_part(arguments.page, f"{arguments.what} {arguments.threads}", text)
         if arguments.json:
-            arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+            arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     except UserError as error:
         fail(error, debug=False)
 

@@ -17,8 +17,8 @@ import torch
 from benchmarks.pages import replace_part
 from PIL import Image, ImageDraw, ImageFont
 
+from gan_lightning.commands.entry import command
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import UserError, fail
 from gan_lightning.metrics.evaluator import evaluator_of
 from gan_lightning.modalities.samples import Sample, size, take
 from gan_lightning.runs.checkpoints import Trained, load
@@ -28,6 +28,7 @@ LIMITS = ("max_iterations", "max_cpu_minutes")
 COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and height of its letters, pixels
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a finished run")
@@ -38,8 +39,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     families: dict[str, list[Path]] = defaultdict(list)
-    for run in sorted(arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text())["seed"]):
-        families[json.loads((run / "manifest.json").read_text())["config"]["name"]].append(run)
+    for run in sorted(
+        arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text(encoding="utf-8"))["seed"]
+    ):
+        families[json.loads((run / "manifest.json").read_text(encoding="utf-8"))["config"]["name"]].append(run)
     trained = {name: load(str(runs[0]), arguments.trust) for name, runs in families.items()}
     rows = [row(name, runs, evaluator_of(trained[name].data).headline()) for name, runs in families.items()]
     columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -54,8 +57,8 @@ def main() -> None:
 
 def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
     """Return mean and standard deviation over the seeds of a family, and the distance of each."""
-    figures = [json.loads((run / "metrics.json").read_text()) for run in runs]
-    minutes = [json.loads((run / "manifest.json").read_text())["duration_seconds"] / 60 for run in runs]
+    figures = [json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in runs]
+    minutes = [json.loads((run / "manifest.json").read_text(encoding="utf-8"))["duration_seconds"] / 60 for run in runs]
     cells = {
         "": name,
         "seeds": len(runs),
@@ -74,7 +77,9 @@ def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
 
 def footnote(families: dict[str, list[Path]]) -> str:
     """On what the runs were made."""
-    manifests = [json.loads((run / "manifest.json").read_text()) for runs in families.values() for run in runs]
+    manifests = [
+        json.loads((run / "manifest.json").read_text(encoding="utf-8")) for runs in families.values() for run in runs
+    ]
     hardware = manifests[0]["hardware"]
     limits = {f"{name}={m['config'][name]}" for m in manifests for name in LIMITS if m["config"].get(name) is not None}
     revisions = {manifest["git"]["revision"][:12] for manifest in manifests if manifest["git"]}
@@ -110,7 +115,4 @@ def conditions(data: Data) -> Sample | None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        fail(error, debug=False)
+    main()

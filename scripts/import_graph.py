@@ -11,6 +11,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from gan_lightning.commands.entry import command
 from gan_lightning.paths import PACKAGE
 
 LAYERS = [
@@ -41,7 +42,7 @@ def room_of(path: Path) -> str:
 
 def imported(path: Path) -> Iterator[tuple[str, str]]:
     """Yield each room that a file imports from, with the statement; imports for type checkers do not count."""
-    statements: list[ast.AST] = [ast.parse(path.read_text())]
+    statements: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while statements:
         node = statements.pop()
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
@@ -86,6 +87,7 @@ def draw(path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="of the PNG file")

@@ -17,11 +17,15 @@ import torch
 from benchmarks import kills
 from benchmarks.pages import replace_part
 
+from gan_lightning.commands.entry import command
 from gan_lightning.runs.manifest import processor
+from gan_lightning.system import interrupts
 from gan_lightning.tables import markdown
 
 
+@command
 def main() -> None:
+    interrupts.under_way()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="at least (200)")
     parser.add_argument("--seed", type=int, default=0, help="of iterations, signals and delays (0)")

@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.pages import replace_part
 from PIL import Image, ImageOps
 
-from gan_lightning.errors import UserError, fail
+from gan_lightning.commands.entry import command
 from gan_lightning.tables import markdown
 
 # What the page tells of in words: the headline metrics of one data set, and how modes are lost.
@@ -43,6 +43,7 @@ Mean over the seeds ± standard deviation where there are several; the last row 
 """
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a run whose checkpoints have been evaluated")
@@ -88,9 +89,12 @@ class Run:
     """A run's manifest, and the figures of its checkpoints by epoch."""
 
     def __init__(self, folder: Path) -> None:
-        self.manifest = json.loads((folder / "manifest.json").read_text())
+        self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         self.name = f"seed {self.manifest['seed']}"
-        by_name = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("evaluation/*/metrics.json")}
+        by_name = {
+            path.parent.name: json.loads(path.read_text(encoding="utf-8"))
+            for path in folder.glob("evaluation/*/metrics.json")
+        }
         self.figures: dict[int, dict[str, Any]] = {
             int(found[1]): content["generators"]["raw"]
             for name, content in by_name.items()
@@ -137,7 +141,4 @@ def row(epoch: int, runs: list[Run]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        fail(error, debug=False)
+    main()

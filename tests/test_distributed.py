@@ -244,10 +244,15 @@ def test_what_cannot_be_shared_out(run, tmp_path, arguments, expected):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_no_gpus(run):
-    result = run("train", *FAST, "trainer=ddp")
+@pytest.mark.parametrize("argument", ["trainer=ddp", "trainer=gpu", "trainer.accelerator=cuda"])
+def test_no_gpus(run, tmp_path, argument):
+    result = run("train", *FAST, argument)
     assert result.code == 2
-    assert "trainer.devices=auto: this machine has 0 GPUs" in result.err
+    (line,) = result.err.splitlines()
+    assert "trainer.accelerator=" in line
+    assert "no GPU is found" in line
+    assert line.endswith("trainer=cpu")
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_tasks_of_slurm(run, tmp_path, monkeypatch):

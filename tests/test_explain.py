@@ -20,7 +20,7 @@ THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "
         ("algorithm=vae", "algorithm=…: belongs to another group: algorithm@model=…"),
         ("features=digits", "features=…: belongs to another group: features@data.evaluator.features=…"),
         ("+data=mnist", "data: is chosen already: data=… chooses another option"),
-        ("hydra.run.dir=/proc/nowhere/run", "/proc/nowhere: No such file or directory"),
+        ("hydra.run.dir=/proc/nowhere/run", "hydra.run.dir=/proc/nowhere/run: No such file or directory"),
         ("seed=a (b)", "seed=a (b): not of the form key=value; a value with brackets, commas or = needs quotes"),
         ("seed=1,2", "seed=1,2: several values make a sweep, which needs -m; a list is written key=[1,2]"),
         ("objective=[0]", "objective=0: no such option (objective: binary_cross_entropy, hinge, "),

@@ -210,8 +210,8 @@ def test_what_no_config_can_hold(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "a${seed}")
     lines.append(run("train", *QUIET).err)
     assert lines == [
-        "error: hydra.run.dir=b�: is no text in UTF-8: give the file another name\n",
-        "error: data.root=b�: is no text in UTF-8: give the file another name\n",
+        "error: hydra.run.dir=b�: is no text in utf-8: give the file another name\n",
+        "error: data.root=b�: is no text in utf-8: give the file another name\n",
         "error: hydra.run.dir=s3://a: must be a folder of this machine\n",
         "error: hydra.run.dir=a$HOME: the log would lie in a/home: give another name\n",
         "error: hydra.sweep.dir=s3://a: must be a folder of this machine\n",

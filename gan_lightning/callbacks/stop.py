@@ -10,8 +10,9 @@ import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher
-from gan_lightning.errors import ENDS, PASSED_ON
+from gan_lightning.errors import PASSED_ON
 from gan_lightning.system.distributed import largest
+from gan_lightning.system.interrupts import ENDS, end_at_once, interrupt
 
 
 class Stop(Watcher):
@@ -64,5 +65,5 @@ class Stop(Watcher):
         if self.signal not in PASSED_ON:
             self.signal = signal.Signals(number)
         if number in ENDS:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, interrupt)
+            signal.signal(signal.SIGTERM, end_at_once)

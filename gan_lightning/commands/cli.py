@@ -1,171 +1,51 @@
-"""Runs the commands that have a config with Hydra; a user's mistake is one line and exit code 2.
+"""The commands that have a config. What they do is in :mod:`gan_lightning.commands.hydra_run` and below.
 
-Nothing heavy is imported here, so that ``--help`` and tab completion answer at once: what a command does is in the
-module of its name, which is imported when there is something to do.
+Nothing is imported here, so that signals are heeded from the first moment on.
 """
 
-import os
-import sys
-import traceback
-from collections.abc import Callable
-from importlib import import_module
-from pathlib import Path
-from typing import Any
-
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-import gan_lightning.config.resolvers  # noqa: F401  registers them
-from gan_lightning.commands.hydra_callbacks import beside_others
-from gan_lightning.commands.session import Session
-from gan_lightning.config.settings import (
-    EvaluateSettings,
-    ExtractorSettings,
-    GenerateSettings,
-    SearchSettings,
-    Settings,
-    TrainSettings,
-)
-from gan_lightning.errors import ENDS, Busy, Interrupted, UserError, fail
-from gan_lightning.paths import CONF_DIR
-
-LAUNCHERS = ("joblib", "submitit")  # packages that run jobs beside each other
+from gan_lightning.commands.entry import command
 
 
+@command
 def train() -> None:
     """``python train.py`` and ``gan-train``."""
-    _run("train", TrainSettings, _train_job)
+    from gan_lightning.commands.hydra_run import run, train_job
+    from gan_lightning.config.settings import TrainSettings
+
+    run("train", TrainSettings, train_job)
 
 
+@command
 def generate() -> None:
     """``python scripts/generate.py`` and ``gan-generate``."""
-    _run("generate", GenerateSettings, _printed)
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import GenerateSettings
+
+    run("generate", GenerateSettings, printed)
 
 
+@command
 def evaluate() -> None:
     """``python scripts/evaluate.py`` and ``gan-evaluate``."""
-    _run("evaluate", EvaluateSettings, _printed)
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import EvaluateSettings
+
+    run("evaluate", EvaluateSettings, printed)
 
 
+@command
 def train_extractor() -> None:
     """``python scripts/train_extractor.py`` and ``gan-train-extractor``."""
-    _run("train_extractor", ExtractorSettings, _printed)
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import ExtractorSettings
+
+    run("train_extractor", ExtractorSettings, printed)
 
 
+@command
 def search() -> None:
     """``python scripts/search.py`` and ``gan-search``."""
-    _run("search", SearchSettings, _printed)
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import SearchSettings
 
-
-def _train_job(cfg: DictConfig) -> dict[str, float] | None:
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return _sweep_job(cfg)
-    try:
-        from gan_lightning.commands.train import train_and_compare
-        from gan_lightning.config.validation import read_settings
-
-        return train_and_compare(read_settings(cfg, TrainSettings))
-    except Interrupted as interruption:
-        interruption.leave()
-    except BaseException as error:
-        Session.current().undo()
-        if isinstance(error, UserError):
-            fail(error, debug=OmegaConf.select(cfg, "debug") is True)
-        raise
-
-
-def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
-    """A job of a sweep: when it fails it says why, and the sweep goes on. What it did before, it need not do again."""
-    from gan_lightning.commands.train import train
-    from gan_lightning.config.validation import validate
-    from gan_lightning.runs.folders import finished, last_checkpoints
-    from gan_lightning.runs.manifest import record_failure
-    from gan_lightning.runs.sweep import summarize
-
-    run_dir = Path(HydraConfig.get().runtime.output_dir)
-    if Session.current().interrupted:
-        return None
-    try:
-        settings = validate(cfg, TrainSettings)
-        if metrics := finished(run_dir):
-            return metrics
-        if last_checkpoints(run_dir):
-            settings = settings.model_copy(update={"resume": str(run_dir)})
-        return train(settings)
-    except Interrupted as interruption:
-        if beside_others(HydraConfig.get()) and interruption.signal in ENDS:  # who has begun it makes the table
-            Session.current().interrupted = True
-            return None
-        sweep_dir = Path(HydraConfig.get().sweep.dir)
-        summarize(sweep_dir, Session.current().sweep_call(sweep_dir))
-        interruption.leave()
-    except Exception as error:
-        if not isinstance(error, UserError) or OmegaConf.select(cfg, "debug") is True:
-            traceback.print_exc()
-        line = " ".join(str(error).split()) or type(error).__name__
-        print(f"error: job {HydraConfig.get().job.num}: {line}", file=sys.stderr)
-        if not isinstance(error, Busy):
-            record_failure(run_dir, line)
-        return None
-
-
-def _printed(cfg: DictConfig) -> None:
-    """Check the config, run the command and print what it returns: NAME of conf/NAME.yaml and commands/NAME.py."""
-    from gan_lightning.config.validation import validate
-    from gan_lightning.system.machine import prepare_process
-
-    session = Session.current()
-    try:
-        settings = validate(cfg, session.settings)
-        prepare_process()
-        command = getattr(import_module(f"gan_lightning.commands.{session.config_name}"), session.config_name)
-        print(command(settings))
-    except UserError as error:
-        fail(error, debug=OmegaConf.select(cfg, "debug") is True)
-
-
-def _run(config_name: str, settings: type[Settings], job: Callable[[DictConfig], Any]) -> None:
-    """Hand over to Hydra, and put what it or a job refuses in one line."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors instead of printing them
-    session = Session(config_name, settings, sys.argv)
-    try:
-        session.read_command_line()
-    except UserError as error:
-        fail(error, session.debug)
-    sys.argv = [session.program, *session.arguments]  # where Hydra looks
-    try:
-        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
-    except BrokenPipeError:  # --help | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        _end(session, error)
-    except KeyboardInterrupt:
-        session.summarize_sweep()
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
-
-
-def _end(session: Session, error: Exception) -> None:
-    """Say in one line what Hydra or a launcher refuses; raise what is no error of use."""
-    if _is_from(error, *LAUNCHERS):
-        session.summarize_sweep()
-        said = (str(error).strip() or type(error).__name__).splitlines()[:2]  # submitit's line has a break in it
-        line = f"hydra/launcher: {' '.join(' '.join(said).split())}"
-    elif isinstance(error, HydraException | OmegaConfBaseException | OSError) or _is_from(error, "hydra", "omegaconf"):
-        from gan_lightning.config.explain import explain
-
-        line = explain(error, session.config_name, session.typed)
-    else:
-        raise error
-    session.undo()
-    fail(UserError(line).with_traceback(error.__traceback__), session.debug)
-
-
-def _is_from(error: Exception, *packages: str) -> bool:
-    """Return whether one of them raised it, and not what they called."""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals["__name__"].partition(".")[0] in packages
+    run("search", SearchSettings, printed)

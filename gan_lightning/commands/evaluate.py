@@ -16,8 +16,8 @@ from gan_lightning.config.effects import example_settings
 from gan_lightning.config.settings import EvaluateSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import UserError
-from gan_lightning.files import read_json, write_json
+from gan_lightning.errors import NotWritten, UserError, reason
+from gan_lightning.files import make_folder, read_json, write_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX, write_sheet
@@ -107,11 +107,18 @@ def evaluate(cfg: EvaluateSettings) -> str:
 
     sources = [_of_file(cfg, samples)] if samples is not None else _of_checkpoints(cfg, trained)
     rows: dict[str, Values] = {}
+    unwritten = None
     for source in sources:
         values = source.measured(evaluator)
-        _write(source, evaluator, cfg.seed, values)
+        try:
+            _write(source, evaluator, cfg.seed, values)
+        except OSError as error:
+            unwritten = f"output={source.folder}: {reason(error)}"
         rows |= {f"{source.name} ({name})" if len(values) > 1 else source.name: v for name, v in values.items()}
-    return _summary(sources, evaluator, rows)
+    summary = _summary(sources, evaluator, rows)
+    if unwritten is not None:
+        raise NotWritten(unwritten, summary)
+    return summary
 
 
 def _check_chosen(key: str, node: Mapping[str, Any] | None) -> None:
@@ -236,7 +243,7 @@ def _write(source: Source, evaluator: Evaluator, seed: int, values: dict[str, Va
         "floor": evaluator.real_baseline(),
     }
     sheets = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
-    source.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(source.folder)
     write_json(source.folder / METRICS, content)
     for name, sheet in sheets.items():
         write_sheet(source.folder / f"{name}{SUFFIX}", sheet)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +14,8 @@ from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, draw, sheet
 from gan_lightning.config.settings import GenerateSettings
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, refusals_of
+from gan_lightning.files import make_folder, whole
 from gan_lightning.modalities.arrays import ARRAYS, write_arrays
 from gan_lightning.modalities.modality import modality_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
@@ -113,22 +112,17 @@ def _output(cfg: GenerateSettings, trained: Trained) -> Path:
 @contextmanager
 def _unfinished(output: Path) -> Iterator[Path]:
     """Lend another path to write a file or a folder to, which gets its name when it is complete, or is removed."""
-    path = output.resolve()  # which has a name, as "." has none
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    new_folder = not path.parent.exists()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield unfinished
-        unfinished.replace(path)
-    except OSError as error:
-        raise UserError(f"output={output}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if unfinished.is_dir():
-            shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.unlink(missing_ok=True)
-        if new_folder:
-            with suppress(OSError):  # it is not empty
-                path.parent.rmdir()
+    with refusals_of(f"output={output}"):
+        path = output.resolve()  # which has a name, as "." has none
+        new_folder = not path.parent.exists()
+        try:
+            make_folder(path.parent)
+            with whole(path) as unfinished:
+                yield unfinished
+        finally:
+            if new_folder:
+                with suppress(OSError):  # it is not empty
+                    path.parent.rmdir()
 
 
 def _sheet(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> np.ndarray:

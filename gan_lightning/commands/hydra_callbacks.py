@@ -17,8 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lightning.commands.session import Session, overrides_of_hydra
 from gan_lightning.config.explain import explain_value
 from gan_lightning.config.grammar import quote
-from gan_lightning.errors import UserError, fail
+from gan_lightning.errors import UserError, fail, refusal, refusals_of
 from gan_lightning.paths import MANIFEST, setting
+from gan_lightning.system import interrupts
 
 
 def strict(hook: Callable[..., None]) -> Callable[..., None]:
@@ -30,6 +31,8 @@ def strict(hook: Callable[..., None]) -> Callable[..., None]:
             hook(self, config, **kwargs)
         except UserError as error:
             fail(error, Session.current().debug)
+        except OSError as error:
+            fail(refusal(error), Session.current().debug)
         except OmegaConfBaseException as error:
             fail(UserError(explain_value(error)).with_traceback(error.__traceback__), Session.current().debug)
         except Exception:
@@ -46,7 +49,7 @@ class RunGuard(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.config.settings import TrainSettings
         from gan_lightning.config.validation import at_home, validate
-        from gan_lightning.runs.folders import Undo, check_folder, claim
+        from gan_lightning.runs.folders import check_folder
         from gan_lightning.system import distributed
 
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
@@ -72,13 +75,17 @@ class RunGuard(Callback):
         if not distributed.first_process():
             _join_run(config, *distributed.from_first(("", None)))
             return
-        if chosen and not earlier and Path(run_dir, MANIFEST).exists():
-            go_on = setting("resume", Path(run_dir))
-            raise UserError(f"hydra.run.dir={run_dir}: holds a run already: {go_on}, or take another folder")
-        session = Session.current()
-        session.undo = Undo(run_dir)
-        if not (earlier or chosen):
-            run_dir, session.undo = claim(run_dir)
+        _import_training()
+        interrupts.under_way()
+        if earlier:
+            _take("resume", run_dir)
+        elif chosen:
+            _take("hydra.run.dir", run_dir)
+            if Path(run_dir, MANIFEST).exists():
+                go_on = setting("resume", Path(run_dir))
+                raise UserError(f"hydra.run.dir={run_dir}: holds a run already: {go_on}, or take another folder")
+        else:
+            run_dir = _claim("hydra.run.dir", run_dir)
         with read_write(config.hydra.run):  # in place of the pattern that it came from
             config.hydra.run.dir = run_dir
         distributed.from_first((run_dir, config.resume))
@@ -86,7 +93,7 @@ class RunGuard(Callback):
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.config.validation import at_home
-        from gan_lightning.runs.folders import Undo, check_folder, claim
+        from gan_lightning.runs.folders import check_folder
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
@@ -95,12 +102,17 @@ class RunGuard(Callback):
         for key in ("resume", "reproduce"):
             if config[key] is not None:
                 raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
-        if not _chosen(config, "hydra.sweep.dir"):
-            sweep_dir, session.undo = claim(sweep_dir)
-        elif sweep_dir != session.resumed_sweep and any(Path(sweep_dir).rglob(MANIFEST)):
-            raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
+        if not beside_others(config.hydra):
+            _import_training()
+        interrupts.under_way()
+        if sweep_dir == session.resumed_sweep:
+            _take("sweep.resume", sweep_dir)
+        elif _chosen(config, "hydra.sweep.dir"):
+            _take("hydra.sweep.dir", sweep_dir)
+            if any(Path(sweep_dir).rglob(MANIFEST)):
+                raise UserError(f"hydra.sweep.dir={sweep_dir}: holds runs already: take another folder")
         else:
-            session.undo = Undo(sweep_dir)
+            sweep_dir = _claim("hydra.sweep.dir", sweep_dir)
         session.sweep_dir = sweep_dir
         with read_write(config.hydra):
             config.hydra.sweep.dir = sweep_dir
@@ -127,6 +139,32 @@ def beside_others(hydra: Any) -> bool:
     return not hydra.launcher._target_.endswith(".BasicLauncher")
 
 
+def _import_training() -> None:
+    """Import what the first job needs while nothing is there yet that an interruption would leave behind."""
+    import gan_lightning.commands.train  # noqa: F401
+
+
+def _take(key: str, folder: str) -> None:
+    """Have the folder that ``key`` names."""
+    from gan_lightning.runs.folders import take
+
+    session = Session.current()
+    session.place = f"{key}={folder}"
+    with refusals_of(session.place):
+        session.undo = take(folder)
+
+
+def _claim(key: str, folder: str) -> str:
+    """Have a folder that nobody else has, and return its name."""
+    from gan_lightning.runs.folders import claim
+
+    session = Session.current()
+    with refusals_of(f"{key}={folder}"):
+        claimed, session.undo = claim(folder)
+    session.place = f"{key}={claimed}"
+    return claimed
+
+
 def _earlier(config: DictConfig, run_dir: Path, chosen: bool) -> str | None:
     """Return the folder of the run that goes on, if one does: where torchrun has lost a process, the one begun."""
     from gan_lightning.runs.folders import newest_begun, newest_equal
@@ -148,7 +186,8 @@ def _same_folder(one: str, other: str) -> bool:
 
 def _wait_for_jobs(number: int, frame: Any) -> None:
     """On Ctrl-C, which a terminal sends to jobs on this machine too: they save themselves."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.remember(number)
+    signal.signal(signal.SIGINT, interrupts.interrupt)
     print("waiting for the jobs to end; Ctrl-C again ends those on this machine at once", file=sys.stderr)
 
 

@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
-from gan_lightning.errors import UserError, fail, printable
+from gan_lightning.commands.entry import command
+from gan_lightning.errors import UserError, printable
 from gan_lightning.provenance import needs_extra
+from gan_lightning.system import interrupts
 
 HELP = """Who signs your samples: a certificate and its key, kept outside of the repository.
 
@@ -17,15 +19,13 @@ They lie in ~/.config/gan-lightning/, or in GAN_IDENTITY_DIR.
 OWN, ISSUED = {"name", "organization"}, {"certificate", "key", "root"}
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=["init", "export"])
     parser.add_argument("setting", nargs="*", help="key=value")
     arguments = parser.parse_args()
-    try:
-        print(printable(_identity(arguments.action, _settings(arguments.setting))))
-    except (UserError, OSError) as error:
-        fail(error, debug=False)
+    print(printable(_identity(arguments.action, _settings(arguments.setting))))
 
 
 def _identity(action: str, settings: dict[str, str]) -> str:
@@ -34,6 +34,7 @@ def _identity(action: str, settings: dict[str, str]) -> str:
     except ImportError as error:
         raise needs_extra("gan-identity") from error
 
+    interrupts.under_way()
     keys = settings.keys()
     if action == "export" and keys == {"output"}:
         export(Path(settings["output"]).expanduser())

@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
-from gan_lightning.errors import UserError, fail, printable
+from gan_lightning.commands.entry import command
+from gan_lightning.errors import printable
 from gan_lightning.provenance import needs_extra
+from gan_lightning.system import interrupts
 
 HELP = """The ledger of all signed samples: what is changed in it is noticed; what is removed, by who has kept a root.
 
@@ -19,6 +21,7 @@ Exit code 0: it holds, and who has signed is trusted; 1: not; 2: an error of use
 """
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True, metavar="root|prove|check")
@@ -34,10 +37,7 @@ def main() -> None:
         if action != "check":
             one.add_argument("--output", type=Path, help="file to write it to")
     arguments = parser.parse_args()
-    try:
-        line, good = _answer(arguments)
-    except (UserError, OSError) as error:
-        fail(error, debug=False)
+    line, good = _answer(arguments)
     print(printable(line))
     raise SystemExit(not good)
 
@@ -49,6 +49,7 @@ def _answer(arguments: argparse.Namespace) -> tuple[str, bool]:
     except ImportError as error:
         raise needs_extra("gan-ledger") from error
 
+    interrupts.under_way()
     try:
         return ACTIONS[arguments.action](arguments)
     except Changed as error:

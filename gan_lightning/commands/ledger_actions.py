@@ -115,7 +115,7 @@ def _write(path: Path | None, content: dict[str, Any]) -> None:
     if path is None:
         return
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps(content, indent=2) + "\n")
     except OSError as error:
         raise UserError(f"--output {path}: {error.strerror}: take another name") from error

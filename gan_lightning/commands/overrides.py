@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,7 +63,9 @@ def check_texts(arguments: Sequence[str]) -> None:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise UserError(f"{text}: is no text in UTF-8: give the file another name") from error
+            encoding = sys.getfilesystemencoding()
+            utf8 = "" if encoding == "utf-8" else "set PYTHONUTF8=1, or "
+            raise UserError(f"{text}: is no text in {encoding}: {utf8}give the file another name") from error
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

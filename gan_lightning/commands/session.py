@@ -42,6 +42,7 @@ class Session:
         undo: takes back what was written before a run or a sweep could begin.
         resumed_sweep: the folder of the sweep that goes on.
         sweep_dir: the folder of the sweep under way.
+        place: the key and the folder of the run or the sweep under way, as ``resume=outputs/demo``.
         interrupted: whether a job in this process was: those that would follow it do not begin.
     """
 
@@ -55,6 +56,7 @@ class Session:
         self.undo: Callable[[], None] = lambda: None
         self.resumed_sweep: str | None = None
         self.sweep_dir: str | None = None
+        self.place = ""
         self.interrupted = False
         Session._current = self
 

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from gan_lightning.errors import UserError, fail
+from gan_lightning.commands.entry import command
 from gan_lightning.provenance import needs_extra, signer
+from gan_lightning.system import interrupts
 
 HELP = """Signed statements about a run, written beside its checkpoint; gan-verify reads them.
 
@@ -14,6 +15,7 @@ HELP = """Signed statements about a run, written beside its checkpoint; gan-veri
 """
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True, metavar="checkpoint|contribution")
@@ -26,10 +28,7 @@ def main() -> None:
             kind.add_argument("--data", type=Path, help="a file, or a folder with all that is in it")
             kind.add_argument("--compute", help="in words")
     arguments = parser.parse_args()
-    try:
-        print(_state(arguments))
-    except (UserError, OSError) as error:
-        fail(error, debug=False)
+    print(_state(arguments))
 
 
 def _state(arguments: argparse.Namespace) -> Path:
@@ -39,6 +38,7 @@ def _state(arguments: argparse.Namespace) -> Path:
         raise needs_extra("gan-statement") from error
     from gan_lightning.runs.checkpoints import load
 
+    interrupts.under_way()
     identity = signer("gan-statement")
     if arguments.action == "checkpoint":
         return state_checkpoint(identity, load(arguments.run, arguments.package, "--package {}"))

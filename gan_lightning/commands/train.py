@@ -326,7 +326,7 @@ def _errors_of_a_run(run: Run) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"{os.fsdecode(error.filename or run.folder)}: {error.strerror}: {go_on}") from error
+        raise UserError(f"{os.fsdecode(error.filename or run.folder)}: {error.strerror or error}: {go_on}") from error
     except RuntimeError as error:
         if "deterministic implementation" in str(error):
             what, device = str(error).split()[0], run.trainer.strategy.root_device

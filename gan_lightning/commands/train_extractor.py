@@ -4,9 +4,10 @@ from pathlib import Path
 
 from gan_lightning.config.settings import ExtractorSettings
 from gan_lightning.config.validation import instantiate
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, refusals_of
 from gan_lightning.metrics.classifier_training import train_classifier
 from gan_lightning.metrics.images import cached_classifier
+from gan_lightning.runs.folders import take
 
 
 def train_extractor(cfg: ExtractorSettings) -> str:
@@ -15,9 +16,15 @@ def train_extractor(cfg: ExtractorSettings) -> str:
     data.prepare_data()
     data.setup("test")
     path = Path(cfg.output) if cfg.output else cached_classifier(data)
-    if path.exists():
-        raise UserError(f"output={path}: exists already; metrics by another classifier cannot be compared with its")
-    accuracy, n = train_classifier(data, path, cfg.epochs, cfg.seed, cfg.name)
+    with refusals_of(f"output={path}" if cfg.output else "XDG_CACHE_HOME"):
+        if path.exists():
+            raise UserError(f"output={path}: exists already; metrics by another classifier cannot be compared with its")
+        undo = take(str(path.parent))
+        try:
+            accuracy, n = train_classifier(data, path, cfg.epochs, cfg.seed, cfg.name)
+        except BaseException:
+            undo()
+            raise
     return f"{path}: accuracy {accuracy:.2%} on {n:,} samples that it was not trained on"
 
 

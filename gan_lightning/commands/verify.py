@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_lightning.errors import UserError, fail, printable
+from gan_lightning.commands.entry import command
+from gan_lightning.errors import UserError, printable
 from gan_lightning.provenance import needs_extra
 
 if TYPE_CHECKING:  # of an extra
@@ -34,6 +35,7 @@ that is not as it was signed.
 """
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="+", type=Path, help="a sample, a statement, or what one is about")
@@ -48,10 +50,7 @@ def main() -> None:
     parser.add_argument("--condition", help="what was asked for, if anything was: a class, a file")
     parser.add_argument("--json", action="store_true", help="instead of lines")
     arguments = parser.parse_args()
-    try:
-        findings = _findings(arguments)
-    except (UserError, OSError) as error:
-        fail(error, debug=False)
+    findings = _findings(arguments)
     if arguments.json:
         print(json.dumps([asdict(one) for one in findings], indent=2))
     else:

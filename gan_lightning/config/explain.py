@@ -40,8 +40,6 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
         config = compose_known(config_name, typed)
         return _unknown_key(found[1].split("@")[0], [key for key, _ in keys(config)])
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override}: not of the form key=value; a value with brackets, commas or = needs quotes of its own, "

@@ -107,7 +107,12 @@ def instantiate(node: Mapping[str, Any], key: str, **kwargs: Any) -> Any:
         return hydra_instantiate(node, **kwargs, _convert_="all")
     except Exception as error:
         cause = error.__cause__ or error
-        if isinstance(cause, ValueError | TypeError) or type(cause).__name__ == "MisconfigurationException":
+        if isinstance(cause, UserError):
+            raise cause from error
+        if (
+            isinstance(cause, ValueError | TypeError | ImportError)
+            or type(cause).__name__ == "MisconfigurationException"
+        ):
             raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
         raise
 

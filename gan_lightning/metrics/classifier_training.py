@@ -12,6 +12,7 @@ from tqdm import tqdm
 from gan_lightning.data.datamodule import Data
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
+from gan_lightning.files import whole
 from gan_lightning.metrics.classes import label_accuracy
 from gan_lightning.metrics.extractors import BATCH, Classifier, ClassifierNetwork, save_classifier
 from gan_lightning.modalities.image import normalize
@@ -54,12 +55,12 @@ def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str |
         "seed": str(seed),
         "torch": torch.__version__,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_classifier(network, path, facts)
-    found = Classifier(str(path)).extract(test[0]).labels  # of the weights as written, in float16
-    assert found is not None
-    accuracy = label_accuracy(found, test[1])
-    save_classifier(network, path, facts | {"accuracy": f"{accuracy:.4f}"})
+    with whole(path) as unfinished:
+        save_classifier(network, unfinished, facts)
+        found = Classifier(str(unfinished)).extract(test[0]).labels  # of the weights as written, in float16
+        assert found is not None
+        accuracy = label_accuracy(found, test[1])
+        save_classifier(network, unfinished, facts | {"accuracy": f"{accuracy:.4f}"})
     return accuracy, len(test[0])
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, cast
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -273,7 +273,7 @@ def save_classifier(network: ClassifierNetwork, path: Path, facts: dict[str, str
     weights = {
         key: weight.half() if weight.is_floating_point() else weight for key, weight in network.state_dict().items()
     }
-    save_file(weights, path, metadata=facts | {"sha256": weights_hash(weights)})
+    path.write_bytes(save(weights, metadata=facts | {"sha256": weights_hash(weights)}))
 
 
 def weights_hash(weights: dict[str, Tensor]) -> str:

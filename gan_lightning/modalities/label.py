@@ -69,7 +69,7 @@ class Labels(Modality):
     def write(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
         assert isinstance(content, Tensor)
         path = folder / f"samples{self.suffix}"
-        with path.open("a" if start else "w") as file:
+        with path.open("a" if start else "w", encoding="utf-8") as file:
             file.writelines(f"{label}\n" for label in content.tolist())
         return [path]
 
@@ -133,7 +133,7 @@ def _lines(path: Path) -> list[str]:
     """Return the lines of a file of labels."""
     try:
         check_regular(path)
-        lines = path.read_text().split()
+        lines = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a readable file of labels ({error})") from error
     if wrong := next((line for line in lines if not line.isdecimal()), None):

@@ -11,6 +11,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from gan_lightning.errors import UserError
-from gan_lightning.paths import xdg_dir
+from gan_lightning.paths import at_home, xdg_dir
 
 CHAIN, KEY, ROOT, ROOT_KEY = "chain.pem", "key.pem", "root.pem", "root_key.pem"
 # Credentials without a timestamp of an authority are invalid from the day on which their signer's certificate expires.
@@ -67,8 +68,9 @@ class Identity:
 
 def folder() -> Path:
     """Where the identity is, or is to be."""
-    config = xdg_dir("XDG_CONFIG_HOME", "~/.config")
-    return Path(os.environ.get("GAN_IDENTITY_DIR") or config / "gan-lightning").expanduser().absolute()
+    if named := os.environ.get("GAN_IDENTITY_DIR"):
+        return at_home(named, "GAN_IDENTITY_DIR").absolute()
+    return xdg_dir("XDG_CONFIG_HOME", "~/.config") / "gan-lightning"
 
 
 def create(name: str, organization: str) -> Identity:
@@ -163,8 +165,7 @@ def anchors(roots: Sequence[Path] | None) -> bytes:
     Raises:
         UserError: for a file that holds no certificate.
     """
-    own = folder() / ROOT
-    paths = ([own] if own.exists() else []) if roots is None else roots
+    paths = _own_root() if roots is None else roots
     certificates = []
     for path in paths:
         try:
@@ -172,6 +173,14 @@ def anchors(roots: Sequence[Path] | None) -> bytes:
         except UNREADABLE as error:
             raise UserError(f"{path}: must be a certificate in PEM ({error})") from error
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
+
+
+def _own_root() -> list[Path]:
+    """Return the file of one's own root, where there is one."""
+    with suppress(UserError):  # of a user without a home
+        if (own := folder() / ROOT).exists():
+            return [own]
+    return []
 
 
 def _check(identity: Identity, paths: dict[str, Path]) -> None:

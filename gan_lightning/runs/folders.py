@@ -5,6 +5,7 @@ outputs/<name>/<date>_<time>/    .hydra/ checkpoints/ samples/ tensorboard/ metr
 
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -13,8 +14,8 @@ from omegaconf import OmegaConf
 
 from gan_lightning.config.effects import result_settings, settings_marked
 from gan_lightning.config.settings import Node, TrainSettings
-from gan_lightning.errors import UserError
-from gan_lightning.files import read_json
+from gan_lightning.errors import UserError, refusals_of
+from gan_lightning.files import make_folder, read_json
 from gan_lightning.marks import Mark
 from gan_lightning.paths import (
     EARLIER_CHECKPOINT,
@@ -82,7 +83,9 @@ def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[
     Left out are those that the new ones replace, and those that do not say what it computes.
     """
     run = Path(folder)
-    if not (run / OVERRIDES).is_file():
+    with refusals_of(f"{key}={folder}"):
+        known = (run / OVERRIDES).is_file()
+    if not known:
         raise UserError(f"{key}={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
     given = {_key(override) for override in overrides}
     left_out = {"hydra", *settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)}
@@ -143,24 +146,27 @@ class Undo:
         self.others = self._others()
 
     def __call__(self) -> None:
-        if not self.folder.exists() or self._others() != self.others:
+        if os.path.isdir(self.folder) and self._others() != self.others:
             return  # the job has begun
         for path in self._written_by_hydra():
             if path in self.before:
-                path.write_bytes(self.before[path])
+                if path.read_bytes() != self.before[path]:
+                    path.write_bytes(self.before[path])
             elif path.is_file():
                 path.unlink()
         for path in (self.folder / ".hydra", *self.missing):
-            if path.is_dir() and not any(path.iterdir()):
+            if os.path.isdir(path) and not os.listdir(path):
                 path.rmdir()
 
     def _written_by_hydra(self) -> list[Path]:
+        if not os.path.isdir(self.folder):  # pathlib's functions raise for names that are too long
+            return []
         return [path for pattern in (".hydra/*", "*.log", "multirun.yaml") for path in self.folder.glob(pattern)]
 
     def _others(self) -> dict[Path, int]:
         """What else lies in the folder, with the time of its last change."""
         own = {self.folder / ".hydra", *self._written_by_hydra()}
-        paths = self.folder.iterdir() if self.folder.is_dir() else ()
+        paths = self.folder.iterdir() if os.path.isdir(self.folder) else ()
         return {path: path.stat().st_mtime_ns for path in paths if path not in own}
 
 
@@ -172,14 +178,31 @@ def check_folder(key: str, folder: str) -> None:
         raise UserError(f"{key}={folder}: the log would lie in {os.path.expandvars(folder)}: give another name")
 
 
+def take(folder: str) -> Undo:
+    """Make the folder if it is not there, and see that something can be written to it."""
+    undo = Undo(folder)
+    try:
+        make_folder(Path(folder))
+        with tempfile.TemporaryFile(dir=folder):
+            return undo
+    except OSError as error:
+        undo()
+        error.filename = folder  # and not that of the trial
+        raise
+
+
 def claim(folder: str) -> tuple[str, Undo]:
     """Make a folder that nobody else has, with a number in its name where two begin in the same second."""
     candidate, number = folder, 1
     while True:
         undo = Undo(candidate)
         try:
-            Path(candidate).mkdir(parents=True)
+            make_folder(Path(candidate).parent)
+            Path(candidate).mkdir()
             return candidate, undo
         except FileExistsError:
             number += 1
             candidate = f"{folder}_{number}"
+        except OSError:
+            undo()
+            raise

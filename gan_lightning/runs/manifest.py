@@ -64,7 +64,7 @@ class Manifest:
 
 def _locked(path: Path) -> IO[str]:
     """The file, which holds the lock until it is closed; file systems that know no locks go without."""
-    file = path.open("a")
+    file = path.open("a", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -78,7 +78,7 @@ def _locked(path: Path) -> IO[str]:
 def _segments(path: Path) -> list[dict[str, Any]]:
     """What a manifest says of the times that its run has run."""
     try:
-        segments: list[dict[str, Any]] = json.loads(path.read_text())["segments"]
+        segments: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["segments"]
         sum(segment["duration_seconds"] for segment in segments)
         return segments
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -133,7 +133,7 @@ def _git_state() -> dict[str, Any] | None:
 def processor() -> str:
     """The processor's name, which ``platform.processor()`` does not know on Linux."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -26,6 +26,15 @@ def check_agreement(config: dict[str, Any]) -> None:
             raise UserError(f"process {rank} has {line}, the first one has not: begin all with the same command")
 
 
+def check_accelerator(name: Any) -> None:
+    """Raise UserError for a GPU that is not there."""
+    found = {"gpu": torch.cuda.is_available() or torch.backends.mps.is_available(), "cuda": torch.cuda.is_available()}
+    if found.get(name, True):
+        return
+    why = "there is no driver or no device" if torch.version.cuda or torch.version.hip else "torch is built without"
+    raise UserError(f"trainer.accelerator={name}: no GPU is found ({why}): trainer=cpu")
+
+
 def check_processes(settings: TrainSettings) -> None:
     """Refuse devices that are not there or that nobody has asked for, and batches that cannot be shared out.
 
@@ -35,6 +44,7 @@ def check_processes(settings: TrainSettings) -> None:
     Raises:
         UserError: with the key, the value and the remedy.
     """
+    check_accelerator(settings.trainer.get("accelerator"))
     trainer, begun = settings.trainer, int(os.environ["WORLD_SIZE"]) if by_torchrun() else None
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     strategy = trainer.get("strategy")

@@ -49,7 +49,7 @@ def check_data(old: Path, data: dict[str, Any]) -> None:
 
 def compare(old: Path, new: Path) -> tuple[bool, str]:
     """Whether figures and weights of two runs are equal bit for bit, and a line about it."""
-    then, now = (json.loads((run / METRICS).read_text()) for run in (old, new))
+    then, now = (json.loads((run / METRICS).read_text(encoding="utf-8")) for run in (old, new))
     different = [f"{key} {now.get(key)} (was {then.get(key)})" for key in then | now if now.get(key) != then.get(key)]
     compared = f"{len(then)} figures"
     if last_checkpoints(old):
@@ -68,7 +68,7 @@ def compare(old: Path, new: Path) -> tuple[bool, str]:
 
 def _manifest(run: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads((run / MANIFEST).read_text())
+        manifest: dict[str, Any] = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
         return {"status": manifest["status"], "config": manifest["config"]} | manifest
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"reproduce={run}: no {MANIFEST} of a run there") from error

@@ -1,6 +1,5 @@
 """The table at the end of a sweep, read from the folders of its jobs."""
 
-import csv
 import json
 import math
 import statistics
@@ -11,8 +10,8 @@ from typing import Any
 from gan_lightning.config.grammar import unquoted
 from gan_lightning.config.signature import load_target
 from gan_lightning.config.trust import check_trusted
-from gan_lightning.errors import UserError
-from gan_lightning.files import read_json
+from gan_lightning.errors import UserError, refusals_of
+from gan_lightning.files import read_json, write_csv
 from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.paths import MANIFEST, METRICS, OVERRIDES
 from gan_lightning.runs.folders import stored_overrides
@@ -36,12 +35,6 @@ def summarize(sweep_dir: Path, go_on: str) -> int:
     columns = ["job", *overrides, *metrics, *STATE]
     rows = [row | row["overrides"] | row["metrics"] for row in jobs]
 
-    path = sweep_dir / "summary.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-
     varied = [name for name in overrides if len({row["overrides"].get(name) for row in jobs}) > 1]
     on_screen = {"alarm/collapsed"}.union(*(row["headline"] for row in jobs))  # summary.csv has all
     shown = [name for name in metrics if name.startswith("loss/") or name in on_screen]
@@ -52,6 +45,9 @@ def summarize(sweep_dir: Path, go_on: str) -> int:
             "\nmean ± sd over seeds\n\n"
             + markdown([*(name for name in varied if name != "seed"), "seeds", *shown], groups)
         )
+    path = sweep_dir / "summary.csv"
+    with refusals_of(f"hydra.sweep.dir={sweep_dir}"):
+        write_csv(path, columns, rows)
     print(f"\n{path}")
     for row in jobs:
         if row["error"]:

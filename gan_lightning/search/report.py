@@ -1,6 +1,5 @@
 """What comes out of a search: a table, plots, sheets of samples, and the best trial as an experiment."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from gan_lightning.errors import NotWritten, reason
+from gan_lightning.files import whole, write_csv
 from gan_lightning.modalities.sheets import SUFFIX, read_sheet
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import override
@@ -21,27 +22,37 @@ SHEETS = 3  # of the best trials
 
 
 def report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
-    """Write trials.csv, history.png, best.png and best.yaml, and return what is to be read on the screen."""
+    """Write trials.csv, history.png, best.png and best.yaml, and return what is to be read on the screen.
+
+    Raises:
+        NotWritten: for a disk that is full, say, with what is to be read.
+    """
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     trials.sort(key=lambda trial: (trial.state != TrialState.COMPLETE, trial.value or 0))
     rows = [_row(trial) for trial in trials]
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    with (folder / "trials.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    text = f"{markdown(columns, rows[:SHOWN])}\n\n{folder / 'trials.csv'}"
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    table = markdown(columns, rows[:SHOWN])
+    try:
+        write_csv(folder / "trials.csv", columns, rows)
+        written = _write_best([trial for trial in trials if trial.state == TrialState.COMPLETE], folder, overrides)
+    except OSError as error:
+        raise NotWritten(f"folder={folder}: {reason(error)}", table) from error
+    return "\n".join([f"{table}\n", str(folder / "trials.csv"), *written])
+
+
+def _write_best(complete: Sequence[FrozenTrial], folder: Path, overrides: Sequence[str]) -> list[str]:
+    """Write plots, samples and the best trial as an experiment, and return a line about each file."""
     if not complete:
-        return f"{text}\nno trial has finished"
+        return ["no trial has finished"]
     _draw_history(complete, folder / "history.png")
     _draw_samples(complete[:SHEETS], folder / "best.png")
     best = complete[0]
     chosen = [*overrides, *(override(key, value) for key, value in best.params.items())]
-    (folder / "best.yaml").write_text(f"# @package _global_\n# Trial {best.number}, {best.value:.4g}.\n"
-                                      + OmegaConf.to_yaml(OmegaConf.create(experiment(chosen))))  # fmt: skip
+    text = f"# @package _global_\n# Trial {best.number}, {best.value:.4g}.\n"
+    with whole(folder / "best.yaml") as unfinished:
+        unfinished.write_text(text + OmegaConf.to_yaml(OmegaConf.create(experiment(chosen))), encoding="utf-8")
     written = [path for name in ("history.png", "best.png") if (path := folder / name).exists()]
-    return "\n".join([text, *map(str, written), f"{folder / 'best.yaml'}: for conf/experiment/"])
+    return [*map(str, written), f"{folder / 'best.yaml'}: for conf/experiment/"]
 
 
 def experiment(overrides: Sequence[str]) -> dict[str, Any]:

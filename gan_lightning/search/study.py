@@ -1,10 +1,9 @@
 """Runs trials of one Optuna study, beside other processes that do so, until it has as many as are wanted."""
 
 import json
-import signal
 import statistics
-import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -20,10 +19,11 @@ from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gan_lightning.config.settings import SearchSettings
-from gan_lightning.errors import Interrupted, UserError
+from gan_lightning.errors import Interrupted, UserError, refusals_of
 from gan_lightning.files import read_json
 from gan_lightning.paths import MANIFEST, METRICS, spelled
-from gan_lightning.runs.folders import finished, last_checkpoints
+from gan_lightning.runs.folders import finished, last_checkpoints, take
+from gan_lightning.search import stopping
 from gan_lightning.search.report import report
 from gan_lightning.search.space import distribution, override, suggest
 
@@ -46,10 +46,12 @@ def search(settings: SearchSettings) -> str:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
+    threading.excepthook = _pass_over_heartbeat
     folder = Path(settings.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with refusals_of(f"folder={folder}"):
+        take(str(folder))
     url = settings.storage or f"sqlite:///{folder / 'study.db'}"
-    with _storage_errors(url), _signals():
+    with _storage_errors(url), stopping.signals():
         study = _study(settings, url)
         trials = Trials(settings, folder)
         if _done(study) < settings.trials:
@@ -100,11 +102,12 @@ class Trials:
             raise UserError(f"{self.failures} trials have failed: see {trial.user_attrs['folder']}/*/train.log")
 
     def _value(self, overrides: list[str], seed: int, run: Path, trial: Trial) -> float:
+        stopping.check()
         if not finished(run):
             _train([*overrides, PRUNING, f"seed={seed}"], run)
         if not any(key.startswith("data") for key in self.space):
             _check_data(trial.study, run)
-        metrics = json.loads((run / METRICS).read_text())
+        metrics = json.loads((run / METRICS).read_text(encoding="utf-8"))
         if self.settings.metric not in metrics:
             raise UserError(f"metric={self.settings.metric}: not in {run / METRICS}: one of {', '.join(metrics)}")
         return float(metrics[self.settings.metric])
@@ -115,19 +118,13 @@ def _train(overrides: list[str], run: Path) -> None:
     folder = spelled(run)
     where = [f"resume={folder}"] if last_checkpoints(run) else [*overrides, f"hydra.run.dir={folder}"]
     command = [sys.executable, "-m", "gan_lightning.commands.trial", *where]
-    # In a session of its own: it learns of Ctrl-C by the pipe alone; a second signal would end it before it is saved.
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    ) as child:
-        assert child.stderr is not None
-        said = child.stderr.read()  # not communicate(), which closes the pipe that the run follows
-        child.wait()
-    if child.returncode == 0:
+    code, said = stopping.errors_of(command)
+    if code == 0:
         return
-    lines = said.decode(errors="replace").splitlines() or [f"ended with {child.returncode}"]
+    lines = said.splitlines() or [f"ended with {code}"]
     if not (run / MANIFEST).exists():
         raise UserError(lines[-1].removeprefix("error: "))
-    if json.loads((run / MANIFEST).read_text())["status"] == "diverged":
+    if json.loads((run / MANIFEST).read_text(encoding="utf-8"))["status"] == "diverged":
         raise optuna.TrialPruned(lines[-1].removeprefix("error: "))
     raise Failed(lines[-1])
 
@@ -176,6 +173,12 @@ def _try_again(study: Study, trial: Trial | FrozenTrial) -> None:
         study.enqueue_trial(trial.params, user_attrs=trial.user_attrs | {"tries": tries + 1})
 
 
+def _pass_over_heartbeat(arguments: threading.ExceptHookArgs) -> None:
+    """Pass over what the database refuses in the thread of the heartbeat: the trial will be told the same."""
+    if not isinstance(arguments.exc_value, StorageInternalError):
+        threading.__excepthook__(arguments)
+
+
 def _done(study: Study) -> int:
     return len(study.get_trials(deepcopy=False, states=DONE))
 
@@ -194,18 +197,3 @@ def _storage_errors(url: str) -> Iterator[None]:
         shown = sqlalchemy.engine.make_url(url).render_as_string() if "://" in url else url
         remedy = f"pip install {cause.name}" if isinstance(cause, ImportError) else "is it there, and is it free?"
         raise UserError(f"storage={shown}: {reason}: {remedy}") from error
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """SIGTERM ends a search as Ctrl-C does: the run of its trial is saved."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise Interrupted(signal.Signals(number))
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

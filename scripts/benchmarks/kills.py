@@ -60,7 +60,7 @@ class Kill(L.Callback):
             threading.Timer(self.milliseconds / 1000, self._strike, (pl_module,)).start()
 
     def _strike(self, pl_module: Any) -> None:
-        DIED_AT.write_text(str(pl_module.iteration))
+        DIED_AT.write_text(str(pl_module.iteration), encoding="utf-8")
         os.kill(os.getpid(), self.number)
 
 
@@ -94,7 +94,7 @@ def _train(folder: Path, overrides: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
     sys.argv = ["train.py", *overrides]
-    with Path("log.txt").open("a") as log:
+    with Path("log.txt").open("a", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     torch.set_num_threads(1)
@@ -119,19 +119,21 @@ def kill_and_resume(folder: Path, overrides: Sequence[str], kills: int, generato
         }
         train(folder, [*arguments, *(f"++callbacks.kill.{key}={value}" for key, value in settings.items())])
         begun = read_last(folder / "run")[1]["iteration"] if last_checkpoints(folder / "run") else 0
-        at = int((folder / DIED_AT).read_text())
+        at = int((folder / DIED_AT).read_text(encoding="utf-8"))
         yield Death(number.name, at, max(at - begun, 0))
         arguments = ["resume=run", f"trust=[{Kill.__module__}]"]
     code = train(folder, [*arguments, "callbacks.kill=null"])
     if code:
-        raise RuntimeError(f"{folder}: exit code {code}: {(folder / 'log.txt').read_text()[-2000:]}")
+        raise RuntimeError(f"{folder}: exit code {code}: {(folder / 'log.txt').read_text(encoding='utf-8')[-2000:]}")
 
 
 def differences(one: Path, other: Path) -> list[str]:
     """What is not bit for bit the same in two runs' folders: all state, final figures, points of the dashboard."""
     a, b = (read_last(run)[1] for run in (one, other))
     found = [key for key in STATE if not same(a[key], b[key])]
-    if json.loads((one / METRICS).read_text()) != json.loads((other / METRICS).read_text()):
+    if json.loads((one / METRICS).read_text(encoding="utf-8")) != json.loads(
+        (other / METRICS).read_text(encoding="utf-8")
+    ):
         found.append(METRICS)
     return found + ([] if points(one) == points(other) else ["points of the dashboard"])
 

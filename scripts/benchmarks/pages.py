@@ -8,8 +8,8 @@ from gan_lightning.errors import UserError
 def replace_part(page: Path, name: str, text: str) -> None:
     """Put the text between the lines ``<!-- name -->`` and ``<!-- end of name -->`` of a Markdown page."""
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    before, found, rest = page.read_text().partition(begin)
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
         raise UserError(f"{page}: has no lines {begin.strip()} and {end}")
-    page.write_text(f"{before}{begin}{text.strip()}\n{end}{after}")
+    page.write_text(f"{before}{begin}{text.strip()}\n{end}{after}", encoding="utf-8")

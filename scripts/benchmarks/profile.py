@@ -40,7 +40,7 @@ class Profiler(L.Callback):
             self._profile.start()
         elif pl_module.iteration == WARM_UP + 2 * ITERATIONS:
             self._profile.stop()
-            self.path.write_text(json.dumps(self._shares()))
+            self.path.write_text(json.dumps(self._shares()), encoding="utf-8")
 
     def _shares(self) -> dict[str, float]:
         seconds: dict[str, float] = defaultdict(float)
@@ -64,4 +64,4 @@ def profile(overrides: Sequence[str], threads: int) -> dict[str, float]:
             f"hydra.run.dir={folder}/run",
         ]
         run([*TRAIN, *arguments], threads)
-        return json.loads(Path(folder, "kinds.json").read_text())
+        return json.loads(Path(folder, "kinds.json").read_text(encoding="utf-8"))

@@ -164,7 +164,7 @@ def draw_from_run(path: Path, n: int) -> Tensor:
 
 def leave_out_pauses(run: Path, seconds: float) -> None:
     """Of a run's time in its manifest, which counted on while others had their turn."""
-    manifest = json.loads((run / MANIFEST).read_text())
+    manifest = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
     write_json(run / MANIFEST, manifest | {"duration_seconds": round(seconds, 3)})
 
 

@@ -33,7 +33,9 @@ class Stopwatch(L.Callback):
             if pl_module.iteration == self.first:
                 self._since = time.perf_counter()
             else:
-                self.path.write_text(str((time.perf_counter() - self._since) / (self.last - self.first)))
+                self.path.write_text(
+                    str((time.perf_counter() - self._since) / (self.last - self.first)), encoding="utf-8"
+                )
 
 
 class FirstStep(L.Callback):
@@ -63,7 +65,7 @@ def seconds_per_iteration(overrides: Sequence[str], iterations: int, threads: in
             f"hydra.run.dir={folder}/run",
         ]
         run([*TRAIN, *arguments], threads)
-        return float(Path(folder, "seconds").read_text())
+        return float(Path(folder, "seconds").read_text(encoding="utf-8"))
 
 
 def run(command: Sequence[str], threads: int) -> None:

@@ -1,0 +1,52 @@
+"""How every command begins and ends, whatever starts it."""
+
+import functools
+from collections.abc import Callable
+
+from gan_lightning.system import interrupts
+
+
+def command(main: Callable[[], None]) -> Callable[[], None]:
+    """Decorate the function of a command, whose module imports nothing that takes long.
+
+    Errors of use, and what the system refuses, are one line and exit code 2; Ctrl-C and SIGTERM are one line and 130
+    and 143. Any terminal, pipe or closed stream will do.
+    """
+
+    @functools.wraps(main)
+    def whole() -> None:
+        interrupts.begin()  # first of all
+        import logging
+
+        from gan_lightning.errors import UserError, fail, refusal
+        from gan_lightning.system import terminal
+
+        terminal.prepare()
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # tells of its own cache, which nobody needs
+        try:
+            main()
+        except SystemExit:
+            if interrupts.came():  # which Lightning ends with another code
+                interrupts.leave()
+            _end_with_output()
+            raise
+        except (UserError, OSError) as error:
+            fail(error if isinstance(error, UserError) else refusal(error), debug=False)
+        except BaseException as error:
+            if interrupts.came() or isinstance(error, KeyboardInterrupt):
+                interrupts.leave()
+            raise
+        _end_with_output()
+
+    return whole
+
+
+def _end_with_output() -> None:
+    """End with exit code 2 if the last things that were said did not arrive."""
+    from gan_lightning.errors import UserError, fail
+    from gan_lightning.system import terminal
+
+    try:
+        terminal.check_said()
+    except UserError as error:
+        fail(error, debug=False)

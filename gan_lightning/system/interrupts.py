@@ -1,0 +1,84 @@
+"""Ctrl-C and SIGTERM from a command's first moment on: one line, exit code 130 or 143, no traceback.
+
+While modules are imported and the config is checked, a signal ends the process at once: there is nothing to take back,
+and libraries in C++ do not survive an exception in the middle of their import. From ``under_way`` on it raises
+KeyboardInterrupt, so that what is unfinished is removed. Training has a handler of its own, which saves the run:
+:class:`gan_lightning.callbacks.stop.Stop`.
+"""
+
+import atexit
+import os
+import signal
+import sys
+from types import FrameType
+
+# No more than that: a signal that comes before ``begin`` has Python's own end.
+ENDS = (signal.SIGINT, signal.SIGTERM)
+IMPORT = "<frozen importlib._bootstrap>"  # the file of every frame that imports
+SECONDS = 0.05  # after which a signal that came amid an import is sent again
+_came: list[int] = []
+
+
+def begin() -> None:
+    """Have signals end the process at once; one that is ignored, as in jobs of a shell's background, stays so."""
+    for number in ENDS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, interrupt):
+            signal.signal(number, end_at_once)
+    _came.clear()
+    atexit.unregister(_ignore)
+    atexit.register(_ignore)
+
+
+def under_way() -> None:
+    """From here on there is something to take back: have signals raise KeyboardInterrupt."""
+    for number in ENDS:
+        if signal.getsignal(number) is end_at_once:
+            signal.signal(number, interrupt)
+
+
+def remember(number: int) -> None:
+    """Have the command end as interrupted, however what is under way ends."""
+    _came.append(number)
+
+
+def came() -> bool:
+    """Return whether a signal has ended what was under way."""
+    return bool(_came)
+
+
+def leave() -> None:
+    """Say that the command was interrupted, and end it."""
+    print("interrupted", file=sys.stderr)
+    raise SystemExit(128 + (_came or [signal.SIGINT])[0])
+
+
+def end_at_once(number: int, frame: FrameType | None) -> None:
+    """Handle a signal when there is nothing to take back, or no time for that."""
+    os.write(2, b"interrupted\n")  # sys.stderr may be in use
+    os._exit(128 + number)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Handle a signal amid work: raise KeyboardInterrupt, after the import that is under way."""
+    if _importing(frame):
+        import threading
+
+        again = threading.Timer(SECONDS, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+        return
+    signal.signal(number, end_at_once)
+    remember(number)
+    raise KeyboardInterrupt
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_filename != IMPORT:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _ignore() -> None:
+    """Let the interpreter end as it was about to: all is written."""
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)

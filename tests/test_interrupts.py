@@ -1,0 +1,128 @@
+"""Ctrl-C and SIGTERM at any moment: one line, the signal's exit code, nothing unfinished is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import FAST, ROOT
+from tests.processes import ENVIRONMENT
+
+TRAIN = [str(ROOT / "train.py"), *FAST]
+LONG = {  # commands that take longer than any moment below
+    "train": [*TRAIN, "max_iterations=100000"],
+    "sweep": [*TRAIN, "-m", "seed=1,2", "max_iterations=100000"],
+    "module": ["-m", "gan_lightning.commands.train", *FAST, "max_iterations=100000"],
+    "generate": [str(ROOT / "scripts" / "generate.py"), "checkpoint=run", "n=100000", "format=files", "output=out"],
+    "extractor": [str(ROOT / "scripts" / "train_extractor.py"), "data=digits", "epochs=10000", "output=x.safetensors"],
+}
+SHORT = {
+    "help": [str(ROOT / "train.py"), "--help"],
+    "verify": ["-m", "gan_lightning.commands.verify", "run/metrics.json"],
+}
+MOMENTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.3, 2.6, 3.0, 3.4, 3.8, 4.5, 5.2, 6.0)
+
+
+def heeds_signals(process):
+    """Return whether it has begun: the interpreter itself leaves SIGTERM to the system."""
+    with open(f"/proc/{process.pid}/status", encoding="utf-8") as status:
+        caught = next(line for line in status if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1))
+
+
+def interrupted(folder, arguments, number, moment):
+    """Send a signal that many seconds after a command has begun; return its exit code, output and errors."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=folder, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    while not heeds_signals(process) and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(moment)
+    process.send_signal(number)
+    return (*process.communicate(timeout=120), process.returncode)
+
+
+def check(folder, name, number, moment):
+    out, err, code = interrupted(folder, (LONG | SHORT)[name], number, moment)
+    has_ended = name in SHORT and code in (0, 1)
+    assert has_ended or code == 128 + number, (moment, code, out, err)
+    assert err in ("", "interrupted\n"), (moment, err)
+    assert has_ended or err or f"stopped by {number.name}" in out, (moment, out)
+    left = [path for path in folder.rglob("*") if path.name.endswith(".tmp") or path.parent.name == "out"]
+    assert not left, (moment, left)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "moment"),
+    [
+        ("train", signal.SIGINT, 0.0),
+        ("train", signal.SIGTERM, 1.0),
+        ("train", signal.SIGINT, 2.0),
+        ("module", signal.SIGINT, 0.5),
+        ("sweep", signal.SIGINT, 1.5),
+        ("help", signal.SIGINT, 0.2),
+        ("verify", signal.SIGTERM, 0.5),
+    ],
+)
+def test_a_moment(tmp_path, name, number, moment):
+    check(tmp_path, name, number, moment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*LONG, *SHORT])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_every_moment(run, tmp_path, name, number):
+    if name in ("generate", "verify"):
+        run("train", *FAST, "max_iterations=2", "callbacks.sample_grid=null", "hydra.run.dir=run")
+    for moment in MOMENTS:
+        check(tmp_path, name, number, moment)
+
+
+def test_a_run_that_could_not_begin_leaves_nothing(tmp_path):
+    for moment in (0.3, 1.2):
+        interrupted(tmp_path, LONG["train"], signal.SIGINT, moment)
+    assert not [path for path in (tmp_path / "outputs").glob("*/*") if not (path / "manifest.json").exists()]
+
+
+def test_a_signal_amid_an_import_waits_for_its_end(tmp_path):
+    """The module then raises outside of its import, where what is unfinished can be removed."""
+    (tmp_path / "heavy.py").write_text("import time; print('importing', flush=True); time.sleep(0.5)", encoding="utf-8")
+    (tmp_path / "program.py").write_text(
+        "from gan_lightning.commands.entry import command\n"
+        "from gan_lightning.system import interrupts\n"
+        "@command\n"
+        "def main():\n"
+        "    interrupts.under_way()\n"
+        "    try:\n"
+        "        import heavy\n"
+        "        print('imported', flush=True)\n"
+        "        import time; time.sleep(60)\n"
+        "    finally:\n"
+        "        print('taken back')\n"
+        "main()\n",
+        encoding="utf-8",
+    )
+    process = subprocess.Popen(
+        [sys.executable, "program.py"], cwd=tmp_path, env=os.environ | ENVIRONMENT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("imported\ntaken back\n", "interrupted\n")
+    assert process.returncode == 130
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    code = (
+        "import os, signal; from gan_lightning.system import interrupts\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN); interrupts.begin(); interrupts.under_way()\n"
+        "os.kill(os.getpid(), signal.SIGINT); print('goes on')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], env=os.environ | ENVIRONMENT, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "goes on\n")
