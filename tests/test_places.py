@@ -139,10 +139,10 @@ def test_no_home(run, called, tmp_path, homeless, monkeypatch):
     assert run("evaluate", "checkpoint=run", "n=64").code == 0
     assert_refused(run("train_extractor", "data=digits"), "no home folder: set XDG_CACHE_HOME, or HOME")
     folder = ["data=image_folder", f"data.root={tmp_path}", "data.channels=1", "data.num_classes=null"]
-    assert_refused(run("train", *RUN, *folder), "no home folder: set data.cache_dir or XDG_CACHE_HOME, or HOME")
+    assert_refused(run("train", *RUN, *folder), "no home folder: set XDG_CACHE_HOME, or HOME")
     pytest.importorskip("c2pa")
     code, said = called(gan_identity.main, "init", "name=a", "organization=b")
-    assert (code, "no home folder: set GAN_IDENTITY_DIR, or HOME" in said) == (2, True)
+    assert (code, "no home folder: set XDG_CONFIG_HOME, or HOME" in said) == (2, True)
 
 
 def test_a_cache_that_cannot_be_written(run, tmp_path, monkeypatch):
