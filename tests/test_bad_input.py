@@ -45,6 +45,7 @@ def test_misplaced_mnist(run, idx_folder, tmp_path, folder, name):
         (["+checkpoint.every_n_epoch=3"], ["checkpoint.every_n_epoch", "did you mean 'every_n_epochs'"]),
         (["model=mlp_small", "model.generator.hidden_dims=[3]"], ["did you mean 'model.generator.hidden_dim'"]),
         (["seed"], ["seed"]),
+        (["--model=mlp"], ["--model=mlp: keys have no dashes before them: model=mlp"]),
         # types and ranges
         (["trainer.max_epochs=abc"], ["trainer.max_epochs=abc", "valid integer"]),
         (["trainer.max_epochs=-5"], ["trainer.max_epochs=-5", "greater than 0 or must be -1"]),

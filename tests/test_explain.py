@@ -77,3 +77,22 @@ def test_class_folders_say_how_many_classes_there_are(run, only_run, tmp_path):
     assert result.code == 0, result.err
     config = json.loads((only_run() / "manifest.json").read_text())["config"]
     assert config["data"]["num_classes"] == config["model"]["generator"]["num_classes"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"# @package _global_\nname:\tx\n", "own/experiment/mine.yaml, line 2, column 6: no YAML: found character"),
+        (b"# @package _global_\nname: x\nname: y\n", "mine.yaml, line 3, column 1: no YAML: found duplicate key name"),
+        (b"name: [\n", "own/experiment/mine.yaml, line 2, column 1: no YAML: expected the node content"),
+        (b"name: \xff\n", "own/experiment/mine.yaml: no YAML ('utf-8' codec can't decode byte 0xff in position 6"),
+        (b"\xef\xbb\xbf# @package _global_\nname: x\n", "experiment: unknown key: its file must begin with the line"),
+        (b"", "experiment: unknown key: its file must begin with the line '# @package _global_'"),
+    ],
+)
+def test_a_file_of_ones_own(run, tmp_path, content, expected):
+    path = tmp_path / "own" / "experiment" / "mine.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    result = run("train", "--config-dir", "own", "data=digits", "experiment=mine")
+    assert (result.code, result.err.count("\n"), expected in result.err) == (2, 1, True), result.err

@@ -312,7 +312,7 @@ def test_log_is_quiet_without_a_terminal(run):
     assert len(result.out.splitlines()) < 12
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signals_end_cleanly(tmp_path, number, code):
     command = [sys.executable, str(ROOT / "train.py"), *FAST, "max_iterations=1000000", "hydra.run.dir=run"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

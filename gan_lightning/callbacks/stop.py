@@ -1,4 +1,4 @@
-"""Ends a run between two iterations: at its limit, on Ctrl-C, on SIGTERM, on a scheduler's signal."""
+"""Ends a run between two iterations: at its limit, on Ctrl-C, SIGTERM or SIGHUP, on a scheduler's signal."""
 
 import math
 import signal
@@ -12,15 +12,15 @@ from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher
 from gan_lightning.errors import PASSED_ON
 from gan_lightning.system.distributed import largest
-from gan_lightning.system.interrupts import ENDS, end_at_once, interrupt
+from gan_lightning.system.interrupts import ENDS, end_at_once, heeded, interrupt
 
 
 class Stop(Watcher):
     """Asks the Trainer to stop after the iteration that is under way, so that what is saved is whole.
 
-    Ctrl-C and SIGTERM are remembered in ``signal``; a second one ends the process at once. SIGUSR1 and SIGUSR2 are too,
-    where somebody waits for them: see :meth:`Interrupted.leave`. Of several processes all stop after the same
-    iteration.
+    Ctrl-C, SIGTERM and SIGHUP are remembered in ``signal``; a second Ctrl-C or SIGTERM ends the process at once.
+    SIGUSR1 and SIGUSR2 are remembered where somebody waits for them: see :meth:`Interrupted.leave`. Of several
+    processes all stop after the same iteration.
 
     Args:
         max_iterations: generator updates; None for no limit of this kind.
@@ -35,7 +35,7 @@ class Stop(Watcher):
         self._handlers: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        for number in (*ENDS, *(number for number in PASSED_ON if callable(signal.getsignal(number)))):
+        for number in (*heeded(), *(number for number in PASSED_ON if callable(signal.getsignal(number)))):
             self._handlers[number] = signal.signal(number, self._remember)
         self._cpu_seconds_before = time.process_time()
         self._check(trainer, pl_module)  # a resumed run may have reached its limit already

@@ -134,7 +134,11 @@ def _end(session: Session, error: Exception) -> None:
         line = f"hydra/launcher: {' '.join(' '.join(said).split())}"
     elif isinstance(cause := error.__cause__ or error, OSError) and not isinstance(error, HydraException):
         line = str(refusal(cause, session.place))  # logging's is the cause of another
-    elif isinstance(error, HydraException | OmegaConfBaseException) or _is_from(error, "hydra", "omegaconf"):
+    elif (
+        isinstance(error, HydraException | OmegaConfBaseException)
+        or _is_from(error, "hydra", "omegaconf")
+        or _is_of_a_config_file(error)
+    ):
         from gan_lightning.config.explain import explain
 
         line = explain(error, session.config_name, session.typed)
@@ -148,3 +152,8 @@ def _is_from(error: Exception, *packages: str) -> bool:
     """Return whether one of them raised it, and not what they called."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_globals["__name__"].partition(".")[0] in packages
+
+
+def _is_of_a_config_file(error: Exception) -> bool:
+    """Return whether it was raised while Hydra read one of the config's files."""
+    return any("config_source" in frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__))

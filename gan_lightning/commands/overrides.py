@@ -68,6 +68,14 @@ def check_texts(arguments: Sequence[str]) -> None:
             raise UserError(f"{text}: is no text in {encoding}: {utf8}give the file another name") from error
 
 
+def check_dashes(arguments: Sequence[str]) -> None:
+    """Refuse ``--key=value``, which other programs take, but for options of Hydra's own."""
+    for argument in arguments:
+        found = re.fullmatch(r"(--?[\w.]+)=.*", argument, re.DOTALL)
+        if found and found[1] not in (*OPTIONS_WITH_VALUE, *INFO):
+            raise UserError(f"{argument}: keys have no dashes before them: {argument.lstrip('-')}")
+
+
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return Hydra's options with their values, and the overrides: it can read them in this order only."""
     options: list[str] = []

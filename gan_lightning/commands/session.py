@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from gan_lightning.commands.overrides import as_typed, check_texts, is_sweep, split, value_of
+from gan_lightning.commands.overrides import as_typed, check_dashes, check_texts, is_sweep, split, value_of
 from gan_lightning.config.grammar import quote
 from gan_lightning.config.settings import Settings, TrainSettings
 from gan_lightning.config.text import SWEEP_RESUME, Keys
@@ -73,6 +73,7 @@ class Session:
     def read_command_line(self) -> None:
         """Set ``arguments``: what was typed, after what an earlier run or sweep that is to go on was started with."""
         check_texts(self.typed)
+        check_dashes(self.typed)
         options, overrides = split(self.typed)
         recorded = self._recorded(overrides) if self.settings is TrainSettings else []
         keys = Keys(self.config_name, self.settings, [*options, *recorded, *overrides])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf.errors import (
@@ -11,6 +12,7 @@ from omegaconf.errors import (
     OmegaConfBaseException,
     UnsupportedInterpolationType,
 )
+from yaml import MarkedYAMLError, YAMLError
 
 from gan_lightning.config.composing import compose_known, config_folders
 from gan_lightning.config.names import did_you_mean, keys
@@ -40,6 +42,8 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
     if found := re.search(r"Could not (?:override|delete|delete from config\.) '([^']+)'", text):
         config = compose_known(config_name, typed)
         return _unknown_key(found[1].split("@")[0], [key for key, _ in keys(config)])
+    if (broken := _in_chain(error, YAMLError, UnicodeDecodeError)) is not None:
+        return _unreadable_file(broken, typed)
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override}: not of the form key=value; a value with brackets, commas or = needs quotes of its own, "
@@ -111,8 +115,26 @@ def _unresolved(text: str) -> str:
     return text.partition("raised while resolving interpolation: ")[2] or text
 
 
-def _in_chain(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
-    """Return the first of that kind among an error and those that it came from."""
-    while error is not None and not isinstance(error, kind):
+def _unreadable_file(error: BaseException, typed: Sequence[str]) -> str:
+    """Say which config file of the user's own cannot be read, and where in it."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: no YAML: {error.problem}"
+    files = (path for folder in config_folders(typed) for path in sorted(folder.rglob("*.yaml")))
+    which = next((path for path in files if not _is_text(path)), "a config file")
+    return f"{which}: no YAML ({' '.join(str(error).split())}): save it as text in UTF-8"
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _in_chain(error: BaseException | None, *kinds: type[BaseException]) -> BaseException | None:
+    """Return the first of these kinds among an error and those that it came from."""
+    while error is not None and not isinstance(error, kinds):
         error = error.__cause__ or error.__context__
     return error

@@ -25,6 +25,7 @@ from gan_lightning.config.settings import Node, Settings
 from gan_lightning.config.signature import load_target, marks, signature_of
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Mark
+from gan_lightning.paths import CONF_DIR
 
 S = TypeVar("S", bound=Settings)
 
@@ -184,7 +185,7 @@ def _check_settings(values: Node, settings: type[Settings], prefix: str) -> None
     allowed = typing.get_type_hints(settings, include_extras=True)
     for key in values:
         if key not in settings.model_fields:
-            raise UserError(f"{prefix}{key}: unknown key{did_you_mean(key, settings.model_fields)}")
+            raise UserError(f"{prefix}{key}: unknown key{_why_unknown(key, settings)}")
     parts = settings.parts()
     for key in settings.model_fields:
         if key not in values:
@@ -200,6 +201,13 @@ def _check_settings(values: Node, settings: type[Settings], prefix: str) -> None
                     check_node(f"{key}.{name}", node)
         else:
             check_value(f"{prefix}{key}", values[key], annotation)
+
+
+def _why_unknown(key: str, settings: type[Settings]) -> str:
+    """Return the usual cause of a key at the top that is not known."""
+    if (CONF_DIR / key).is_dir():  # a group whose options set keys of other nodes
+        return f": its file must begin with the line '# @package _global_', and with no byte order mark: {key}=…"
+    return did_you_mean(key, settings.model_fields)
 
 
 def _unmarked(annotation: Any) -> Any:

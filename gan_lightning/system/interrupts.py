@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM from a command's first moment on: one line, exit code 130 or 143, no traceback.
+"""Ctrl-C, SIGTERM and SIGHUP from a command's first moment on: one line, exit code 130, 143 or 129, no traceback.
+
+SIGHUP comes when a terminal is closed or a connection is lost; under ``nohup`` it is ignored.
 
 While modules are imported and the config is checked, a signal ends the process at once: there is nothing to take back,
 and libraries in C++ do not survive an exception in the middle of their import. From ``under_way`` on it raises
@@ -10,10 +12,11 @@ import atexit
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 # No more than that: a signal that comes before ``begin`` has Python's own end.
-ENDS = (signal.SIGINT, signal.SIGTERM)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPORT = "<frozen importlib._bootstrap>"  # the file of every frame that imports
 SECONDS = 0.05  # after which a signal that came amid an import is sent again
 _came: list[int] = []
@@ -36,6 +39,11 @@ def under_way() -> None:
             signal.signal(number, interrupt)
 
 
+def heeded() -> list[signal.Signals]:
+    """Return those that end a command here: not those that were ignored when it began."""
+    return [number for number in ENDS if signal.getsignal(number) is not signal.SIG_IGN]
+
+
 def remember(number: int) -> None:
     """Have the command end as interrupted, however what is under way ends."""
     _came.append(number)
@@ -54,7 +62,8 @@ def leave() -> None:
 
 def end_at_once(number: int, frame: FrameType | None) -> None:
     """Handle a signal when there is nothing to take back, or no time for that."""
-    os.write(2, b"interrupted\n")  # sys.stderr may be in use
+    with suppress(OSError):  # the terminal may be gone
+        os.write(2, b"interrupted\n")  # sys.stderr may be in use
     os._exit(128 + number)
 
 
