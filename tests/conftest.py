@@ -1,6 +1,7 @@
 """Commands are run through their real entry points, in this process, in an empty folder."""
 
 import os
+import shutil
 import struct
 import sys
 from collections.abc import Callable
@@ -68,6 +69,36 @@ def called(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Cal
         said = capfd.readouterr()
         assert "Traceback" not in said.err
         return code, (said.out + said.err).strip()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path, Callable[[], object]], None]:
+    """made_once("signed", folder, make): fill a folder by ``make``, or with a copy of what it has left before."""
+    made: dict[str, Path] = {}
+
+    def fill(name: str, folder: Path, make: Callable[[], object]) -> None:
+        if name in made:
+            shutil.copytree(made[name], folder, dirs_exist_ok=True)
+            return
+        make()
+        made[name] = tmp_path_factory.mktemp(name)
+        shutil.copytree(folder, made[name], dirs_exist_ok=True)
+
+    return fill
+
+
+@pytest.fixture
+def trained_once(run: Callable[..., Result], made_once: Callable, tmp_path: Path) -> Callable[..., None]:
+    """trained_once("name", "key=value", …): a training, or a copy of the one of that name."""
+
+    def call(name: str, *arguments: str) -> None:
+        def make() -> None:
+            result = run("train", *arguments)
+            assert result.code == 0, result.err
+
+        made_once(name, tmp_path, make)
 
     return call
 

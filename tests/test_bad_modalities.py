@@ -145,9 +145,8 @@ def test_features_that_are_none(run):
 
 
 @pytest.fixture
-def trained(run):
-    result = run("train", *TRAIN, "conditional=true", "callbacks.evaluation=null", "hydra.run.dir=run")
-    assert result.code == 0, result.err
+def trained(trained_once):
+    trained_once("waves", *TRAIN, "conditional=true", "callbacks.evaluation=null", "hydra.run.dir=run")
 
 
 @pytest.mark.parametrize("condition", ["4", "-1", "seven", "missing.labels", "picture.npy"])

@@ -23,16 +23,18 @@ NINE = ["checkpoint=run", "n=9", "seed=9223372036854775807", "condition=7"]
 
 
 @pytest.fixture
-def signed(run, tmp_path, monkeypatch):
+def signed(run, made_once, tmp_path, monkeypatch):
     """A folder of nine signed pictures of class 7."""
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
-    identity.create("Jane Doe", "Example")
-    run("train", *FAST, "max_iterations=2", "conditional=true", "hydra.run.dir=run")
-    result = run(
-        "generate", "checkpoint=run", "n=9", "seed=9223372036854775807", "condition=7", "sign=true", "output=signed"
-    )
-    assert result.code == 0, result.err
-    assert result.out == "signed\n"
+
+    def make():
+        identity.create("Jane Doe", "Example")
+        run("train", *FAST, "max_iterations=2", "conditional=true", "hydra.run.dir=run")
+        result = run("generate", *NINE, "sign=true", "output=signed")
+        assert result.code == 0, result.err
+        assert result.out == "signed\n"
+
+    made_once("signed", tmp_path, make)
     return tmp_path / "signed"
 
 

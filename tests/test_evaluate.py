@@ -23,9 +23,9 @@ ALL = {metric.name for metric in ImageEvaluator.metrics}
 
 
 @pytest.fixture
-def trained(run, tmp_path):
+def trained(trained_once, tmp_path):
     arguments = ["trainer.max_epochs=2", "checkpoint.after_epochs=[1]", "ema_decay=null", "hydra.run.dir=outputs/run"]
-    assert run("train", *FAST, *arguments).code == 0
+    trained_once("evaluated", *FAST, *arguments)
     return tmp_path / "outputs" / "run"
 
 

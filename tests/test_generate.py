@@ -22,8 +22,8 @@ from tests.conftest import FAST, ROOT
 
 
 @pytest.fixture
-def trained(run, tmp_path):
-    assert run("train", *FAST, "max_iterations=2", "hydra.run.dir=run").code == 0
+def trained(trained_once, tmp_path):
+    trained_once("generator", *FAST, "max_iterations=2", "hydra.run.dir=run")
     return tmp_path / "run"
 
 
@@ -105,8 +105,8 @@ def test_leaves_nothing_else_behind(run, trained):
 
 
 @pytest.fixture
-def conditional(run, tmp_path):
-    assert run("train", *FAST, "max_iterations=2", "conditional=true", "hydra.run.dir=run").code == 0
+def conditional(trained_once, tmp_path):
+    trained_once("conditional", *FAST, "max_iterations=2", "conditional=true", "hydra.run.dir=run")
     return tmp_path / "run"
 
 

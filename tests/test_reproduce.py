@@ -10,8 +10,8 @@ RUN = [*FAST, "seed=3", "conditional=true", "max_iterations=10"]
 
 
 @pytest.fixture
-def old(run, tmp_path):
-    assert run("train", *RUN, "hydra.run.dir=old").code == 0
+def old(trained_once, tmp_path):
+    trained_once("old", *RUN, "hydra.run.dir=old")
     return tmp_path / "old"
 
 
