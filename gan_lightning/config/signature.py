@@ -1,5 +1,6 @@
 """Reads what a ``_target_`` can be called with: its constructor is the schema of its node."""
 
+import functools
 import inspect
 import pkgutil
 import typing
@@ -56,6 +57,7 @@ def load_target(target: Any, key: str) -> Callable[..., Any]:
     return found
 
 
+@functools.cache  # a config asks for each of them a hundred times
 def signature_of(target: Callable[..., Any]) -> Signature | None:
     """Return what a target takes; None for one that is written in C and does not say it.
 
