@@ -21,7 +21,10 @@ THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "
         ("features=digits", "features=…: belongs to another group: features@data.evaluator.features=…"),
         ("+data=mnist", "data: is chosen already: data=… chooses another option"),
         ("hydra.run.dir=/proc/nowhere/run", "hydra.run.dir=/proc/nowhere/run: No such file or directory"),
-        ("seed=a (b)", "seed=a (b): not of the form key=value; a value with brackets, commas or = needs quotes"),
+        (
+            "seed=a (b)",
+            "seed=a (b): not of the form key=value; a value with spaces, brackets, commas or = needs quotes",
+        ),
         ("seed=1,2", "seed=1,2: several values make a sweep, which needs -m; a list is written key=[1,2]"),
         ("objective=[0]", "objective=0: no such option (objective: binary_cross_entropy, hinge, "),
         ("objective=1e3", "objective=1e3: no such option (objective: binary_cross_entropy, hinge, "),

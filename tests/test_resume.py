@@ -32,7 +32,7 @@ def verify(tmp_path, called, monkeypatch):
 
 
 def write_images(seed, folder="pics", n=8):
-    Path(folder).mkdir(exist_ok=True)
+    Path(folder).mkdir(exist_ok=True, parents=True)
     for i, pixels in enumerate(np.random.default_rng(seed).integers(0, 256, (n, 8, 8), np.uint8)):
         Image.fromarray(pixels).save(Path(folder, f"{i}.png"))
 
@@ -79,6 +79,15 @@ class TestData:
         assert run("train", *OWN, "hydra.run.dir=run", "max_iterations=2").code == 0
         write_images(1, n=12)
         refused(run("train", "resume=run", "max_iterations=3"), "examples is 12, was 8")
+
+    def test_other_classes(self, run):
+        """Labels keep their meaning for a model that has learned them, whatever is allowed."""
+        for name in ("cat", "dog"):
+            write_images(1, f"pics/{name}", n=4)
+        assert run("train", *OWN, "conditional=true", "hydra.run.dir=run", "max_iterations=2").code == 0
+        Path("pics/cat").rename("pics/kitten")
+        result = run("train", "resume=run", "max_iterations=3", "allow_changed_data=true")
+        refused(result, "classes is ['dog', 'kitten'], was ['cat', 'dog']: bring back those\n")
 
     def test_changed_since_they_were_trained_on(self, run):
         write_images(1)
@@ -144,6 +153,7 @@ class TestLimits:
 
     def test_both(self, run):
         result = run("train", *FAST, "max_iterations=3", "trainer.max_epochs=2", "hydra.run.dir=run")
-        assert "trainer.max_epochs=2: max_iterations=3 replaces it: max_iterations=null, to count epochs" in result.out
+        said = "max_iterations=3 is the limit, not trainer.max_epochs=2: max_iterations=null has epochs counted"
+        assert said in result.out
         assert "finished after 0.375 epochs, 3 iterations" in result.out
-        assert "replaces" not in run("train", *FAST, "max_iterations=3").out
+        assert "is the limit" not in run("train", *FAST, "max_iterations=3").out

@@ -157,7 +157,7 @@ def test_a_sweep_whose_folders_need_quotes(run, tmp_path):
     command = shlex.split(result.out.partition("to go on, ")[2])
     again = run("train", *command[2:])
     assert again.out.partition("to go on, ")[2] == result.out.partition("to go on, ")[2]
-    assert "1 of 2 jobs have not finished" in again.out
+    assert "1 of the 2 jobs that have begun have not finished" in again.out
 
 
 def test_home_in_paths(run, tmp_path, monkeypatch, idx_folder):

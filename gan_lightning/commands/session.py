@@ -120,10 +120,9 @@ class Session:
         if self.sweep_dir and any(Path(self.sweep_dir).rglob(str(OVERRIDES))):
             summarize(Path(self.sweep_dir), self.sweep_call(Path(self.sweep_dir)))
 
-    @staticmethod
-    def sets(key: str) -> bool:
-        """Return whether the command line sets a key; to be asked while Hydra runs the command."""
-        return any(override.partition("=")[0] == key for override in HydraConfig.get().overrides.task)
+    def sets(self, key: str) -> bool:
+        """Return whether a key was typed."""
+        return any(one.lstrip("+").startswith(f"{key}=") for one in self.typed)
 
     def call(self) -> str:
         """Return how a run was called, without its overrides; to be asked while Hydra runs it."""

@@ -230,7 +230,8 @@ def fit(run: Run, start: Start | None) -> dict[str, float]:
         log_config(run.logger, run.config)
     _fit(run, start)
     metrics = _final_metrics(run)
-    write_json(run.folder / METRICS, metrics)
+    # In an order that does not depend on what was logged first: a resumed run's file equals that of another.
+    write_json(run.folder / METRICS, dict(sorted(metrics.items(), key=lambda item: ("/" in item[0], item[0]))))
     log_hyperparameters(run.logger, run.config, metrics)
     return metrics
 
@@ -240,8 +241,8 @@ def fit_and_record(run: Run, start: Start | None) -> dict[str, float]:
     manifest = Manifest(run.folder, _facts(run))
     if run.settings.max_iterations and Session.current().sets("trainer.max_epochs"):
         log.warning(
-            "trainer.max_epochs=%s: max_iterations=%s replaces it: max_iterations=null, to count epochs",
-            run.settings.trainer["max_epochs"], run.settings.max_iterations,
+            "max_iterations=%s is the limit, not trainer.max_epochs=%s: max_iterations=null has epochs counted",
+            run.settings.max_iterations, run.settings.trainer["max_epochs"],
         )  # fmt: skip
     log.info("%s", opening(run.model, run.data, run.trainer, run.folder))
     try:

@@ -46,8 +46,8 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
         return _unreadable_file(broken, typed)
     if isinstance(error, OverrideParseException):
         return (
-            f"{error.override}: not of the form key=value; a value with brackets, commas or = needs quotes of its own, "
-            "as in 'key=\"a (b)\"'"
+            f"{error.override}: not of the form key=value; a value with spaces, brackets, commas or = needs quotes of "
+            "its own, as in 'key=\"a (b)\"'"
         )
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"

@@ -17,6 +17,7 @@ from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location, WithoutEffect
+from gan_lightning.modalities.image import Images
 
 TRAINING_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -77,6 +78,8 @@ class MNIST(LabelledImages):
         remedy = f"set GAN_DATA_DIR or data.root to the folder that holds {self.dataset}/raw, or use data=digits"
         if misplaced := self._misplaced(missing[0]):
             raise UserError(f"data.root={self.root}: there is {misplaced}, which must be {self.folder / missing[0]}")
+        if image := next((path for path in self.root.glob("*") if Images.reads(path.name)), None):
+            raise UserError(f"data.root={self.root}: holds images, as {image.name}: data=image_folder, if it is these")
         if not self.download:
             raise UserError(
                 f"data.root={self.root}: {missing[0]} is not in {self.folder}: data.download=true, {remedy}"

@@ -60,8 +60,7 @@ def find_start(settings: TrainSettings, batches_per_epoch: int, data: dict[str, 
             f"resume={settings.resume}: begun with an earlier version: end it with that, or draw samples of it"
         )
     _check_settings(settings, content["config"])
-    if not settings.allow_changed_data:
-        _check_data(settings, content["trained_on"][-1], data)
+    _check_data(settings, content["trained_on"][-1], data)
     _check_limits(settings, content["iteration"], batches_per_epoch)
     nothing_left = _reached(settings, content["iteration"], batches_per_epoch)
     return Start(checkpoint, content["logs"], finished(folder) if nothing_left else None)
@@ -80,14 +79,19 @@ def _check_settings(settings: TrainSettings, begun_with: Node) -> None:
 
 
 def _check_data(settings: TrainSettings, begun_with: dict[str, Any], data: dict[str, Any]) -> None:
-    """A resumed run goes on with the very examples that it was trained on last."""
-    different = [key for key in data if data[key] != begun_with.get(key)]
-    if different:
-        key = different[0]
-        raise UserError(
-            f"resume={settings.resume}: the data have changed since: {key} is {_short(data[key])}, was "
-            f"{_short(begun_with.get(key))}: bring back those, or allow_changed_data=true goes on with these"
-        )
+    """A resumed run goes on with the very examples that it was trained on last, unless others are allowed.
+
+    Labels mean what they meant in any case: a conditional model has learned them.
+    """
+    changed = {key: (data[key], begun_with.get(key)) for key in data if data[key] != begun_with.get(key)}
+    if not changed or (settings.allow_changed_data and not (settings.conditional and "classes" in changed)):
+        return
+    key = "classes" if "classes" in changed else next(iter(changed))
+    now, then = (_short(value) for value in changed[key])
+    remedy = "" if settings.conditional and key == "classes" else ", or allow_changed_data=true goes on with these"
+    raise UserError(
+        f"resume={settings.resume}: the data have changed since: {key} is {now}, was {then}: bring back those{remedy}"
+    )
 
 
 def _short(value: Any) -> str:

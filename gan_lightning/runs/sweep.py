@@ -56,7 +56,7 @@ def summarize(sweep_dir: Path, go_on: str) -> int:
         print(f"the data have changed between jobs, whose figures cannot be compared: {jobs_of_one}")
     unfinished = sum(row["status"] != "finished" for row in jobs)
     if unfinished:
-        print(f"{unfinished} of {len(jobs)} jobs have not finished: to go on, {go_on}")
+        print(f"{unfinished} of the {len(jobs)} jobs that have begun have not finished: to go on, {go_on}")
     return unfinished
 
 
