@@ -1,5 +1,6 @@
 """Images with class labels."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError, listed
 from gan_lightning.marks import Serving
 from gan_lightning.modalities.image import Images
-from gan_lightning.modalities.label import Labels
+from gan_lightning.modalities.label import Labels, composed
 
 
 class LabelledImages(Data):
@@ -56,6 +57,9 @@ class LabelledImages(Data):
         """Say what the classes are called, in the order of their labels."""
         if self.num_classes not in (None, len(names)):
             raise UserError(f"data.num_classes={self.num_classes}: there are {len(names)} classes: {listed(names)}")
+        twins = [name for name, n in Counter(map(composed, names)).items() if n > 1]
+        if twins and self.condition is not None:
+            raise UserError(f"conditional=true: several classes are called {twins[0]}: rename or join them")
         self.class_names = list(names)
         if isinstance(self.condition, Labels):
             self.condition.names = self.class_names
