@@ -4,14 +4,16 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from gan_lightning.commands import statement
+from gan_lightning.data.image_folder import ImageFolder
 from gan_lightning.data.pictures import read_picture
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import identity
-from tests.conftest import FAST
+from tests.conftest import FAST, write_idx
 from tests.test_bad_input import assert_refused
 from tests.test_image_folder import SMALL, draw, pictures, train  # noqa: F401
 
@@ -73,13 +75,48 @@ def test_zeros_and_ones_are_not_black_and_white(run, tmp_path):
         Image.fromarray(one).save(tmp_path / "pictures" / f"{i}.png")
     np.save(tmp_path / "ones.npy", ones)
     why = "no number in it is above 1, and white is 255: scale them first"
-    assert_refused(run("train", *SMALL), tmp_path, "data.root=pictures: " + why.replace("it is", "its images is"))
+    assert_refused(run("train", *SMALL), tmp_path, "data: " + why.replace("in it", "in the images"))
     for path in ("ones.npy", "pictures"):
         with pytest.raises(UserError, match=f"{path}: {why}"):
             Images(1, 12, 12).read(tmp_path / path)
     (tmp_path / "pictures" / "0.png").unlink()
     draw(tmp_path / "pictures" / "0.png", 2)
     Images(1, 12, 12).read(tmp_path / "pictures")
+
+
+def test_a_cache_that_is_not_whole(train, tmp_path, pictures):  # noqa: F811
+    train()
+    (cached,) = (tmp_path / "cache").rglob("*.npy")
+    whole = cached.read_bytes()
+    for content in (whole[:-50], b"", whole[:40], b"x" * len(whole), whole.replace(b"(8, 1", b"(4, 2")):
+        cached.write_bytes(content)
+        ImageFolder(str(pictures), str(cached.parent), 12, 1, [1, 12, 12], 2, None, 0).load()
+        assert cached.read_bytes() == whole
+
+
+def test_mnist_of_nothing(run, tmp_path):
+    for part in ("train", "t10k"):
+        write_idx(tmp_path / "MNIST" / "raw" / f"{part}-images-idx3-ubyte", np.zeros((0, 28, 28)))
+        write_idx(tmp_path / "MNIST" / "raw" / f"{part}-labels-idx1-ubyte", np.zeros(0))
+    mnist = ["data.root=.", "data.checksums=null", "data.download=false"]
+    assert_refused(run("train", *mnist), tmp_path, "data: there are no images")
+    images = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    images.unlink()
+    images.mkdir()
+    assert_refused(run("train", *mnist), tmp_path, "train-images-idx3-ubyte is not in")
+
+
+def test_weights_that_are_no_numbers_and_seeds_that_are_the_same(run, tmp_path):
+    run("train", *FAST, "max_iterations=1", "hydra.run.dir=run")
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    content = torch.load(path, weights_only=True)
+    content["state_dict"]["generator.layers.0.bias"][3] = torch.nan
+    torch.save(content, path)
+    for command in (["generate", "output=x.png"], ["evaluate"]):
+        result = run(*command, "checkpoint=run")
+        assert result.code == 2
+        assert "last.ckpt: its weights generator.layers.0.bias are no finite numbers: take an earlier" in result.err
+    assert "seeds=[0, 0]: each must be another one" in run("evaluate", "checkpoint=run", "seeds=[0,0]").err
 
 
 def test_images_that_are_packed(run, tmp_path):
@@ -105,7 +142,7 @@ class TestSamples:
     @pytest.mark.parametrize("dtype", [np.float32, np.float16, bool, np.int64])
     def test_of_another_type(self, tmp_path, dtype):
         np.savez(tmp_path / "a.npz", np.ones((6, 12, 12), dtype))
-        with pytest.raises(UserError, match=r"a.npz: is \w+: must be uint8, 0 for black to 255 for white: scale"):
+        with pytest.raises(UserError, match=r"a.npz: is \w+: must be uint8, from 0 for black to 255 for white: scale"):
             Images(1, 12, 12).read(tmp_path / "a.npz")
 
     def test_by_their_name(self, tmp_path):

@@ -84,8 +84,6 @@ class ImageFolder(LabelledImages):
         images, several = cache.load(found.images, self._read, check_brightness)
         if several:
             self._warn_of_frames(several)
-        if _highest(images) == 1:  # so masks are stored, and floats from 0 to 1 as whole numbers
-            raise UserError(f"{tree.key}: no number in its images is above 1, and white is 255: scale them first")
         return Examples(images, _labels(found.images, classes))
 
     def _classes(self, tree: ImageTree) -> list[str]:
@@ -136,13 +134,3 @@ def _labels(images: list[str], classes: list[str]) -> Tensor:
     """Return the labels (n,) of images by the folders that they are in; 0 for all where there are no classes."""
     labels = {name: label for label, name in enumerate(classes)}
     return torch.tensor([labels.get(path.partition(os.sep)[0], 0) for path in images])
-
-
-def _highest(images: Tensor) -> int:
-    """Return the highest number in images, or the first one above 1: not all of them need be read."""
-    highest = 0
-    for image in images:
-        highest = max(highest, int(image.max()))
-        if highest > 1:
-            break
-    return highest

@@ -93,6 +93,20 @@ class LabelledImages(Data):
             raise UserError(f"data.sample_shape={list(self.modality.sample_shape)}: the images have {found}")
         if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
             raise UserError("data: load() gave no int64 labels beside the images")
+        if not len(labels):
+            raise UserError("data: there are no images: other files are needed")
+        if isinstance(content, Tensor) and _highest(content) == 1:  # as masks are stored, and floats cut to integers
+            raise UserError("data: no number in the images is above 1, and white is 255: scale them first")
         if self.num_classes is not None and labels.max() >= self.num_classes:
             raise UserError(f"data.num_classes={self.num_classes}: there are {labels.max() + 1} classes of images")
         return super().check(examples)
+
+
+def _highest(images: Tensor) -> int:
+    """Return the highest number in images, or the first one above 1: not all of them need be read."""
+    highest = 0
+    for image in images:
+        highest = max(highest, int(image.max()))
+        if highest > 1:
+            break
+    return highest

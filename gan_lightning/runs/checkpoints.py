@@ -100,6 +100,8 @@ def load(checkpoint: str, trust: Sequence[str] = (), remedy: str = "trust=[{}]")
     except Exception as error:  # a config from elsewhere may ask for anything
         reason = " ".join(f"{type(error).__name__} {error}".split())
         raise UserError(f"{path}: its config and its weights do not make a model ({reason})") from error
+    if broken := next((name for name, one in model.named_parameters() if not one.isfinite().all()), None):
+        raise UserError(f"{path}: its weights {broken} are no finite numbers: take an earlier checkpoint")
     return Trained(path, digest, content["config"], model, data, content["trained_on"])
 
 
