@@ -94,6 +94,8 @@ def evaluate(cfg: EvaluateSettings) -> str:
         raise UserError("checkpoint=…, a run's folder or a .ckpt file, or samples=… is needed, and not both")
     for key, node in (("data", cfg.data), ("features", cfg.features)):
         _check_chosen(key, node)
+    if len(set(cfg.seeds)) < len(cfg.seeds):
+        raise UserError(f"seeds={list(cfg.seeds)}: each must be another one: equal samples tell nothing of the spread")
     trained = [] if cfg.checkpoint is None else [load(str(path), cfg.trust) for path in _files(cfg.checkpoint)]
     data = _data(cfg, trained)
     evaluator = evaluator_of(data)

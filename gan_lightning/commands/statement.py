@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from gan_lightning.commands.entry import command
+from gan_lightning.errors import UserError
 from gan_lightning.provenance import needs_extra, signer
 from gan_lightning.system import interrupts
 
@@ -42,6 +43,8 @@ def _state(arguments: argparse.Namespace) -> Path:
     identity = signer("gan-statement")
     if arguments.action == "checkpoint":
         return state_checkpoint(identity, load(arguments.run, arguments.package, "--package {}"))
+    if arguments.data is None and not arguments.compute.strip():
+        raise UserError('--compute "": must say in words what was computed')
     contribution = given_data(arguments.data) if arguments.data else {"compute": arguments.compute}
     return state_contribution(identity, load(arguments.run, arguments.package, "--package {}"), contribution)
 

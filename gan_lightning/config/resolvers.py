@@ -32,7 +32,7 @@ def count_classes(root: str, follow_links: bool, conditional: bool) -> int | Non
     tree = ImageTree(Path(str(root)).expanduser(), follow_links)
     if conditional:
         tree.check_classes("conditional=true")
-    if not tree.root.is_dir() or tree.loose:  # the data say so when they are read
+    if not tree.root.is_dir() or tree.loose or tree.splits:  # the data say so when they are read
         return None
     return len(tree.classes) or None
 

@@ -30,6 +30,7 @@ from gan_lightning.paths import CONF_DIR
 S = TypeVar("S", bound=Settings)
 
 HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
+TOO_LARGE = ("can't allocate memory", "Overflow when unpacking")  # of torch's errors, which have no class of their own
 # What Lightning's Trainer offers but cannot do when two optimizers take turns.
 NOT_FOR_TWO_OPTIMIZERS = {
     "max_steps": "counts the steps of both optimizers: use max_iterations",
@@ -110,6 +111,8 @@ def instantiate(node: Mapping[str, Any], key: str, **kwargs: Any) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
             raise cause from error
+        if isinstance(cause, MemoryError) or any(text in str(cause) for text in TOO_LARGE):
+            raise UserError(f"{key}: needs more memory than there is: make its numbers smaller") from error
         if (
             isinstance(cause, ValueError | TypeError | ImportError)
             or type(cause).__name__ == "MisconfigurationException"

@@ -62,12 +62,23 @@ class DecodeCache:
         """
         states = self._states(names)
         path = self._path(states)
-        if not path.exists():
+        images = self._kept(path, len(names))
+        if images is None:
             check(self.root / name for name in names)
             self._decode(states, read)
-        # Copy-on-write: torch warns of arrays that it may not write to.
-        images = torch.from_numpy(np.load(path, mmap_mode="c"))
-        return images, read_json(_facts(path)).get("several_frames", [])
+            images = np.load(path, mmap_mode="c")
+        return torch.from_numpy(images), read_json(_facts(path)).get("several_frames", [])
+
+    def _kept(self, path: Path, count: int) -> np.ndarray | None:
+        """Return so many images from a file, copy-on-write: torch warns of arrays that it may not write to.
+
+        None where the file is not there, or is not whole, as a disk that was full or lost its power leaves it.
+        """
+        try:
+            images = np.load(path, mmap_mode="c")
+        except (OSError, ValueError, EOFError):
+            return None
+        return images if images.shape == (count, *self.shape) and images.dtype == np.uint8 else None
 
     def _states(self, names: Sequence[str]) -> dict[str, str]:
         """Return for each file what changes when it does."""

@@ -18,18 +18,19 @@ from gan_lightning.data.images import LabelledImages
 from gan_lightning.data.pictures import check_brightness, read_picture
 from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.marks import Location, WithoutEffect
-from gan_lightning.modalities.image import open_image
+from gan_lightning.modalities.image import has_several_frames, open_image
 from gan_lightning.paths import at_home
 from gan_lightning.system.distributed import first_process
 
-RULE = "v3"  # of read_picture: another one for each change of what it returns, or old images come from the cache
+RULE = "v4"  # of read_picture: another one for each change of what it returns, or old images come from the cache
 
 log = logging.getLogger(__name__)
 
 
 class ImageFolder(LabelledImages):
     """Images below a folder; where all lie in subfolders, these are the classes, and what is told by class has their
-    names. They are in the order of the names, as numbers where all are whole numbers.
+    names. They are in the order of the names, as numbers where all are whole numbers. Where all
+    are called as parts of a data set, ``train`` and ``test``, say, they are no classes.
 
     Hidden files and folders are left out, and what this package's commands have written: a run does not train on the
     samples of another one. A line says what else is left out.
@@ -92,7 +93,7 @@ class ImageFolder(LabelledImages):
             tree.check_classes(asked)
         if self.condition is not None:
             tree.check_several(asked)
-        if tree.loose or not tree.classes:
+        if tree.loose or not tree.classes or tree.splits:
             return []
         if self.num_classes not in (None, len(tree.classes)):
             empty = f", and none in {listed(tree.empty)}" if tree.empty else ""
@@ -106,6 +107,8 @@ class ImageFolder(LabelledImages):
         said = f"{tree.key}: {len(found.images):,} image{'s' if len(found.images) > 1 else ''}"
         if classes:
             said += f", {len(classes):,} classes: {listed(classes)}"
+        elif tree.splits:
+            said += f", without classes: {listed(tree.splits)} are parts of a data set, which are read together"
         elif tree.classes:
             said += f", without classes: {tree.loose[0]} lies beside the folders {listed(tree.classes)}"
         left_out = found.left_out()
@@ -115,7 +118,9 @@ class ImageFolder(LabelledImages):
         log.log(level, "%s", printable(f"{said}; left out: {'; '.join(left_out)}" if left_out else said))
 
     def _read(self, path: Path) -> tuple[np.ndarray, bool]:
-        return read_picture(path, self.image_size, self.channels), has_several_frames(path)
+        with open_image(path) as image:
+            several = has_several_frames(image)
+        return read_picture(path, self.image_size, self.channels), several
 
     def _warn_of_frames(self, names: list[str]) -> None:
         log.warning(
@@ -129,9 +134,3 @@ def _labels(images: list[str], classes: list[str]) -> Tensor:
     """Return the labels (n,) of images by the folders that they are in; 0 for all where there are no classes."""
     labels = {name: label for label, name in enumerate(classes)}
     return torch.tensor([labels.get(path.partition(os.sep)[0], 0) for path in images])
-
-
-def has_several_frames(path: Path) -> bool:
-    """Return whether it is an animation or has several pages; a photo with its preview (MPO) is one image."""
-    with open_image(path) as image:
-        return image.format != "MPO" and getattr(image, "is_animated", False)

@@ -22,6 +22,7 @@ FACTS = {MANIFEST: "segments", METRICS: "generators"}  # the same, with that key
 MAX_FACTS = 2**24  # bytes of such a file: reading a larger one would take its time
 WRITTEN = {"samples", "generated", "evaluation"}  # folders that commands make beside a checkpoint
 OF_SYSTEMS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}  # meant to be hidden
+SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}  # parts of one data set
 OF_CAMERAS = {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw"}  # not all known to Pillow
 
 
@@ -85,7 +86,7 @@ class ImageTree:
             results += [one for one in folder.results if _holds_image(self.root / one)]
         found = Found(sorted(images, key=lambda path: path.split(os.sep)), unread, results)
         if not images:
-            also = "".join(f"; left out: {what}" for what in found.left_out())
+            also = "".join(f"; left out: {what}" for what in [*found.left_out(), *self._others()])
             raise UserError(f"{self.key}: no pictures in it or below ({', '.join(sorted(SUFFIXES))}){also}")
         return found
 
@@ -99,6 +100,12 @@ class ImageTree:
         """Names of the root's subfolders that hold neither images nor what commands have written."""
         others = [name for name in self._top.folders if name not in self.classes]
         return [name for name in others if not any(one.results for one in self._folders(name))]
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """Names of the subfolders where they are parts of a data set, for training and testing, and no classes."""
+        several = len(self.classes) > 1 and {name.lower() for name in self.classes} <= SPLITS
+        return self.classes if several else []
 
     @property
     def loose(self) -> list[str]:
@@ -121,6 +128,12 @@ class ImageTree:
                 "move what lies there into one of them, or away"
             )
 
+        if self.splits:
+            raise UserError(
+                f"{asked}: {self.key}: {listed(self.splits)} are parts of a data set, and no classes: "
+                f"data.root={self.root / self._part}"
+            )
+
     def check_several(self, asked: str) -> None:
         """Raise UserError where there is one class only, which leaves nothing to choose from."""
         if len(self.classes) > 1:
@@ -130,6 +143,17 @@ class ImageTree:
         several = not inside.loose and len(inside.classes) > 1
         remedy = f"{inside.key} has the folders {listed(inside.classes)}" if several else "add folders of other classes"
         raise UserError(f"{asked}: {self.key}: only one folder holds images, so {only} is the only class: {remedy}")
+
+    @property
+    def _part(self) -> str:
+        """Name of the part to train on."""
+        return next((name for name in self.splits if name.lower().startswith("train")), self.splits[0])
+
+    def _others(self) -> list[str]:
+        """Return, where there are no images, how many other files there are, by suffix: they may hold some."""
+        files = (name for _, _, names in os.walk(self.root) for name in names if not hidden(name))
+        others = [f"{suffix or 'no suffix'} {n:,}" for suffix, n in Counter(map(_suffix, files)).most_common()]
+        return [f"files of other types: {listed(others)}: unpack or convert them"] if others else []
 
     def _folders(self, start: str = "") -> Iterator[Folder]:
         """Yield what each folder holds, from ``start`` on downward."""
@@ -168,7 +192,8 @@ class ImageTree:
 
     def _entries(self, path: str) -> list[os.DirEntry[str]]:
         if not self.root.is_dir():
-            raise UserError(f"{self.key}: no such folder: data.root=<a folder of pictures>")
+            found = "is a file, and no folder: unpack it" if self.root.exists() else "no such folder"
+            raise UserError(f"{self.key}: {found}: data.root=<a folder of pictures>")
         try:
             with os.scandir(self.root / path) as entries:
                 return sorted(entries, key=attrgetter("name"))

@@ -1,5 +1,6 @@
 """Images with class labels."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError, listed
 from gan_lightning.marks import Serving
 from gan_lightning.modalities.image import Images
-from gan_lightning.modalities.label import Labels
+from gan_lightning.modalities.label import Labels, composed
 
 
 class LabelledImages(Data):
@@ -56,6 +57,9 @@ class LabelledImages(Data):
         """Say what the classes are called, in the order of their labels."""
         if self.num_classes not in (None, len(names)):
             raise UserError(f"data.num_classes={self.num_classes}: there are {len(names)} classes: {listed(names)}")
+        twins = [name for name, n in Counter(map(composed, names)).items() if n > 1]
+        if twins and self.condition is not None:
+            raise UserError(f"conditional=true: several classes are called {twins[0]}: rename or join them")
         self.class_names = list(names)
         if isinstance(self.condition, Labels):
             self.condition.names = self.class_names
@@ -89,6 +93,20 @@ class LabelledImages(Data):
             raise UserError(f"data.sample_shape={list(self.modality.sample_shape)}: the images have {found}")
         if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
             raise UserError("data: load() gave no int64 labels beside the images")
+        if not len(labels):
+            raise UserError("data: there are no images: other files are needed")
+        if isinstance(content, Tensor) and _highest(content) == 1:  # as masks are stored, and floats cut to integers
+            raise UserError("data: no number in the images is above 1, and white is 255: scale them first")
         if self.num_classes is not None and labels.max() >= self.num_classes:
             raise UserError(f"data.num_classes={self.num_classes}: there are {labels.max() + 1} classes of images")
         return super().check(examples)
+
+
+def _highest(images: Tensor) -> int:
+    """Return the highest number in images, or the first one above 1: not all of them need be read."""
+    highest = 0
+    for image in images:
+        highest = max(highest, int(image.max()))
+        if highest > 1:
+            break
+    return highest

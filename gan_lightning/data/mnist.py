@@ -99,7 +99,8 @@ class MNIST(LabelledImages):
     def _misplaced(self, name: str) -> Path | None:
         """Return that file if it lies in another folder near by, or has a dot in its name, as other sites write it."""
         folders = (self.root, self.root / self.dataset, self.folder)
-        return next((path for folder in folders for path in folder.glob(name.replace("-idx", "?idx"))), None)
+        found = (path for folder in folders for path in folder.glob(name.replace("-idx", "?idx")))
+        return next(filter(Path.is_file, found), None)
 
     def load(self) -> Examples:
         return self._read(*TRAINING_FILES)

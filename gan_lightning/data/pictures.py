@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.depth import eight_bits, numbers_of
-from gan_lightning.modalities.image import MODES, open_image
+from gan_lightning.modalities.image import MODES, check_end, open_image
 
 DARK = 2**14  # of 16 bits: numbers below may be those of a camera with 10, 12 or 14 bits
 THROUGH = {"LAB": "RGB", "La": "LA"}  # modes from which Pillow has no direct way to all others
@@ -17,6 +17,7 @@ THROUGH = {"LAB": "RGB", "La": "LA"}  # modes from which Pillow has no direct wa
 def read_picture(path: Path, size: int, channels: int) -> np.ndarray:
     """Return one picture as (channels, size, size) uint8, by the rule of an image folder."""
     with open_image(path) as picture:
+        check_end(picture, path)
         numbers = numbers_of(picture)
         upright = eight_bits(ImageOps.exif_transpose(picture), numbers, path)
         if upright.mode in THROUGH:

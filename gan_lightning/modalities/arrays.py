@@ -62,11 +62,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays in an .npz or .npy file by name; that of an .npy file is ``samples``."""
     try:
         check_regular(path)
-        if path.suffix == ".npy":
-            array = np.load(path, mmap_mode="c")
-            if not isinstance(array, np.ndarray):
-                raise ValueError("no array")
-            return {"samples": array}
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as file:
+                np.lib.format.read_magic(file)  # NumPy's advice for other files is to run the code in them
+            return {"samples": np.load(path, mmap_mode="c")}
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(info.file_size for info in archive.infolist())
         if unpacked > MAX_ARRAY_BYTES:
@@ -74,7 +73,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path) as content:
             return _members(content)
     except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f"{path}: not a readable {path.suffix} file ({error})") from error
+        raise UserError(f"{path}: not a readable {path.suffix} file ({error}): store it again") from error
 
 
 def _members(content: np.lib.npyio.NpzFile) -> dict[str, np.ndarray]:

@@ -2,13 +2,14 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torchvision.utils import make_grid
 
@@ -24,6 +25,8 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # Pillow knows more: fo
 MAX_PIXELS = 2**26  # of an image, before it is scaled: a small file can claim to be of any size
 PngImagePlugin.MAX_TEXT_CHUNK = 2**26  # bytes of a text or a profile beside the pixels, where Pillow reads only 2**20
 PngImagePlugin.MAX_TEXT_MEMORY = 2**28  # and of all of them
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # of JPEG, but for those within the coded pixels
+END_OF_IMAGE = 0xD9
 CELL = 56  # pixels: smaller images are enlarged in a sheet until their height reaches it
 ODD = "shows something else than its plain pixels, by frames, a palette, transparency, a profile, EXIF or more bits"
 
@@ -70,14 +73,24 @@ class Images(Modality):
             to_picture(pixels).save(path)
         return paths
 
+    def read(self, path: Path, without: Collection[Path] = ()) -> Content:
+        images = super().read(path, without)
+        assert isinstance(images, Tensor)
+        if images.max() == 1:  # what floats from 0 to 1 become that are stored as whole numbers
+            raise UserError(f"{path}: no number in it is above 1, and white is 255: scale them first")
+        return images
+
     def read_file(self, path: Path) -> Tensor:
         channels, height, width = self.sample_shape
         mode = MODES.get(channels, "")
         with open_image(path) as image:
+            check_end(image, path)
             bits = numbers_of(image).bits
-            pixels = in_mode(image, mode) if bits <= 8 and image.size == (width, height) else None
-            deep = f", {bits} bits a channel" if bits > 8 else ""
-            found = f"{image.mode}, {image.width}×{image.height}{deep}"
+            odd = [f"{bits} bits a channel"] if bits > 8 else []
+            odd += ["turned by EXIF"] if is_turned(image) else []
+            odd += ["several frames"] if has_several_frames(image) else []
+            pixels = in_mode(image, mode) if not odd and image.size == (width, height) else None
+            found = ", ".join([image.mode, f"{image.width}×{image.height}", *odd])
         if pixels is None:
             raise UserError(
                 f"{path}: is {found}: the data are {mode}, {width}×{height}, 8 bits a channel, which it cannot be "
@@ -92,6 +105,14 @@ class Images(Modality):
         if images.shape[1:] == (height, width, channels):
             return images.permute(0, 3, 1, 2)
         return images[:, None] if images.shape[1:] == (height, width) and channels == 1 else images
+
+    def check(self, content: Content, where: object = "content") -> Content:
+        if isinstance(content, Tensor) and content.dtype != torch.uint8:
+            dtype = str(content.dtype).removeprefix("torch.")
+            raise UserError(
+                f"{where}: is {dtype}: must be uint8, from 0 for black to 255 for white: scale and round it"
+            )
+        return super().check(content, where)
 
     @classmethod
     def reads(cls, name: str) -> bool:
@@ -109,8 +130,7 @@ class Images(Modality):
             deep = numbers_of(image).bits > 8
             odd = [key for key in ("transparency", "icc_profile", "gamma", "chromaticity", "srgb") if key in image.info]
             several = getattr(image, "n_frames", 1) > 1 or getattr(image, "default_image", False)
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
-            plain = image.mode in MODES.values() and not (odd or several or turned or deep)
+            plain = image.mode in MODES.values() and not (odd or several or is_turned(image) or deep)
             header = f"{image.mode} {image.width} {image.height}\n".encode()
             found = hashlib.sha256(header + np.ascontiguousarray(image).tobytes()).hexdigest()
         if not plain:
@@ -158,16 +178,40 @@ def to_picture(pixels: Tensor) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
 
 
+def is_turned(image: Image.Image) -> bool:
+    """Return whether EXIF says that an image is to be seen otherwise than its pixels are stored."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+
+
+def has_several_frames(image: Image.Image) -> bool:
+    """Return whether it is an animation or has several pages; a photo with its preview (MPO) is one image."""
+    return image.format != "MPO" and getattr(image, "is_animated", False)
+
+
+def check_end(image: Image.Image, path: Path) -> None:
+    """Raise ValueError for a JPEG file that lacks its end; zeros in its place would be decoded, as grey."""
+    if image.format not in ("JPEG", "MPO"):
+        return
+    content, position = path.read_bytes(), 2
+    while marker := MARKER.search(content, position):
+        if marker[0][1] == END_OF_IMAGE:
+            return
+        position = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2], "big")
+    raise ValueError("the end of the file is missing")
+
+
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
     """Open an image from anywhere, not decoded yet; what goes wrong with it becomes a UserError."""
     try:
         check_regular(path)
-        with Image.open(path, formats=FORMATS) as image:
+        # Not by its name: Pillow maps such files into memory, and then mixes up the pixels of turned TIFF images.
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width}×{image.height}, more than {MAX_PIXELS:,} pixels")
             yield image
     except UserError:
         raise
     except Exception as error:  # decoders raise what they like
-        raise UserError(f"{path}: not a readable image ({error}): repair, convert or remove it") from error
+        why = f"no {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else error
+        raise UserError(f"{path}: not a readable image ({why}): repair, convert or remove it") from error

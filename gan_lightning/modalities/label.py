@@ -88,9 +88,9 @@ class Labels(Modality):
 
     def _label(self, text: str) -> int | None:
         """Return the label that a text says; None if it says none."""
-        names = [_composed(name) for name in self.names or ()]
-        if _composed(text) in names:
-            return names.index(_composed(text))
+        names = [composed(name) for name in self.names or ()]
+        if composed(text) in names:
+            return names.index(composed(text))
         if not text.isdecimal() or len(text) > MAX_DIGITS or any(name.isdecimal() for name in names):
             return None
         return int(text) if int(text) < self.num_classes else None
@@ -124,7 +124,7 @@ class Labels(Modality):
         self.names = names
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
     """Return a name in the one of its spellings that keyboards make; some systems write others into names of files."""
     return unicodedata.normalize("NFC", name)
 

@@ -113,7 +113,7 @@ class Modality(ABC):
             if not files:
                 raise UserError(f"{path}: no {self.suffix} files in it or below")
             return cat([self._checked(file, self.read_file) for file in tqdm(files, "reading", disable=None)])
-        if path.suffix in ARRAYS:
+        if path.suffix.lower() in ARRAYS:
             return self._checked(path, lambda path: self.from_arrays(read_arrays(path)))
         if not path.exists():
             raise UserError(f"{path}: no such file or folder")

@@ -102,11 +102,24 @@ def given_data(path: Path) -> dict[str, Any]:
     """A file, or all files of a folder, with the root of the Merkle tree over their names and digests."""
     if path.is_file():
         return {"data": _file(path)}
-    files = sorted(one for one in path.rglob("*") if one.is_file())
-    if not files:
-        raise UserError(f"--data {path}: no such file, or a folder without any")
+    files = _files(path)
     tree = Tree(leaf_hash(canonical([str(one.relative_to(path)), file_digest(one)]).encode()) for one in files)
     return {"data": Subject(name=path.resolve().name, digest={TREE: tree.root.hex()}), "files": len(files)}
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return all files in a folder and below; raise UserError where a statement would leave something out."""
+    files = []
+    for one in sorted(folder.rglob("*")):
+        if one.is_file():
+            files.append(one)
+        elif one.is_symlink() or not one.is_dir():
+            raise UserError(f"--data {folder}: {one} is no file, and no folder: put a copy there, or move it away")
+        if any("\ud800" <= character <= "\udfff" for character in str(one)):  # which stand for bytes that are no text
+            raise UserError(f"--data {folder}: {one} has a name that is not UTF-8: rename it")
+    if not files:
+        raise UserError(f"--data {folder}: no such file, or a folder without any")
+    return files
 
 
 def beside(path: Path, infix: str = "") -> Path:

@@ -21,6 +21,8 @@ from gan_lightning.files import file_digest, synchronize
 from gan_lightning.paths import LAST_CHECKPOINT
 from gan_lightning.runs.folders import last_checkpoints
 
+REMEDY = "give a run's folder, or a .ckpt file that training has written"
+
 log = logging.getLogger(__name__)
 
 
@@ -98,6 +100,8 @@ def load(checkpoint: str, trust: Sequence[str] = (), remedy: str = "trust=[{}]")
     except Exception as error:  # a config from elsewhere may ask for anything
         reason = " ".join(f"{type(error).__name__} {error}".split())
         raise UserError(f"{path}: its config and its weights do not make a model ({reason})") from error
+    if broken := next((name for name, one in model.named_parameters() if not one.isfinite().all()), None):
+        raise UserError(f"{path}: its weights {broken} are no finite numbers: take an earlier checkpoint")
     return Trained(path, digest, content["config"], model, data, content["trained_on"])
 
 
@@ -123,9 +127,9 @@ def read(path: Path) -> dict[str, Any]:
     except PermissionError as error:
         raise UserError(f"{path}: cannot be read: {reason(error)}") from error
     except (OSError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
-        raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__})") from error
+        raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__}): {REMEDY}") from error
     if not isinstance(content, dict) or not isinstance(content.get("config"), dict) or "state_dict" not in content:
-        raise UserError(f"{path}: not a checkpoint of this project")
+        raise UserError(f"{path}: not a checkpoint of this project: {REMEDY}")
     content["trained_on"] = _parts(content.get("trained_on"))
     return content
 
