@@ -43,7 +43,7 @@ def test_whole_numbers_are_names_in_their_order(run, trained):
     assert drawn(run, 1) == [0, 0]
     for asked in ("0", "3"):
         refused = run("generate", "checkpoint=run", f"condition={asked}")
-        assert refused.err == f"error: condition={asked}: no class and no file: 1, 2, 10\n"
+        assert refused.err == f"error: condition={asked}: no class and no file: the classes are 1, 2, 10\n"
 
 
 def test_names_and_numbers(run, trained, tmp_path):
@@ -54,7 +54,7 @@ def test_names_and_numbers(run, trained, tmp_path):
     assert {name: drawn(run, name) for name in asked} == {name: [label] * 2 for name, label in asked.items()}
     files = {run("generate", "checkpoint=run", f"condition={name}", "n=1").out for name in ("v1.0", "v1.1")}
     assert len(files) == 2
-    assert "no class and no file: ant, caf" in run("generate", "checkpoint=run", "condition=Ant").err
+    assert "no class and no file: the classes are ant, caf" in run("generate", "checkpoint=run", "condition=Ant").err
 
 
 def test_a_record_keeps_the_name(run, called, trained, tmp_path, monkeypatch):
@@ -84,6 +84,12 @@ def test_a_sheet_has_the_names_at_its_rows(run, trained):
         top = (len(head) - 56) // 2
         assert (head[top : top + 56] == expected).all()
         assert (expected < 128).any()
+
+
+def test_letters_of_other_languages():
+    sheets = {name: Labels(1, [name]).sheet(torch.zeros(1).long()) for name in ("größe", "grosse", "кошка", "猫", "0")}
+    assert len({sheet.tobytes() for sheet in sheets.values()}) == 4
+    assert (sheets["猫"] == sheets["0"]).all()  # for which there are no letters in the font
 
 
 @pytest.mark.parametrize("state", [{"names": "ab"}, {"names": ["a"]}, {"names": [1, 2]}, {"other": 1}])

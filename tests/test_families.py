@@ -244,4 +244,4 @@ def test_generate_refuses(run, arguments, expected):
 def test_generate_refuses_an_unknown_label(run):
     assert run("train", *SMALL["mlp"], *QUICK, "conditional=true", "hydra.run.dir=run").code == 0
     result = run("generate", "checkpoint=run", "condition=10")
-    assert "condition=10: no class and no file: a number, 0 to 9" in result.err
+    assert "condition=10: no class and no file: the classes are 0 to 9" in result.err

@@ -174,7 +174,7 @@ def test_a_sheet_of_one_condition(run, conditional):
         (["n=100", "interpolate=1000000000"], "2,000,000,000 sheets of 604×604 pixels: at most interpolate=367, or a"),
         (["n=99999999999", "format=arrays"], "n=99999999999: latents and conditions take "),
         (["n=99999999999", "format=files"], "at most n=2657"),
-        (["condition=10"], "condition=10: no class and no file: a number, 0 to 9"),
+        (["condition=10"], "condition=10: no class and no file: the classes are 0 to 9"),
         (["condition=nowhere.png"], "condition=nowhere.png: no class and no file"),
         (["condition=1.5"], "condition=1.5: "),
     ],

@@ -71,8 +71,9 @@ def test_a_run_does_not_train_on_what_commands_have_made(run, pictures, monkeypa
     assert run("generate", "checkpoint=outputs/first", "n=4").code == 0
     shutil.copy("outputs/first/checkpoints/last.ckpt", ".")
     assert run("generate", "checkpoint=last.ckpt", "n=4").code == 0  # to generated/ beside it
+    assert run("generate", "checkpoint=last.ckpt", "n=4", "format=files", "output=a/more").code == 0
     result = run("train", *here, "hydra.run.dir=outputs/second")
-    left_out = "left out: results of commands: generated, outputs/first"
+    left_out = "left out: results of commands: generated, a/more, … (3)"
     assert f"data.root=.: 8 images, 2 classes: a, b; {left_out}\n" in result.out
     assert trained_on(pictures / "outputs" / "first") == trained_on(pictures / "outputs" / "second")
 
@@ -102,8 +103,8 @@ def test_the_root_may_be_a_run_itself(run, pictures, monkeypatch):
     [
         ("cover.png", ["conditional=true"], "cover.png lies beside the folders that are the classes (a, b): move"),
         ("cover.png", ["data.num_classes=2"], "data.num_classes=2: data.root=pictures: cover.png lies beside"),
-        ("", ["conditional=true", "data.root=pictures/a"], "data.root=pictures/a: no subfolders that hold images"),
-        ("", ["data.num_classes=2", "data.root=pictures/a"], "data.root=pictures/a: no subfolders that hold images"),
+        ("", ["conditional=true", "data.root=pictures/a"], "data.root=pictures/a: its 4 images lie in no subfolders"),
+        ("", ["data.num_classes=2", "data.root=pictures/a"], "data.root=pictures/a: its 4 images lie in no subfolders"),
         (
             "",
             ["conditional=true", "data.root=."],

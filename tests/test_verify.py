@@ -256,7 +256,10 @@ def test_no_random_change_is_trusted(picture):
         (["{}", "--checkpoint", "nowhere"], "checkpoint=nowhere: nowhere does not exist"),
         (["{}", "--seed", "-1"], "--seed -1: must be 0 to"),
         (["{}", "--n", "0"], "--n 0: must be 1 to"),
-        (["{}", "--checkpoint", "run", "--condition", "10"], "--condition 10: no class and no file: a number, 0 to 9"),
+        (
+            ["{}", "--checkpoint", "run", "--condition", "10"],
+            "--condition 10: no class and no file: the classes are 0 to 9",
+        ),
         ([], "the following arguments are required: file"),
     ],
 )

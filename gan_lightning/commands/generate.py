@@ -20,6 +20,7 @@ from gan_lightning.modalities.arrays import ARRAYS, write_arrays
 from gan_lightning.modalities.modality import modality_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX, WALK_SUFFIX, write_sheet, write_walk
+from gan_lightning.paths import GENERATED
 from gan_lightning.provenance import signer
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.drawing import (
@@ -169,7 +170,9 @@ def _write_files(
     paths: list[Path] = []
     for start, content in _parts(cfg, trained, condition):
         paths += trained.data.modality.write(content, folder, start)
-    if identity:
+    if identity is None:  # else a statement among them says it
+        (folder / GENERATED).write_text("samples of gan-generate, which are no training data\n", encoding="utf-8")
+    else:
         _sign(list(dict.fromkeys(paths)), cfg, trained, identity)  # a table is one file, that grows
 
 

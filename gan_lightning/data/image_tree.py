@@ -14,10 +14,10 @@ from PIL import Image
 from gan_lightning.errors import UserError, listed
 from gan_lightning.files import read_json
 from gan_lightning.modalities.image import SUFFIXES
-from gan_lightning.paths import MANIFEST, METRICS, MULTIRUN
+from gan_lightning.paths import GENERATED, MANIFEST, METRICS, MULTIRUN
 
 # A folder that holds one of these is the result of a command: of training, a sweep, a search, signing.
-RESULTS = {".hydra", MULTIRUN, "study.db", "best.yaml", "samples.intoto.json"}
+RESULTS = {".hydra", GENERATED, MULTIRUN, "study.db", "best.yaml", "samples.intoto.json"}
 FACTS = {MANIFEST: "segments", METRICS: "generators"}  # the same, with that key: others have such files too
 MAX_FACTS = 2**24  # bytes of such a file: reading a larger one would take its time
 WRITTEN = {"samples", "generated", "evaluation"}  # folders that commands make beside a checkpoint
@@ -119,7 +119,11 @@ class ImageTree:
             asked: the setting that asks for classes, as ``conditional=true``.
         """
         if not self.classes:
-            raise UserError(f"{asked}: {self.key}: no subfolders that hold images, one for each class")
+            count = len(self.find().images)  # which says why there are none
+            raise UserError(
+                f"{asked}: {self.key}: its {count:,} images lie in no subfolders, one for each class: "
+                f"make these, or leave out {asked}"
+            )
         if self.loose:
             count = len(self.loose)
             lie = f"{self.loose[0]} lies" if count == 1 else f"{count:,} images, as {self.loose[0]}, lie"
@@ -127,7 +131,6 @@ class ImageTree:
                 f"{asked}: {self.key}: {lie} beside the folders that are the classes ({listed(self.classes)}): "
                 "move what lies there into one of them, or away"
             )
-
         if self.splits:
             raise UserError(
                 f"{asked}: {self.key}: {listed(self.splits)} are parts of a data set, and no classes: "

@@ -1,5 +1,6 @@
 """Class labels, the simplest condition."""
 
+import functools
 import hashlib
 import math
 import unicodedata
@@ -53,7 +54,7 @@ class Labels(Modality):
     def sheet(self, content: Content, columns: int | None = None) -> np.ndarray:
         assert isinstance(content, Tensor)
         columns = columns or math.ceil(math.sqrt(len(content)))
-        texts, font = [self._shown(label) for label in content.tolist()], ImageFont.load_default(CELL // 3)
+        texts, font = [self._shown(label) for label in content.tolist()], _font()
         width = max(CELL, *(math.ceil(font.getlength(text)) + CELL // 4 for text in texts))
         sheet = Image.new("RGB", (columns * width, math.ceil(len(texts) / columns) * CELL), "white")
         draw = ImageDraw.Draw(sheet)
@@ -62,8 +63,10 @@ class Labels(Modality):
         return np.asarray(sheet)
 
     def _shown(self, label: int) -> str:
-        """Return the name of a class, or the beginning of a long one; the number of a class without a name."""
+        """Return the name of a class, or the beginning of a long one; its number where there is none to be drawn."""
         name = printable(self.names[label]) if self.names else str(label)
+        if not all(map(_is_drawn, name)):
+            return str(label)
         return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..."
 
     def write(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
@@ -79,8 +82,8 @@ class Labels(Modality):
         if label is not None:
             return torch.tensor([label])
         if not path.exists():
-            known = listed(self.names) if self.names else f"a number, 0 to {self.num_classes - 1}"
-            raise UserError(f"{path}: no class and no file: {known}")
+            known = listed(self.names) if self.names else f"0 to {self.num_classes - 1}"
+            raise UserError(f"{path}: no class and no file: the classes are {known}")
         return super().read(path, without)
 
     def says(self, text: str) -> bool:
@@ -127,6 +130,19 @@ class Labels(Modality):
 def composed(name: str) -> str:
     """Return a name in the one of its spellings that keyboards make; some systems write others into names of files."""
     return unicodedata.normalize("NFC", name)
+
+
+@functools.cache
+def _font() -> ImageFont.FreeTypeFont:
+    """Return a font that has the letters of Latin, Greek, Cyrillic and other scripts; Pillow's own has English ones."""
+    import matplotlib  # which takes long to import
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), CELL // 3)
+
+
+def _is_drawn(character: str) -> bool:
+    """Return whether the font has a character; in the place of others it draws that of U+10FFFF, which is none."""
+    return bytes(_font().getmask(character)) != bytes(_font().getmask("\U0010ffff"))
 
 
 def _lines(path: Path) -> list[str]:
