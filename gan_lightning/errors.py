@@ -76,7 +76,7 @@ def printable(text: str) -> str:
 
 def listed(names: Sequence[str], most: int = 8) -> str:
     """Return the first few of the names, and how many there are where these are not all."""
-    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])}, … ({len(names):,})"
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
 def reason(error: OSError) -> str:

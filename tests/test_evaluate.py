@@ -236,9 +236,14 @@ class Brightness(Evaluator):
 
 
 def test_an_evaluator_of_one_s_own(run, trained, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "brightness.py").write_text(MINE)
     monkeypatch.syspath_prepend(tmp_path)
-    own = ["data=digits", "~data.evaluator.features", "data.evaluator={_target_: mine.Brightness, n: 50}", "seeds=[0]"]
+    own = [
+        "data=digits",
+        "~data.evaluator.features",
+        "data.evaluator={_target_: brightness.Brightness, n: 50}",
+        "seeds=[0]",
+    ]
     result = run("evaluate", "checkpoint=outputs/run", *own, "output=own")
     assert result.code == 0, result.err
     assert "50 samples × 1 against 50 real ones (train), by Brightness" in result.out

@@ -122,7 +122,8 @@ class DecodeCache:
                 self._finish(file, self._path(good), len(good), several)
         if broken:
             which = f"{len(broken):,} of {len(states):,} images cannot be read (the others are kept, decoded)"
-            raise UserError(f"data.root={self.root}: {which}: {listed([*map(str, broken.values())], SHOWN)}")
+            reasons = [str(error).removeprefix(f"{self.root}{os.sep}") for error in broken.values()]
+            raise UserError(f"data.root={self.root}: {which}: {listed(reasons, SHOWN)}")
 
     def _finish(self, file: IO[bytes], path: Path, count: int, several: list[str]) -> None:
         """Give the file of so many images its name."""
