@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import struct
 import sys
 from collections.abc import Callable
@@ -16,6 +17,9 @@ from gan_lightning.commands import cli
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
+for number in (signal.SIGINT, signal.SIGHUP):  # which are ignored in jobs that a script has put into the background
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 # One small network on few pictures: an iteration takes a millisecond.
 FAST = [

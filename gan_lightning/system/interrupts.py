@@ -40,8 +40,8 @@ def under_way() -> None:
 
 
 def heeded() -> list[signal.Signals]:
-    """Return those that end a command here: not those that were ignored when it began."""
-    return [number for number in ENDS if signal.getsignal(number) is not signal.SIG_IGN]
+    """Return those that end a command here: without SIGHUP where it is ignored, as under ``nohup``."""
+    return [number for number in ENDS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def remember(number: int) -> None:
