@@ -133,8 +133,7 @@ def test_killed_process_ends_the_run_with_a_line(tmp_path):
     code, said = ended(process)
     assert code == 2
     assert [line for line in said.splitlines() if line.startswith("error")] == [
-        f"error: another process of the run has ended: when that is mended, resume={tmp_path / 'run'} "
-        "goes on from the last checkpoint"
+        "error: another process of the run has ended: when that is mended, resume=run goes on from the last checkpoint"
     ]
     assert "Traceback" not in said
     assert manifest(tmp_path / "run")["status"] == "failed"
