@@ -32,7 +32,7 @@ class UserError(Exception):
 
 
 class NotWritten(UserError):
-    """What was computed could not be written.
+    """Raised where something was computed that cannot be written.
 
     Args:
         line: the error's.

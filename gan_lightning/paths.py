@@ -28,7 +28,7 @@ def cache_dir() -> Path:
 
 
 def data_dir() -> str:
-    """Where data sets are that many projects use."""
+    """Return the folder of data sets that several projects share."""
     return os.environ.get("GAN_DATA_DIR") or "data"
 
 

@@ -110,7 +110,7 @@ def test_deep_pictures_are_turned_upright(tmp_path, dtype, orientation):
 
 
 def test_kinds_of_colour(tmp_path):
-    """By what each kind is defined to show, on white where it is transparent."""
+    """Compare with the values that each format defines, on white where an image is transparent."""
     palette = Image.new("P", (8, 8), 1)
     palette.putpalette([0, 0, 0, 10, 20, 30])
     premultiplied = tmp_path / "La.tif"

@@ -107,7 +107,7 @@ def test_small_sets_are_evaluated_whatever_the_batch_size(run, tmp_path):
 
 class TestArrays:
     def test_the_one_that_fits(self, tmp_path):
-        """Of stacks of grey images, whose channels may come last, too."""
+        """Read the only array that fits the data, whether its channels come last or not."""
         stacks = np.random.default_rng(0).integers(0, 256, (4, 3, 28, 28), np.uint8)
         modality, path = Images(3, 28, 28), tmp_path / "a.npz"
         for images in (stacks, stacks.transpose(0, 2, 3, 1)):

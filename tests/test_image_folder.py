@@ -55,7 +55,7 @@ def train(run, tmp_path):
 
 
 def trained_on(folder):
-    """What a run's manifest says of its data."""
+    """Return the data in a run's manifest."""
     return json.loads((folder / "manifest.json").read_text())["data"]
 
 

@@ -37,7 +37,7 @@ def one_thread(monkeypatch):
 
 @pytest.fixture
 def examples():
-    """What faked runs have been trained on."""
+    """Return the digest of the data of faked runs, which a test may change."""
     return {"sha256": "one"}
 
 

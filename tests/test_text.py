@@ -1,4 +1,4 @@
-"""What holds text is what was typed, whatever its characters, in every command."""
+"""Every command takes text as it was typed, whatever its characters."""
 
 import json
 import os

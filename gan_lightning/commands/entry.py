@@ -1,4 +1,4 @@
-"""How every command begins and ends, whatever starts it."""
+"""Begins and ends every command in the same way, whatever starts it."""
 
 import functools
 from collections.abc import Callable

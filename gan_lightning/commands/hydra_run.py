@@ -98,10 +98,9 @@ def printed(cfg: DictConfig) -> None:
         command = getattr(import_module(f"gan_lightning.commands.{session.config_name}"), session.config_name)
         interrupts.under_way()
         print(command(settings))
-    except NotWritten as error:
-        print(error.shown)
-        fail(error, debug=OmegaConf.select(cfg, "debug") is True)
     except UserError as error:
+        if isinstance(error, NotWritten):
+            print(error.shown)
         fail(error, debug=OmegaConf.select(cfg, "debug") is True)
 
 

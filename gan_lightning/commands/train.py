@@ -29,7 +29,7 @@ from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.files import file_digest, write_json
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, STATEMENT_SUFFIX, near, setting, spelled
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, near, setting, spelled
 from gan_lightning.provenance import signer
 from gan_lightning.runs.batches import fit_batches
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
@@ -268,7 +268,9 @@ def follow_first(run: Run, start: Start | None) -> dict[str, float]:
 
 def is_signed(checkpoint: Path) -> bool:
     """Return whether a statement lies beside a checkpoint; what it speaks of is kept when it is written again."""
-    return checkpoint.with_name(f"{checkpoint.name}{STATEMENT_SUFFIX}").is_file()
+    from gan_lightning.provenance.statements import beside
+
+    return beside(checkpoint).is_file()
 
 
 def sign_provenance(identity: Identity, run: Run) -> None:

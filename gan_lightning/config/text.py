@@ -26,7 +26,7 @@ NUMBERS = (bool, int, float, complex, object, Any)
 
 @dataclass(frozen=True)
 class Text:
-    """What a key that holds text takes.
+    """Describes what a key takes that holds text.
 
     Attributes:
         path: whether the text is a path.

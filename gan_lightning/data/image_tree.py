@@ -27,7 +27,7 @@ OF_CAMERAS = {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef",
 
 
 class Folder(NamedTuple):
-    """What lies in one folder and counts; paths begin below the root.
+    """Holds the images and folders of one folder; paths begin below the root.
 
     Attributes:
         images: files that are read.

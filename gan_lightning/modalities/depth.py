@@ -18,7 +18,7 @@ WHITE_IS_ZERO = 0  # PhotometricInterpretation
 
 
 class Numbers(NamedTuple):
-    """What the numbers of an image file mean.
+    """Says what the numbers of an image file mean.
 
     Attributes:
         bits: of a channel.
