@@ -1,6 +1,7 @@
 # make demo      a first GAN, trained in about a minute
 # make test      the tests but the slow ones;  make test-all: all of them
 # make check     lint, format, types
+# make docs      the documentation as a site, in outputs/site
 
 # The first of these that is Python 3.11, 3.12 or 3.13; PYTHON=… names another.
 CANDIDATES := python3 python3.13 python3.12 python3.11
@@ -11,7 +12,7 @@ INSTALLED := .venv/installed
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-.PHONY: .venv demo test test-all check lock clean
+.PHONY: .venv demo test test-all check docs lock clean
 
 .venv: $(INSTALLED)
 
@@ -42,6 +43,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "open outputs/site/index.html"
 
 # Newest versions that pyproject.toml allows; needs uv.
 lock:

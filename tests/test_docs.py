@@ -22,7 +22,7 @@ def blocks(page):
 def test_the_walk_through_provenance(tmp_path):
     for name in ("train.py", "scripts"):
         (tmp_path / name).symlink_to(ROOT / name)
-    commands = "".join(blocks("docs/provenance.md"))
+    commands = "".join(blocks("docs/how-to/sign.md"))
     changes = {
         "source .venv/bin/activate\n": "",
         "experiment=quickstart": f"experiment=quickstart {SHORTER}",
