@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,40 @@ SHORTER = "max_iterations=20 callbacks.evaluation=null"
 def blocks(page):
     """The bash blocks of a page."""
     return re.findall(r"^```bash\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def documented_commands():
+    """Yield the commands that have a config, from all pages: the name and the arguments of each."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for page in pages:
+        for block in blocks(page):
+            for line in block.replace("\\\n", " ").splitlines():
+                found = re.match(
+                    r"(?:\w+=\S+ )*python (train|scripts/(?:generate|evaluate|search|export))\.py (.*)", line
+                )
+                if found:
+                    arguments = [word for word in shlex.split(found[2], comments=True) if "…" not in word]
+                    yield Path(found[1]).name, arguments, str(page.relative_to(ROOT))
+
+
+def test_documented_commands_compose(run, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "toy"))
+    monkeypatch.syspath_prepend(ROOT / "tests" / "toy")
+    checked = 0
+    for name, arguments, page in documented_commands():
+        # One job of a sweep, and no run that an example only supposes.
+        supposed = ("resume=", "reproduce=", "sweep.resume=", "hydra/launcher=", "hydra.launcher.", "objective=mine")
+        supposed += ("objective=non_saturating,pearson_chi2",)
+        if any(argument.startswith(supposed) for argument in arguments):
+            continue
+        single = [argument for argument in arguments if argument != "-m"]
+        if "-m" in arguments:
+            single = [re.sub(r"^([^\[{]*?),.*", r"\1", argument) for argument in single]
+        single = [str(ROOT / word) if word.startswith("tests/toy") else word for word in single]
+        result = run(name, *single, "--cfg", "job")
+        assert result.code == 0, (page, single, result.err)
+        checked += 1
+    assert checked > 50
 
 
 @pytest.mark.slow
