@@ -34,11 +34,11 @@ def data_dir() -> str:
 
 def xdg_dir(variable: str, default: str) -> Path:
     """Return a folder of the XDG specification, which has relative ones ignored."""
-    path = at_home(os.environ.get(variable) or default, variable)
-    return path if path.is_absolute() else at_home(default, variable)
+    path = expand_home(os.environ.get(variable) or default, variable)
+    return path if path.is_absolute() else expand_home(default, variable)
 
 
-def at_home(path: str | Path, key: str) -> Path:
+def expand_home(path: str | Path, key: str) -> Path:
     """Return the path with the user's home folder for ``~``; ``key`` is what else may say where."""
     try:
         return Path(path).expanduser()
@@ -46,17 +46,17 @@ def at_home(path: str | Path, key: str) -> Path:
         raise UserError(f"{path}: this user has no home folder: set {key}, or HOME") from error
 
 
-def near(path: Path) -> Path:
+def relative_to_cwd(path: Path) -> Path:
     """Return the path as seen from the working directory, where it lies below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def spelled(path: Path) -> str:
+def path_argument(path: Path) -> str:
     """Return a path as commands take it: one that begins like ``~``, like an option or as ``auto`` means no file."""
-    text = str(near(path))
+    text = str(relative_to_cwd(path))
     return f"./{text}" if text.startswith(("~", "-")) or text == "auto" else text
 
 
-def setting(key: str, path: Path) -> str:
+def path_override(key: str, path: Path) -> str:
     """Return ``key=path`` as it is pasted into a shell."""
-    return shlex.quote(f"{key}={spelled(path)}")
+    return shlex.quote(f"{key}={path_argument(path)}")

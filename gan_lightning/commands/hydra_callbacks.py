@@ -18,7 +18,7 @@ from gan_lightning.commands.session import Session, overrides_of_hydra
 from gan_lightning.config.explain import explain_value
 from gan_lightning.config.grammar import quote
 from gan_lightning.errors import UserError, fail, refusal, refusals_of
-from gan_lightning.paths import MANIFEST, setting
+from gan_lightning.paths import MANIFEST, path_override
 from gan_lightning.system import interrupts
 
 
@@ -82,7 +82,7 @@ class RunGuard(Callback):
         elif chosen:
             _take("hydra.run.dir", run_dir)
             if Path(run_dir, MANIFEST).exists():
-                go_on = setting("resume", Path(run_dir))
+                go_on = path_override("resume", Path(run_dir))
                 raise UserError(f"hydra.run.dir={run_dir}: holds a run already: {go_on}, or take another folder")
         else:
             run_dir = _claim("hydra.run.dir", run_dir)

@@ -29,7 +29,7 @@ from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.files import file_digest, write_json
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, near, setting, spelled
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_argument, path_override, relative_to_cwd
 from gan_lightning.provenance import signer
 from gan_lightning.runs.batches import fit_batches
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
@@ -142,7 +142,7 @@ def nothing_left(run: Run, metrics: dict[str, float]) -> dict[str, float]:
     if first_process():
         Session.current().undo()
         ended = "nothing is left to train: max_iterations=… or trainer.max_epochs=… goes further"
-        log.info("%s: %s", near(run.folder), ended)
+        log.info("%s: %s", relative_to_cwd(run.folder), ended)
         seconds = recorded_duration(run.folder)
         log.info("%s", closing(metrics, [], seconds, run.folder, None, Session.current().call()))
     return metrics
@@ -285,9 +285,9 @@ def sign_provenance(identity: Identity, run: Run) -> None:
     except OSError as error:
         raise UserError(
             f"provenance=true: {error.strerror}: the run has ended and is saved; when that is mended, "
-            f"gan-statement checkpoint {shlex.quote(spelled(run.folder))}"
+            f"gan-statement checkpoint {shlex.quote(path_argument(run.folder))}"
         ) from error
-    log.info("%s", row("statement", near(path)))
+    log.info("%s", row("statement", relative_to_cwd(path)))
 
 
 def _fit(run: Run, start: Start | None) -> None:
@@ -325,7 +325,7 @@ def _status(error: BaseException) -> Literal["interrupted", "diverged", "failed"
 @contextmanager
 def _errors_of_a_run(run: Run) -> Iterator[None]:
     """Raise errors that the user can mend again as one line."""
-    go_on = f"when that is mended, {setting('resume', run.folder)} goes on from the last checkpoint"
+    go_on = f"when that is mended, {path_override('resume', run.folder)} goes on from the last checkpoint"
     try:
         yield
     except OSError as error:

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from gan_lightning.config.settings import SearchSettings
 from gan_lightning.errors import Interrupted, UserError, refusals_of
 from gan_lightning.files import read_json
-from gan_lightning.paths import MANIFEST, METRICS, spelled
+from gan_lightning.paths import MANIFEST, METRICS, path_argument
 from gan_lightning.runs.folders import finished, last_checkpoints, take
 from gan_lightning.search import stopping
 from gan_lightning.search.report import report
@@ -115,7 +115,7 @@ class Trials:
 
 def _train(overrides: list[str], run: Path) -> None:
     """A run in a process of its own, from its last checkpoint where it has one."""
-    folder = spelled(run)
+    folder = path_argument(run)
     where = [f"resume={folder}"] if last_checkpoints(run) else [*overrides, f"hydra.run.dir={folder}"]
     command = [sys.executable, "-m", "gan_lightning.commands.trial", *where]
     code, said = stopping.errors_of(command)
