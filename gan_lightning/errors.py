@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)  # to who waits for them: see Interrupted.leave
+RERAISED_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)  # to who waits for them: see Interrupted.exit_process
 
 ROOM, PERMISSION = "make room there, or take another place", "change its permissions, or take another place"
 REMEDIES = {  # for what the system refuses
@@ -39,9 +39,9 @@ class NotWritten(UserError):
         shown: what is to be read on the screen all the same.
     """
 
-    def __init__(self, line: str, shown: str) -> None:
+    def __init__(self, line: str, output: str) -> None:
         super().__init__(line)
-        self.shown = shown
+        self.output = output
 
 
 class Busy(UserError):
@@ -55,9 +55,9 @@ class Interrupted(Exception):
         super().__init__(f"interrupted by {number.name}")
         self.signal = number
 
-    def leave(self) -> NoReturn:
+    def exit_process(self) -> NoReturn:
         """End the process; a signal that somebody waits for goes there: submitit then has Slurm begin the job again."""
-        if self.signal in PASSED_ON:
+        if self.signal in RERAISED_SIGNALS:
             signal.raise_signal(self.signal)
         raise SystemExit(128 + self.signal)
 
@@ -79,7 +79,7 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
-def reason(error: OSError) -> str:
+def explain_os_error(error: OSError) -> str:
     """Return what the system refuses, and the remedy."""
     said = error.strerror or str(error)
     if (blocking := _blocking(error)) is not None:
@@ -99,18 +99,18 @@ def _blocking(error: OSError) -> Path | None:
 
 
 @contextmanager
-def refusals_of(what: str) -> Iterator[None]:
+def os_errors_as_user_errors(what: str) -> Iterator[None]:
     """Raise what the system refuses as a UserError that begins with ``what``, as ``output=samples``."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"{what}: {_place(error, what)}{reason(error)}") from error
+        raise UserError(f"{what}: {_place(error, what)}{explain_os_error(error)}") from error
 
 
-def refusal(error: OSError, about: str = "") -> UserError:
+def user_error_from(error: OSError, about: str = "") -> UserError:
     """Return as an error of use what the system refuses, about the file that it names, else ``about``."""
     place = _place(error, "") or (f"{about}: " if about else "")
-    return UserError(f"{place}{reason(error)}")
+    return UserError(f"{place}{explain_os_error(error)}")
 
 
 def _place(error: OSError, what: str) -> str:
@@ -119,7 +119,7 @@ def _place(error: OSError, what: str) -> str:
     return "" if name in what else f"{name}: "
 
 
-def fail(error: Exception, debug: bool) -> NoReturn:
+def exit_with_error(error: Exception, debug: bool) -> NoReturn:
     """End the process with the error's line, after its traceback if ``debug`` is set."""
     if debug:
         traceback.print_exception(error)

@@ -16,7 +16,7 @@ _lent: set[Path] = set()  # paths of this process that are being written to
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """Lend another path to write a file or a folder to, which gets the name of ``path`` when it is complete.
 
     It is removed if it does not get that far. What a process that was killed has left in that folder is removed too.
@@ -66,14 +66,14 @@ def make_folder(path: Path) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a file of JSON that is on the disk when this returns."""
-    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+    with write_atomically(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.write(json.dumps(content, indent=2) + "\n")
         synchronize(file)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Write a table with a line of the names of its columns; a row may have other cells besides."""
-    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+    with write_atomically(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gan_lightning.files import read_json, whole, write_json
+from gan_lightning.files import read_json, write_atomically, write_json
 from tests.conftest import FAST
 
 RUN = [*FAST, "max_iterations=2", "callbacks.sample_grid=null"]
@@ -86,8 +86,8 @@ def test_half_a_file_is_removed(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):
-    code = "import os, sys; from gan_lightning.files import whole\n"
-    code += "with whole(__import__('pathlib').Path('x')) as path: path.mkdir(); os.kill(os.getpid(), 9)"
+    code = "import os, sys; from gan_lightning.files import write_atomically\n"
+    code += "with write_atomically(__import__('pathlib').Path('x')) as path: path.mkdir(); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path)
     (left,) = tmp_path.iterdir()
     assert left.name.endswith(".tmp")
@@ -98,7 +98,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     ]
     for path in others:
         path.touch()
-    with whole(tmp_path / "y") as outer, whole(tmp_path / "z") as inner:
+    with write_atomically(tmp_path / "y") as outer, write_atomically(tmp_path / "z") as inner:
         assert outer != inner
         outer.touch()
         inner.touch()

@@ -10,7 +10,7 @@ import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher
-from gan_lightning.errors import PASSED_ON
+from gan_lightning.errors import RERAISED_SIGNALS
 from gan_lightning.system.distributed import largest
 from gan_lightning.system.interrupts import ENDS, end_at_once, heeded, interrupt
 
@@ -19,7 +19,7 @@ class Stop(Watcher):
     """Asks the Trainer to stop after the iteration that is under way, so that what is saved is whole.
 
     Ctrl-C, SIGTERM and SIGHUP are remembered in ``signal``; a second Ctrl-C or SIGTERM ends the process at once.
-    SIGUSR1 and SIGUSR2 are remembered where somebody waits for them: see :meth:`Interrupted.leave`. Of several
+    SIGUSR1 and SIGUSR2 are remembered where somebody waits for them: see :meth:`Interrupted.exit_process`. Of several
     processes all stop after the same iteration.
 
     Args:
@@ -35,7 +35,7 @@ class Stop(Watcher):
         self._handlers: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        for number in (*heeded(), *(number for number in PASSED_ON if callable(signal.getsignal(number)))):
+        for number in (*heeded(), *(number for number in RERAISED_SIGNALS if callable(signal.getsignal(number)))):
             self._handlers[number] = signal.signal(number, self._remember)
         self._cpu_seconds_before = time.process_time()
         self._check(trainer, pl_module)  # a resumed run may have reached its limit already
@@ -62,7 +62,7 @@ class Stop(Watcher):
         return trainer.world_size * largest(time.process_time() - self._cpu_seconds_before) >= self.max_cpu_seconds
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        if self.signal not in PASSED_ON:
+        if self.signal not in RERAISED_SIGNALS:
             self.signal = signal.Signals(number)
         if number in ENDS:
             signal.signal(signal.SIGINT, interrupt)

@@ -18,7 +18,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         interrupts.begin()  # first of all
         import logging
 
-        from gan_lightning.errors import UserError, fail, refusal
+        from gan_lightning.errors import UserError, exit_with_error, user_error_from
         from gan_lightning.system import terminal
 
         terminal.prepare()
@@ -31,7 +31,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             _end_with_output()
             raise
         except (UserError, OSError) as error:
-            fail(error if isinstance(error, UserError) else refusal(error), debug=False)
+            exit_with_error(error if isinstance(error, UserError) else user_error_from(error), debug=False)
         except BaseException as error:
             if interrupts.came() or isinstance(error, KeyboardInterrupt):
                 interrupts.leave()
@@ -43,10 +43,10 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
 def _end_with_output() -> None:
     """End with exit code 2 if the last things that were said did not arrive."""
-    from gan_lightning.errors import UserError, fail
+    from gan_lightning.errors import UserError, exit_with_error
     from gan_lightning.system import terminal
 
     try:
         terminal.check_said()
     except UserError as error:
-        fail(error, debug=False)
+        exit_with_error(error, debug=False)

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, draw, sheet
 from gan_lightning.config.settings import GenerateSettings
-from gan_lightning.errors import UserError, refusals_of
-from gan_lightning.files import make_folder, whole
+from gan_lightning.errors import UserError, os_errors_as_user_errors
+from gan_lightning.files import make_folder, write_atomically
 from gan_lightning.modalities.arrays import ARRAYS, write_arrays
 from gan_lightning.modalities.modality import modality_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
@@ -113,12 +113,12 @@ def _output(cfg: GenerateSettings, trained: Trained) -> Path:
 @contextmanager
 def _unfinished(output: Path) -> Iterator[Path]:
     """Lend another path to write a file or a folder to, which gets its name when it is complete, or is removed."""
-    with refusals_of(f"output={output}"):
+    with os_errors_as_user_errors(f"output={output}"):
         path = output.resolve()  # which has a name, as "." has none
         new_folder = not path.parent.exists()
         try:
             make_folder(path.parent)
-            with whole(path) as unfinished:
+            with write_atomically(path) as unfinished:
                 yield unfinished
         finally:
             if new_folder:

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lightning.commands.session import Session, overrides_of_hydra
 from gan_lightning.config.explain import explain_value
 from gan_lightning.config.grammar import quote
-from gan_lightning.errors import UserError, fail, refusal, refusals_of
+from gan_lightning.errors import UserError, exit_with_error, os_errors_as_user_errors, user_error_from
 from gan_lightning.paths import MANIFEST, path_override
 from gan_lightning.system import interrupts
 
@@ -30,11 +30,13 @@ def strict(hook: Callable[..., None]) -> Callable[..., None]:
         try:
             hook(self, config, **kwargs)
         except UserError as error:
-            fail(error, Session.current().debug)
+            exit_with_error(error, Session.current().debug)
         except OSError as error:
-            fail(refusal(error), Session.current().debug)
+            exit_with_error(user_error_from(error), Session.current().debug)
         except OmegaConfBaseException as error:
-            fail(UserError(explain_value(error)).with_traceback(error.__traceback__), Session.current().debug)
+            exit_with_error(
+                UserError(explain_value(error)).with_traceback(error.__traceback__), Session.current().debug
+            )
         except Exception:
             traceback.print_exc()
             raise SystemExit(1) from None
@@ -150,7 +152,7 @@ def _take(key: str, folder: str) -> None:
 
     session = Session.current()
     session.place = f"{key}={folder}"
-    with refusals_of(session.place):
+    with os_errors_as_user_errors(session.place):
         session.undo = take(folder)
 
 
@@ -159,7 +161,7 @@ def _claim(key: str, folder: str) -> str:
     from gan_lightning.runs.folders import claim
 
     session = Session.current()
-    with refusals_of(f"{key}={folder}"):
+    with os_errors_as_user_errors(f"{key}={folder}"):
         claimed, session.undo = claim(folder)
     session.place = f"{key}={claimed}"
     return claimed

@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from gan_lightning.errors import NotWritten, reason
-from gan_lightning.files import whole, write_csv
+from gan_lightning.errors import NotWritten, explain_os_error
+from gan_lightning.files import write_atomically, write_csv
 from gan_lightning.modalities.sheets import SUFFIX, read_sheet
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import override
@@ -36,7 +36,7 @@ def report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
         write_csv(folder / "trials.csv", columns, rows)
         written = _write_best([trial for trial in trials if trial.state == TrialState.COMPLETE], folder, overrides)
     except OSError as error:
-        raise NotWritten(f"folder={folder}: {reason(error)}", table) from error
+        raise NotWritten(f"folder={folder}: {explain_os_error(error)}", table) from error
     return "\n".join([f"{table}\n", str(folder / "trials.csv"), *written])
 
 
@@ -49,7 +49,7 @@ def _write_best(complete: Sequence[FrozenTrial], folder: Path, overrides: Sequen
     best = complete[0]
     chosen = [*overrides, *(override(key, value) for key, value in best.params.items())]
     text = f"# @package _global_\n# Trial {best.number}, {best.value:.4g}.\n"
-    with whole(folder / "best.yaml") as unfinished:
+    with write_atomically(folder / "best.yaml") as unfinished:
         unfinished.write_text(text + OmegaConf.to_yaml(OmegaConf.create(experiment(chosen))), encoding="utf-8")
     written = [path for name in ("history.png", "best.png") if (path := folder / name).exists()]
     return [*map(str, written), f"{folder / 'best.yaml'}: for conf/experiment/"]

@@ -19,7 +19,7 @@ from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gan_lightning.config.settings import SearchSettings
-from gan_lightning.errors import Interrupted, UserError, refusals_of
+from gan_lightning.errors import Interrupted, UserError, os_errors_as_user_errors
 from gan_lightning.files import read_json
 from gan_lightning.paths import MANIFEST, METRICS, path_argument
 from gan_lightning.runs.folders import finished, last_checkpoints, take
@@ -48,7 +48,7 @@ def search(settings: SearchSettings) -> str:
     warnings.simplefilter("ignore", ExperimentalWarning)
     threading.excepthook = _pass_over_heartbeat
     folder = Path(settings.folder)
-    with refusals_of(f"folder={folder}"):
+    with os_errors_as_user_errors(f"folder={folder}"):
         take(str(folder))
     url = settings.storage or f"sqlite:///{folder / 'study.db'}"
     with _storage_errors(url), stopping.signals():
