@@ -46,7 +46,7 @@ BEGUN = time.monotonic()
 
 @command
 def main() -> None:
-    interrupts.under_way()
+    interrupts.raise_on_signals()
     arguments = parser().parse_args()
     torch.set_num_threads(arguments.threads)
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)  # of the processes that are started

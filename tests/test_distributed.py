@@ -264,7 +264,7 @@ def test_tasks_of_slurm(run, tmp_path, monkeypatch):
 
 def test_under_torchrun_without_a_strategy(run, monkeypatch):
     for module in (distributed, processes):
-        monkeypatch.setattr(module, "by_torchrun", lambda: True)
+        monkeypatch.setattr(module, "launched_by_torchrun", lambda: True)
     monkeypatch.setattr(distributed, "join", lambda: None)
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")

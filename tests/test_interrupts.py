@@ -97,7 +97,7 @@ def test_a_signal_amid_an_import_waits_for_its_end(tmp_path):
         "from gan_lightning.system import interrupts\n"
         "@command\n"
         "def main():\n"
-        "    interrupts.under_way()\n"
+        "    interrupts.raise_on_signals()\n"
         "    try:\n"
         "        import heavy\n"
         "        print('imported', flush=True)\n"
@@ -121,7 +121,7 @@ def test_a_signal_amid_an_import_waits_for_its_end(tmp_path):
 def test_a_signal_that_is_ignored_stays_ignored():
     code = (
         "import os, signal; from gan_lightning.system import interrupts\n"
-        "signal.signal(signal.SIGINT, signal.SIG_IGN); interrupts.begin(); interrupts.under_way()\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN); interrupts.exit_on_signals(); interrupts.raise_on_signals()\n"
         "os.kill(os.getpid(), signal.SIGINT); print('goes on')"
     )
     result = subprocess.run([sys.executable, "-c", code], env=os.environ | ENVIRONMENT, capture_output=True, text=True)

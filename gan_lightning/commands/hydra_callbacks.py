@@ -75,10 +75,10 @@ class RunGuard(Callback):
         validate(settings, TrainSettings)
 
         if not distributed.first_process():
-            _join_run(config, *distributed.from_first(("", None)))
+            _join_run(config, *distributed.broadcast_from_first(("", None)))
             return
         _import_training()
-        interrupts.under_way()
+        interrupts.raise_on_signals()
         if earlier:
             _take("resume", run_dir)
         elif chosen:
@@ -90,7 +90,7 @@ class RunGuard(Callback):
             run_dir = _claim("hydra.run.dir", run_dir)
         with read_write(config.hydra.run):  # in place of the pattern that it came from
             config.hydra.run.dir = run_dir
-        distributed.from_first((run_dir, config.resume))
+        distributed.broadcast_from_first((run_dir, config.resume))
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -106,7 +106,7 @@ class RunGuard(Callback):
                 raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
         if not beside_others(config.hydra):
             _import_training()
-        interrupts.under_way()
+        interrupts.raise_on_signals()
         if sweep_dir == session.resumed_sweep:
             _take("sweep.resume", sweep_dir)
         elif _chosen(config, "hydra.sweep.dir"):
@@ -174,7 +174,7 @@ def _earlier(config: DictConfig, run_dir: Path, chosen: bool) -> str | None:
 
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
     del plain["hydra"]
-    torchrun, restarted = distributed.run_of_torchrun(), distributed.restarted()
+    torchrun, restarted = distributed.torchrun_run_id(), distributed.restarted_by_torchrun()
     if config.resume is None and (torchrun or restarted):
         begun = newest_begun([run_dir] if chosen else run_dir.parent.glob("*"), plain, torchrun)
         config.resume = str(begun) if begun else None
@@ -188,8 +188,8 @@ def _same_folder(one: str, other: str) -> bool:
 
 def _wait_for_jobs(number: int, frame: Any) -> None:
     """On Ctrl-C, which a terminal sends to jobs on this machine too: they save themselves."""
-    interrupts.remember(number)
-    signal.signal(signal.SIGINT, interrupts.interrupt)
+    interrupts.record_signal(number)
+    signal.signal(signal.SIGINT, interrupts.raise_interrupt)
     print("waiting for the jobs to end; Ctrl-C again ends those on this machine at once", file=sys.stderr)
 
 

@@ -67,7 +67,7 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
             settings = settings.model_copy(update={"resume": str(run_dir)})
         return train(settings)
     except Interrupted as interruption:
-        if beside_others(HydraConfig.get()) and interruption.signal in interrupts.ENDS:
+        if beside_others(HydraConfig.get()) and interruption.signal in interrupts.STOP_SIGNALS:
             # Who has begun it makes the table.
             Session.current().interrupted = True
             return None
@@ -96,7 +96,7 @@ def printed(cfg: DictConfig) -> None:
         settings = validate(cfg, session.settings)
         prepare_process()
         command = getattr(import_module(f"gan_lightning.commands.{session.config_name}"), session.config_name)
-        interrupts.under_way()
+        interrupts.raise_on_signals()
         print(command(settings))
     except UserError as error:
         if isinstance(error, NotWritten):
@@ -127,8 +127,8 @@ def _end(session: Session, error: Exception) -> None:
     """Say in one line what Hydra or a launcher refuses; raise what is no error of use."""
     if _is_from(error, *LAUNCHERS):
         session.summarize_sweep()
-        if interrupts.came():  # before a job could heed it
-            interrupts.leave()
+        if interrupts.was_interrupted():  # before a job could heed it
+            interrupts.exit_interrupted()
         said = (str(error).strip() or type(error).__name__).splitlines()[:2]  # submitit's line has a break in it
         line = f"hydra/launcher: {' '.join(' '.join(said).split())}"
     elif isinstance(cause := error.__cause__ or error, OSError) and not isinstance(error, HydraException):

@@ -34,7 +34,7 @@ def _identity(action: str, settings: dict[str, str]) -> str:
     except ImportError as error:
         raise needs_extra("gan-identity") from error
 
-    interrupts.under_way()
+    interrupts.raise_on_signals()
     keys = settings.keys()
     if action == "export" and keys == {"output"}:
         export(Path(settings["output"]).expanduser())

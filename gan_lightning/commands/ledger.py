@@ -49,7 +49,7 @@ def _answer(arguments: argparse.Namespace) -> tuple[str, bool]:
     except ImportError as error:
         raise needs_extra("gan-ledger") from error
 
-    interrupts.under_way()
+    interrupts.raise_on_signals()
     try:
         return ACTIONS[arguments.action](arguments)
     except Changed as error:

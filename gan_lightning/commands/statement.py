@@ -39,7 +39,7 @@ def _state(arguments: argparse.Namespace) -> Path:
         raise needs_extra("gan-statement") from error
     from gan_lightning.runs.checkpoints import load
 
-    interrupts.under_way()
+    interrupts.raise_on_signals()
     identity = signer("gan-statement")
     if arguments.action == "checkpoint":
         return state_checkpoint(identity, load(arguments.run, arguments.package, "--package {}"))

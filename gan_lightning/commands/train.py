@@ -42,11 +42,11 @@ from gan_lightning.runs.resume import Start, find_start
 from gan_lightning.runs.summary import closing, opening, row
 from gan_lightning.system.distributed import (
     DDP,
+    caused_by_lost_process,
     cluster_environment,
     first_process,
-    first_process_first,
-    is_of_lost_process,
-    run_of_torchrun,
+    first_process_before_others,
+    torchrun_run_id,
 )
 from gan_lightning.system.logs import rewind
 from gan_lightning.system.machine import prepare_process
@@ -188,7 +188,7 @@ def build(settings: TrainSettings, rollbacks: int) -> Run:
 
 def read_data(run: Run) -> None:
     """Read the training data; all processes must have the same."""
-    with first_process_first():
+    with first_process_before_others():
         run.data.prepare_data()
         run.data.setup("fit")
     if run.settings.reproduce is not None:
@@ -301,7 +301,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "seed": run.settings.seed,
         "device": str(run.trainer.strategy.root_device),
         "processes": run.trainer.world_size,
-        "torchrun": run_of_torchrun(),
+        "torchrun": torchrun_run_id(),
         "data": run.data.describe(),
         "config": run.config,
     }
@@ -334,7 +334,7 @@ def _errors_of_a_run(run: Run) -> Iterator[None]:
         if "deterministic implementation" in str(error):
             what, device = str(error).split()[0], run.trainer.strategy.root_device
             raise UserError(f"deterministic=true: torch has no such {what} on {device}: deterministic=false") from error
-        if is_of_lost_process(error):
+        if caused_by_lost_process(error):
             raise UserError(f"another process of the run has ended: {go_on}") from error
         raise
 

@@ -11,7 +11,7 @@ import signal
 import sys
 
 from gan_lightning.errors import RERAISED_SIGNALS, Diverged, Interrupted, UserError, exit_with_error
-from gan_lightning.system.follow import when_parent_is_gone
+from gan_lightning.system.parent_process import on_parent_exit
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     from gan_lightning.config.settings import TrainSettings
 
     job = json.loads(sys.stdin.readline())
-    when_parent_is_gone(lambda: os._exit(1))
+    on_parent_exit(lambda: os._exit(1))
     for number in RERAISED_SIGNALS:  # Slurm sends them to all processes of a job; the first one tells the others
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.ERROR)  # the first process tells the rest

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gan_lightning.errors import Interrupted
-from gan_lightning.system.interrupts import end_at_once, heeded
+from gan_lightning.system.interrupts import active_stop_signals, exit_at_once
 
 _came: list[signal.Signals] = []
 _children: list[subprocess.Popen[bytes]] = []
@@ -19,7 +19,7 @@ _children: list[subprocess.Popen[bytes]] = []
 @contextmanager
 def signals() -> Iterator[None]:
     """Remember signals, of which a second one ends the process at once."""
-    before = {number: signal.signal(number, _remember) for number in heeded()}
+    before = {number: signal.signal(number, _remember) for number in active_stop_signals()}
     _came.clear()
     try:
         yield
@@ -54,8 +54,8 @@ def errors_of(command: list[str]) -> tuple[int, str]:
 
 def _remember(number: int, frame: Any) -> None:
     _came.append(signal.Signals(number))
-    for one in heeded():
-        signal.signal(one, end_at_once)
+    for one in active_stop_signals():
+        signal.signal(one, exit_at_once)
     _end_children()
 
 

@@ -119,19 +119,19 @@ def first_process() -> bool:
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
-def by_torchrun() -> bool:
+def launched_by_torchrun() -> bool:
     return dist.is_torchelastic_launched()
 
 
-def run_of_torchrun() -> str | None:
+def torchrun_run_id() -> str | None:
     """What ``torchrun`` calls what it has begun, however often: ``--rdzv-id``; None where it has no name."""
     name = os.environ.get("TORCHELASTIC_RUN_ID", "none")
     return None if name == "none" else name
 
 
-def restarted() -> bool:
+def restarted_by_torchrun() -> bool:
     """Whether ``torchrun`` has begun some process again; where machines come and go it need not count that."""
-    return largest(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))) > 0
+    return max_over_processes(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))) > 0
 
 
 def cluster_environment() -> ClusterEnvironment:
@@ -139,17 +139,17 @@ def cluster_environment() -> ClusterEnvironment:
 
     Lightning would have Slurm begin them, and on its signals save in the middle of an iteration.
     """
-    return TorchElasticEnvironment() if by_torchrun() else LightningEnvironment()
+    return TorchElasticEnvironment() if launched_by_torchrun() else LightningEnvironment()
 
 
 def join() -> None:
     """Under ``torchrun``, wait for all processes; from then on they can agree on things."""
-    if by_torchrun() and not dist.is_initialized():
+    if launched_by_torchrun() and not dist.is_initialized():
         dist.init_process_group(BACKEND)
 
 
 @contextmanager
-def first_process_first() -> Iterator[None]:
+def first_process_before_others() -> Iterator[None]:
     """What the first process makes, the others find."""
     if dist.is_initialized() and not first_process():
         dist.barrier()
@@ -158,7 +158,7 @@ def first_process_first() -> Iterator[None]:
         dist.barrier()
 
 
-def from_first(value: T) -> T:
+def broadcast_from_first(value: T) -> T:
     """The value that the first process has."""
     values = [value]
     if dist.is_initialized():
@@ -166,7 +166,7 @@ def from_first(value: T) -> T:
     return values[0]
 
 
-def largest(value: float) -> float:
+def max_over_processes(value: float) -> float:
     """The largest that any process has."""
     if not dist.is_initialized():
         return value
@@ -175,7 +175,7 @@ def largest(value: float) -> float:
     return values.item()
 
 
-def means(figures: dict[str, Tensor]) -> dict[str, Tensor]:
+def means_over_processes(figures: dict[str, Tensor]) -> dict[str, Tensor]:
     """Scalars, each as its mean over all processes."""
     if not dist.is_initialized():
         return figures
@@ -184,6 +184,6 @@ def means(figures: dict[str, Tensor]) -> dict[str, Tensor]:
     return dict(zip(figures, values / dist.get_world_size(), strict=True))
 
 
-def is_of_lost_process(error: RuntimeError) -> bool:
+def caused_by_lost_process(error: RuntimeError) -> bool:
     """Whether a process could not go on because another one is gone."""
     return isinstance(error, dist.DistError) or "gloo" in str(error) or "Connection closed by peer" in str(error)

@@ -16,58 +16,59 @@ from contextlib import suppress
 from types import FrameType
 
 # No more than that: a signal that comes before ``begin`` has Python's own end.
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 IMPORT = "<frozen importlib._bootstrap>"  # the file of every frame that imports
 SECONDS = 0.05  # after which a signal that came amid an import is sent again
 _came: list[int] = []
 
 
-def begin() -> None:
+def exit_on_signals() -> None:
     """Have signals end the process at once; one that is ignored, as in jobs of a shell's background, stays so."""
-    for number in ENDS:
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, interrupt):
-            signal.signal(number, end_at_once)
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, raise_interrupt):
+            signal.signal(number, exit_at_once)
     _came.clear()
     atexit.unregister(_ignore)
     atexit.register(_ignore)
 
 
-def under_way() -> None:
+def raise_on_signals() -> None:
     """From here on there is something to take back: have signals raise KeyboardInterrupt."""
-    for number in ENDS:
-        if signal.getsignal(number) is end_at_once:
-            signal.signal(number, interrupt)
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) is exit_at_once:
+            signal.signal(number, raise_interrupt)
 
 
-def heeded() -> list[signal.Signals]:
+def active_stop_signals() -> list[signal.Signals]:
     """Return those that end a command here: without SIGHUP where it is ignored, as under ``nohup``."""
-    return [number for number in ENDS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN]
+    hangup_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in STOP_SIGNALS if not (number == signal.SIGHUP and hangup_ignored)]
 
 
-def remember(number: int) -> None:
+def record_signal(number: int) -> None:
     """Have the command end as interrupted, however what is under way ends."""
     _came.append(number)
 
 
-def came() -> bool:
+def was_interrupted() -> bool:
     """Return whether a signal has ended what was under way."""
     return bool(_came)
 
 
-def leave() -> None:
+def exit_interrupted() -> None:
     """Say that the command was interrupted, and end it."""
     print("interrupted", file=sys.stderr)
     raise SystemExit(128 + (_came or [signal.SIGINT])[0])
 
 
-def end_at_once(number: int, frame: FrameType | None) -> None:
+def exit_at_once(number: int, frame: FrameType | None) -> None:
     """Handle a signal when there is nothing to take back, or no time for that."""
     with suppress(OSError):  # the terminal may be gone
         os.write(2, b"interrupted\n")  # sys.stderr may be in use
     os._exit(128 + number)
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
+def raise_interrupt(number: int, frame: FrameType | None) -> None:
     """Handle a signal amid work: raise KeyboardInterrupt, after the import that is under way."""
     if _importing(frame):
         import threading
@@ -76,8 +77,8 @@ def interrupt(number: int, frame: FrameType | None) -> None:
         again.daemon = True
         again.start()
         return
-    signal.signal(number, end_at_once)
-    remember(number)
+    signal.signal(number, exit_at_once)
+    record_signal(number)
     raise KeyboardInterrupt
 
 
@@ -89,5 +90,5 @@ def _importing(frame: FrameType | None) -> bool:
 
 def _ignore() -> None:
     """Let the interpreter end as it was about to: all is written."""
-    for number in ENDS:
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -11,7 +11,7 @@ from gan_lightning.system.distributed import first_process
 EVENT_FILES = "events.out.tfevents.*"
 
 
-def written(logger: Logger) -> dict[str, int]:
+def flushed_sizes(logger: Logger) -> dict[str, int]:
     """The files of a logger, and how many bytes of each are on the disk: all that was logged so far."""
     if not isinstance(logger, TensorBoardLogger) or not first_process():
         return {}

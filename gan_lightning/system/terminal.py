@@ -32,7 +32,7 @@ class Output(io.TextIOWrapper):
             self.error = error
 
 
-def prepare() -> None:
+def replace_standard_streams() -> None:
     """Replace the standard streams of this process, unless something else has."""
     _open_closed()
     codecs.register_error("plain", _plain)
@@ -46,7 +46,7 @@ def prepare() -> None:
             setattr(sys, f"__{name}__", output)
 
 
-def check_said() -> None:
+def check_output_written() -> None:
     """Raise UserError if something could not be said; a reader that has gone away, as ``head`` does, is no error."""
     sys.stdout.flush()
     error = sys.stdout.error if isinstance(sys.stdout, Output) else None

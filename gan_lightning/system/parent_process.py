@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 
-def when_parent_is_gone(act: Callable[[], object]) -> None:
+def on_parent_exit(act: Callable[[], object]) -> None:
     """Call ``act`` when the parent process ends, however it does: its end of the pipe to our stdin is closed then.
 
     Where stdin is no pipe, nobody has to be followed.
