@@ -125,7 +125,7 @@ def signed_picture(chain: list[x509.Certificate], sign: Callable[[bytes], bytes]
 def test_certificates_put_in_afterwards(tmp_path, put_in, key, verdict, reason):
     path = tmp_path / "a.png"
     path.write_bytes(picture(put_in, key))
-    found = Verifier(ROOT.public_bytes(Encoding.PEM)).judge(path)
+    found = Verifier(ROOT.public_bytes(Encoding.PEM)).verify(path)
     assert (found.verdict, found.reason) == (verdict, reason)
 
 
@@ -134,5 +134,5 @@ def test_who_may_sign_pictures_may_not_issue_certificates(tmp_path):
     mallory = certificate("Jane Doe", KEY, subject="Mallory", key=OTHER_KEY)
     path = tmp_path / "a.png"
     path.write_bytes(signed_picture([mallory, certificate()], lambda content: signature(content, OTHER_KEY)))
-    found = Verifier(ROOT.public_bytes(Encoding.PEM)).judge(path)
+    found = Verifier(ROOT.public_bytes(Encoding.PEM)).verify(path)
     assert found.verdict not in ("trusted", "tampered"), found

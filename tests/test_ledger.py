@@ -19,7 +19,7 @@ from gan_lightning.commands import ledger as gan_ledger
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import identity, ledger
-from gan_lightning.provenance.ledger import RECORDS, ROOTS, Changed
+from gan_lightning.provenance.ledger import RECORDS, ROOTS, LedgerChanged
 from gan_lightning.provenance.merkle import Tree, leaf_hash
 from gan_lightning.provenance.records import Record
 
@@ -45,7 +45,7 @@ def jane(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "jane"))
     one = identity.create("Jane Doe", "Example")
     for names in ("ab", "cde", "f"):
-        ledger.append(HERE, one, records(names))
+        ledger.append_records(HERE, one, records(names))
     return one
 
 
@@ -64,18 +64,18 @@ def command(jane, called):
 
 
 def test_what_it_holds(jane, command):
-    held = ledger.read(HERE, jane.root)
+    held = ledger.read_ledger(HERE, jane.root)
     assert held.lines == (HERE / RECORDS).read_bytes().splitlines()
-    assert [(root.said.first, root.said.size) for root in held.roots] == [(0, 2), (2, 5), (5, 6)]
-    assert held.roots[-1].said.root == Tree(map(leaf_hash, held.lines)).root.hex()
+    assert [(root.claim.first, root.claim.size) for root in held.roots] == [(0, 2), (2, 5), (5, 6)]
+    assert held.roots[-1].claim.root == Tree(map(leaf_hash, held.lines)).root.hex()
     for i, name in enumerate("abcdef"):
         index, root = held.find(digest(name))
-        assert (index, root.said.first <= index < root.said.size, root.opened.trusted) == (i, True, True)
+        assert (index, root.claim.first <= index < root.claim.size, root.signature.trusted) == (i, True, True)
     assert held.find(digest("g")) is None
     code, said = command("check", HERE)
     assert (code, said.startswith("unchanged: 6 records, 3 roots; newest: 6 records, root ")) == (0, True)
     code, said = command("root", HERE)
-    assert (code, f"root {held.roots[-1].said.root}, signed by Jane Doe, Example, 2" in said) == (0, True)
+    assert (code, f"root {held.roots[-1].claim.root}, signed by Jane Doe, Example, 2" in said) == (0, True)
 
 
 def lines_of(name, change):
@@ -139,8 +139,8 @@ def test_a_changed_history_is_seen(jane, command, name):
     assert said.startswith("ledger/")
     assert said.endswith(expected)
     before = {path: path.read_bytes() for path in HERE.iterdir()}
-    with pytest.raises(Changed, match=expected):
-        ledger.append(HERE, jane, records("g"))
+    with pytest.raises(LedgerChanged, match=expected):
+        ledger.append_records(HERE, jane, records("g"))
     assert before == {path: path.read_bytes() for path in HERE.iterdir()}
 
 
@@ -153,7 +153,7 @@ def test_what_is_removed_with_its_roots_shows_who_has_kept_a_root(jane, command)
         1,
         "1 records are missing that root.json is of: they were removed",
     )
-    ledger.append(HERE, jane, records("x"))  # with the same size as the one that root.json is of
+    ledger.append_records(HERE, jane, records("x"))  # with the same size as the one that root.json is of
     assert command("check", HERE)[0] == 0
     expected = (1, "the first 6 records are not those that root.json is of: they were changed")
     assert command("check", HERE, "--since", "root.json") == expected
@@ -166,13 +166,13 @@ def test_an_older_copy_is_no_continuation(jane, command, tmp_path):
     old.mkdir()
     for name in (RECORDS, ROOTS):
         (old / name).write_bytes((HERE / name).read_bytes())
-    ledger.append(HERE, jane, records("gh"))
+    ledger.append_records(HERE, jane, records("gh"))
     command("root", HERE, "--output", "root.json")
     assert command("check", HERE, "--since", "root.json")[0] == 0
     assert command("check", old)[0] == 0
     code, said = command("check", old, "--since", "root.json")
     assert (code, "2 records are missing that root.json is of" in said) == (1, True)
-    assert ledger.read(old, jane.root).find(digest("h")) is None
+    assert ledger.read_ledger(old, jane.root).find(digest("h")) is None
 
 
 TORN = [
@@ -189,11 +189,11 @@ def test_what_a_crash_leaves_is_set_aside(jane, command, capfd, record, root):
             file.write(torn)
     code, said = command("check", HERE)
     assert (code, "1 lines that no root covers" in said) == ((1, True) if record.count(b"\n") else (0, False))
-    assert len(ledger.read(HERE, jane.root).lines) == 6
+    assert len(ledger.read_ledger(HERE, jane.root).lines) == 6
     capfd.readouterr()
-    ledger.append(HERE, jane, records("g"))
+    ledger.append_records(HERE, jane, records("g"))
     assert ("1 lines that no root covers are set aside" in capfd.readouterr().err) == (code == 1)
-    held = ledger.read(HERE, jane.root)
+    held = ledger.read_ledger(HERE, jane.root)
     assert (len(held.lines), held.find(digest("g"))[0]) == (7, 6)
     assert (HERE / RECORDS).read_bytes() == b"".join(line + b"\n" for line in held.lines)
     assert (HERE / "records.unfinished").read_bytes() == record
@@ -207,7 +207,7 @@ from tests.test_ledger import records
 one, times, name = identity.load(), int(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 for i in range(times):
-    ledger.append(Path("ledger"), one, records([f"{name} {i} {j}" for j in range(3)]))
+    ledger.append_records(Path("ledger"), one, records([f"{name} {i} {j}" for j in range(3)]))
     print(i, flush=True)
 """
 
@@ -226,7 +226,7 @@ def test_nothing_is_written_where_a_link_leads(jane, name, tmp_path):
     (HERE / name).unlink(missing_ok=True)
     (HERE / name).symlink_to(other)
     with pytest.raises(UserError, match=f"{name}: is a link"):
-        ledger.append(HERE, jane, records("g"))
+        ledger.append_records(HERE, jane, records("g"))
     assert other.read_text() == "precious"
 
 
@@ -234,7 +234,7 @@ def test_nothing_is_written_where_a_link_leads(jane, name, tmp_path):
 def test_writers_at_once_lose_nothing(jane, command):
     writers = [adding(10, name) for name in ("one", "two", "three")]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
-    held = ledger.read(HERE, jane.root)
+    held = ledger.read_ledger(HERE, jane.root)
     assert (len(held.lines), len(held.roots)) == (6 + 90, 3 + 30)
     for name in ("one", "two", "three"):
         found = [held.find(digest(f"{name} {i} {j}"))[0] for i in range(10) for j in range(3)]
@@ -252,19 +252,19 @@ def test_a_killed_writer_loses_nothing_that_it_has_told_of(jane, command):
         time.sleep(generator.uniform(0, 0.2))
         writer.send_signal(signal.SIGKILL)
         told += [f"kill {attempt} {int(i)} {j}" for i in writer.stdout.read().split(b"\n")[:-1] for j in range(3)]
-        ledger.append(HERE, jane, records([f"after {attempt}"]))
-        held = ledger.read(HERE, jane.root)
+        ledger.append_records(HERE, jane, records([f"after {attempt}"]))
+        held = ledger.read_ledger(HERE, jane.root)
         assert all(held.find(digest(name)) for name in [*told, f"after {attempt}"])
     assert told
     assert command("check", HERE)[0] == 0
 
 
 def test_who_signs_vouches_for_what_was_added_with_it_alone(jane, john, command):
-    ledger.append(HERE, john, records(["forged"]))
-    ledger.append(HERE, jane, records("g"))
-    held = ledger.read(HERE, jane.root)
-    assert held.find(digest("g"))[1].opened.trusted
-    assert not held.find(digest("forged"))[1].opened.trusted
+    ledger.append_records(HERE, john, records(["forged"]))
+    ledger.append_records(HERE, jane, records("g"))
+    held = ledger.read_ledger(HERE, jane.root)
+    assert held.find(digest("g"))[1].signature.trusted
+    assert not held.find(digest("forged"))[1].signature.trusted
     code, said = command("check", HERE)
     assert (code, said.startswith("unchanged, but 1 of 5 roots by unknown signers: 7 records")) == (1, True)
     # Without the forger's root, the next one does not fit.
@@ -272,16 +272,16 @@ def test_who_signs_vouches_for_what_was_added_with_it_alone(jane, john, command)
     code, said = command("check", HERE)
     assert (code, said.endswith(OUT_OF_ORDER)) == (1, True)
     # Who has added the same picture first does not hide that another has too.
-    ledger.append(Path("other"), john, records("a"))
-    ledger.append(Path("other"), jane, records("a"))
-    assert ledger.read(Path("other"), jane.root).find(digest("a"))[0] == 1
+    ledger.append_records(Path("other"), john, records("a"))
+    ledger.append_records(Path("other"), jane, records("a"))
+    assert ledger.read_ledger(Path("other"), jane.root).find(digest("a"))[0] == 1
 
 
 def test_a_line_that_nobody_has_signed_does_not_get_in(jane):
     with (HERE / RECORDS).open("ab") as file:
         file.write((HERE / RECORDS).read_bytes().replace(digest("a").encode(), digest("forged").encode()))
-    ledger.append(HERE, jane, records("g"))
-    held = ledger.read(HERE, jane.root)
+    ledger.append_records(HERE, jane, records("g"))
+    held = ledger.read_ledger(HERE, jane.root)
     assert held.find(digest("forged")) is None
     assert len(held.lines) == 7
 
@@ -297,7 +297,7 @@ def picture(path, value):
 def proof(jane, command):
     """Of a picture, ``1.png``; there is another one, ``2.png``."""
     digests = [picture(f"{value}.png", value) for value in range(4)]
-    ledger.append(
+    ledger.append_records(
         HERE, jane, [replace(one, content=found) for one, found in zip(records("ghij"), digests, strict=True)]
     )
     code, said = command("prove", HERE, "--file", "1.png", "--output", "proof.json")
@@ -342,7 +342,7 @@ def test_a_changed_proof_does_not_hold(proof, john, command, tmp_path):
 
 def test_proof_of_growth(jane, john, command):
     command("root", HERE, "--output", "root.json")
-    ledger.append(HERE, jane, records("ghi"))
+    ledger.append_records(HERE, jane, records("ghi"))
     code, said = command("prove", HERE, "--since", "root.json", "--output", "proof.json")
     assert (code, said.startswith("goes on from 6 records: 9 records, root ")) == (0, True)
     Path("ledger").rename("elsewhere")
@@ -352,7 +352,7 @@ def test_proof_of_growth(jane, john, command):
         Path("proof.json").write_text(json.dumps(proof | change))
         code, said = command("check", "proof.json")
         assert (code, said.startswith("the proof does not hold: ")) == (1, True), change
-    ledger.append(Path("short"), jane, records("a"))
+    ledger.append_records(Path("short"), jane, records("a"))
     command("root", "short", "--output", "short.json")
     Path("proof.json").write_text(json.dumps(proof))
     assert command("check", "proof.json", "--since", "short.json") == (
@@ -391,7 +391,7 @@ def test_bad_input(proof, command, arguments, expected):
 
 
 def test_an_earlier_root_by_a_stranger(jane, john, command):
-    ledger.append(Path("other"), john, records("a"))
+    ledger.append_records(Path("other"), john, records("a"))
     command("root", "other", "--output", "root.json")
     code, said = command("check", HERE, "--since", "root.json")
     assert (code, "--since root.json: by Jane Doe, Example, who is not trusted" in said) == (2, True)
@@ -401,14 +401,14 @@ def test_a_full_disk_leaves_what_was_there(jane, command, monkeypatch):
     def full(file):
         raise OSError(28, "No space left on device", file.name)
 
-    before = ledger.read(HERE, jane.root).lines
+    before = ledger.read_ledger(HERE, jane.root).lines
     with monkeypatch.context() as context:
         context.setattr(ledger, "synchronize", full)
         with pytest.raises(OSError, match="No space left"):
-            ledger.append(HERE, jane, records("g"))
-    assert ledger.read(HERE, jane.root).lines == before
+            ledger.append_records(HERE, jane, records("g"))
+    assert ledger.read_ledger(HERE, jane.root).lines == before
     assert command("check", HERE)[0] == 1  # there is a line that no root covers
-    ledger.append(HERE, jane, records("g"))
+    ledger.append_records(HERE, jane, records("g"))
     assert command("check", HERE)[0] == 0
 
 
@@ -422,7 +422,7 @@ def test_a_ledger_whose_roots_are_gone(jane, command):
 
 def test_nothing_to_add_changes_nothing(jane):
     before = [(HERE / name).read_bytes() for name in (RECORDS, ROOTS)]
-    ledger.append(HERE, jane, [])
+    ledger.append_records(HERE, jane, [])
     assert [(HERE / name).read_bytes() for name in (RECORDS, ROOTS)] == before
 
 
@@ -433,4 +433,4 @@ def test_it_needs_its_extra(command, monkeypatch):
 
 def test_no_ledger_is_no_ledger(jane):
     with pytest.raises(UserError, match="no ledger"):
-        ledger.read(Path("nowhere"), jane.root)
+        ledger.read_ledger(Path("nowhere"), jane.root)

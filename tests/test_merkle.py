@@ -63,12 +63,12 @@ def test_inclusion(size):
     leaves = hashes(size)
     root = Tree(leaves).root
     for index in range(size):
-        proof = merkle.inclusion(leaves, index)
-        assert merkle.includes(root, size, leaves[index], index, proof)
-        assert not merkle.includes(root, size, leaf_hash(b"other"), index, proof)
-        assert not merkle.includes(root, size, leaves[index], index + 1, proof)
-        assert not merkle.includes(root, size, leaves[index], -1, proof)
-        assert not any(merkle.includes(root, size, leaves[index], index, one) for one in variations(proof))
+        proof = merkle.inclusion_proof(leaves, index)
+        assert merkle.verify_inclusion(root, size, leaves[index], index, proof)
+        assert not merkle.verify_inclusion(root, size, leaf_hash(b"other"), index, proof)
+        assert not merkle.verify_inclusion(root, size, leaves[index], index + 1, proof)
+        assert not merkle.verify_inclusion(root, size, leaves[index], -1, proof)
+        assert not any(merkle.verify_inclusion(root, size, leaves[index], index, one) for one in variations(proof))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -78,14 +78,14 @@ def test_consistency(size):
     for earlier in range(1, size + 1):
         old = Tree(leaves[:earlier]).root, earlier
         changed = Tree([leaf_hash(b"other"), *leaves[1:earlier]]).root, earlier
-        proof = merkle.consistency(leaves, earlier)
-        assert merkle.extends(old, new, proof)
-        assert not merkle.extends(changed, new, proof)
-        assert not merkle.extends(old, (changed[0], size), proof)
-        assert not any(merkle.extends(old, new, one) for one in variations(proof))
+        proof = merkle.consistency_proof(leaves, earlier)
+        assert merkle.verify_consistency(old, new, proof)
+        assert not merkle.verify_consistency(changed, new, proof)
+        assert not merkle.verify_consistency(old, (changed[0], size), proof)
+        assert not any(merkle.verify_consistency(old, new, one) for one in variations(proof))
         if earlier < size:
-            assert not merkle.extends(new, old, proof)
-    assert not merkle.extends((Tree().root, 0), new, [])
+            assert not merkle.verify_consistency(new, old, proof)
+    assert not merkle.verify_consistency((Tree().root, 0), new, [])
 
 
 def test_a_node_is_no_leaf():

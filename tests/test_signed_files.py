@@ -14,8 +14,8 @@ from gan_lightning.commands import ledger as gan_ledger
 from gan_lightning.commands import verify as gan_verify
 from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import contents, identity, statements
-from gan_lightning.provenance.records import Record, parse
-from gan_lightning.provenance.statements import SAMPLE, Subject, beside
+from gan_lightning.provenance.records import Record, parse_record
+from gan_lightning.provenance.statements import SAMPLE, Subject, statement_path
 from gan_lightning.provenance.verify import NOT_SIGNED, Verifier, _distances
 from gan_lightning.runs.checkpoints import load
 from tests.pulses import Pulses, PulseTable, write_checkpoint
@@ -63,23 +63,23 @@ def test_each_has_a_statement_beside_it(signed, verify):
     assert (found["record"]["index"], found["record"]["modality"]) == (3, "Pulses")
     assert found["record"]["content"] == Pulses.digest(FOURTH)
     lines = Path("outputs/ledger/records.jsonl").read_bytes().splitlines()
-    assert asdict(parse(lines[3])) == found["record"]
+    assert asdict(parse_record(lines[3])) == found["record"]
 
 
 def test_no_changed_byte_is_trusted(signed):
     verifier, content = Verifier(identity.load().root), FOURTH.read_bytes()
     for at in range(len(content)):
         FOURTH.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-        found = verifier.judge(FOURTH)
+        found = verifier.verify(FOURTH)
         assert (found.verdict, found.reason) == ("tampered", "000003.pulse beside it is not what it speaks of")
-    assert verifier.judge(Path("signed/samples.intoto.json")).verdict == "tampered"
+    assert verifier.verify(Path("signed/samples.intoto.json")).verdict == "tampered"
     for damaged in (content + b"more", b"", content[:-2]):
         FOURTH.write_bytes(damaged)
-        assert verifier.judge(FOURTH).verdict == "tampered"
+        assert verifier.verify(FOURTH).verdict == "tampered"
 
 
 def test_a_lost_statement(signed, verify, called):
-    beside(FOURTH).unlink()
+    statement_path(FOURTH).unlink()
     assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {NOT_SIGNED}")
     code, said = verify(FOURTH, "--ledger", "outputs/ledger")
     assert (code, ": stripped, but in the ledger: record 3, added by Jane Doe" in said) == (1, True), said
@@ -95,7 +95,7 @@ def test_a_lost_statement(signed, verify, called):
 
 def test_another_statement_beside_it(signed, verify):
     """A file may still be known that has somebody else's statement beside it."""
-    beside(FOURTH).write_bytes(beside(Path("signed/000002.pulse")).read_bytes())
+    statement_path(FOURTH).write_bytes(statement_path(Path("signed/000002.pulse")).read_bytes())
     said = f"{FOURTH}: unknown: 000003.pulse.intoto.json beside it speaks of something else"
     assert verify(FOURTH) == (1, said)
     assert ": stripped, but in the ledger: record 3" in verify(FOURTH, "--ledger", "outputs/ledger")[1]
@@ -112,14 +112,14 @@ def test_a_forger(signed, verify, tmp_path, monkeypatch):
 
 
 def record_of(path):
-    return Verifier(identity.load().root).judge(path).record
+    return Verifier(identity.load().root).verify(path).record
 
 
 def state(one, record, content=None):
     """Sign a statement about the fourth file, whatever its record says."""
     subject = Subject(name=FOURTH.name, digest={"sha256": statements.file_digest(FOURTH)})
     subject["digest"][statements.CONTENT] = content or record.content
-    statements._write(one, [subject], SAMPLE, asdict(record), beside(FOURTH))
+    statements._write(one, [subject], SAMPLE, asdict(record), statement_path(FOURTH))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def state(one, record, content=None):
 def test_a_record_of_something_else(signed, verify, change, content, expected):
     record = record_of(FOURTH)
     state(identity.load(), replace(record, **change), content)
-    for path in (FOURTH, beside(FOURTH)):
+    for path in (FOURTH, statement_path(FOURTH)):
         assert verify(path) == (1, f"{path}: tampered: {expected}")
 
 
@@ -144,7 +144,7 @@ def test_a_modality_that_is_not_known(signed, verify, monkeypatch):
     expected = "what it shows was not compared with its record: the modality 'Pulses' is not known: --package"
     assert (code, said.startswith(f"{FOURTH}: {TRUSTED}; {expected}")) == (0, True), said
     assert ": unknown: the modality 'Pulses' is not known" in verify("signed/samples.intoto.json")[1]
-    beside(FOURTH).unlink()
+    statement_path(FOURTH).unlink()
     assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {NOT_SIGNED}")
     said = verify(FOURTH, "--ledger", "outputs/ledger")[1]
     assert "no modality has files of such a name, so that what it shows cannot be looked up: --package" in said
@@ -163,7 +163,7 @@ def test_all_samples_in_one_file(sign, verify):
     assert verify(table, "signed/samples.intoto.json")[0] == 0
     record = record_of(table)
     assert (record.index, record.n, record.content) == (None, 9, PulseTable.digest(table))
-    beside(table).unlink()
+    statement_path(table).unlink()
     regenerates = f"{table}: regenerates from checkpoint + seed: samples 0 to 8 of 9 with seed 4, bit for bit"
     assert verify(table, *CHECKPOINT) == (1, regenerates)
     table.write_bytes(table.read_bytes()[:-2] + b"\0\0")
@@ -187,7 +187,7 @@ def test_a_file_that_is_too_large_for_a_manifest(signed, verify, monkeypatch):
     for module in ("credentials", "verify"):
         monkeypatch.setattr(f"gan_lightning.provenance.{module}.MAX_BYTES", 10)
     assert verify(FOURTH) == (0, f"{FOURTH}: {TRUSTED}")
-    beside(FOURTH).unlink()
+    statement_path(FOURTH).unlink()
     expected = "larger than 10 bytes, not searched for a manifest, and no statement lies beside it"
     assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {expected}")
 
@@ -223,4 +223,4 @@ def test_distances():
 
 def test_a_record_is_what_it_was():
     record = Record("c" * 64, "d" * 64, "ema", 0, 1, None, "sha256:0", "Pulses", "e" * 64)
-    assert parse(json.dumps(asdict(record))) == record
+    assert parse_record(json.dumps(asdict(record))) == record

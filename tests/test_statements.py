@@ -304,7 +304,7 @@ def test_no_certificate_costs_a_traceback(state):
         damaged[at] ^= flip
         pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(damaged) + b"-----END CERTIFICATE-----\n"
         whole["signatures"][0]["certificate"] = base64.b64encode(pem).decode()
-        with suppress(envelope.Broken):
+        with suppress(envelope.InvalidDocument):
             if envelope.unseal(whole, statements.PAYLOAD_TYPE, anchors).trusted:  # how the root's signature is padded
                 said = x509.load_der_x509_certificate(bytes(damaged))
                 assert said.tbs_certificate_bytes == certificate.tbs_certificate_bytes
@@ -314,7 +314,7 @@ def test_no_random_change_is_trusted(state):
     state("checkpoint", "run")
     whole, generator = ABOUT_IT.read_bytes(), random.Random(0)
     reader = StatementReader(identity.load().root, Contents())
-    assert reader.judge(ABOUT_IT).verdict == "trusted"
+    assert reader.verify(ABOUT_IT).verdict == "trusted"
     meant = json.loads(whole)
     del meant["signatures"][0]["keyid"]  # a hint that nobody relies on
     for _ in range(500):
@@ -325,7 +325,7 @@ def test_no_random_change_is_trusted(state):
         else:
             del damaged[at : at + generator.randrange(1, 50)]
         ABOUT_IT.write_bytes(damaged)
-        found = reader.judge(ABOUT_IT)
+        found = reader.verify(ABOUT_IT)
         if found.verdict == "trusted":  # spaces between, a digit of the hint, case of a certificate's armour
             said = json.loads(damaged)
             said["signatures"][0].pop("keyid", None)

@@ -158,7 +158,7 @@ def test_a_condition_in_a_file(run, verify, signed, tmp_path):  # noqa: F811
     (found,) = json.loads(verify(picture, "--json")[1])
     assert found["record"]["condition"] == f"sha256:{Labels.digest(asked)}"
     trained = load("run")
-    record = Verifier(b"").judge(picture).record
+    record = Verifier(b"").verify(picture).record
     with pytest.raises(UserError, match="its record asks for the condition in a file: --condition, with that file"):
         Verifier(b"", checkpoint=trained)._recipe(record)
     assert Verifier(b"", checkpoint=trained, n=3, condition=str(asked))._recipe(record) == (0, 3, str(asked), "ema")
@@ -197,7 +197,7 @@ def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypat
     pictures.mkdir()
     (signed / "000006.png").rename(pictures / "a.png")
     forged = sign(pictures / "a.png", identity.create("Jane Doe", "Example"))
-    ledger.append(tmp_path / "outputs" / "ledger", identity.load(), forged)
+    ledger.append_records(tmp_path / "outputs" / "ledger", identity.load(), forged)
     saved_again(pictures / "a.png")
     trust = ("--trust", tmp_path / "root.pem", "--ledger", "outputs/ledger")
     assert verify(pictures / "a.png", *trust) == (1, f"{pictures / 'a.png'}: unknown: {NOT_SIGNED}")
@@ -224,7 +224,7 @@ def test_no_random_change_is_trusted(picture):
     """Whatever is changed: bytes, bits, what is cut out or put in."""
     content = picture.read_bytes()
     verifier = Verifier(identity.load().root)
-    assert verifier.judge(picture).verdict == "trusted"
+    assert verifier.verify(picture).verdict == "trusted"
     generator = random.Random(0)
     verdicts = []
     for _ in range(1000):
@@ -242,7 +242,7 @@ def test_no_random_change_is_trusted(picture):
         else:
             del damaged[at:]
         picture.write_bytes(damaged)
-        verdicts.append((verifier.judge(picture).verdict, kind, at))
+        verdicts.append((verifier.verify(picture).verdict, kind, at))
     assert not [one for one in verdicts if one[0] == "trusted"]
     assert sum(one[0] == "tampered" for one in verdicts) > 500
 

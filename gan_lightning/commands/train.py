@@ -30,7 +30,7 @@ from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.files import file_digest, write_json
 from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_argument, path_override, relative_to_cwd
-from gan_lightning.provenance import signer
+from gan_lightning.provenance import load_signer
 from gan_lightning.runs.batches import fit_batches
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
 from gan_lightning.runs.dashboard import log_config, log_hyperparameters
@@ -121,7 +121,7 @@ def train_once(settings: TrainSettings, rollbacks: int) -> dict[str, float]:
         The final metrics; of several processes only the first one has them.
     """
     prepare(settings)
-    identity = signer("provenance=true") if settings.provenance and first_process() else None
+    identity = load_signer("provenance=true") if settings.provenance and first_process() else None
     run = build(settings, rollbacks)
     read_data(run)
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -268,20 +268,20 @@ def follow_first(run: Run, start: Start | None) -> dict[str, float]:
 
 def is_signed(checkpoint: Path) -> bool:
     """Return whether a statement lies beside a checkpoint; what it speaks of is kept when it is written again."""
-    from gan_lightning.provenance.statements import beside
+    from gan_lightning.provenance.statements import statement_path
 
-    return beside(checkpoint).is_file()
+    return statement_path(checkpoint).is_file()
 
 
 def sign_provenance(identity: Identity, run: Run) -> None:
     """Sign what the checkpoint was made of; where that fails, the run is there all the same."""
-    from gan_lightning.provenance.statements import state_checkpoint
+    from gan_lightning.provenance.statements import attest_checkpoint
 
     checkpoint = run.folder / LAST_CHECKPOINT
     try:
         digest, trained_on = file_digest(checkpoint), read(checkpoint)["trained_on"]
         trained = Trained(checkpoint, digest, run.config, run.model, run.data, trained_on)
-        path = state_checkpoint(identity, trained)
+        path = attest_checkpoint(identity, trained)
     except OSError as error:
         raise UserError(
             f"provenance=true: {error.strerror}: the run has ended and is saved; when that is mended, "

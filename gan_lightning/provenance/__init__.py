@@ -10,12 +10,12 @@ if TYPE_CHECKING:  # of an extra
     from gan_lightning.provenance.identity import Identity
 
 
-def needs_extra(what: str) -> UserError:
+def missing_extra(what: str) -> UserError:
     """For what is not installed."""
     return UserError(f"{what}: needs an extra: pip install 'gan-lightning[provenance]'")
 
 
-def signer(setting: str) -> Identity:
+def load_signer(setting: str) -> Identity:
     """Who signs, for a setting that asks for it.
 
     Raises:
@@ -24,5 +24,5 @@ def signer(setting: str) -> Identity:
     try:
         from gan_lightning.provenance.identity import load
     except ImportError as error:
-        raise needs_extra(setting) from error
+        raise missing_extra(setting) from error
     return load()

@@ -18,9 +18,9 @@ from gan_lightning import __version__
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
 from gan_lightning.provenance.identity import Identity
-from gan_lightning.provenance.records import Record, canonical, parse
+from gan_lightning.provenance.interfaces import FileReader, FileSigner
+from gan_lightning.provenance.records import Record, canonical_json, parse_record
 from gan_lightning.provenance.verdicts import Finding, Verdict
-from gan_lightning.provenance.ways import FileReader, FileSigner
 
 RECORD = "org.gan-lightning.sample"  # label of our assertion
 SOFTWARE = {"name": "gan-lightning", "version": __version__}
@@ -81,7 +81,7 @@ class CredentialsSigner(FileSigner):
             "assertions": [
                 {"label": "c2pa.actions", "data": {"actions": [created]}},
                 # One string: C2PA's library reads lists of numbers and integers from 2^63 on back as something else.
-                {"label": RECORD, "data": {"json": canonical(asdict(record))}},
+                {"label": RECORD, "data": {"json": canonical_json(asdict(record))}},
             ],
         }
 
@@ -90,15 +90,15 @@ class CredentialsReader(FileReader):
     """Judges the credentials in files.
 
     Args:
-        anchors: certificates of the roots to trust, PEM; empty for none.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
     """
 
-    def __init__(self, anchors: bytes) -> None:
-        trust = {"user_anchors": anchors.decode()} if anchors else {}
+    def __init__(self, trusted_roots: bytes) -> None:
+        trust = {"user_anchors": trusted_roots.decode()} if trusted_roots else {}
         settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
         self._context = c2pa.Context.from_dict(settings)
 
-    def judge(self, path: Path) -> Finding | None:
+    def verify(self, path: Path) -> Finding | None:
         check_regular(path)
         if path.stat().st_size > MAX_BYTES:
             return None
@@ -145,7 +145,7 @@ def _record(manifest: dict[str, Any]) -> Record | None:
     for assertion in manifest.get("assertions", []):
         if assertion.get("label") == RECORD:
             try:
-                return parse(assertion["data"]["json"])
+                return parse_record(assertion["data"]["json"])
             except (LookupError, TypeError):
                 return None
     return None

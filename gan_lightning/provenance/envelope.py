@@ -18,21 +18,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import verification
 
-from gan_lightning.provenance.identity import PURPOSES, UNREADABLE, Identity, names
+from gan_lightning.provenance.identity import PURPOSES, UNREADABLE, Identity, certificate_names
 
 ES256 = ec.ECDSA(hashes.SHA256())
 
 
-class Broken(Exception):
+class InvalidDocument(Exception):
     """Not an envelope, or not one that its signer has signed; the text says why."""
 
 
-class Foreign(Broken):
+class UnrecognizedDocument(InvalidDocument):
     """Not an envelope of this kind at all, so that nobody can tell whether it was changed."""
 
 
 @dataclass(frozen=True)
-class Opened:
+class SignedPayload:
     """What an envelope holds, when its signature is right.
 
     Args:
@@ -64,13 +64,13 @@ def seal(identity: Identity, payload_type: str, payload: bytes) -> dict[str, Any
     return {"payload": _encode(payload), "payloadType": payload_type, "signatures": [signature]}
 
 
-def unseal(envelope: Any, payload_type: str, anchors: bytes) -> Opened:
+def unseal(envelope: Any, payload_type: str, trusted_roots: bytes) -> SignedPayload:
     """What an envelope with one signature holds.
 
     Args:
         envelope: plain values, from wherever.
         payload_type: that it must have.
-        anchors: certificates of the roots to trust, PEM; empty for none.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
 
     Raises:
         Foreign: where it is no such envelope.
@@ -81,19 +81,19 @@ def unseal(envelope: Any, payload_type: str, anchors: bytes) -> Opened:
         payload, given = _decode(envelope["payload"]), _decode(signature["sig"])
         chain = tuple(_decode(one) for one in (signature["certificate"], *signature["intermediates"]))
         certificate, *_ = (x509.load_pem_x509_certificate(one) for one in chain)
-        key, signer = certificate.public_key(), names(certificate)
+        key, signer = certificate.public_key(), certificate_names(certificate)
         found = envelope["payloadType"]
     except (*UNREADABLE, LookupError, TypeError, AttributeError) as error:
-        raise Foreign(f"no envelope with one signature ({type(error).__name__})") from error
+        raise UnrecognizedDocument(f"no envelope with one signature ({type(error).__name__})") from error
     if found != payload_type:
-        raise Foreign(f"holds {str(found)[:100]!r}, not {payload_type!r}")
+        raise UnrecognizedDocument(f"holds {str(found)[:100]!r}, not {payload_type!r}")
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise Broken("not signed by a P-256 key")
+        raise InvalidDocument("not signed by a P-256 key")
     try:
         key.verify(given, to_be_signed(payload_type, payload), ES256)
     except InvalidSignature as error:
-        raise Broken("its signature is not of what it holds") from error
-    return Opened(payload, signer, _distrust(chain, anchors))
+        raise InvalidDocument("its signature is not of what it holds") from error
+    return SignedPayload(payload, signer, _distrust(chain, trusted_roots))
 
 
 def to_be_signed(payload_type: str, payload: bytes) -> bytes:
@@ -103,9 +103,9 @@ def to_be_signed(payload_type: str, payload: bytes) -> bytes:
 
 
 @functools.lru_cache(maxsize=64)
-def _distrust(chain: Sequence[bytes], anchors: bytes) -> str | None:
+def _distrust(chain: Sequence[bytes], trusted_roots: bytes) -> str | None:
     """Why certificates, the signer's first, do not lead to a trusted root; None where they do."""
-    if not anchors:
+    if not trusted_roots:
         return "no root is trusted"
     permitted = verification.ExtensionPolicy.permit_all()
     agnostic = verification.Criticality.AGNOSTIC
@@ -121,7 +121,7 @@ def _distrust(chain: Sequence[bytes], anchors: bytes) -> str | None:
     try:
         verifier = (
             verification.PolicyBuilder()
-            .store(verification.Store(x509.load_pem_x509_certificates(anchors)))
+            .store(verification.Store(x509.load_pem_x509_certificates(trusted_roots)))
             .time(datetime.now(UTC))
             .extension_policies(ca_policy=authorities, ee_policy=signers)
             .build_client_verifier()

@@ -63,7 +63,7 @@ class Identity:
         """One line about it."""
         certificate = self.certificate
         digest = certificate.fingerprint(hashes.SHA256()).hex()
-        return f"{names(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}, SHA-256 {digest}"
+        return f"{certificate_names(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}, SHA-256 {digest}"
 
 
 def folder() -> Path:
@@ -159,7 +159,7 @@ def export(output: Path) -> None:
         raise UserError(f"output={output}: cannot be written ({error.strerror}): take another name") from error
 
 
-def anchors(roots: Sequence[Path] | None) -> bytes:
+def load_trusted_roots(roots: Sequence[Path] | None) -> bytes:
     """Certificates to trust, PEM: those of the files; without any, one's own root, where there is one.
 
     Raises:
@@ -267,8 +267,8 @@ def _builder(
 
 
 def _subject(name: str, organization: str) -> x509.Name:
-    names = {NameOID.ORGANIZATION_NAME: organization, NameOID.COMMON_NAME: name}
-    return x509.Name([x509.NameAttribute(oid, value) for oid, value in names.items()])
+    attributes = {NameOID.ORGANIZATION_NAME: organization, NameOID.COMMON_NAME: name}
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes.items()])
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
@@ -289,7 +289,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def names(certificate: x509.Certificate) -> str:
+def certificate_names(certificate: x509.Certificate) -> str:
     """Of whom it is: person, organization."""
     return ", ".join(
         filter(None, (_name(certificate, oid) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)))

@@ -25,10 +25,10 @@ from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import synchronize
-from gan_lightning.provenance.envelope import Broken, Opened, seal, unseal
+from gan_lightning.provenance.envelope import InvalidDocument, SignedPayload, seal, unseal
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.provenance.merkle import Tree, leaf_hash
-from gan_lightning.provenance.records import Record, canonical, parse
+from gan_lightning.provenance.records import Record, canonical_json, parse_record
 
 RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
 UNFINISHED = ".unfinished"  # what a crash has left, in place of .jsonl
@@ -36,7 +36,7 @@ MODES = {os.O_RDWR: "r+b", os.O_WRONLY: "wb", os.O_WRONLY | os.O_APPEND: "ab"}
 ROOT_TYPE = "application/vnd.gan-lightning.root+json"
 
 
-class Changed(UserError):
+class LedgerChanged(UserError):
     """A ledger is not what was signed, or not what it was."""
 
 
@@ -64,19 +64,19 @@ _ROOT = TypeAdapter(Root)
 class SignedRoot:
     """A root with its envelope."""
 
-    said: Root
-    opened: Opened
+    claim: Root
+    signature: SignedPayload
     envelope: dict[str, Any]
 
     @property
     def head(self) -> tuple[bytes, int]:
         """The tree's root and its size."""
-        return bytes.fromhex(self.said.root), self.said.size
+        return bytes.fromhex(self.claim.root), self.claim.size
 
     def __str__(self) -> str:
         """One line about it."""
-        said, signer = self.said, self.opened.signer
-        return f"{said.size:,} records, root {said.root}, signed by {signer}, {said.when} by their clock"
+        claim, signer = self.claim, self.signature.signer
+        return f"{claim.size:,} records, root {claim.root}, signed by {signer}, {claim.when} by their clock"
 
 
 @dataclass(frozen=True)
@@ -96,34 +96,34 @@ class Ledger:
         """Return the indices of records by their content digest."""
         found: dict[str, list[int]] = {}
         for index, line in enumerate(self.lines):
-            if record := parse(line):
+            if record := parse_record(line):
                 found.setdefault(record.content, []).append(index)
         return found
 
-    def voucher(self, index: int) -> SignedRoot:
+    def root_for(self, index: int) -> SignedRoot:
         """The root with which a record was added."""
-        return self.roots[bisect.bisect_right(self.roots, index, key=lambda root: root.said.first) - 1]
+        return self.roots[bisect.bisect_right(self.roots, index, key=lambda root: root.claim.first) - 1]
 
     def find(self, content: str) -> tuple[int, SignedRoot] | None:
         """Return a record of content with that digest and its voucher, a trusted one if there is any."""
-        found = [(index, self.voucher(index)) for index in self._indices.get(content, [])]
-        return min(found, key=lambda one: not one[1].opened.trusted, default=None)
+        found = [(index, self.root_for(index)) for index in self._indices.get(content, [])]
+        return min(found, key=lambda one: not one[1].signature.trusted, default=None)
 
-    def check_continues(self, earlier: SignedRoot, name: str) -> None:
+    def check_extends(self, earlier: SignedRoot, name: str) -> None:
         """Raise Changed where it has not grown from what an earlier root was of."""
-        size = earlier.said.size
+        size = earlier.claim.size
         if size > len(self.lines):
-            raise Changed(f"{size - len(self.lines):,} records are missing that {name} is of: they were removed")
+            raise LedgerChanged(f"{size - len(self.lines):,} records are missing that {name} is of: they were removed")
         if Tree(self.hashes[:size]).root != earlier.head[0]:
-            raise Changed(f"the first {size:,} records are not those that {name} is of: they were changed")
+            raise LedgerChanged(f"the first {size:,} records are not those that {name} is of: they were changed")
 
 
-def read(folder: Path, anchors: bytes) -> Ledger:
+def read_ledger(folder: Path, trusted_roots: bytes) -> Ledger:
     """A ledger whose records are what its roots say; what no root covers is left out, as it was never finished.
 
     Args:
         folder: of the ledger.
-        anchors: certificates of the roots to trust, PEM; empty for none.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
 
     Raises:
         Changed: where records or roots are not as they were signed.
@@ -138,25 +138,27 @@ def read(folder: Path, anchors: bytes) -> Ledger:
     for number, line in enumerate(signed, start=1):
         where = f"{folder / ROOTS}: line {number}"
         try:
-            root = open_root(from_json(line), anchors)
-        except (ValueError, Broken) as error:
-            raise Changed(f"{where}: {error}: it was changed") from error
-        if root.said.first != tree.size or root.said.size <= tree.size:
-            raise Changed(f"{where}: does not follow the one before: roots were removed or changed")
-        if root.said.size > len(lines):
-            raise Changed(f"{folder / RECORDS}: {root.said.size - len(lines):,} records are missing: they were removed")
-        for leaf in lines[tree.size : root.said.size]:
+            root = open_root(from_json(line), trusted_roots)
+        except (ValueError, InvalidDocument) as error:
+            raise LedgerChanged(f"{where}: {error}: it was changed") from error
+        if root.claim.first != tree.size or root.claim.size <= tree.size:
+            raise LedgerChanged(f"{where}: does not follow the one before: roots were removed or changed")
+        if root.claim.size > len(lines):
+            raise LedgerChanged(
+                f"{folder / RECORDS}: {root.claim.size - len(lines):,} records are missing: they were removed"
+            )
+        for leaf in lines[tree.size : root.claim.size]:
             tree.add(leaf_hash(leaf))
         if (tree.root, tree.size) != root.head:
-            raise Changed(
-                f"{folder / RECORDS}: lines {root.said.first + 1:,} to {root.said.size:,} are not what was signed: "
+            raise LedgerChanged(
+                f"{folder / RECORDS}: lines {root.claim.first + 1:,} to {root.claim.size:,} are not what was signed: "
                 "they were changed"
             )
         roots.append(root)
     return Ledger(lines[: tree.size], roots, len(lines) - tree.size)
 
 
-def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
+def append_records(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
     """Add records and a root over all, flushed to the disk; others who do so meanwhile wait.
 
     What an earlier one has left unfinished, as no root covers it, is set aside in records.unfinished.
@@ -171,29 +173,29 @@ def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
     with _locked(folder):
         for name in (RECORDS, ROOTS):
             _open(folder / name, os.O_RDWR).close()
-        ledger = read(folder, identity.root)
+        ledger = read_ledger(folder, identity.root)
         if ledger.uncovered:
             what = f"{ledger.uncovered:,} lines that no root covers are set aside"
             print(f"warning: {folder}: {what}: a crash has left them, or roots were removed", file=sys.stderr)
         tree = Tree(ledger.hashes)
-        lines = [canonical(asdict(record)).encode() for record in records]
+        lines = [canonical_json(asdict(record)).encode() for record in records]
         for line in lines:
             tree.add(leaf_hash(line))
         root = Root(len(ledger.lines), tree.size, tree.root.hex(), datetime.now(UTC).isoformat(timespec="seconds"))
-        envelope = canonical(seal(identity, ROOT_TYPE, canonical(asdict(root)).encode())).encode()
+        envelope = canonical_json(seal(identity, ROOT_TYPE, canonical_json(asdict(root)).encode())).encode()
         _extend(folder / RECORDS, len(ledger.lines), lines)
         _extend(folder / ROOTS, len(ledger.roots), [envelope])
 
 
-def open_root(envelope: Any, anchors: bytes) -> SignedRoot:
+def open_root(envelope: Any, trusted_roots: bytes) -> SignedRoot:
     """A root from its envelope; Broken where it is none."""
-    opened = unseal(envelope, ROOT_TYPE, anchors)
+    opened = unseal(envelope, ROOT_TYPE, trusted_roots)
     try:
         root = _ROOT.validate_json(opened.payload, strict=True)
         if len(bytes.fromhex(root.root)) != 32 or not 0 <= root.first < root.size:
             raise ValueError("no root of records")
     except ValueError as error:
-        raise Broken(f"holds no root ({type(error).__name__})") from error
+        raise InvalidDocument(f"holds no root ({type(error).__name__})") from error
     return SignedRoot(root, opened, envelope)
 
 

@@ -47,17 +47,17 @@ class Tree:
         return functools.reduce(lambda right, left: _inner(left, right), reversed(self._whole))
 
 
-def inclusion(hashes: Sequence[bytes], index: int) -> list[bytes]:
+def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
     """What leads from a leaf to the root: the proof that the tree has it there."""
     if len(hashes) == 1:
         return []
     middle = _split(len(hashes))
     if index < middle:
-        return [*inclusion(hashes[:middle], index), Tree(hashes[middle:]).root]
-    return [*inclusion(hashes[middle:], index - middle), Tree(hashes[:middle]).root]
+        return [*inclusion_proof(hashes[:middle], index), Tree(hashes[middle:]).root]
+    return [*inclusion_proof(hashes[middle:], index - middle), Tree(hashes[:middle]).root]
 
 
-def consistency(hashes: Sequence[bytes], size: int, whole: bool = True) -> list[bytes]:
+def consistency_proof(hashes: Sequence[bytes], size: int, whole: bool = True) -> list[bytes]:
     """The proof that a tree has grown from that of its first leaves.
 
     Args:
@@ -69,11 +69,11 @@ def consistency(hashes: Sequence[bytes], size: int, whole: bool = True) -> list[
         return [] if whole else [Tree(hashes).root]
     middle = _split(len(hashes))
     if size <= middle:
-        return [*consistency(hashes[:middle], size, whole), Tree(hashes[middle:]).root]
-    return [*consistency(hashes[middle:], size - middle, False), Tree(hashes[:middle]).root]
+        return [*consistency_proof(hashes[:middle], size, whole), Tree(hashes[middle:]).root]
+    return [*consistency_proof(hashes[middle:], size - middle, False), Tree(hashes[:middle]).root]
 
 
-def includes(root: bytes, size: int, leaf: bytes, index: int, proof: Sequence[bytes]) -> bool:
+def verify_inclusion(root: bytes, size: int, leaf: bytes, index: int, proof: Sequence[bytes]) -> bool:
     """Whether a tree of that root and size has the leaf with that hash at that index."""
     if not 0 <= index < size:
         return False
@@ -91,7 +91,7 @@ def includes(root: bytes, size: int, leaf: bytes, index: int, proof: Sequence[by
     return last == 0 and node == root
 
 
-def extends(old: tuple[bytes, int], new: tuple[bytes, int], proof: Sequence[bytes]) -> bool:
+def verify_consistency(old: tuple[bytes, int], new: tuple[bytes, int], proof: Sequence[bytes]) -> bool:
     """Whether the new tree's first leaves are those of the old one; both as root and size, at least 1."""
     (old_root, old_size), (new_root, new_size) = old, new
     if old_size == new_size:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_lightning.provenance import merkle
-from gan_lightning.provenance.envelope import Broken
-from gan_lightning.provenance.ledger import Changed, Ledger, SignedRoot, open_root
+from gan_lightning.provenance.envelope import InvalidDocument
+from gan_lightning.provenance.ledger import Ledger, LedgerChanged, SignedRoot, open_root
 from gan_lightning.provenance.merkle import leaf_hash
-from gan_lightning.provenance.records import Record, parse
+from gan_lightning.provenance.records import Record, parse_record
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,16 @@ class Inclusion:
     path: list[str]
     root: dict[str, Any]
 
-    def check(self, anchors: bytes) -> tuple[SignedRoot, Record]:
+    def check(self, trusted_roots: bytes) -> tuple[SignedRoot, Record]:
         """The root that vouches for the record, and that; Changed where the proof does not hold."""
-        root = _opened(self.root, anchors)
+        root = _opened(self.root, trusted_roots)
         line = self.record.encode()
-        held, record = merkle.includes(*root.head, leaf_hash(line), self.index, _hashes(self.path)), parse(line)
-        if not held or self.index < root.said.first or record is None:
-            raise Changed("the proof does not hold: its root is not of this record")
+        held, record = (
+            merkle.verify_inclusion(*root.head, leaf_hash(line), self.index, _hashes(self.path)),
+            parse_record(line),
+        )
+        if not held or self.index < root.claim.first or record is None:
+            raise LedgerChanged("the proof does not hold: its root is not of this record")
         return root, record
 
 
@@ -45,31 +48,33 @@ class Consistency:
     new: dict[str, Any]
     path: list[str]
 
-    def check(self, anchors: bytes) -> tuple[SignedRoot, SignedRoot]:
+    def check(self, trusted_roots: bytes) -> tuple[SignedRoot, SignedRoot]:
         """Both roots; Changed where the proof does not hold."""
-        old, new = _opened(self.old, anchors), _opened(self.new, anchors)
-        if not merkle.extends(old.head, new.head, _hashes(self.path)):
-            raise Changed("the proof does not hold: the second root is not of a ledger that goes on from the first")
+        old, new = _opened(self.old, trusted_roots), _opened(self.new, trusted_roots)
+        if not merkle.verify_consistency(old.head, new.head, _hashes(self.path)):
+            raise LedgerChanged(
+                "the proof does not hold: the second root is not of a ledger that goes on from the first"
+            )
         return old, new
 
 
 def prove_inclusion(ledger: Ledger, index: int) -> Inclusion:
-    root = ledger.voucher(index)
-    path = merkle.inclusion(ledger.hashes[: root.said.size], index)
+    root = ledger.root_for(index)
+    path = merkle.inclusion_proof(ledger.hashes[: root.claim.size], index)
     return Inclusion(ledger.lines[index].decode(), index, [one.hex() for one in path], root.envelope)
 
 
 def prove_consistency(ledger: Ledger, earlier: SignedRoot) -> Consistency:
-    """Of a root that :meth:`Ledger.check_continues` has nothing against."""
-    path = merkle.consistency(ledger.hashes, earlier.said.size)
+    """Of a root that :meth:`Ledger.check_extends` has nothing against."""
+    path = merkle.consistency_proof(ledger.hashes, earlier.claim.size)
     return Consistency(earlier.envelope, ledger.roots[-1].envelope, [one.hex() for one in path])
 
 
-def _opened(envelope: dict[str, Any], anchors: bytes) -> SignedRoot:
+def _opened(envelope: dict[str, Any], trusted_roots: bytes) -> SignedRoot:
     try:
-        return open_root(envelope, anchors)
-    except Broken as error:
-        raise Changed(f"the proof does not hold: its root {error}") from error
+        return open_root(envelope, trusted_roots)
+    except InvalidDocument as error:
+        raise LedgerChanged(f"the proof does not hold: its root {error}") from error
 
 
 def _hashes(path: Sequence[str]) -> list[bytes]:
@@ -79,4 +84,4 @@ def _hashes(path: Sequence[str]) -> list[bytes]:
             raise ValueError("no SHA-256")
         return hashes
     except ValueError as error:
-        raise Changed("the proof does not hold: its path is none") from error
+        raise LedgerChanged("the proof does not hold: its path is none") from error

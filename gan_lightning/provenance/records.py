@@ -46,7 +46,7 @@ class Record:
 _RECORD = TypeAdapter(Record)
 
 
-def parse(record: str | bytes) -> Record | None:
+def parse_record(record: str | bytes) -> Record | None:
     """Return a record from its JSON; None if it is no record: something missing, unknown, or out of range."""
     try:
         return _RECORD.validate_json(record, strict=True)
@@ -54,11 +54,11 @@ def parse(record: str | bytes) -> Record | None:
         return None
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """Return the same JSON for equal values: keys sorted, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def config_digest(config: dict[str, Any]) -> str:
     """Return the SHA-256 of a config as canonical JSON."""
-    return hashlib.sha256(canonical(config).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(config).encode()).hexdigest()

@@ -7,9 +7,9 @@ from gan_lightning.algorithms.model import Weights
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.provenance.credentials import CredentialsSigner
 from gan_lightning.provenance.identity import Identity
+from gan_lightning.provenance.interfaces import FileSigner
 from gan_lightning.provenance.records import Record, config_digest
 from gan_lightning.provenance.statements import StatementSigner
-from gan_lightning.provenance.ways import FileSigner
 from gan_lightning.runs.checkpoints import Trained
 
 SIGNERS: tuple[type[FileSigner], ...] = (CredentialsSigner, StatementSigner)  # the first that takes the type signs

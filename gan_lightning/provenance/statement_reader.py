@@ -10,8 +10,9 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
-from gan_lightning.provenance.envelope import Broken, Foreign, Opened, unseal
-from gan_lightning.provenance.records import Record, canonical, parse
+from gan_lightning.provenance.envelope import InvalidDocument, SignedPayload, UnrecognizedDocument, unseal
+from gan_lightning.provenance.interfaces import FileReader
+from gan_lightning.provenance.records import Record, canonical_json, parse_record
 from gan_lightning.provenance.statements import (
     CONTENT,
     CREATED,
@@ -19,11 +20,10 @@ from gan_lightning.provenance.statements import (
     SAMPLE,
     TREE,
     Statement,
-    beside,
-    set_root,
+    merkle_root,
+    statement_path,
 )
 from gan_lightning.provenance.verdicts import Finding, Verdict
-from gan_lightning.provenance.ways import FileReader
 
 MAX_BYTES, MAX_SUBJECTS = 2**24, 64
 PATTERN = re.compile(r"\*(\.\w+)+", re.ASCII)  # of a set's files: all of one type
@@ -33,22 +33,22 @@ class StatementReader(FileReader):
     """Judges files by the statements beside them, and statements by the files beside them.
 
     Args:
-        anchors: certificates of the roots to trust, PEM; empty for none.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
         contents: what files show.
     """
 
-    def __init__(self, anchors: bytes, contents: Contents) -> None:
-        self._anchors = anchors
+    def __init__(self, trusted_roots: bytes, contents: Contents) -> None:
+        self._trusted_roots = trusted_roots
         self._contents = contents
 
-    def judge(self, path: Path) -> Finding | None:
+    def verify(self, path: Path) -> Finding | None:
         if path.name.endswith(STATEMENT_SUFFIX):
-            return Finding(str(path), *self._judge(path))
-        if beside(path).is_file():
-            return Finding(str(path), *self._judge(beside(path), path.name))
+            return Finding(str(path), *self._verify_statement(path))
+        if statement_path(path).is_file():
+            return Finding(str(path), *self._verify_statement(statement_path(path), path.name))
         return None
 
-    def _judge(self, path: Path, about: str | None = None) -> tuple[Verdict, str, Record | None]:
+    def _verify_statement(self, path: Path, about: str | None = None) -> tuple[Verdict, str, Record | None]:
         """Return the verdict on a statement and what it speaks of, which must lie beside it; its reason and record.
 
         Args:
@@ -57,14 +57,14 @@ class StatementReader(FileReader):
         """
         record = None
         try:
-            opened, statement = open_statement(path, self._anchors)
+            opened, statement = open_statement(path, self._trusted_roots)
             if about not in (None, *(one["name"] for one in statement["subject"] if "sha256" in one["digest"])):
                 return Verdict.UNKNOWN, f"{path.name} beside it speaks of something else", None
             record = _record(statement)
             changed, missing = self._compare(path, statement)
-        except (Foreign, UnknownModality) as error:
+        except (UnrecognizedDocument, UnknownModality) as error:
             return Verdict.UNKNOWN, str(error), None
-        except Broken as error:
+        except InvalidDocument as error:
             return Verdict.TAMPERED, str(error), None
         except OSError as error:
             return Verdict.UNKNOWN, f"cannot be read ({error.strerror or error})", None
@@ -81,13 +81,13 @@ class StatementReader(FileReader):
         """Return the name of a subject that is changed, and of one that is not there."""
         changed = missing = None
         if not 0 < len(statement["subject"]) <= MAX_SUBJECTS:
-            raise Broken(f"speaks of {len(statement['subject'])} things, not of 1 to {MAX_SUBJECTS}")
+            raise InvalidDocument(f"speaks of {len(statement['subject'])} things, not of 1 to {MAX_SUBJECTS}")
         for subject in statement["subject"]:
             name, digest = subject["name"], subject["digest"]
             if TREE in digest:
                 found = self._root(path.parent, name, str(statement["predicate"].get("modality")))
             elif not name or Path(name).name != name:
-                raise Broken(f"speaks of {name[:100]!r}, which is no file's name")
+                raise InvalidDocument(f"speaks of {name[:100]!r}, which is no file's name")
             else:
                 file = path.with_name(name)
                 found = {"sha256": file_digest(file)} if file.is_file() else None
@@ -100,29 +100,29 @@ class StatementReader(FileReader):
     def _root(self, folder: Path, pattern: str, modality: str) -> dict[str, str] | None:
         """Return the digest of a set of files in a folder; None if there is none of them."""
         if not PATTERN.fullmatch(pattern):
-            raise Broken(f"speaks of {pattern[:100]!r}, which are no files' names")
+            raise InvalidDocument(f"speaks of {pattern[:100]!r}, which are no files' names")
         self._contents.named(modality)
         files = sorted(one for one in folder.glob(pattern) if not one.name.endswith(STATEMENT_SUFFIX))
         try:
-            return {TREE: set_root(self._contents.digest(one, modality) for one in files)} if files else None
+            return {TREE: merkle_root(self._contents.digest(one, modality) for one in files)} if files else None
         except UserError as error:
-            raise Broken(str(error)) from error
+            raise InvalidDocument(str(error)) from error
 
 
-def open_statement(path: Path, anchors: bytes) -> tuple[Opened, Statement]:
-    """Return a statement with its opened envelope; raise Broken if nobody has signed it like that."""
+def open_statement(path: Path, trusted_roots: bytes) -> tuple[SignedPayload, Statement]:
+    """Return a statement with its opened envelope; raise InvalidDocument if nobody has signed it like that."""
     check_regular(path)
     if path.stat().st_size > MAX_BYTES:
-        raise Broken(f"larger than {MAX_BYTES:,} bytes")
+        raise InvalidDocument(f"larger than {MAX_BYTES:,} bytes")
     try:
         envelope = from_json(path.read_bytes())
     except ValueError as error:
-        raise Foreign(f"no envelope ({type(error).__name__})") from error
-    opened = unseal(envelope, PAYLOAD_TYPE, anchors)
+        raise UnrecognizedDocument(f"no envelope ({type(error).__name__})") from error
+    opened = unseal(envelope, PAYLOAD_TYPE, trusted_roots)
     try:
         return opened, TypeAdapter(Statement).validate_json(opened.payload, strict=True)
     except ValueError as error:
-        raise Broken(f"no statement ({type(error).__name__})") from error
+        raise InvalidDocument(f"no statement ({type(error).__name__})") from error
 
 
 def _record(statement: Statement) -> Record | None:
@@ -130,7 +130,7 @@ def _record(statement: Statement) -> Record | None:
     if statement["predicateType"] != SAMPLE:
         return None
     fields = {name: value for name, value in statement["predicate"].items() if name != CREATED}
-    record = parse(canonical(fields))
+    record = parse_record(canonical_json(fields))
     if record is None or any(one["digest"].get(CONTENT) != record.content for one in statement["subject"]):
-        raise Broken("holds no record of what it speaks of")
+        raise InvalidDocument("holds no record of what it speaks of")
     return record

@@ -19,13 +19,13 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest, write_json
 from gan_lightning.paths import MANIFEST, METRICS, STATEMENT_SUFFIX
 from gan_lightning.provenance.envelope import seal
-from gan_lightning.provenance.identity import Identity, names
+from gan_lightning.provenance.identity import Identity, certificate_names
+from gan_lightning.provenance.interfaces import FileSigner
 from gan_lightning.provenance.merkle import Tree, leaf_hash
-from gan_lightning.provenance.records import Record, canonical, config_digest
-from gan_lightning.provenance.ways import FileSigner
+from gan_lightning.provenance.records import Record, canonical_json, config_digest
 from gan_lightning.runs.checkpoints import Trained, read
 
-OF_SET = f"samples{STATEMENT_SUFFIX}"  # in the set's folder
+SAMPLES_STATEMENT = f"samples{STATEMENT_SUFFIX}"  # in the set's folder
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 CHECKPOINT, SAMPLES, SAMPLE, CONTRIBUTION = (
     f"urn:gan-lightning:{what}:v1" for what in ("checkpoint", "samples", "sample", "contribution")
@@ -51,7 +51,7 @@ class Statement(TypedDict):
     predicate: dict[str, Any]
 
 
-def state_checkpoint(identity: Identity, trained: Trained) -> Path:
+def attest_checkpoint(identity: Identity, trained: Trained) -> Path:
     """Say what a run's checkpoint was made of; the statement's path, beside it."""
     manifest, metrics = (_json(trained.run_dir / name) for name in (MANIFEST, METRICS))
     iteration = read(trained.path)["iteration"]
@@ -63,10 +63,10 @@ def state_checkpoint(identity: Identity, trained: Trained) -> Path:
         "data": _data(trained),
         "metrics": metrics if metrics.get("iteration") == iteration else None,  # which are those of the run's end
     }
-    return _write(identity, [_file(trained.path)], CHECKPOINT, predicate, beside(trained.path))
+    return _write(identity, [_file(trained.path)], CHECKPOINT, predicate, statement_path(trained.path))
 
 
-def state_samples(identity: Identity, trained: Trained, records: Sequence[Record], folder: Path) -> Path:
+def attest_samples(identity: Identity, trained: Trained, records: Sequence[Record], folder: Path) -> Path:
     """Say how the samples in a folder were drawn; the statement's path, among them."""
     first = records[0]
     predicate = {
@@ -80,11 +80,13 @@ def state_samples(identity: Identity, trained: Trained, records: Sequence[Record
         "count": first.n,
         "source": _data(trained),
     }
-    subject = Subject(name=f"*{trained.data.modality.suffix}", digest={TREE: set_root(one.content for one in records)})
-    return _write(identity, [subject], SAMPLES, predicate, folder / OF_SET)
+    subject = Subject(
+        name=f"*{trained.data.modality.suffix}", digest={TREE: merkle_root(one.content for one in records)}
+    )
+    return _write(identity, [subject], SAMPLES, predicate, folder / SAMPLES_STATEMENT)
 
 
-def state_contribution(identity: Identity, trained: Trained, contribution: dict[str, Any]) -> Path:
+def attest_contribution(identity: Identity, trained: Trained, contribution: dict[str, Any]) -> Path:
     """Say who gave what to a run; the statement's path, beside the run's checkpoint.
 
     Args:
@@ -92,18 +94,18 @@ def state_contribution(identity: Identity, trained: Trained, contribution: dict[
         trained: of the run.
         contribution: what :func:`given_data` makes, or ``{"compute": "…"}``.
     """
-    digest = hashlib.sha256(identity.chain + canonical(contribution).encode()).hexdigest()
-    path = beside(trained.path, f".contribution-{digest[:8]}")
-    predicate = {"contributor": names(identity.certificate), "contribution": contribution}
+    digest = hashlib.sha256(identity.chain + canonical_json(contribution).encode()).hexdigest()
+    path = statement_path(trained.path, f".contribution-{digest[:8]}")
+    predicate = {"contributor": certificate_names(identity.certificate), "contribution": contribution}
     return _write(identity, [_file(trained.path)], CONTRIBUTION, predicate, path)
 
 
-def given_data(path: Path) -> dict[str, Any]:
+def describe_data(path: Path) -> dict[str, Any]:
     """A file, or all files of a folder, with the root of the Merkle tree over their names and digests."""
     if path.is_file():
         return {"data": _file(path)}
     files = _files(path)
-    tree = Tree(leaf_hash(canonical([str(one.relative_to(path)), file_digest(one)]).encode()) for one in files)
+    tree = Tree(leaf_hash(canonical_json([str(one.relative_to(path)), file_digest(one)]).encode()) for one in files)
     return {"data": Subject(name=path.resolve().name, digest={TREE: tree.root.hex()}), "files": len(files)}
 
 
@@ -122,12 +124,12 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def beside(path: Path, infix: str = "") -> Path:
+def statement_path(path: Path, infix: str = "") -> Path:
     """Where a statement about a file is."""
     return path.with_name(f"{path.name}{infix}{STATEMENT_SUFFIX}")
 
 
-def set_root(digests: Iterable[str]) -> str:
+def merkle_root(digests: Iterable[str]) -> str:
     """Return the root of the Merkle tree over digests of content."""
     return Tree(leaf_hash(bytes.fromhex(one)) for one in digests).root.hex()
 
@@ -142,7 +144,7 @@ class StatementSigner(FileSigner):
     def sign(self, path: Path, record: Record) -> None:
         subject = _file(path)
         subject["digest"][CONTENT] = record.content
-        _write(self.identity, [subject], SAMPLE, asdict(record), beside(path))
+        _write(self.identity, [subject], SAMPLE, asdict(record), statement_path(path))
 
 
 def _write(identity: Identity, subject: list[Subject], kind: str, predicate: dict[str, Any], path: Path) -> Path:
@@ -152,7 +154,7 @@ def _write(identity: Identity, subject: list[Subject], kind: str, predicate: dic
         "predicateType": kind,
         "predicate": predicate | {CREATED: datetime.now(UTC).isoformat(timespec="seconds")},
     }
-    write_json(path, seal(identity, PAYLOAD_TYPE, canonical(statement).encode()))
+    write_json(path, seal(identity, PAYLOAD_TYPE, canonical_json(statement).encode()))
     return path
 
 

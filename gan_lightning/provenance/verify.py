@@ -39,7 +39,7 @@ class Verifier:
     """Judges files.
 
     Args:
-        anchors: certificates of the roots to trust, PEM; empty for none.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
         ledger: with records of files that may have lost theirs.
         checkpoint: to draw samples of again.
         seed: what to draw for files that have lost their record.
@@ -50,7 +50,7 @@ class Verifier:
 
     def __init__(
         self,
-        anchors: bytes,
+        trusted_roots: bytes,
         ledger: Ledger | None = None,
         checkpoint: Trained | None = None,
         seed: int = 0,
@@ -61,18 +61,18 @@ class Verifier:
         if checkpoint and condition is not None:
             _check_condition(checkpoint, condition, n, seed)
         self._contents = Contents(packages, type(checkpoint.data.modality) if checkpoint else None)
-        self._readers = (CredentialsReader(anchors), StatementReader(anchors, self._contents))
+        self._readers = (CredentialsReader(trusted_roots), StatementReader(trusted_roots, self._contents))
         self._ledger = ledger
         self._checkpoint = checkpoint
         self._claimed: Recipe = (seed, n, condition, None)
         self._kept: tuple[Recipe, list[Content]] | None = None
 
-    def judge(self, path: Path) -> Finding:
+    def verify(self, path: Path) -> Finding:
         """Return the verdict on a file, by what is in it or beside it, or on a statement."""
         is_statement = path.name.endswith(STATEMENT_SUFFIX)
         try:
             check_regular(path)
-            found = next((one for reader in self._readers if (one := reader.judge(path))), None)
+            found = next((one for reader in self._readers if (one := reader.verify(path))), None)
             if found is None:
                 found = Finding(str(path), Verdict.UNKNOWN, _not_signed(path))
             found = self._compare(found, path.with_name(path.name.removesuffix(STATEMENT_SUFFIX)))
@@ -114,10 +114,13 @@ class Verifier:
     def _in_ledger(self, digest: str) -> tuple[Verdict, str] | None:
         """Return the verdict if somebody who is trusted has put a file with that content into the ledger."""
         found = self._ledger.find(digest) if self._ledger else None
-        if found is None or not found[1].opened.trusted:
+        if found is None or not found[1].signature.trusted:
             return None
         index, root = found
-        return Verdict.IN_LEDGER, f"record {index:,}, added by {root.opened.signer}, {root.said.when} by their clock"
+        return (
+            Verdict.IN_LEDGER,
+            f"record {index:,}, added by {root.signature.signer}, {root.claim.when} by their clock",
+        )
 
     def _regenerates(self, path: Path, record: Record | None) -> tuple[Verdict, str] | None:
         """Return the verdict if the checkpoint draws the same content, by its record or by what is claimed."""

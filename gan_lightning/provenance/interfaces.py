@@ -36,5 +36,5 @@ class FileReader(ABC):
     """Judges what was signed in one way."""
 
     @abstractmethod
-    def judge(self, path: Path) -> Finding | None:
+    def verify(self, path: Path) -> Finding | None:
         """Return the verdict on a file; None if nobody has signed it in this way."""
