@@ -255,12 +255,8 @@ def test_missing_extra_is_named(run, monkeypatch):
 
 
 def test_text_that_looks_like_a_number_stays_text():
-    chosen = [
-        format_override("name", "1e3"),
-        format_override("model", "mlp"),
-        format_override("seed", 3),
-        format_override("trust", None),
-    ]
+    values = {"name": "1e3", "model": "mlp", "seed": 3, "trust": None}
+    chosen = [format_override(key, value) for key, value in values.items()]
     assert experiment(chosen) == {
         "defaults": [{"override /model": "mlp"}, "_self_"],
         "name": "1e3",

@@ -1,4 +1,4 @@
-"""A process that another one has started learns when that one is gone."""
+"""Notifies a child process when its parent process has ended."""
 
 import os
 import stat
@@ -7,15 +7,16 @@ import threading
 from collections.abc import Callable
 
 
-def on_parent_exit(act: Callable[[], object]) -> None:
-    """Call ``act`` when the parent process ends, however it does: its end of the pipe to our stdin is closed then.
+def on_parent_exit(callback: Callable[[], object]) -> None:
+    """Call ``callback`` in a thread when the parent process ends, by whatever cause.
 
-    Where stdin is no pipe, nobody has to be followed.
+    The parent holds the other end of the pipe that is this process's stdin; its end closes the pipe. Do nothing if
+    stdin is not a pipe.
     """
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
-        threading.Thread(target=_wait_and, args=(act,), daemon=True).start()
+        threading.Thread(target=_call_at_end_of_stdin, args=(callback,), daemon=True).start()
 
 
-def _wait_and(act: Callable[[], object]) -> None:
-    os.read(sys.stdin.fileno(), 1)  # returns at the end of the pipe
-    act()
+def _call_at_end_of_stdin(callback: Callable[[], object]) -> None:
+    os.read(sys.stdin.fileno(), 1)  # blocks until the pipe is closed
+    callback()
