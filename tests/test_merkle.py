@@ -1,4 +1,4 @@
-"""The Merkle tree against the vectors of Certificate Transparency and the definitions of RFC 6962."""
+"""Merkle trees against the vectors of Certificate Transparency and the definitions of RFC 6962."""
 
 import hashlib
 
@@ -27,7 +27,7 @@ def hashes(size):
     return [leaf_hash(str(i).encode()) for i in range(size)]
 
 
-def test_roots_of_certificate_transparency():
+def test_roots_match_certificate_transparency():
     tree = Tree()
     for leaf, root in zip([None, *LEAVES], ROOTS, strict=True):
         if leaf is not None:
@@ -36,7 +36,7 @@ def test_roots_of_certificate_transparency():
 
 
 def as_the_rfc_says(leaves):
-    """RFC 6962, section 2.1, to the letter."""
+    """Return the root by the recursive definition of RFC 6962, section 2.1."""
     if len(leaves) == 1:
         return hashlib.sha256(b"\0" + leaves[0]).digest()
     k = 1
@@ -51,7 +51,7 @@ def test_root(size):
 
 
 def variations(proof):
-    """Proofs that are none."""
+    """Return invalid variations of a proof."""
     for i, one in enumerate(proof):
         yield [*proof[:i], bytes([one[0] ^ 1]) + one[1:], *proof[i + 1 :]]
         yield [*proof[:i], *proof[i + 1 :]]
@@ -88,6 +88,6 @@ def test_consistency(size):
     assert not merkle.verify_consistency((Tree().root, 0), new, [])
 
 
-def test_a_node_is_no_leaf():
+def test_inner_node_is_not_a_leaf():
     two = hashes(2)
     assert Tree([leaf_hash(two[0] + two[1])]).root != Tree(two).root

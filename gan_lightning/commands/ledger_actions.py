@@ -74,14 +74,14 @@ def _check_proof(arguments: argparse.Namespace, anchors: bytes) -> tuple[str, bo
     if isinstance(proof, Inclusion):
         if arguments.since:
             raise UserError(f"--since {arguments.since}: {arguments.path} is about a file: leave it out")
-        root, record = proof.check(anchors)
+        root, record = proof.verify(anchors)
         if arguments.file and record.content != _digest(arguments, record.modality):
             raise LedgerChanged(f"{arguments.path}: is about something else than {arguments.file} shows")
         line, good = _describe_root(root)
         return f"record {proof.index:,} was added with: {line}", good
     if arguments.file:
         raise UserError(f"--file {arguments.file}: {arguments.path} is about two roots: leave it out")
-    old, new = proof.check(anchors)
+    old, new = proof.verify(anchors)
     if arguments.since and old.claim != _earlier(arguments.since, anchors).claim:
         raise LedgerChanged(f"{arguments.path}: is about another root than {arguments.since}")
     line, good = _describe_root(new)

@@ -1,4 +1,4 @@
-"""How a signed record goes with a file, in it or beside it: each way is a class that signs and one that judges."""
+"""Interfaces of signatures on files: a FileSigner and a FileReader for each way to attach a signed record."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -9,12 +9,12 @@ from gan_lightning.provenance.verdicts import Finding
 
 
 class FileSigner(ABC):
-    """Signs files for one identity. Not to be used across a fork.
+    """Signs files of one media type with one identity; must not be used across a fork.
 
     Args:
-        identity: who signs.
-        checkpoint: the file that the samples come from.
-        media_type: of the files.
+        identity: the identity that signs.
+        checkpoint: the checkpoint file that generated the samples.
+        media_type: media type of the files.
     """
 
     def __init__(self, identity: Identity, checkpoint: Path, media_type: str) -> None:
@@ -24,17 +24,17 @@ class FileSigner(ABC):
 
     @staticmethod
     @abstractmethod
-    def takes(media_type: str) -> bool:
-        """Return whether files of this type can be signed in this way."""
+    def supports(media_type: str) -> bool:
+        """Return True if this class can sign files of the media type."""
 
     @abstractmethod
     def sign(self, path: Path, record: Record) -> None:
-        """Sign what a record says of a file."""
+        """Sign a file: attach the record, signed, to it."""
 
 
 class FileReader(ABC):
-    """Judges what was signed in one way."""
+    """Verifies the signatures that a FileSigner makes."""
 
     @abstractmethod
     def verify(self, path: Path) -> Finding | None:
-        """Return the verdict on a file; None if nobody has signed it in this way."""
+        """Return the finding about a file; None if it has no signature of this kind."""
