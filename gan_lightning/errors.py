@@ -1,4 +1,4 @@
-"""How a user's mistake is told: one line, exit code 2."""
+"""Exceptions and messages for errors that a user can correct: one line, exit code 2."""
 
 import errno
 import os
@@ -10,117 +10,126 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-PASSED_ON = (signal.SIGUSR1, signal.SIGUSR2)  # to who waits for them: see Interrupted.leave
+RERAISED_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)  # sent by job schedulers: see Interrupted.exit_process
 
-ROOM, PERMISSION = "make room there, or take another place", "change its permissions, or take another place"
-REMEDIES = {  # for what the system refuses
-    errno.ENOSPC: ROOM,
-    errno.EDQUOT: ROOM,
-    errno.EFBIG: ROOM,
-    errno.EACCES: PERMISSION,
-    errno.EPERM: PERMISSION,
-    errno.EROFS: "take a place that can be written to",
-    errno.ENOENT: "give another path",
-    errno.ENAMETOOLONG: "take a shorter name",
-    errno.EEXIST: "something else is there: take another name",
-    errno.EISDIR: "a file is needed: take another name",
+FREE_SPACE = "free some space there, or choose another path"
+CHANGE_PERMISSIONS = "change its permissions, or choose another path"
+REMEDIES = {
+    errno.ENOSPC: FREE_SPACE,
+    errno.EDQUOT: FREE_SPACE,
+    errno.EFBIG: FREE_SPACE,
+    errno.EACCES: CHANGE_PERMISSIONS,
+    errno.EPERM: CHANGE_PERMISSIONS,
+    errno.EROFS: "choose a path that is writable",
+    errno.ENOENT: "choose another path",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EEXIST: "something else is there: choose another name",
+    errno.EISDIR: "a file is needed: choose another name",
 }
 
 
 class UserError(Exception):
-    """A mistake in a command or its input; its text is one line that names key, value and remedy."""
+    """An error in a command or its input; the message is one line that names the key, the value and the remedy."""
 
 
 class NotWritten(UserError):
-    """Raised where something was computed that cannot be written.
+    """Results were computed and cannot be written to a file.
 
     Args:
-        line: the error's.
-        shown: what is to be read on the screen all the same.
+        message: the error message.
+        output: the results as text, to print before the message.
     """
 
-    def __init__(self, line: str, shown: str) -> None:
-        super().__init__(line)
-        self.shown = shown
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
 
 
 class Busy(UserError):
-    """Another process trains in the folder of a run."""
+    """Another process is training the run in this folder."""
 
 
 class Interrupted(Exception):
-    """A run was stopped by a signal; all that it did is saved."""
+    """A run was stopped by a signal after it had saved its work."""
 
     def __init__(self, number: signal.Signals) -> None:
         super().__init__(f"interrupted by {number.name}")
         self.signal = number
 
-    def leave(self) -> NoReturn:
-        """End the process; a signal that somebody waits for goes there: submitit then has Slurm begin the job again."""
-        if self.signal in PASSED_ON:
+    def exit_process(self) -> NoReturn:
+        """Exit with 128 plus the number of the signal; raise SIGUSR1 and SIGUSR2 again first.
+
+        submitit handles these two: it queues the job again in Slurm.
+        """
+        if self.signal in RERAISED_SIGNALS:
             signal.raise_signal(self.signal)
         raise SystemExit(128 + self.signal)
 
 
 class Diverged(Exception):
-    """Something that is computed in a run is no finite number any more; nothing of that is saved."""
+    """A run diverged or collapsed; no checkpoint of that state is saved.
 
-    def __init__(self, iteration: int, what: str) -> None:
-        super().__init__(f"iteration {iteration:,}: {what}")
+    Args:
+        iteration: the iteration in which it was noticed.
+        description: the values that are not finite, or the kind of collapse.
+    """
+
+    def __init__(self, iteration: int, description: str) -> None:
+        super().__init__(f"iteration {iteration:,}: {description}")
 
 
 def printable(text: str) -> str:
-    """One line of it: names in certificates and files from elsewhere may hold line feeds and a terminal's commands."""
+    """Return the text with all other characters replaced: foreign names may hold line feeds or control sequences."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Return the first few of the names, and how many there are where these are not all."""
+    """Return up to ``most`` names, separated by commas, and the number of those left out."""
     return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
-def reason(error: OSError) -> str:
-    """Return what the system refuses, and the remedy."""
-    said = error.strerror or str(error)
-    if (blocking := _blocking(error)) is not None:
-        kind = "a link that leads nowhere" if os.path.islink(blocking) else "a file"
-        return f"{said}: {blocking} is {kind}: remove it, or take another place"
+def explain_os_error(error: OSError) -> str:
+    """Return the message of the operating system and the remedy, without the name of the file."""
+    message = error.strerror or str(error)
+    if (blocking := _path_in_place_of_folder(error)) is not None:
+        kind = "a broken link" if os.path.islink(blocking) else "a file"
+        return f"{message}: {blocking} is {kind}: remove it, or choose another path"
     remedy = REMEDIES.get(error.errno or 0)
-    return f"{said}: {remedy}" if remedy else said
+    return f"{message}: {remedy}" if remedy else message
 
 
-def _blocking(error: OSError) -> Path | None:
-    """Return what lies where a folder is needed."""
+def _path_in_place_of_folder(error: OSError) -> Path | None:
+    """Return the file or broken link that is where the path of the error needs a folder; None for other errors."""
     if error.filename is None or error.errno not in (errno.ENOTDIR, errno.ELOOP):
         return None
     path = Path(os.fsdecode(error.filename))
-    others = [one for one in (path, *path.parents) if os.path.lexists(one) and not os.path.isdir(one)]
-    return others[-1] if others else None
+    blocking = [part for part in (path, *path.parents) if os.path.lexists(part) and not os.path.isdir(part)]
+    return blocking[-1] if blocking else None
 
 
 @contextmanager
-def refusals_of(what: str) -> Iterator[None]:
-    """Raise what the system refuses as a UserError that begins with ``what``, as ``output=samples``."""
+def os_errors_as_user_errors(setting: str) -> Iterator[None]:
+    """Raise each OSError of the body as a UserError that starts with ``setting``, such as ``output=samples``."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"{what}: {_place(error, what)}{reason(error)}") from error
+        raise UserError(f"{setting}: {_file_prefix(error, setting)}{explain_os_error(error)}") from error
 
 
-def refusal(error: OSError, about: str = "") -> UserError:
-    """Return as an error of use what the system refuses, about the file that it names, else ``about``."""
-    place = _place(error, "") or (f"{about}: " if about else "")
-    return UserError(f"{place}{reason(error)}")
+def user_error_from(error: OSError, about: str = "") -> UserError:
+    """Return a UserError that names the file of the OSError, or ``about`` if it has none."""
+    prefix = _file_prefix(error, "") or (f"{about}: " if about else "")
+    return UserError(f"{prefix}{explain_os_error(error)}")
 
 
-def _place(error: OSError, what: str) -> str:
-    """Return the file that an error is about, unless ``what`` names it."""
+def _file_prefix(error: OSError, setting: str) -> str:
+    """Return the file of the error with a colon; nothing if it has none or ``setting`` already names it."""
     name = "" if error.filename is None else os.fsdecode(error.filename)
-    return "" if name in what else f"{name}: "
+    return "" if name in setting else f"{name}: "
 
 
-def fail(error: Exception, debug: bool) -> NoReturn:
-    """End the process with the error's line, after its traceback if ``debug`` is set."""
+def exit_with_error(error: Exception, debug: bool) -> NoReturn:
+    """Print the message of the error, after its traceback if ``debug`` is true, and exit with code 2."""
     if debug:
         traceback.print_exception(error)
     print(f"error: {printable(str(error))}", file=sys.stderr)

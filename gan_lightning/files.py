@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place and renamed; digests, checks."""
+"""Reads, checks, hashes and atomically writes files."""
 
 import csv
 import errno
@@ -12,36 +12,38 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-_lent: set[Path] = set()  # paths of this process that are being written to
+_unfinished: set[Path] = set()  # temporary paths that this process is writing to
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Lend another path to write a file or a folder to, which gets the name of ``path`` when it is complete.
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary path for a file or a folder; rename it to ``path`` at the end of the body.
 
-    It is removed if it does not get that far. What a process that was killed has left in that folder is removed too.
+    If the body raises, the temporary path is removed. Temporary paths that killed processes have left in the same
+    folder are removed first; the name tells the machine and the process. Locks would not do here, as the path may be a
+    folder, and the caller opens it. ``data/decode_cache.py`` uses locks, since several machines may share its folder.
     """
     _remove_abandoned(path.parent)
-    unfinished = path.absolute().with_name(f".{platform.node()}.{os.getpid()}.{len(_lent)}.tmp")
-    _lent.add(unfinished)
+    unfinished = path.absolute().with_name(f".{platform.node()}.{os.getpid()}.{len(_unfinished)}.tmp")
+    _unfinished.add(unfinished)
     try:
         yield unfinished
         unfinished.replace(path)
     finally:
-        _lent.discard(unfinished)
+        _unfinished.discard(unfinished)
         _remove(unfinished)
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove unfinished files of processes of this machine that are no more: others may share the folder."""
+    """Remove temporary paths of ended processes of this machine; processes of other machines may still be running."""
     for path in folder.absolute().glob(f".{platform.node()}.*.*.tmp"):
         process = path.name.split(".")[-3]
-        if process.isdecimal() and not _is_another(int(process)) and path not in _lent:
+        if process.isdecimal() and not _is_another_running(int(process)) and path not in _unfinished:
             _remove(path)
 
 
-def _is_another(process: int) -> bool:
-    """Return whether a process of that number is running, and is not this one."""
+def _is_another_running(process: int) -> bool:
+    """Return True if a process of that number is running and is not this one."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -57,7 +59,7 @@ def _remove(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, unless it is there; raise NotADirectoryError where something else is."""
+    """Create a folder and its parents if they do not exist; raise NotADirectoryError if one of them is a file."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
@@ -65,22 +67,22 @@ def make_folder(path: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a file of JSON that is on the disk when this returns."""
-    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+    """Write a JSON file atomically and flush it to disk."""
+    with write_atomically(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.write(json.dumps(content, indent=2) + "\n")
         synchronize(file)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a table with a line of the names of its columns; a row may have other cells besides."""
-    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+    """Write a CSV table with a header atomically; cells of other columns are ignored."""
+    with write_atomically(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return what such a file holds; nothing where it is missing or damaged."""
+    """Return the object in a JSON file; an empty one if the file is missing, damaged or holds something else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return content if isinstance(content, dict) else {}
@@ -89,18 +91,18 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def synchronize(file: IO[Any]) -> None:
-    """Flush the file to the disk, where it survives a loss of power."""
+    """Flush the file to disk (fsync)."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def file_digest(path: Path) -> str:
-    """Return the file's SHA-256, hexadecimal."""
+    """Return the SHA-256 of the file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_regular(path: Path) -> None:
-    """Raise OSError for pipes and devices, whose content may never come or never end."""
+    """Raise OSError if the path is a pipe, a device or a folder: reading a pipe may block, and a device may not end."""
     if path.exists() and not path.is_file():
-        raise OSError("no regular file")
+        raise OSError("not a regular file")

@@ -1,4 +1,4 @@
-"""Where the package's own files are, where it keeps others, and how those in the folder of a run are called."""
+"""Paths of the package, of the user's folders, and of the files in the folder of a run."""
 
 import os
 import shlex
@@ -7,56 +7,68 @@ from pathlib import Path
 from gan_lightning.errors import UserError
 
 PACKAGE = Path(__file__).resolve().parent
-# Beside the package in a checkout, inside it in a wheel.
+# conf/ is beside the package in a checkout, and inside it in a wheel.
 CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 
-# outputs/<name>/<date>_<time>/
+# Names in the folder of a run, outputs/<name>/<date>_<time>/, and in folders of results.
 MANIFEST = "manifest.json"
-LOCK = ".lock"  # of the process that trains
+LOCK = ".lock"  # held by the process that trains
 METRICS = "metrics.json"
-GENERATED = ".gan-lightning"  # in a folder of samples, which image folders then leave out
-MULTIRUN = "multirun.yaml"  # of a sweep, by Hydra
+GENERATED = ".gan-lightning"  # marks a folder of generated samples, which data sets of images leave out
+MULTIRUN = "multirun.yaml"  # written by Hydra into the folder of a sweep
 OVERRIDES = Path(".hydra", "overrides.yaml")
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
-STATEMENT_SUFFIX = ".intoto.json"  # of a signed statement, beside the file that it speaks of
-EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # for when the last one is damaged
+EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # used if the last one is damaged
+STATEMENT_SUFFIX = ".intoto.json"  # of a signed statement beside the file it is about
 
 
 def cache_dir() -> Path:
-    """Where the package keeps what can be made again."""
+    """Return the folder for files that can be recomputed."""
     return xdg_dir("XDG_CACHE_HOME", "~/.cache") / "gan-lightning"
 
 
 def data_dir() -> str:
-    """Return the folder of data sets that several projects share."""
+    """Return the folder of data sets: GAN_DATA_DIR, which projects may share, or ``data``."""
     return os.environ.get("GAN_DATA_DIR") or "data"
 
 
 def xdg_dir(variable: str, default: str) -> Path:
-    """Return a folder of the XDG specification, which has relative ones ignored."""
-    path = at_home(os.environ.get(variable) or default, variable)
-    return path if path.is_absolute() else at_home(default, variable)
+    """Return the folder that an XDG variable names, or the default; relative paths are ignored, as XDG requires."""
+    path = expand_home(os.environ.get(variable) or default, variable)
+    return path if path.is_absolute() else expand_home(default, variable)
 
 
-def at_home(path: str | Path, key: str) -> Path:
-    """Return the path with the user's home folder for ``~``; ``key`` is what else may say where."""
+def expand_home(path: str | Path, key: str) -> Path:
+    """Return the path with ``~`` replaced by the home folder.
+
+    Args:
+        path: the path to expand.
+        key: setting or variable that the error recommends if the user has no home folder.
+
+    Raises:
+        UserError: if the user has no home folder.
+    """
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise UserError(f"{path}: this user has no home folder: set {key}, or HOME") from error
 
 
-def near(path: Path) -> Path:
-    """Return the path as seen from the working directory, where it lies below it."""
+def relative_to_cwd(path: Path) -> Path:
+    """Return the path relative to the working directory if it is inside; otherwise unchanged."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def spelled(path: Path) -> str:
-    """Return a path as commands take it: one that begins like ``~``, like an option or as ``auto`` means no file."""
-    text = str(near(path))
+def path_argument(path: Path) -> str:
+    """Return the path as a command-line argument.
+
+    It starts with ``./`` if a command would read it as something else: ``~`` as home, ``-`` as an option, ``auto`` as
+    a keyword.
+    """
+    text = str(relative_to_cwd(path))
     return f"./{text}" if text.startswith(("~", "-")) or text == "auto" else text
 
 
-def setting(key: str, path: Path) -> str:
-    """Return ``key=path`` as it is pasted into a shell."""
-    return shlex.quote(f"{key}={spelled(path)}")
+def path_override(key: str, path: Path) -> str:
+    """Return the override ``key=path``, quoted for a shell."""
+    return shlex.quote(f"{key}={path_argument(path)}")

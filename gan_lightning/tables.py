@@ -1,12 +1,12 @@
-"""Tables for people."""
+"""Formats tables as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as a Markdown table with aligned columns."""
-    cells = [list(columns), *([_cell(row.get(column, "")) for column in columns] for row in rows)]
+    """Return rows as a Markdown table with aligned columns; floats have four significant digits."""
+    cells = [list(columns), *([_format_cell(row.get(column, "")) for column in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in cells
@@ -15,5 +15,5 @@ def markdown(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

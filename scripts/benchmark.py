@@ -34,7 +34,7 @@ from benchmarks.tables import Row
 from PIL import Image
 
 from gan_lightning.commands.entry import command
-from gan_lightning.errors import UserError, fail
+from gan_lightning.errors import UserError, exit_with_error
 from gan_lightning.files import write_json
 from gan_lightning.runs.manifest import processor
 from gan_lightning.system import interrupts
@@ -46,7 +46,7 @@ BEGUN = time.monotonic()
 
 @command
 def main() -> None:
-    interrupts.under_way()
+    interrupts.raise_on_signals()
     arguments = parser().parse_args()
     torch.set_num_threads(arguments.threads)
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)  # of the processes that are started
@@ -60,7 +60,7 @@ def main() -> None:
         if arguments.json:
             arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     except UserError as error:
-        fail(error, debug=False)
+        exit_with_error(error, debug=False)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -25,7 +25,7 @@ from gan_lightning.tables import markdown
 
 @command
 def main() -> None:
-    interrupts.under_way()
+    interrupts.raise_on_signals()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200, help="at least (200)")
     parser.add_argument("--seed", type=int, default=0, help="of iterations, signals and delays (0)")

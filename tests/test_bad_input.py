@@ -229,7 +229,7 @@ def test_pipes_are_not_waited_for(run, tmp_path):
         os.mkfifo(tmp_path / name)
     np.savez(tmp_path / "good.npz", np.zeros((9, 1, 28, 28), np.uint8))
     result = run("train", "data=image_folder", "data.root=pictures")
-    assert_refused(result, tmp_path, "a.png", "no regular file")
+    assert_refused(result, tmp_path, "a.png", "not a regular file")
     for arguments, name in [
         (["samples=pictures"], "a.png"),
         (["samples=pipe.npz"], "pipe.npz"),

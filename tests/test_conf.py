@@ -11,7 +11,7 @@ from PIL import Image
 
 from gan_lightning.metrics.extractors import DIGITS
 from gan_lightning.paths import CONF_DIR
-from gan_lightning.search.space import override
+from gan_lightning.search.space import format_override
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
 
@@ -90,7 +90,7 @@ def test_one_batch_of_a_trial(run, only_run, idx_folder, option):
     search = OmegaConf.load(CONF_DIR / "search" / f"{option}.yaml")
     values = {key: tried.get("low", tried.get("choices", [None])[0]) for key, tried in search.space.items()}
     data = [] if option == "quickstart" else [f"data.root={idx_folder}", "data.checksums=null"]
-    trial = [*search.overrides, *(override(key, value) for key, value in values.items())]
+    trial = [*search.overrides, *(format_override(key, value) for key, value in values.items())]
     result = run("train", *trial, *data, "callbacks.evaluation=null", *SMALL)
     assert result.code == 0, result.err
     manifest = json.loads((only_run() / "manifest.json").read_text())

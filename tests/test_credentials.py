@@ -1,4 +1,4 @@
-"""Signed pictures, read back by C2PA's own reader."""
+"""Signed images, read back by the C2PA reader."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ NINE = ["checkpoint=run", "n=9", "seed=9223372036854775807", "condition=7"]
 
 @pytest.fixture
 def signed(run, made_once, tmp_path, monkeypatch):
-    """A folder of nine signed pictures of class 7."""
+    """Return a folder with nine signed images of class 7."""
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
 
     def make():
@@ -39,7 +39,7 @@ def signed(run, made_once, tmp_path, monkeypatch):
 
 
 def read(content, root=None):
-    """State and active manifest, as C2PA's own reader tells them."""
+    """Return the validation state and the active manifest by the C2PA reader."""
     trust = {"trust": {"user_anchors": (root or identity.load().root).decode()}}
     context = c2pa.Context.from_dict({"verify": {"remote_manifest_fetch": False}} | trust)
     reader = c2pa.Reader("image/png", BytesIO(content), context=context)
@@ -51,7 +51,7 @@ def record(manifest):
     return json.loads(data["json"])
 
 
-def test_what_the_credentials_say(signed, tmp_path):
+def test_content_of_the_credentials(signed, tmp_path):
     assert sorted(path.name for path in signed.iterdir()) == [
         *(f"{i:06d}.png" for i in range(9)),
         "samples.intoto.json",
@@ -65,7 +65,7 @@ def test_what_the_credentials_say(signed, tmp_path):
         assert said["checkpoint"] == hashlib.sha256(trained.path.read_bytes()).hexdigest()
         assert said["config"] == config_digest(trained.config)
         assert (said["index"], said["condition"], said["modality"], said["weights"]) == (i, "7", "Images", "ema")
-        # What it says is enough to make the picture again.
+        # The record is sufficient to generate the image again.
         labels = torch.full((said["n"],), int(said["condition"]))
         samples = to_uint8(trained.model.sample(said["n"], labels, seed=said["seed"], weights=said["weights"]))
         again = tmp_path / "again.bmp"
@@ -82,7 +82,7 @@ def test_what_the_credentials_say(signed, tmp_path):
     assert ingredient["instance_id"] == f"sha256:{said['checkpoint']}"
 
 
-def test_they_are_small(run, signed):
+def test_credentials_are_small(run, signed):
     run("generate", *NINE, "format=files", "output=plain")
     for path in signed.glob("*.png"):
         plain = signed.with_name("plain") / path.name
@@ -90,7 +90,7 @@ def test_they_are_small(run, signed):
         assert np.array_equal(Image.open(path), Image.open(plain))
 
 
-def test_a_forger_with_the_same_names_is_not_trusted(signed, tmp_path, monkeypatch):
+def test_forger_with_the_same_names_is_not_trusted(signed, tmp_path, monkeypatch):
     root = identity.load().root
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
     identity.create("Jane Doe", "Example")
@@ -100,7 +100,7 @@ def test_a_forger_with_the_same_names_is_not_trusted(signed, tmp_path, monkeypat
 
 
 def chunks(content):
-    """(kind, data) of each chunk of a PNG."""
+    """Return kind and data of each chunk of a PNG."""
     at, found = 8, []
     while at < len(content):
         length = int.from_bytes(content[at : at + 4], "big")
@@ -110,7 +110,7 @@ def chunks(content):
 
 
 def png(parts):
-    """The file that these chunks make, with the right checksums."""
+    """Return the PNG of these chunks, with correct checksums."""
 
     def number(value):
         return value.to_bytes(4, "big")
@@ -142,7 +142,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("name", TAMPERED)
-def test_tampering_is_seen(signed, name):
+def test_tampering_is_detected(signed, name):
     first, second = ((signed / f"00000{i}.png").read_bytes() for i in (0, 1))
     assert png(chunks(first)) == first
     tampered = TAMPERED[name](first, second)
@@ -150,7 +150,7 @@ def test_tampering_is_seen(signed, name):
     assert read(tampered)[0] == "Invalid"
 
 
-def test_a_picture_that_is_saved_again_has_none(signed):
+def test_saving_an_image_again_removes_credentials(signed):
     again = BytesIO()
     Image.open(signed / "000000.png").save(again, "PNG")
     with pytest.raises(c2pa.C2paError, match="ManifestNotFound"):
@@ -174,7 +174,7 @@ def test_bad_input(run, tmp_path, monkeypatch, arguments, expected):
     assert not list(tmp_path.iterdir())
 
 
-def test_it_needs_its_extra(run, monkeypatch):
+def test_missing_extra_is_named(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.provenance.identity", None)
     result = run("generate", "checkpoint=run", "sign=true")
     assert (result.code, result.err) == (
@@ -183,13 +183,13 @@ def test_it_needs_its_extra(run, monkeypatch):
     )
 
 
-def test_more_than_can_be_drawn_again_is_not_signed(run, signed):
+def test_sets_too_large_to_regenerate_are_not_signed(run, signed):
     result = run("generate", "checkpoint=run", "n=131073", "sign=true")
     expected = "error: n=131073: gan-verify draws at most 131,072 together: sign fewer, with several seeds\n"
     assert (result.code, result.err) == (2, expected)
 
 
-def test_each_picture_is_recorded(run, signed, tmp_path):
+def test_each_image_has_a_record_in_the_ledger(run, signed, tmp_path):
     path = tmp_path / "outputs" / "ledger" / "records.jsonl"
     manifests = [read(one.read_bytes())[1] for one in sorted(signed.glob("*.png"))]
     assert [json.loads(line) for line in path.read_text().splitlines()] == [record(one) for one in manifests]
@@ -208,7 +208,7 @@ def test_each_picture_is_recorded(run, signed, tmp_path):
         ("outputs/ledger", "outputs/ledger/records.jsonl: 1 records are missing: they were removed"),
     ],
 )
-def test_without_its_record_no_picture_is_written(run, signed, tmp_path, ledger, expected):
+def test_no_image_is_written_without_its_record(run, signed, tmp_path, ledger, expected):
     path = tmp_path / "outputs" / "ledger" / "records.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     before = sorted(tmp_path.rglob("*"))
@@ -217,7 +217,7 @@ def test_without_its_record_no_picture_is_written(run, signed, tmp_path, ledger,
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_nothing_is_left_half_signed(run, signed, tmp_path, monkeypatch):
+def test_failed_signature_leaves_no_files(run, signed, tmp_path, monkeypatch):
     def fail(self, path, record):
         if record.index == 5:
             raise OSError(28, "No space left on device", "000005.png")

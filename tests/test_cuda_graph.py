@@ -1,4 +1,4 @@
-"""The replay of an iteration: its bookkeeping without a GPU, equal weights with one."""
+"""CUDA graphs: the bookkeeping of replays without a GPU, and equal weights with one."""
 
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 class OnGPU(torch.Tensor):
-    """A tensor that says it is on a GPU."""
+    """Tensor on the CPU that reports a GPU as its device."""
 
     device = SimpleNamespace(type="cuda")
 
@@ -24,12 +24,12 @@ def batch(value, n=4):
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """In the place of CUDA's: a graph whose replay calls what was captured once more, with the tensors of then."""
+    """Replace CUDA graphs by ones whose replay calls the captured update with the captured tensors; return them all."""
     graphs = []
 
     class Graph:
         def replay(self):
-            self.figures.copy_(torch.stack(list(self.update(self.batch).values())))
+            self.values.copy_(torch.stack(list(self.update(self.batch).values())))
 
     @contextmanager
     def capturing(graph):
@@ -49,24 +49,24 @@ def recorded(monkeypatch):
     return graphs
 
 
-def test_replays_get_each_batch_and_keep_earlier_figures(recorded):
+def test_replays_get_each_batch_and_keep_earlier_values(recorded):
     def update(seen):
         return {"loss": seen[0].as_subclass(torch.Tensor).mean(), "count": torch.tensor(float(len(seen[0])))}
 
     captured = CapturedUpdate(update)
-    figures = [captured(batch(value)) for value in range(WARM_UP)]
+    results = [captured(batch(value)) for value in range(WARM_UP)]
     assert not recorded
     first = batch(WARM_UP)
     original = CapturedUpdate._capture
 
     def capture(self, seen):
         original(self, seen)
-        self._graph.update, self._graph.batch, self._graph.figures = update, self._batch, self._figures
+        self._graph.update, self._graph.batch, self._graph.values = update, self._batch, self._values
 
     captured._capture = capture.__get__(captured)
-    figures += [captured(first)] + [captured(batch(value)) for value in (7, 8)]
+    results += [captured(first)] + [captured(batch(value)) for value in (7, 8)]
     assert len(recorded) == 1
-    assert [figure["loss"].item() for figure in figures] == [0, 1, 2, 3, 7, 8]
+    assert [result["loss"].item() for result in results] == [0, 1, 2, 3, 7, 8]
 
     smaller = captured(batch(9, n=3))
     assert smaller["count"] == 3
@@ -74,7 +74,7 @@ def test_replays_get_each_batch_and_keep_earlier_figures(recorded):
     assert len(recorded) == 1
 
 
-def test_what_cannot_be_captured_goes_on_without(recorded, monkeypatch, caplog):
+def test_update_that_cannot_be_captured_runs_without_a_graph(recorded, monkeypatch, caplog):
     calls = []
 
     @contextmanager
@@ -91,20 +91,20 @@ def test_what_cannot_be_captured_goes_on_without(recorded, monkeypatch, caplog):
     captured = CapturedUpdate(update)
     for value in range(WARM_UP + 3):
         assert captured(batch(value))["loss"] == 1
-    assert len(calls) == WARM_UP + 3 + 1  # and once while it was captured, which runs nothing on a GPU
+    assert len(calls) == WARM_UP + 3 + 1  # and once in the capture, which computes nothing on a GPU
     assert [record.message for record in caplog.records] == [
         "model.cuda_graph=true: this model cannot be captured: operation not permitted when stream is capturing; "
-        "going on without it"
+        "continuing without it"
     ]
 
 
-def test_without_a_gpu_it_says_so_and_goes_on(run):
+def test_run_without_a_gpu_warns_and_continues(run):
     result = run("train", *FAST, "max_iterations=5", "model.cuda_graph=true")
     assert result.code == 0
-    assert "model.cuda_graph=true: needs a CUDA GPU, and this run is on cpu; going on without it" in result.out
+    assert "model.cuda_graph=true: needs a CUDA GPU, and this run is on cpu; continuing without it" in result.out
 
 
-def test_optimizers_elsewhere_stay_as_they_are():
+def test_optimizer_on_the_cpu_is_unchanged():
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
     make_capturable(optimizer, torch.device("cpu"))
     assert optimizer.param_groups[0]["lr"] == 0.1
@@ -123,14 +123,14 @@ def test_optimizers_elsewhere_stay_as_they_are():
          "+model.learning_rate_schedule.iterations=20"],
     ],
 )  # fmt: skip
-def test_a_graph_gives_the_same_weights(run, tmp_path, overrides):
+def test_graph_gives_the_same_weights(run, tmp_path, overrides):
     common = [argument for argument in FAST if argument != "trainer=cpu"] + ["trainer=gpu", "max_iterations=20"]
     weights = []
     for graph in ("false", "true"):
         folder = tmp_path / graph
         result = run("train", *common, *overrides, f"model.cuda_graph={graph}", f"hydra.run.dir={folder}")
         assert result.code == 0
-        assert "going on without" not in result.out
+        assert "continuing without" not in result.out
         weights.append(torch.load(folder / "checkpoints/last.ckpt", weights_only=True)["state_dict"])
     for name, value in weights[0].items():
         torch.testing.assert_close(weights[1][name], value, rtol=0, atol=0, msg=name)

@@ -1,4 +1,4 @@
-"""One run in several processes."""
+"""Runs in several processes."""
 
 import json
 import os
@@ -69,10 +69,16 @@ def test_every_index_is_in_one_process(size, batch_size, processes):
 
 
 @pytest.mark.slow
-def test_two_processes_are_one_with_the_whole_batch(tmp_path):
-    """To 1e-6, in float32, after seven steps of SGD with a penalty, which has gradients of gradients."""
-    judged = [one for one in TWO if one != "callbacks.evaluation=null"]
-    same = [*judged, *SGD, *LATENTS, "regularizer=r1", "max_iterations=7"]  # full batches, of the eight of an epoch
+def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
+    """Weights agree to 1e-6 after seven steps of SGD in float32, with a penalty on gradients."""
+    evaluated = [one for one in TWO if one != "callbacks.evaluation=null"]
+    same = [
+        *evaluated,
+        *SGD,
+        *LATENTS,
+        "regularizer=r1",
+        "max_iterations=7",
+    ]  # seven of the eight batches of an epoch, all full
     one, two = tmp_path / "one", tmp_path / "two"
     train(tmp_path, *same, "trainer=cpu", f"hydra.run.dir={one}")
     train(tmp_path, *same, f"hydra.run.dir={two}")
@@ -92,18 +98,18 @@ def test_two_processes_are_one_with_the_whole_batch(tmp_path):
         relative = 1e-5 if name.startswith("evaluation/") else 0
         assert figures[1][name] == pytest.approx(value, rel=relative, abs=1e-5), name
     names = [sorted(path.name.partition(".")[0] for path in run.rglob("*") if path.is_file()) for run in (one, two)]
-    assert [name for name in names[1] if name != "notes_1"] == names[0]  # one log, one picture, one of all
+    assert [name for name in names[1] if name != "notes_1"] == names[0]  # each file once
     assert manifest(two)["processes"] == 2
 
 
 @pytest.mark.slow
-def test_resumed(tmp_path):
-    """A run of two processes that was killed ends with the weights of one that was not."""
+def test_killed_run_resumes_to_equal_weights(tmp_path):
+    """A killed and resumed run of two processes ends with the weights of an uninterrupted one."""
     process = started(tmp_path, *TWO, NEVER, "hydra.run.dir=part", "checkpoint.every_n_iterations=3")
     wait_for(tmp_path / "part" / "checkpoints" / "last.ckpt.earlier", process)
     process.kill()
     process.wait()
-    time.sleep(2)  # the other process sees it and ends
+    time.sleep(2)  # until the other process has exited
     iteration = torch.load(tmp_path / "part" / "checkpoints" / "last.ckpt", weights_only=True)["iteration"]
     goal = f"max_iterations={iteration + 5}"
     train(tmp_path, "resume=part", goal, "trust=[tests]")
@@ -113,20 +119,20 @@ def test_resumed(tmp_path):
 
 
 @pytest.mark.slow
-def test_stopped_by_a_signal(tmp_path):
+def test_signal_stops_all_processes(tmp_path):
     process = started(tmp_path, *TWO, NEVER, "hydra.run.dir=run")
     wait_for(tmp_path / "run" / "samples" / "iteration_0000008.png", process)
     os.kill(process.pid, signal.SIGTERM)
     code, said = ended(process)
     assert code == 128 + signal.SIGTERM, said
     assert manifest(tmp_path / "run")["status"] == "interrupted"
-    assert (tmp_path / "run" / "notes_1.pt").exists()  # it ended in good order
+    assert (tmp_path / "run" / "notes_1.pt").exists()  # the other process finished its callbacks
     assert "go on" in said
     assert "Traceback" not in said
 
 
 @pytest.mark.slow
-def test_killed_process_ends_the_run_with_a_line(tmp_path):
+def test_killed_process_ends_the_run_with_one_line(tmp_path):
     process = started(tmp_path, *TWO, NEVER, "hydra.run.dir=run", "checkpoint.every_n_iterations=3")
     wait_for(tmp_path / "run" / "checkpoints" / "last.ckpt", process)
     os.kill(children(process.pid)[-1], signal.SIGKILL)
@@ -140,8 +146,8 @@ def test_killed_process_ends_the_run_with_a_line(tmp_path):
 
 
 @pytest.mark.slow
-def test_all_diverge_and_go_back_together(tmp_path):
-    """The second process has a picture that the first one never sees; all the same both go back."""
+def test_all_processes_roll_back_together(tmp_path):
+    """Only the second process gets a bad image; both roll back."""
     options = ["on_divergence=rollback", "checkpoint.every_n_iterations=2", "max_iterations=6"]
     said = train(tmp_path, *TWO, *options, "+callbacks.bad._target_=tests.parallel.BadLoss", "hydra.run.dir=run")
     assert "back to iteration 4" in said
@@ -150,7 +156,7 @@ def test_all_diverge_and_go_back_together(tmp_path):
 
 @pytest.mark.slow
 def test_jobs_of_a_sweep_train_their_own_config(tmp_path, monkeypatch):
-    """In a job of Slurm too: of one task, which begins the processes."""
+    """The environment is that of a Slurm job of one task, which starts the processes."""
     for name, value in {"NTASKS": "1", "NTASKS_PER_NODE": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
@@ -163,11 +169,11 @@ def test_jobs_of_a_sweep_train_their_own_config(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_torchrun_and_two_nodes_come_out_the_same(tmp_path):
+def test_torchrun_on_one_and_two_nodes_gives_equal_weights(tmp_path):
     same = [*TWO, "max_iterations=3"]
     train(tmp_path, *same, "name=one", torchrun=["--standalone", "--nproc-per-node=2"])
-    ended_with = [ended(node) for node in two_nodes(tmp_path, [*same, "name=two"], [*same, "name=two"])]
-    assert [code for code, _ in ended_with] == [0, 0], ended_with
+    results = [ended(node) for node in two_nodes(tmp_path, [*same, "name=two"], [*same, "name=two"])]
+    assert [code for code, _ in results] == [0, 0], results
     (one,), (two,) = (list(tmp_path.glob(f"outputs/{name}/*")) for name in ("one", "two"))  # a folder each
     assert [manifest(run)["processes"] for run in (one, two)] == [2, 2]
     assert len(list(one.glob("tensorboard/*"))) == len(list(two.glob("tensorboard/*"))) == 3
@@ -178,7 +184,7 @@ def test_torchrun_and_two_nodes_come_out_the_same(tmp_path):
 
 
 def two_nodes(folder, *commands, restarts=0):
-    """The agents of two machines, both this one, each with one process."""
+    """Start torchrun's agents of two nodes on this machine, each with one process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         endpoint = f"127.0.0.1:{free.getsockname()[1]}"
@@ -187,7 +193,7 @@ def two_nodes(folder, *commands, restarts=0):
 
 
 @pytest.mark.slow
-def test_processes_that_disagree(tmp_path):
+def test_processes_with_different_configs_are_rejected(tmp_path):
     same = [*TWO, "max_iterations=3"]
     nodes = two_nodes(tmp_path, [*same, "seed=1"], [*same, "seed=2"])
     for code, said in map(ended, nodes):
@@ -200,7 +206,7 @@ def test_processes_that_disagree(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_killed_worker_is_recovered(tmp_path, nodes):
-    """By torchrun, with the same command: the run goes on in its folder, from its last checkpoint."""
+    """torchrun restarts the command, and the run resumes in its folder from its last checkpoint."""
     command = [*TWO, "max_iterations=800", "checkpoint.every_n_iterations=50"]
     if nodes == 1:
         agents = [started(tmp_path, *command, torchrun=["--standalone", "--nproc-per-node=2", "--max-restarts=1"])]
@@ -215,7 +221,7 @@ def test_killed_worker_is_recovered(tmp_path, nodes):
     (run,) = tmp_path.glob("outputs/mlp/*")
     assert manifest(run)["status"] == "finished"
     assert len(manifest(run)["segments"]) == 2
-    assert len(notes(run, 0)["seeds"]) < 800  # not from the beginning
+    assert len(notes(run, 0)["seeds"]) < 800  # resumed, not started again
     first, second = (notes(run, rank)["weights"] for rank in (0, 1))
     assert all(torch.equal(second[name], weight) for name, weight in first.items())
 
@@ -233,7 +239,7 @@ def test_killed_worker_is_recovered(tmp_path, nodes):
         (["trainer=ddp_cpu", "trainer.devices=0"], "trainer.devices=0: must be"),
     ],
 )
-def test_what_cannot_be_shared_out(run, tmp_path, arguments, expected):
+def test_settings_that_do_not_fit_processes_are_rejected(run, tmp_path, arguments, expected):
     result = run("train", *FAST, *arguments)
     assert result.code == 2
     (line,) = result.err.strip().splitlines()
@@ -244,7 +250,7 @@ def test_what_cannot_be_shared_out(run, tmp_path, arguments, expected):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 @pytest.mark.parametrize("argument", ["trainer=ddp", "trainer=gpu", "trainer.accelerator=cuda"])
-def test_no_gpus(run, tmp_path, argument):
+def test_missing_gpu_is_named(run, tmp_path, argument):
     result = run("train", *FAST, argument)
     assert result.code == 2
     (line,) = result.err.splitlines()
@@ -254,7 +260,7 @@ def test_no_gpus(run, tmp_path, argument):
     assert not (tmp_path / "outputs").exists()
 
 
-def test_tasks_of_slurm(run, tmp_path, monkeypatch):
+def test_slurm_job_of_several_tasks_is_rejected(run, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
     result = run("train", *FAST, "trainer=ddp_cpu")
     assert result.code == 2
@@ -262,9 +268,9 @@ def test_tasks_of_slurm(run, tmp_path, monkeypatch):
     assert not (tmp_path / "outputs").exists()
 
 
-def test_under_torchrun_without_a_strategy(run, monkeypatch):
+def test_torchrun_without_a_strategy_is_rejected(run, monkeypatch):
     for module in (distributed, processes):
-        monkeypatch.setattr(module, "by_torchrun", lambda: True)
+        monkeypatch.setattr(module, "launched_by_torchrun", lambda: True)
     monkeypatch.setattr(distributed, "join", lambda: None)
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")

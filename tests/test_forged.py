@@ -1,4 +1,4 @@
-"""Pictures under certificates that C2PA's library refuses to sign with, so that they have to be put in afterwards."""
+"""Images with certificates that the C2PA library refuses to sign with; they are inserted after signing."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ def builder(issuer, subject, key):
         .issuer_name(parts[0])
         .subject_name(parts[1])
         .public_key(key.public_key())
-        .serial_number(2**100)  # all certificates are to have one length
+        .serial_number(2**100)  # gives all certificates the same length
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=30))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -74,9 +74,9 @@ def signature(content: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def picture(put_in: Callable[[], x509.Certificate], key=KEY) -> bytes:
-    """A signed PNG, in whose manifest another certificate takes the place of the one that the library has seen."""
+    """Return a signed PNG in whose manifest another certificate replaces the one given to the library."""
     good, bad = certificate(), put_in()
-    while len(der(bad)) != len(der(good)):  # by a byte or two, as signatures have
+    while len(der(bad)) != len(der(good)):  # signatures differ in length by a byte or two
         bad = put_in()
 
     def sign(content):
@@ -104,35 +104,41 @@ def signed_picture(chain: list[x509.Certificate], sign: Callable[[bytes], bytes]
             lambda: certificate(purpose=CODE),
             KEY,
             "unknown",
-            "its signature does not count: signingCredential.untrusted, signingCredential.invalid",
+            "its certificate is not accepted: certificate leads to no trusted root (signingCredential.untrusted), "
+            "certificate is not valid for content credentials (signingCredential.invalid)",
         ),
         (
             lambda: certificate(issuer="Jane Doe", signed_by=KEY),
             KEY,
             "valid but unknown signer",
-            "Jane Doe, Example, by a certificate of no trusted root",
+            "Jane Doe, Example, whose certificate leads to no trusted root",
         ),
         (
             lambda: certificate(signed_by=OTHER_KEY),
             KEY,
             "valid but unknown signer",
-            "Jane Doe, Example, by a certificate of no trusted root",
+            "Jane Doe, Example, whose certificate leads to no trusted root",
         ),
-        (certificate, OTHER_KEY, "tampered", "claimSignature.mismatch"),
+        (
+            certificate,
+            OTHER_KEY,
+            "tampered",
+            "signature does not match the manifest and the certificate (claimSignature.mismatch)",
+        ),
     ],
     ids=["right", "wrong purpose", "signed by itself", "issued by another of that name", "wrong key"],
 )
-def test_certificates_put_in_afterwards(tmp_path, put_in, key, verdict, reason):
+def test_inserted_certificates(tmp_path, put_in, key, verdict, reason):
     path = tmp_path / "a.png"
     path.write_bytes(picture(put_in, key))
-    found = Verifier(ROOT.public_bytes(Encoding.PEM)).judge(path)
+    found = Verifier(ROOT.public_bytes(Encoding.PEM)).verify(path)
     assert (found.verdict, found.reason) == (verdict, reason)
 
 
-def test_who_may_sign_pictures_may_not_issue_certificates(tmp_path):
-    """Mallory's certificate is issued by Jane Doe's, which the trusted root has issued, but for signing only."""
+def test_signing_certificate_may_not_issue_others(tmp_path):
+    """Jane Doe's certificate, issued by the trusted root for signing only, has issued Mallory's."""
     mallory = certificate("Jane Doe", KEY, subject="Mallory", key=OTHER_KEY)
     path = tmp_path / "a.png"
     path.write_bytes(signed_picture([mallory, certificate()], lambda content: signature(content, OTHER_KEY)))
-    found = Verifier(ROOT.public_bytes(Encoding.PEM)).judge(path)
+    found = Verifier(ROOT.public_bytes(Encoding.PEM)).verify(path)
     assert found.verdict not in ("trusted", "tampered"), found

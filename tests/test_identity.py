@@ -1,4 +1,4 @@
-"""Who signs: certificates that C2PA's own reader accepts, keys that stay where they are, and what is refused."""
+"""Identities: certificates that the C2PA reader accepts, protected keys, and rejected input."""
 
 import functools
 import json
@@ -31,14 +31,14 @@ INIT = ["init", "name=Jane O'Brien-Müller", "organization=Example & Söhne"]
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, called):
-    """command("init", …): gan-identity."""
+    """Return a function that runs gan-identity, as command("init", …)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
     return functools.partial(called, gan_identity.main)
 
 
 def read(picture, root):
-    """What C2PA's own reader says of a signed picture."""
+    """Return the validation of a signed image by the C2PA reader."""
     settings = {"verify": {"remote_manifest_fetch": False}, "trust": {"user_anchors": root.decode()}}
     with (
         c2pa.Context.from_dict(settings) as context,
@@ -71,7 +71,7 @@ def sign(one, source, target):
             builder.sign(c2pa.Signer.from_info(info), "image/png", file, signed)
 
 
-def test_a_reader_of_c2pa_trusts_it_by_its_root_alone(command, tmp_path, monkeypatch):
+def test_c2pa_reader_trusts_the_identity_by_its_root(command, tmp_path, monkeypatch):
     assert command(*INIT)[0] == 0
     own = identity.load()
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
@@ -84,7 +84,7 @@ def test_a_reader_of_c2pa_trusts_it_by_its_root_alone(command, tmp_path, monkeyp
     assert read(tmp_path / "forged.png", own.root) == "Valid"
 
 
-def test_keys_are_for_their_owner_alone_and_nothing_is_written_over(command, tmp_path):
+def test_keys_are_private_and_never_overwritten(command, tmp_path):
     code, said = command(*INIT)
     assert (code, said.startswith("Jane O'Brien-Müller, Example & Söhne, until ")) == (0, True)
     files = {path.name: path.read_bytes() for path in (tmp_path / "identity").iterdir()}
@@ -92,7 +92,7 @@ def test_keys_are_for_their_owner_alone_and_nothing_is_written_over(command, tmp
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "identity").iterdir()} == {0o600}
     assert stat.S_IMODE((tmp_path / "identity").stat().st_mode) == 0o700
     code, said = command(*INIT)
-    assert (code, "holds something already, which stays" in said) == (2, True)
+    assert (code, "is not empty: set GAN_IDENTITY_DIR" in said) == (2, True)
     assert files == {path.name: path.read_bytes() for path in (tmp_path / "identity").iterdir()}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["identity"]
 
@@ -114,7 +114,7 @@ def test_openssl_agrees(command, tmp_path):
 
 
 def issued(folder, key=None, password=None, **changed):
-    """A certificate as an organization might issue it, with an authority between, and its files."""
+    """Write a certificate of an organization with an intermediate authority; return its files."""
     folder.mkdir()
     wanted = {
         "ca": False, "usage": True, "purposes": [ExtendedKeyUsageOID.EMAIL_PROTECTION], "authority": True,
@@ -166,7 +166,7 @@ def issued(folder, key=None, password=None, **changed):
 FILES = {"certificate": "chain.pem", "key": "key.pem", "root": "ca.pem"}
 
 
-def test_a_certificate_of_an_organization(command, tmp_path):
+def test_certificate_of_an_organization(command, tmp_path):
     code, said = command(*issued(tmp_path / "issued"))
     assert code == 0, said
     Image.new("L", (28, 28)).save(tmp_path / "plain.png")
@@ -177,13 +177,13 @@ def test_a_certificate_of_an_organization(command, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"ca": True}, "an authority's certificate"),
-        ({"usage": False}, "no key usage digitalSignature"),
+        ({"ca": True}, "is the certificate of an authority"),
+        ({"usage": False}, "lacks the key usage digitalSignature"),
         ({"purposes": []}, "not for e-mail protection or document signing"),
         ({"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]}, "not for e-mail protection or document signing"),
         ({"purposes": [ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]}, "not for e-mail protection or document signing"),
-        ({"authority": False}, "no authority key identifier or no organization"),
-        ({"organization": ""}, "no authority key identifier or no organization"),
+        ({"authority": False}, "lacks an authority key identifier or an organization"),
+        ({"organization": ""}, "lacks an authority key identifier or an organization"),
         ({"days": -2}, "valid from"),
         ({"key": ec.generate_private_key(ec.SECP384R1())}, "must be an elliptic curve key, P-256"),
         ({"key": rsa.generate_private_key(65537, 2048)}, "must be an elliptic curve key, P-256"),
@@ -201,7 +201,7 @@ def test_certificates_that_cannot_sign(command, tmp_path, changed, expected):
 @pytest.mark.parametrize(
     "changed", [{"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]}, {"authority": False}, {"days": -2}]
 )
-def test_c2pa_refuses_those_too(tmp_path, changed):
+def test_c2pa_refuses_them_too(tmp_path, changed):
     issued(tmp_path / "issued", **changed)
     one = identity.Identity(*((tmp_path / "issued" / name).read_bytes() for name in FILES.values()))
     Image.new("L", (28, 28)).save(tmp_path / "plain.png")
@@ -209,10 +209,10 @@ def test_c2pa_refuses_those_too(tmp_path, changed):
         sign(one, tmp_path / "plain.png", tmp_path / "signed.png")
 
 
-def test_files_that_do_not_fit_together(command, tmp_path):
+def test_files_that_do_not_match(command, tmp_path):
     good, other = issued(tmp_path / "good"), issued(tmp_path / "other")
     (tmp_path / "text").write_text("no certificate")
-    for i, expected in [(1, "is not the key of"), (2, "is not the key of"), (3, "has not issued")]:
+    for i, expected in [(1, "is not the key of"), (2, "is not the key of"), (3, "did not issue")]:
         code, said = command(*good[:i], other[i], *good[i + 1 :])
         assert (code, said.count("\n"), expected in said) == (2, 0, True), said
     for i in (1, 2, 3):
@@ -244,14 +244,14 @@ def test_bad_input(command, tmp_path, arguments, expected):
     assert not list(tmp_path.iterdir())
 
 
-def test_keys_that_others_can_read(command, tmp_path):
+def test_key_that_others_can_read(command, tmp_path):
     command(*INIT)
     (tmp_path / "identity" / "key.pem").chmod(0o640)
     code, said = command("export", "output=root.pem")
     assert (code, "key.pem: others can read it: chmod 600 " in said) == (2, True)
 
 
-def test_parts_that_are_missing_or_damaged(command, tmp_path):
+def test_missing_or_damaged_files(command, tmp_path):
     command(*INIT)
     for name in ("chain.pem", "key.pem", "root.pem"):
         path = tmp_path / "identity" / name
@@ -267,14 +267,14 @@ def test_parts_that_are_missing_or_damaged(command, tmp_path):
     assert command("export", "output=root.pem")[0] == 0
 
 
-def test_no_keys_in_a_checkout(command, tmp_path):
+def test_keys_are_not_stored_in_a_checkout(command, tmp_path):
     (tmp_path / ".git").mkdir()
     code, said = command(*INIT)
-    assert (code, "from which keys get out: set GAN_IDENTITY_DIR" in said) == (2, True)
+    assert (code, "where keys may be published by accident: set GAN_IDENTITY_DIR" in said) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == [".git"]
 
 
-def test_where_it_is(monkeypatch, tmp_path):
+def test_folder_of_the_identity(monkeypatch, tmp_path):
     monkeypatch.delenv("GAN_IDENTITY_DIR", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert identity.folder() == tmp_path / "gan-lightning"
@@ -282,20 +282,20 @@ def test_where_it_is(monkeypatch, tmp_path):
         identity.load()
 
 
-def test_a_folder_that_cannot_be_made(command, monkeypatch):
+def test_folder_that_cannot_be_created(command, monkeypatch):
     monkeypatch.setenv("GAN_IDENTITY_DIR", "/proc/nowhere/identity")
     code, said = command(*INIT)
-    assert (code, "cannot be made" in said) == (2, True)
+    assert (code, "cannot be created" in said) == (2, True)
 
 
-def test_it_needs_its_extra(command, monkeypatch):
+def test_missing_extra_is_named(command, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.provenance.identity", None)
     code, said = command(*INIT)
     assert (code, said) == (2, "error: gan-identity: needs an extra: pip install 'gan-lightning[provenance]'")
 
 
-def test_one_of_two_at_once(command, tmp_path):
-    """Whoever comes second finds the first one's whole identity."""
+def test_two_processes_create_one_identity(command, tmp_path):
+    """Of two processes at once, one fails and finds the complete identity of the other."""
     code = "from gan_lightning.commands.identity import main; main()"
     start = [sys.executable, "-c", code, *INIT]
     both = [subprocess.Popen(start, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]

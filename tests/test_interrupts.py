@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment: one line, the signal's exit code, nothing unfinished is left."""
+"""Ctrl-C and SIGTERM at any moment: one line, the exit code of the signal, no unfinished files."""
 
 import os
 import signal
@@ -26,21 +26,21 @@ SHORT = {
 MOMENTS = (0.0, 0.05, 0.2, 0.6, 1.0, 1.6, 2.3, 3.0, 4.5)
 
 
-def heeds_signals(process):
-    """Return whether it has begun: the interpreter itself leaves SIGTERM to the system."""
+def handles_signals(process):
+    """Return True if the command has installed its handlers: the interpreter itself handles no SIGTERM."""
     with open(f"/proc/{process.pid}/status", encoding="utf-8") as status:
         caught = next(line for line in status if line.startswith("SigCgt"))
     return bool(int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1))
 
 
 def interrupted(folder, arguments, number, moment):
-    """Send a signal that many seconds after a command has begun; return its exit code, output and errors."""
+    """Send a signal ``moment`` seconds after a command has started; return its stdout, stderr and exit code."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder, env=os.environ | ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    while not heeds_signals(process) and process.poll() is None:
+    while not handles_signals(process) and process.poll() is None:
         time.sleep(0.002)
     time.sleep(moment)
     process.send_signal(number)
@@ -69,41 +69,41 @@ def check(folder, name, number, moment):
         ("verify", signal.SIGTERM, 0.5),
     ],
 )
-def test_a_moment(tmp_path, name, number, moment):
+def test_command_ends_in_good_order(tmp_path, name, number, moment):
     check(tmp_path, name, number, moment)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*LONG, *SHORT])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_every_moment(run, tmp_path, name, number):
+def test_command_ends_in_good_order_at_every_moment(run, tmp_path, name, number):
     if name in ("generate", "verify"):
         run("train", *FAST, "max_iterations=2", "callbacks.sample_grid=null", "hydra.run.dir=run")
     for moment in MOMENTS:
         check(tmp_path, name, number, moment)
 
 
-def test_a_run_that_could_not_begin_leaves_nothing(tmp_path):
+def test_run_that_did_not_start_leaves_no_folder(tmp_path):
     for moment in (0.3, 1.2):
         interrupted(tmp_path, LONG["train"], signal.SIGINT, moment)
     assert not [path for path in (tmp_path / "outputs").glob("*/*") if not (path / "manifest.json").exists()]
 
 
-def test_a_signal_amid_an_import_waits_for_its_end(tmp_path):
-    """The module then raises outside of its import, where what is unfinished can be removed."""
+def test_signal_during_an_import_waits_for_its_end(tmp_path):
+    """KeyboardInterrupt is raised after the import, where cleanup works."""
     (tmp_path / "heavy.py").write_text("import time; print('importing', flush=True); time.sleep(0.5)", encoding="utf-8")
     (tmp_path / "program.py").write_text(
         "from gan_lightning.commands.entry import command\n"
         "from gan_lightning.system import interrupts\n"
         "@command\n"
         "def main():\n"
-        "    interrupts.under_way()\n"
+        "    interrupts.raise_on_signals()\n"
         "    try:\n"
         "        import heavy\n"
         "        print('imported', flush=True)\n"
         "        import time; time.sleep(60)\n"
         "    finally:\n"
-        "        print('taken back')\n"
+        "        print('cleaned up')\n"
         "main()\n",
         encoding="utf-8",
     )
@@ -114,15 +114,15 @@ def test_a_signal_amid_an_import_waits_for_its_end(tmp_path):
     )  # fmt: skip
     assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60) == ("imported\ntaken back\n", "interrupted\n")
+    assert process.communicate(timeout=60) == ("imported\ncleaned up\n", "interrupted\n")
     assert process.returncode == 130
 
 
-def test_a_signal_that_is_ignored_stays_ignored():
+def test_ignored_signal_stays_ignored():
     code = (
         "import os, signal; from gan_lightning.system import interrupts\n"
-        "signal.signal(signal.SIGINT, signal.SIG_IGN); interrupts.begin(); interrupts.under_way()\n"
-        "os.kill(os.getpid(), signal.SIGINT); print('goes on')"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN); interrupts.exit_on_signals(); interrupts.raise_on_signals()\n"
+        "os.kill(os.getpid(), signal.SIGINT); print('continues')"
     )
     result = subprocess.run([sys.executable, "-c", code], env=os.environ | ENVIRONMENT, capture_output=True, text=True)
-    assert (result.returncode, result.stdout) == (0, "goes on\n")
+    assert (result.returncode, result.stdout) == (0, "continues\n")

@@ -1,4 +1,4 @@
-"""The ledger: what is added stays, whoever writes at once, crashes or tampers; proofs that hold without it."""
+"""Ledgers: concurrent writers, crashes and tampering; proofs that hold without the ledger."""
 
 import functools
 import hashlib
@@ -19,7 +19,7 @@ from gan_lightning.commands import ledger as gan_ledger
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import identity, ledger
-from gan_lightning.provenance.ledger import RECORDS, ROOTS, Changed
+from gan_lightning.provenance.ledger import RECORDS, ROOTS, LedgerChanged
 from gan_lightning.provenance.merkle import Tree, leaf_hash
 from gan_lightning.provenance.records import Record
 
@@ -27,7 +27,7 @@ HERE = Path("ledger")
 
 
 def records(names):
-    """A record for each name."""
+    """Return a record for each name."""
     return [
         Record("c" * 64, "d" * 64, "ema", 0, len(names), i, None, "Images", hashlib.sha256(name.encode()).hexdigest())
         for i, name in enumerate(names)
@@ -40,18 +40,18 @@ def digest(name):
 
 @pytest.fixture
 def jane(tmp_path, monkeypatch):
-    """Somebody with an identity, in an empty folder; in ``ledger``, what was added three times."""
+    """Return an identity; the working directory holds its ledger, to which records were added three times."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "jane"))
     one = identity.create("Jane Doe", "Example")
     for names in ("ab", "cde", "f"):
-        ledger.append(HERE, one, records(names))
+        ledger.append_records(HERE, one, records(names))
     return one
 
 
 @pytest.fixture
 def john(jane, tmp_path, monkeypatch):
-    """Somebody else with the same names."""
+    """Return another identity with the same names."""
     with monkeypatch.context() as context:
         context.setenv("GAN_IDENTITY_DIR", str(tmp_path / "john"))
         return identity.create("Jane Doe", "Example")
@@ -59,27 +59,27 @@ def john(jane, tmp_path, monkeypatch):
 
 @pytest.fixture
 def command(jane, called):
-    """command("check", "ledger", …): gan-ledger."""
+    """Return a function that runs gan-ledger, as command("check", "ledger", …)."""
     return functools.partial(called, gan_ledger.main)
 
 
-def test_what_it_holds(jane, command):
-    held = ledger.read(HERE, jane.root)
+def test_content_of_a_ledger(jane, command):
+    held = ledger.read_ledger(HERE, jane.root)
     assert held.lines == (HERE / RECORDS).read_bytes().splitlines()
-    assert [(root.said.first, root.said.size) for root in held.roots] == [(0, 2), (2, 5), (5, 6)]
-    assert held.roots[-1].said.root == Tree(map(leaf_hash, held.lines)).root.hex()
+    assert [(root.claim.first, root.claim.size) for root in held.roots] == [(0, 2), (2, 5), (5, 6)]
+    assert held.roots[-1].claim.root == Tree(map(leaf_hash, held.lines)).root.hex()
     for i, name in enumerate("abcdef"):
         index, root = held.find(digest(name))
-        assert (index, root.said.first <= index < root.said.size, root.opened.trusted) == (i, True, True)
+        assert (index, root.claim.first <= index < root.claim.size, root.signature.trusted) == (i, True, True)
     assert held.find(digest("g")) is None
     code, said = command("check", HERE)
     assert (code, said.startswith("unchanged: 6 records, 3 roots; newest: 6 records, root ")) == (0, True)
     code, said = command("root", HERE)
-    assert (code, f"root {held.roots[-1].said.root}, signed by Jane Doe, Example, 2" in said) == (0, True)
+    assert (code, f"root {held.roots[-1].claim.root}, signed by Jane Doe, Example, 2" in said) == (0, True)
 
 
 def lines_of(name, change):
-    """A change of a file's lines."""
+    """Return a function that changes the lines of a file."""
 
     def apply():
         path = HERE / name
@@ -131,7 +131,7 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize("name", HISTORIES)
-def test_a_changed_history_is_seen(jane, command, name):
+def test_changed_history_is_detected(jane, command, name):
     change, expected = HISTORIES[name]
     change()
     code, said = command("check", HERE)
@@ -139,40 +139,40 @@ def test_a_changed_history_is_seen(jane, command, name):
     assert said.startswith("ledger/")
     assert said.endswith(expected)
     before = {path: path.read_bytes() for path in HERE.iterdir()}
-    with pytest.raises(Changed, match=expected):
-        ledger.append(HERE, jane, records("g"))
+    with pytest.raises(LedgerChanged, match=expected):
+        ledger.append_records(HERE, jane, records("g"))
     assert before == {path: path.read_bytes() for path in HERE.iterdir()}
 
 
-def test_what_is_removed_with_its_roots_shows_who_has_kept_a_root(jane, command):
+def test_kept_root_shows_that_records_were_removed(jane, command):
     assert command("root", HERE, "--output", "root.json")[0] == 0
     for name, keep in ((RECORDS, 5), (ROOTS, 2)):
         lines_of(name, lambda lines, keep=keep: lines[:keep])()
     assert command("check", HERE)[0] == 0
     assert command("check", HERE, "--since", "root.json") == (
         1,
-        "1 records are missing that root.json is of: they were removed",
+        "1 records that root.json covers are missing: they were removed",
     )
-    ledger.append(HERE, jane, records("x"))  # with the same size as the one that root.json is of
+    ledger.append_records(HERE, jane, records("x"))  # the ledger gets the size that root.json covers
     assert command("check", HERE)[0] == 0
-    expected = (1, "the first 6 records are not those that root.json is of: they were changed")
+    expected = (1, "the first 6 records are not those that root.json covers: they were changed")
     assert command("check", HERE, "--since", "root.json") == expected
     assert command("prove", HERE, "--since", "root.json") == expected
 
 
-def test_an_older_copy_is_no_continuation(jane, command, tmp_path):
-    """A ledger that is replayed."""
+def test_older_copy_does_not_continue_a_root(jane, command, tmp_path):
+    """Replaying an old copy of the ledger is detected by a later root."""
     old = tmp_path / "old"
     old.mkdir()
     for name in (RECORDS, ROOTS):
         (old / name).write_bytes((HERE / name).read_bytes())
-    ledger.append(HERE, jane, records("gh"))
+    ledger.append_records(HERE, jane, records("gh"))
     command("root", HERE, "--output", "root.json")
     assert command("check", HERE, "--since", "root.json")[0] == 0
     assert command("check", old)[0] == 0
     code, said = command("check", old, "--since", "root.json")
-    assert (code, "2 records are missing that root.json is of" in said) == (1, True)
-    assert ledger.read(old, jane.root).find(digest("h")) is None
+    assert (code, "2 records that root.json covers are missing" in said) == (1, True)
+    assert ledger.read_ledger(old, jane.root).find(digest("h")) is None
 
 
 TORN = [
@@ -183,17 +183,17 @@ TORN = [
 
 
 @pytest.mark.parametrize(("record", "root"), TORN)
-def test_what_a_crash_leaves_is_set_aside(jane, command, capfd, record, root):
+def test_unfinished_lines_are_set_aside(jane, command, capfd, record, root):
     for name, torn in ((RECORDS, record), (ROOTS, root)):
         with (HERE / name).open("ab") as file:
             file.write(torn)
     code, said = command("check", HERE)
     assert (code, "1 lines that no root covers" in said) == ((1, True) if record.count(b"\n") else (0, False))
-    assert len(ledger.read(HERE, jane.root).lines) == 6
+    assert len(ledger.read_ledger(HERE, jane.root).lines) == 6
     capfd.readouterr()
-    ledger.append(HERE, jane, records("g"))
+    ledger.append_records(HERE, jane, records("g"))
     assert ("1 lines that no root covers are set aside" in capfd.readouterr().err) == (code == 1)
-    held = ledger.read(HERE, jane.root)
+    held = ledger.read_ledger(HERE, jane.root)
     assert (len(held.lines), held.find(digest("g"))[0]) == (7, 6)
     assert (HERE / RECORDS).read_bytes() == b"".join(line + b"\n" for line in held.lines)
     assert (HERE / "records.unfinished").read_bytes() == record
@@ -207,18 +207,18 @@ from tests.test_ledger import records
 one, times, name = identity.load(), int(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 for i in range(times):
-    ledger.append(Path("ledger"), one, records([f"{name} {i} {j}" for j in range(3)]))
+    ledger.append_records(Path("ledger"), one, records([f"{name} {i} {j}" for j in range(3)]))
     print(i, flush=True)
 """
 
 
-def adding(times, name):
+def start_writer(times, name):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen([sys.executable, "-c", ADD, str(times), name], env=environment, stdout=subprocess.PIPE)
 
 
 @pytest.mark.parametrize("name", [RECORDS, ROOTS, "lock", "records.unfinished"])
-def test_nothing_is_written_where_a_link_leads(jane, name, tmp_path):
+def test_links_are_not_followed(jane, name, tmp_path):
     other = tmp_path / "other"
     other.write_text("precious")
     with (HERE / RECORDS).open("ab") as file:
@@ -226,15 +226,15 @@ def test_nothing_is_written_where_a_link_leads(jane, name, tmp_path):
     (HERE / name).unlink(missing_ok=True)
     (HERE / name).symlink_to(other)
     with pytest.raises(UserError, match=f"{name}: is a link"):
-        ledger.append(HERE, jane, records("g"))
+        ledger.append_records(HERE, jane, records("g"))
     assert other.read_text() == "precious"
 
 
 @pytest.mark.slow
-def test_writers_at_once_lose_nothing(jane, command):
-    writers = [adding(10, name) for name in ("one", "two", "three")]
+def test_concurrent_writers_lose_no_record(jane, command):
+    writers = [start_writer(10, name) for name in ("one", "two", "three")]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
-    held = ledger.read(HERE, jane.root)
+    held = ledger.read_ledger(HERE, jane.root)
     assert (len(held.lines), len(held.roots)) == (6 + 90, 3 + 30)
     for name in ("one", "two", "three"):
         found = [held.find(digest(f"{name} {i} {j}"))[0] for i in range(10) for j in range(3)]
@@ -243,51 +243,51 @@ def test_writers_at_once_lose_nothing(jane, command):
 
 
 @pytest.mark.slow
-def test_a_killed_writer_loses_nothing_that_it_has_told_of(jane, command):
+def test_killed_writer_loses_no_reported_record(jane, command):
     generator = random.Random(0)
-    told = []
+    reported = []
     for attempt in range(4):
-        writer = adding(100_000, f"kill {attempt}")
+        writer = start_writer(100_000, f"kill {attempt}")
         assert writer.stdout.readline() == b"ready\n"
         time.sleep(generator.uniform(0, 0.2))
         writer.send_signal(signal.SIGKILL)
-        told += [f"kill {attempt} {int(i)} {j}" for i in writer.stdout.read().split(b"\n")[:-1] for j in range(3)]
-        ledger.append(HERE, jane, records([f"after {attempt}"]))
-        held = ledger.read(HERE, jane.root)
-        assert all(held.find(digest(name)) for name in [*told, f"after {attempt}"])
-    assert told
+        reported += [f"kill {attempt} {int(i)} {j}" for i in writer.stdout.read().split(b"\n")[:-1] for j in range(3)]
+        ledger.append_records(HERE, jane, records([f"after {attempt}"]))
+        held = ledger.read_ledger(HERE, jane.root)
+        assert all(held.find(digest(name)) for name in [*reported, f"after {attempt}"])
+    assert reported
     assert command("check", HERE)[0] == 0
 
 
-def test_who_signs_vouches_for_what_was_added_with_it_alone(jane, john, command):
-    ledger.append(HERE, john, records(["forged"]))
-    ledger.append(HERE, jane, records("g"))
-    held = ledger.read(HERE, jane.root)
-    assert held.find(digest("g"))[1].opened.trusted
-    assert not held.find(digest("forged"))[1].opened.trusted
+def test_signer_vouches_only_for_records_added_with_the_root(jane, john, command):
+    ledger.append_records(HERE, john, records(["forged"]))
+    ledger.append_records(HERE, jane, records("g"))
+    held = ledger.read_ledger(HERE, jane.root)
+    assert held.find(digest("g"))[1].signature.trusted
+    assert not held.find(digest("forged"))[1].signature.trusted
     code, said = command("check", HERE)
     assert (code, said.startswith("unchanged, but 1 of 5 roots by unknown signers: 7 records")) == (1, True)
-    # Without the forger's root, the next one does not fit.
+    # Without the root of the forger, the next one does not match.
     lines_of(ROOTS, lambda lines: [*lines[:3], lines[4]])()
     code, said = command("check", HERE)
     assert (code, said.endswith(OUT_OF_ORDER)) == (1, True)
-    # Who has added the same picture first does not hide that another has too.
-    ledger.append(Path("other"), john, records("a"))
-    ledger.append(Path("other"), jane, records("a"))
-    assert ledger.read(Path("other"), jane.root).find(digest("a"))[0] == 1
+    # A forger who has added the same image first does not hide the trusted record.
+    ledger.append_records(Path("other"), john, records("a"))
+    ledger.append_records(Path("other"), jane, records("a"))
+    assert ledger.read_ledger(Path("other"), jane.root).find(digest("a"))[0] == 1
 
 
-def test_a_line_that_nobody_has_signed_does_not_get_in(jane):
+def test_unsigned_line_is_not_accepted(jane):
     with (HERE / RECORDS).open("ab") as file:
         file.write((HERE / RECORDS).read_bytes().replace(digest("a").encode(), digest("forged").encode()))
-    ledger.append(HERE, jane, records("g"))
-    held = ledger.read(HERE, jane.root)
+    ledger.append_records(HERE, jane, records("g"))
+    held = ledger.read_ledger(HERE, jane.root)
     assert held.find(digest("forged")) is None
     assert len(held.lines) == 7
 
 
 def picture(path, value):
-    """A picture of one grey, and its digest."""
+    """Write a uniform grey image and return its digest."""
     one = Image.new("L", (2, 2), value)
     one.save(path)
     return Images.digest(Path(path))
@@ -295,9 +295,9 @@ def picture(path, value):
 
 @pytest.fixture
 def proof(jane, command):
-    """Of a picture, ``1.png``; there is another one, ``2.png``."""
+    """Write a proof about the image ``1.png``, and another image ``2.png``."""
     digests = [picture(f"{value}.png", value) for value in range(4)]
-    ledger.append(
+    ledger.append_records(
         HERE, jane, [replace(one, content=found) for one, found in zip(records("ghij"), digests, strict=True)]
     )
     code, said = command("prove", HERE, "--file", "1.png", "--output", "proof.json")
@@ -305,7 +305,7 @@ def proof(jane, command):
     return json.loads(Path("proof.json").read_text())
 
 
-def test_proof_of_a_picture(proof, command):
+def test_proof_of_an_image(proof, command):
     Path("ledger").rename("elsewhere")
     code, said = command("check", "proof.json", "--file", "1.png")
     assert (code, said.startswith("record 7 was added with: 10 records, root ")) == (0, True)
@@ -322,7 +322,7 @@ def test_proof_of_a_picture(proof, command):
     assert command("check", "elsewhere", "--file", "1.png")[0] == 0
 
 
-def test_a_changed_proof_does_not_hold(proof, john, command, tmp_path):
+def test_changed_proof_does_not_hold(proof, john, command, tmp_path):
     roots = [json.loads(line) for line in (HERE / ROOTS).read_bytes().splitlines()]
     other = [*proof["path"][:-1], "00" * 32]
     changes = [{"index": 6}, {"index": -7}, {"path": other}, {"path": proof["path"][1:]}, {"path": ["x"]}]
@@ -342,7 +342,7 @@ def test_a_changed_proof_does_not_hold(proof, john, command, tmp_path):
 
 def test_proof_of_growth(jane, john, command):
     command("root", HERE, "--output", "root.json")
-    ledger.append(HERE, jane, records("ghi"))
+    ledger.append_records(HERE, jane, records("ghi"))
     code, said = command("prove", HERE, "--since", "root.json", "--output", "proof.json")
     assert (code, said.startswith("goes on from 6 records: 9 records, root ")) == (0, True)
     Path("ledger").rename("elsewhere")
@@ -352,7 +352,7 @@ def test_proof_of_growth(jane, john, command):
         Path("proof.json").write_text(json.dumps(proof | change))
         code, said = command("check", "proof.json")
         assert (code, said.startswith("the proof does not hold: ")) == (1, True), change
-    ledger.append(Path("short"), jane, records("a"))
+    ledger.append_records(Path("short"), jane, records("a"))
     command("root", "short", "--output", "short.json")
     Path("proof.json").write_text(json.dumps(proof))
     assert command("check", "proof.json", "--since", "short.json") == (
@@ -364,10 +364,10 @@ def test_proof_of_growth(jane, john, command):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["root", "nowhere"], "nowhere: no ledger: give the folder that holds records.jsonl and roots.jsonl"),
-        (["check", "nowhere"], "nowhere: no ledger"),
+        (["root", "nowhere"], "nowhere: holds no ledger: give the folder that holds records.jsonl and roots.jsonl"),
+        (["check", "nowhere"], "nowhere: holds no ledger"),
         (["prove", "ledger"], "one of the arguments --file --since is required"),
-        (["prove", "ledger", "--file", "text"], "text: no modality has files of such a name"),
+        (["prove", "ledger", "--file", "text"], "text: no modality reads files of such a name"),
         (["prove", "ledger", "--file", "text.png"], "text.png: not a readable image"),
         (["prove", "ledger", "--file", "text", "--package", "nowhere_at_all"], "nowhere_at_all: cannot be imported"),
         (["prove", "ledger", "--since", "text"], "--since text: no signed root"),
@@ -390,29 +390,29 @@ def test_bad_input(proof, command, arguments, expected):
     assert (code, expected in said) == (2, True), said
 
 
-def test_an_earlier_root_by_a_stranger(jane, john, command):
-    ledger.append(Path("other"), john, records("a"))
+def test_earlier_root_by_an_unknown_signer(jane, john, command):
+    ledger.append_records(Path("other"), john, records("a"))
     command("root", "other", "--output", "root.json")
     code, said = command("check", HERE, "--since", "root.json")
     assert (code, "--since root.json: by Jane Doe, Example, who is not trusted" in said) == (2, True)
 
 
-def test_a_full_disk_leaves_what_was_there(jane, command, monkeypatch):
+def test_full_disk_keeps_earlier_records(jane, command, monkeypatch):
     def full(file):
         raise OSError(28, "No space left on device", file.name)
 
-    before = ledger.read(HERE, jane.root).lines
+    before = ledger.read_ledger(HERE, jane.root).lines
     with monkeypatch.context() as context:
         context.setattr(ledger, "synchronize", full)
         with pytest.raises(OSError, match="No space left"):
-            ledger.append(HERE, jane, records("g"))
-    assert ledger.read(HERE, jane.root).lines == before
-    assert command("check", HERE)[0] == 1  # there is a line that no root covers
-    ledger.append(HERE, jane, records("g"))
+            ledger.append_records(HERE, jane, records("g"))
+    assert ledger.read_ledger(HERE, jane.root).lines == before
+    assert command("check", HERE)[0] == 1  # a line is not covered by a root
+    ledger.append_records(HERE, jane, records("g"))
     assert command("check", HERE)[0] == 0
 
 
-def test_a_ledger_whose_roots_are_gone(jane, command):
+def test_ledger_without_its_roots(jane, command):
     (HERE / ROOTS).write_bytes(b"")
     code, said = command("check", HERE)
     assert (code, said.startswith("6 lines that no root covers")) == (1, True)
@@ -420,17 +420,17 @@ def test_a_ledger_whose_roots_are_gone(jane, command):
     assert command("check", HERE) == (1, "nothing in it: nothing was added, or all was removed")
 
 
-def test_nothing_to_add_changes_nothing(jane):
+def test_appending_no_records_changes_nothing(jane):
     before = [(HERE / name).read_bytes() for name in (RECORDS, ROOTS)]
-    ledger.append(HERE, jane, [])
+    ledger.append_records(HERE, jane, [])
     assert [(HERE / name).read_bytes() for name in (RECORDS, ROOTS)] == before
 
 
-def test_it_needs_its_extra(command, monkeypatch):
+def test_missing_extra_is_named(command, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.commands.ledger_actions", None)
     assert command("root", HERE) == (2, "error: gan-ledger: needs an extra: pip install 'gan-lightning[provenance]'")
 
 
-def test_no_ledger_is_no_ledger(jane):
-    with pytest.raises(UserError, match="no ledger"):
-        ledger.read(Path("nowhere"), jane.root)
+def test_missing_ledger(jane):
+    with pytest.raises(UserError, match="holds no ledger"):
+        ledger.read_ledger(Path("nowhere"), jane.root)

@@ -1,4 +1,4 @@
-"""The Merkle tree against the vectors of Certificate Transparency and the definitions of RFC 6962."""
+"""Merkle trees against the vectors of Certificate Transparency and the definitions of RFC 6962."""
 
 import hashlib
 
@@ -27,7 +27,7 @@ def hashes(size):
     return [leaf_hash(str(i).encode()) for i in range(size)]
 
 
-def test_roots_of_certificate_transparency():
+def test_roots_match_certificate_transparency():
     tree = Tree()
     for leaf, root in zip([None, *LEAVES], ROOTS, strict=True):
         if leaf is not None:
@@ -36,7 +36,7 @@ def test_roots_of_certificate_transparency():
 
 
 def as_the_rfc_says(leaves):
-    """RFC 6962, section 2.1, to the letter."""
+    """Return the root by the recursive definition of RFC 6962, section 2.1."""
     if len(leaves) == 1:
         return hashlib.sha256(b"\0" + leaves[0]).digest()
     k = 1
@@ -51,7 +51,7 @@ def test_root(size):
 
 
 def variations(proof):
-    """Proofs that are none."""
+    """Return invalid variations of a proof."""
     for i, one in enumerate(proof):
         yield [*proof[:i], bytes([one[0] ^ 1]) + one[1:], *proof[i + 1 :]]
         yield [*proof[:i], *proof[i + 1 :]]
@@ -63,12 +63,12 @@ def test_inclusion(size):
     leaves = hashes(size)
     root = Tree(leaves).root
     for index in range(size):
-        proof = merkle.inclusion(leaves, index)
-        assert merkle.includes(root, size, leaves[index], index, proof)
-        assert not merkle.includes(root, size, leaf_hash(b"other"), index, proof)
-        assert not merkle.includes(root, size, leaves[index], index + 1, proof)
-        assert not merkle.includes(root, size, leaves[index], -1, proof)
-        assert not any(merkle.includes(root, size, leaves[index], index, one) for one in variations(proof))
+        proof = merkle.inclusion_proof(leaves, index)
+        assert merkle.verify_inclusion(root, size, leaves[index], index, proof)
+        assert not merkle.verify_inclusion(root, size, leaf_hash(b"other"), index, proof)
+        assert not merkle.verify_inclusion(root, size, leaves[index], index + 1, proof)
+        assert not merkle.verify_inclusion(root, size, leaves[index], -1, proof)
+        assert not any(merkle.verify_inclusion(root, size, leaves[index], index, one) for one in variations(proof))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -78,16 +78,16 @@ def test_consistency(size):
     for earlier in range(1, size + 1):
         old = Tree(leaves[:earlier]).root, earlier
         changed = Tree([leaf_hash(b"other"), *leaves[1:earlier]]).root, earlier
-        proof = merkle.consistency(leaves, earlier)
-        assert merkle.extends(old, new, proof)
-        assert not merkle.extends(changed, new, proof)
-        assert not merkle.extends(old, (changed[0], size), proof)
-        assert not any(merkle.extends(old, new, one) for one in variations(proof))
+        proof = merkle.consistency_proof(leaves, earlier)
+        assert merkle.verify_consistency(old, new, proof)
+        assert not merkle.verify_consistency(changed, new, proof)
+        assert not merkle.verify_consistency(old, (changed[0], size), proof)
+        assert not any(merkle.verify_consistency(old, new, one) for one in variations(proof))
         if earlier < size:
-            assert not merkle.extends(new, old, proof)
-    assert not merkle.extends((Tree().root, 0), new, [])
+            assert not merkle.verify_consistency(new, old, proof)
+    assert not merkle.verify_consistency((Tree().root, 0), new, [])
 
 
-def test_a_node_is_no_leaf():
+def test_inner_node_is_not_a_leaf():
     two = hashes(2)
     assert Tree([leaf_hash(two[0] + two[1])]).root != Tree(two).root

@@ -1,4 +1,4 @@
-"""Keys that are paths take them as file managers write them."""
+"""Keys for paths accept names with spaces, brackets, commas and quotes."""
 
 import shutil
 
@@ -30,7 +30,7 @@ QUIET = ["callbacks.collapse_alarm=null", "max_iterations=2"]
 
 
 @pytest.mark.parametrize("name", ["pics (1)", "my run [2], it's=2024"])
-def test_through_the_commands(run, tmp_path, name):
+def test_commands_accept_odd_names(run, tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
     for i in range(16):
@@ -54,7 +54,7 @@ def test_through_the_commands(run, tmp_path, name):
 @pytest.mark.parametrize(
     ("key", "settings"), [("resume", TrainSettings), ("data.root", TrainSettings), ("samples", EvaluateSettings)]
 )
-def test_whatever_is_there_is_taken_as_it_is(tmp_path, monkeypatch, name, key, settings):
+def test_existing_path_is_taken_literally(tmp_path, monkeypatch, name, key, settings):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).mkdir()
     command = "train" if settings is TrainSettings else "evaluate"
@@ -67,7 +67,7 @@ def test_whatever_is_there_is_taken_as_it_is(tmp_path, monkeypatch, name, key, s
     ("argument", "command", "settings"),
     [
         ("checkpoint=[A,B]", "evaluate", EvaluateSettings),
-        ("seed=1", "train", TrainSettings),  # though there is a file of that name
+        ("seed=1", "train", TrainSettings),  # though a folder has that name
         ("seed=1,2", "train", TrainSettings),
         ("model.generator.hidden_dims=[16]", "train", TrainSettings),
         ("output=null", "generate", GenerateSettings),
@@ -76,14 +76,14 @@ def test_whatever_is_there_is_taken_as_it_is(tmp_path, monkeypatch, name, key, s
         ("--config-dir=a (b)", "train", TrainSettings),
     ],
 )
-def test_what_is_no_text_stays(tmp_path, monkeypatch, argument, command, settings):
+def test_other_overrides_are_unchanged(tmp_path, monkeypatch, argument, command, settings):
     monkeypatch.chdir(tmp_path)
     for name in "AB1":
         (tmp_path / name).mkdir()
     assert as_typed(argument, Keys(command, settings, []).text) == argument
 
 
-def test_a_path_that_is_not_there(run):
+def test_missing_path_is_named_literally(run):
     result = run("train", "data=image_folder", "data.root=no pics (1)")
     assert result.err == ("error: data.root=no pics (1): no such folder: data.root=<a folder of pictures>\n")
     result = run("generate", "checkpoint=no run (1)")
@@ -99,7 +99,7 @@ def test_sweeps_over_paths(run, tmp_path, idx_folder):
     assert run("train", "sweep.resume=my sweep (1)").code == 0
 
 
-def test_the_folder_of_a_resumed_run_may_be_named_again(run, tmp_path):
+def test_resume_accepts_the_folder_of_the_run_as_run_dir(run, tmp_path):
     assert run("train", *FAST, *QUIET, "hydra.run.dir=run").code == 0
     assert run("train", "resume=run", f"hydra.run.dir={tmp_path / 'run'}", "max_iterations=3").code == 0
     result = run("train", "resume=run", "hydra.run.dir=other", "max_iterations=4")
@@ -108,6 +108,6 @@ def test_the_folder_of_a_resumed_run_may_be_named_again(run, tmp_path):
     )
 
 
-def test_options_stand_anywhere():
+def test_options_may_stand_anywhere():
     options, overrides = split(["a=1", "--config-dir", "d=1", "b=2", "-m"])
     assert (options, overrides) == (["--config-dir", "d=1", "-m"], ["a=1", "b=2"])

@@ -1,4 +1,4 @@
-"""Folders and files that cannot be had: one line with the key, the place and the remedy, and nothing is written."""
+"""Folders and files that cannot be written or read: one line with key, path and remedy, and no file is written."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ def assert_refused(result, *expected):
 
 
 def names(folder):
-    """Return what is in a folder besides the cache, in which libraries keep things when they are imported."""
+    """Return the names in a folder without the cache, which libraries fill when they are imported."""
     return set(os.listdir(folder)) - {"cache"}
 
 
@@ -40,9 +40,9 @@ def file(path):
 
 
 @pytest.mark.parametrize(("make", "kind"), [(dangling, "a link"), (looped, "a link"), (file, "a file")])
-def test_outputs_is_no_folder(run, tmp_path, make, kind):
+def test_outputs_that_is_not_a_folder(run, tmp_path, make, kind):
     make(tmp_path / "outputs")
-    blocked = (f"outputs is {kind}", "remove it, or take another place")
+    blocked = (f"outputs is {kind}", "remove it, or choose another path")
     assert_refused(run("train", *RUN), "hydra.run.dir=outputs/mlp/", *blocked)
     assert_refused(run("train", "-m", *RUN, "seed=1,2"), "hydra.sweep.dir=outputs/sweep/", *blocked)
     assert_refused(run("train", *RUN, "hydra.run.dir=outputs/run"), "hydra.run.dir=outputs/run: ", *blocked)
@@ -59,14 +59,14 @@ def test_outputs_is_no_folder(run, tmp_path, make, kind):
         ([f"resume={LONG}"], f"resume={LONG}: "),
     ],
 )
-def test_a_name_that_is_too_long(run, tmp_path, arguments, key):
-    assert_refused(run("train", *RUN, *arguments), key, "File name too long: take a shorter name")
+def test_name_that_is_too_long(run, tmp_path, arguments, key):
+    assert_refused(run("train", *RUN, *arguments), key, "File name too long: choose a shorter name")
     assert not names(tmp_path)
 
 
 @pytest.fixture
 def read_only():
-    """Make folders such that nobody can write to them, who may be root."""
+    """Return a function that makes a folder read-only, for root too."""
     locked = []
 
     def lock(folder):
@@ -84,13 +84,13 @@ def read_only():
             subprocess.run(["chattr", "-i", folder], check=True)
 
 
-def test_a_folder_that_is_read_only(run, tmp_path, read_only):
+def test_read_only_folder(run, tmp_path, read_only):
     (tmp_path / "outputs").mkdir()
     run("train", *RUN, "hydra.run.dir=run")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
     for folder in ("outputs", "run"):
         read_only(tmp_path / folder)
-    remedy = "change its permissions, or take another place"
+    remedy = "change its permissions, or choose another path"
     assert_refused(run("train", *RUN), "hydra.run.dir=outputs/mlp/", remedy)
     assert_refused(run("train", "-m", *RUN, "seed=1,2"), "hydra.sweep.dir=outputs/sweep/", remedy)
     assert_refused(run("train", "resume=run", "max_iterations=4"), "resume=run: ", remedy)
@@ -101,10 +101,10 @@ def test_a_folder_that_is_read_only(run, tmp_path, read_only):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
 
 
-def test_an_output_below_a_file(run, called, tmp_path):
+def test_output_below_a_file(run, called, tmp_path):
     run("train", *RUN, "hydra.run.dir=run")
     file(tmp_path / "file")
-    blocked = "file is a file: remove it, or take another place"
+    blocked = "file is a file: remove it, or choose another path"
     assert_refused(run("generate", "checkpoint=run", "n=4", "output=file/x.png"), "output=file/x.png: ", blocked)
     assert_refused(run("train_extractor", "data=digits", "output=file/x"), "output=file/x: ", blocked)
     pytest.importorskip("optuna")
@@ -114,7 +114,7 @@ def test_an_output_below_a_file(run, called, tmp_path):
     assert (code, said.count("\n")) == (2, 0)
 
 
-def test_a_checkpoint_that_may_not_be_read(run, tmp_path, monkeypatch):
+def test_checkpoint_without_read_permission(run, tmp_path, monkeypatch):
     run("train", *RUN, "hydra.run.dir=run")
 
     def refuse(path, *arguments):
@@ -127,14 +127,14 @@ def test_a_checkpoint_that_may_not_be_read(run, tmp_path, monkeypatch):
 
 @pytest.fixture
 def homeless(monkeypatch):
-    """A user without a home folder, as in a container."""
+    """Remove the home folder of the user, as in a container."""
     for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "GAN_IDENTITY_DIR", "HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
 
 
-def test_no_home(run, called, tmp_path, homeless, monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)  # which ``run`` sets
+def test_user_without_a_home_folder(run, called, tmp_path, homeless, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)  # set by ``run``
     assert run("train", *RUN, "hydra.run.dir=run").code == 0
     assert run("evaluate", "checkpoint=run", "n=64").code == 0
     assert_refused(run("train_extractor", "data=digits"), "no home folder: set XDG_CACHE_HOME, or HOME")
@@ -145,7 +145,7 @@ def test_no_home(run, called, tmp_path, homeless, monkeypatch):
     assert (code, "no home folder: set XDG_CONFIG_HOME, or HOME" in said) == (2, True)
 
 
-def test_a_cache_that_cannot_be_written(run, tmp_path, monkeypatch):
+def test_cache_that_cannot_be_written(run, tmp_path, monkeypatch):
     file(tmp_path / "cache")
     assert cache_dir().parent == tmp_path / "cache"
     assert_refused(run("train_extractor", "data=digits"), "XDG_CACHE_HOME: ", f"{tmp_path / 'cache'} is a file")

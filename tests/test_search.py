@@ -1,4 +1,4 @@
-"""Searches of hyperparameters: the trials are real runs in processes of their own."""
+"""Searches for hyperparameters: the trials are real runs in child processes."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from PIL import Image
 
 from gan_lightning.search import study as searching
 from gan_lightning.search.report import experiment
-from gan_lightning.search.space import override
+from gan_lightning.search.space import format_override
 from tests.conftest import FAST, ROOT
 
 EVALUATED = [one for one in FAST if one != "callbacks.evaluation=null"]
@@ -22,7 +22,7 @@ LR = "model.generator_optimizer.lr"
 
 
 def arguments(folder, *others, iterations=4, overrides=(), space=None):
-    """The command line for a search of one's own, which is written to the folder."""
+    """Write a search config to the folder and return the command line that runs it."""
     path = folder / "own" / "search" / "mine.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     tried = space or {LR: {"low": 1e-4, "high": 1e-2, "log": True}}
@@ -37,13 +37,13 @@ def one_thread(monkeypatch):
 
 @pytest.fixture
 def examples():
-    """Return the digest of the data of faked runs, which a test may change."""
+    """Return the manifest entry of the data of fake runs; a test may change its digest."""
     return {"sha256": "one"}
 
 
 @pytest.fixture
 def faked(monkeypatch, examples):
-    """Trials whose runs are two files each: the value is in `faked`, or an error."""
+    """Replace runs by two files each; the list returned holds their metrics, or errors they raise."""
     values = []
 
     def train(overrides, run):
@@ -54,7 +54,7 @@ def faked(monkeypatch, examples):
         (run / "metrics.json").write_text(json.dumps({"evaluation/fcd_train": value}))
         (run / "manifest.json").write_text(json.dumps({"data": {"sha256": examples["sha256"]}}))
 
-    monkeypatch.setattr(searching, "_train", train)
+    monkeypatch.setattr(searching, "_train_run", train)
     return values
 
 
@@ -64,7 +64,7 @@ def rows(folder):
 
 
 @pytest.mark.slow
-def test_from_trials_to_an_experiment(run, tmp_path, monkeypatch):
+def test_best_trial_runs_as_an_experiment(run, tmp_path, monkeypatch):
     result = run("search", *arguments(tmp_path, "trials=1", "seeds=[1,2]"))
     assert result.code == 0, result.err
     (row,) = rows(tmp_path)
@@ -80,7 +80,7 @@ def test_from_trials_to_an_experiment(run, tmp_path, monkeypatch):
         with Image.open(out / name) as picture:
             assert picture.width >= 400
 
-    # The best, as a file of one's own conf/experiment/.
+    # The best trial runs as an experiment.
     own = tmp_path / "own" / "experiment"
     own.mkdir(parents=True)
     (own / "found.yaml").write_text((out / "best.yaml").read_text())
@@ -95,7 +95,7 @@ def test_from_trials_to_an_experiment(run, tmp_path, monkeypatch):
     ("overrides", "why"),
     [
         (["model.discriminator_optimizer.lr=1e38"], "iteration "),
-        # Samples of a generator that does not learn are all alike, which two checks of the alarm see.
+        # The samples of a generator that does not learn are all alike: the alarm reports it at its second check.
         (["model.generator_optimizer.lr=0.0", "callbacks.collapse_alarm.every_n_iterations=2"], "collapsed: "),
     ],
     ids=["diverged", "collapsed"],
@@ -111,7 +111,7 @@ def test_lost_trials_are_pruned(run, tmp_path, overrides, why):
     assert (manifest["status"], manifest["segments"][0]["duration_seconds"] > 0) == ("diverged", True)
 
 
-def test_it_goes_on(run, tmp_path, faked, examples):
+def test_search_continues_its_study(run, tmp_path, faked, examples):
     faked += [3.0, 1.0, 2.0, 4.0]
     assert run("search", *arguments(tmp_path, "trials=2")).code == 0
     assert len(faked) == 2
@@ -119,14 +119,14 @@ def test_it_goes_on(run, tmp_path, faked, examples):
     assert run("search", *arguments(tmp_path, "trials=3")).code == 0
     assert [float(row["value"]) for row in rows(tmp_path)] == [1.0, 2.0, 3.0]
     result = run("search", *arguments(tmp_path, "trials=4", "seeds=[7]"))
-    assert (result.code, "error: name=s: this study was begun with other" in result.err) == (2, True)
+    assert (result.code, "error: name=s: this study was started with other" in result.err) == (2, True)
     examples["sha256"] = "another"
     result = run("search", *arguments(tmp_path, "trials=4"))
     assert (result.code, "error: name=s: the data have changed since this study" in result.err) == (2, True)
 
 
-def test_trials_that_keep_failing(run, tmp_path, faked):
-    faked += [1.0, *(searching.Failed("out of luck") for _ in range(3))]
+def test_search_ends_after_three_failed_trials(run, tmp_path, faked):
+    faked += [1.0, *(searching.TrialFailed("out of luck") for _ in range(3))]
     result = run("search", *arguments(tmp_path, "trials=9"))
     assert (result.code, result.err.startswith("error: 3 trials have failed: see ")) == (2, True)
 
@@ -154,8 +154,8 @@ def trials(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_search_goes_on(tmp_path, number):
-    """Its run ends with it, saved; the trial is tried again from there."""
+def test_killed_search_continues(tmp_path, number):
+    """The run saves and stops with the search; the next search resumes it in a new trial."""
     many = 1000
     first = started(tmp_path, "trials=1", iterations=many)
     sample = tmp_path / "outputs/search/s/trial_0000/seed_1/samples/iteration_0000008.png"
@@ -163,7 +163,7 @@ def test_a_killed_search_goes_on(tmp_path, number):
     while not sample.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     if number == signal.SIGINT:
-        os.killpg(first.pid, number)  # as a terminal does
+        os.killpg(first.pid, number)  # as a terminal sends it
     else:
         first.send_signal(number)
     first.communicate()
@@ -173,14 +173,14 @@ def test_a_killed_search_goes_on(tmp_path, number):
         time.sleep(0.1)
     assert json.loads(manifest.read_text())["status"] == "interrupted"
     if number == signal.SIGKILL:
-        time.sleep(4)  # until the trial counts as killed
+        time.sleep(4)  # until Optuna considers the trial dead
 
     second = started(tmp_path, "trials=1", iterations=many)
     _, err = second.communicate()
     assert second.returncode == 0, err
     found = trials(tmp_path)
     assert sum(trial.state.name == "COMPLETE" for trial in found) == 1
-    assert found[1].params == found[0].params  # tried again
+    assert found[1].params == found[0].params  # queued again
     assert len(json.loads(manifest.read_text())["segments"]) == 2
 
 
@@ -190,7 +190,7 @@ def test_two_searches_share_a_study(tmp_path):
     said = [one.communicate() for one in both]
     assert [one.returncode for one in both] == [0, 0], said
     complete = [trial for trial in trials(tmp_path) if trial.state.name == "COMPLETE"]
-    assert 3 <= len(complete) <= 4  # the last two may begin at once
+    assert 3 <= len(complete) <= 4  # the last two may start at the same time
     assert len({trial.params[LR] for trial in complete}) == len(complete)
 
 
@@ -222,7 +222,7 @@ def test_bad_input(run, tmp_path, request, given, space, expected):
 
 
 @pytest.mark.slow
-def test_a_locked_storage(run, tmp_path, faked):
+def test_locked_storage_is_one_line(run, tmp_path, faked):
     import sqlite3
 
     faked += [1.0, 2.0]
@@ -234,28 +234,29 @@ def test_a_locked_storage(run, tmp_path, faked):
     assert "database is locked" in result.err
 
 
-def test_a_storage_that_goes(run, tmp_path, faked, monkeypatch):
-    train = searching._train
+def test_deleted_storage_is_one_line(run, tmp_path, faked, monkeypatch):
+    train = searching._train_run
 
     def remove(overrides, folder):
         (tmp_path / "outputs/search/s/study.db").unlink()
         train(overrides, folder)
 
     faked += [1.0]
-    monkeypatch.setattr(searching, "_train", remove)
+    monkeypatch.setattr(searching, "_train_run", remove)
     result = run("search", *arguments(tmp_path, "trials=2"))
     assert (result.code, result.err.count("\n")) == (2, 1), result.err
     assert result.err.startswith("error: storage=sqlite:///outputs/search/s/study.db: ")
 
 
-def test_it_needs_its_extra(run, monkeypatch):
+def test_missing_extra_is_named(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.search.study", None)
     result = run("search")
     assert (result.code, result.err) == (2, "error: search: needs an extra: pip install 'gan-lightning[search]'\n")
 
 
 def test_text_that_looks_like_a_number_stays_text():
-    chosen = [override("name", "1e3"), override("model", "mlp"), override("seed", 3), override("trust", None)]
+    values = {"name": "1e3", "model": "mlp", "seed": 3, "trust": None}
+    chosen = [format_override(key, value) for key, value in values.items()]
     assert experiment(chosen) == {
         "defaults": [{"override /model": "mlp"}, "_self_"],
         "name": "1e3",

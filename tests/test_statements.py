@@ -37,12 +37,12 @@ ABOUT_SAMPLES = Path("signed/samples.intoto.json")
 
 @pytest.fixture
 def state(signed, called):  # noqa: F811
-    """state("checkpoint", "run"): gan-statement."""
+    """Return a function that runs gan-statement, as state("checkpoint", "run")."""
     return functools.partial(called, gan_statement.main)
 
 
 def content(path):
-    """What a statement says."""
+    """Return the payload of a statement."""
     return json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
 
 
@@ -50,7 +50,7 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_of_a_checkpoint(state, verify):  # noqa: F811
+def test_statement_about_a_checkpoint(state, verify):  # noqa: F811
     assert state("checkpoint", "run") == (0, str(ABOUT_IT))
     said = content(ABOUT_IT)
     assert said["_type"] == "https://in-toto.io/Statement/v1"
@@ -66,7 +66,7 @@ def test_of_a_checkpoint(state, verify):  # noqa: F811
 
 
 def test_openssl_agrees(state, tmp_path):
-    """DSSE's encoding, written down once more, and a signature that others can check."""
+    """OpenSSL verifies the signature over an independent implementation of the DSSE encoding."""
     state("checkpoint", "run")
     said = json.loads(ABOUT_IT.read_text())
     payload, kind = base64.b64decode(said["payload"]), said["payloadType"].encode()
@@ -81,23 +81,23 @@ def test_openssl_agrees(state, tmp_path):
     assert subprocess.run(check, cwd=tmp_path, capture_output=True).stdout == b"Verified OK\n"
 
 
-def test_the_example_of_dsse():
+def test_encoding_matches_the_example_of_dsse():
     """https://github.com/secure-systems-lab/dsse/blob/master/protocol.md"""
     expected = b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
-    assert envelope.to_be_signed("http://example.com/HelloWorld", b"hello world") == expected
+    assert envelope.pre_authentication_encoding("http://example.com/HelloWorld", b"hello world") == expected
 
 
-def test_when_training_ends(run, signed, verify, caplog):  # noqa: F811
+def test_training_signs_its_checkpoint(run, signed, verify, caplog):  # noqa: F811
     result = run("train", *FAST, "max_iterations=2", "provenance=true", "hydra.run.dir=other")
     path = Path("other/checkpoints/last.ckpt.intoto.json")
     assert (result.code, f"statement   {path}" in result.out + result.err + caplog.text) == (0, True)
     assert verify(path)[0] == 0
     assert content(path)["predicate"]["config"]["provenance"] is True
     (Path("other/checkpoints/last.ckpt")).write_bytes(b"another one")
-    assert ": tampered: last.ckpt beside it is not what it speaks of" in verify("other/checkpoints/last.ckpt")[1]
+    assert ": tampered: last.ckpt beside it differs from what was signed" in verify("other/checkpoints/last.ckpt")[1]
 
 
-def test_a_full_disk_when_training_ends(run, signed, tmp_path, monkeypatch):  # noqa: F811
+def test_full_disk_when_training_ends(run, signed, tmp_path, monkeypatch):  # noqa: F811
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
@@ -117,7 +117,7 @@ def test_a_full_disk_when_training_ends(run, signed, tmp_path, monkeypatch):  # 
         ("extra", "provenance=true: needs an extra: pip install 'gan-lightning[provenance]'"),
     ],
 )
-def test_a_run_that_nobody_can_sign_does_not_begin(run, tmp_path, monkeypatch, missing, expected):
+def test_run_without_an_identity_does_not_start(run, tmp_path, monkeypatch, missing, expected):
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "nobody"))
     if missing == "extra":
         monkeypatch.setitem(sys.modules, "gan_lightning.provenance.identity", None)
@@ -126,20 +126,20 @@ def test_a_run_that_nobody_can_sign_does_not_begin(run, tmp_path, monkeypatch, m
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
-def test_of_samples(signed, verify):  # noqa: F811
+def test_statement_about_samples(signed, verify):  # noqa: F811
     said = content(ABOUT_SAMPLES)["predicate"]
     assert said["generator"] == {"name": "last.ckpt", "digest": {"sha256": sha256(CHECKPOINT)}}
     assert (said["count"], said["indices"], said["seed"]) == (9, [0, 8], "9223372036854775807")
     assert said["source"]["name"].startswith("Optical Recognition of Handwritten Digits")
     trusted = (0, f"{ABOUT_SAMPLES}: trusted: urn:gan-lightning:samples:v1 by Jane Doe, Example")
     assert verify(ABOUT_SAMPLES) == trusted
-    for path in Path("signed").glob("*.png"):  # saved again, they are the same pictures
+    for path in Path("signed").glob("*.png"):  # saving them again keeps their content
         with Image.open(path) as picture:
             plain = picture.copy()
         plain.save(path)
     assert verify(ABOUT_SAMPLES) == trusted
     first, second = (Path(f"signed/00000{i}.png") for i in (0, 1))
-    changed = f"{ABOUT_SAMPLES}: tampered: *.png beside it is not what it speaks of"
+    changed = f"{ABOUT_SAMPLES}: tampered: *.png beside it differs from what was signed"
     kept = first.read_bytes()
     for damage in (second.read_bytes(), b"no picture", None):
         first.unlink() if damage is None else first.write_bytes(damage)
@@ -150,7 +150,7 @@ def test_of_samples(signed, verify):  # noqa: F811
     assert verify(ABOUT_SAMPLES) == trusted
 
 
-def test_of_contributions(state, verify):  # noqa: F811
+def test_statement_about_contributions(state, verify):  # noqa: F811
     given = Path("given")
     given.mkdir()
     (given / "a.txt").write_text("a")
@@ -171,26 +171,26 @@ def test_of_contributions(state, verify):  # noqa: F811
     assert digests[0] != digests[1]
 
 
-def test_what_it_speaks_of_must_be_there(state, verify, tmp_path):  # noqa: F811
+def test_subject_must_be_beside_the_statement(state, verify, tmp_path):  # noqa: F811
     state("checkpoint", "run")
     alone = tmp_path / "alone.intoto.json"
     alone.write_bytes(ABOUT_IT.read_bytes())
-    assert verify(alone) == (1, f"{alone}: unknown: last.ckpt, of which it speaks, is not beside it")
+    assert verify(alone) == (1, f"{alone}: unknown: last.ckpt, which it is about, is not beside it")
     with CHECKPOINT.open("ab") as file:
         file.write(b"more")
     for path in (CHECKPOINT, ABOUT_IT):
-        assert verify(path) == (1, f"{path}: tampered: last.ckpt beside it is not what it speaks of")
+        assert verify(path) == (1, f"{path}: tampered: last.ckpt beside it differs from what was signed")
 
 
 def resigned(change, one, path=ABOUT_IT):
-    """The statement with a change, signed anew."""
+    """Change the payload of the statement and sign it again."""
     said = content(path)
     change(said)
     payload = json.dumps(said).encode()
     path.write_text(json.dumps(envelope.seal(one, statements.PAYLOAD_TYPE, payload)))
 
 
-def test_others_with_the_same_names(state, verify, tmp_path, monkeypatch):  # noqa: F811
+def test_forger_with_the_same_names_is_unknown(state, verify, tmp_path, monkeypatch):  # noqa: F811
     state("checkpoint", "run")
     with monkeypatch.context() as context:
         context.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
@@ -199,10 +199,10 @@ def test_others_with_the_same_names(state, verify, tmp_path, monkeypatch):  # no
     code, said = verify(ABOUT_IT)
     expected = f"{ABOUT_IT}: valid but unknown signer: urn:gan-lightning:checkpoint:v1 by Jane Doe, Example: "
     assert (code, said.startswith(expected)) == (1, True)
-    # Under the right certificate, but with the forger's key.
+    # With the certificate of Jane Doe, but the key of the forger.
     mixed = identity.Identity(identity.load().chain, forger.key, forger.root)
     resigned(lambda said: None, mixed)
-    assert verify(ABOUT_IT) == (1, f"{ABOUT_IT}: tampered: its signature is not of what it holds")
+    assert verify(ABOUT_IT) == (1, f"{ABOUT_IT}: tampered: its signature does not match its content")
 
 
 @pytest.mark.parametrize(
@@ -215,11 +215,11 @@ def test_others_with_the_same_names(state, verify, tmp_path, monkeypatch):  # no
         ({"purposes": []}, "leads to no trusted root"),
         ({"usage": False}, "leads to no trusted root"),
         ({"ca": True}, "leads to no trusted root"),
-        ({"days": -2}, "its certificate has expired on 20"),
+        ({"days": -2}, "its certificate expired on 20"),
     ],
     ids=str,
 )
-def test_certificates_of_an_organization(state, verify, tmp_path, certificate, expected):  # noqa: F811
+def test_certificates_of_an_organization_are_trusted_if_they_fit(state, verify, tmp_path, certificate, expected):  # noqa: F811
     state("checkpoint", "run")
     issued(tmp_path / "issued", **certificate)
     one = identity.Identity(*((tmp_path / "issued" / name).read_bytes() for name in FILES.values()))
@@ -229,7 +229,7 @@ def test_certificates_of_an_organization(state, verify, tmp_path, certificate, e
     assert expected == ": trusted: " or ": valid but unknown signer: " in said
 
 
-def test_a_certificate_that_has_signed_itself(state, verify, tmp_path):  # noqa: F811
+def test_self_signed_certificate(state, verify, tmp_path):  # noqa: F811
     state("checkpoint", "run")
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = identity._subject("Jane Doe", "Example")
@@ -246,8 +246,8 @@ def test_a_certificate_that_has_signed_itself(state, verify, tmp_path):  # noqa:
     assert (code, "valid but unknown signer" in said) == (1, True)
 
 
-def test_what_others_write_is_one_line(state, verify, tmp_path, monkeypatch):  # noqa: F811
-    """No verdict can be put in the mouth of gan-verify."""
+def test_foreign_text_is_one_line(state, verify, tmp_path, monkeypatch):  # noqa: F811
+    """A name in a certificate cannot add a line with a verdict to the output."""
     state("checkpoint", "run")
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
     forger = identity.create("Jane Doe", "Example")
@@ -260,14 +260,17 @@ def test_what_others_write_is_one_line(state, verify, tmp_path, monkeypatch):  #
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda said: said["subject"].clear(), "speaks of 0 things, not of 1 to 64"),
-        (lambda said: said["subject"][0].update(name="../../secret"), "'../../secret', which is no file's name"),
-        (lambda said: said["subject"][0].update(name=""), "'', which is no file's name"),
-        (lambda said: said.update(_type="https://in-toto.io/Statement/v0.1"), "no statement"),
-        (lambda said: said.pop("predicate"), "no statement"),
+        (lambda said: said["subject"].clear(), "has 0 subjects, not 1 to 64"),
+        (
+            lambda said: said["subject"][0].update(name="../../secret"),
+            "'../../secret', which is not the name of a file",
+        ),
+        (lambda said: said["subject"][0].update(name=""), "'', which is not the name of a file"),
+        (lambda said: said.update(_type="https://in-toto.io/Statement/v0.1"), "not a statement"),
+        (lambda said: said.pop("predicate"), "not a statement"),
     ],
 )
-def test_statements_that_are_none(state, verify, change, expected):  # noqa: F811
+def test_invalid_statements(state, verify, change, expected):  # noqa: F811
     state("checkpoint", "run")
     resigned(change, identity.load())
     code, said = verify(ABOUT_IT)
@@ -279,22 +282,22 @@ def test_statements_that_are_none(state, verify, change, expected):  # noqa: F81
     [
         (
             lambda said: said["subject"][0].update(name="../*.png"),
-            "tampered: speaks of '../*.png', which",
+            "tampered: is about '../*.png', which",
         ),
-        (lambda said: said["subject"][0].update(name="**/*"), "tampered: speaks of '**/*', which are no files'"),
-        (lambda said: said["subject"][0].update(name="*.jpg"), "unknown: *.jpg, of which it speaks, is not"),
+        (lambda said: said["subject"][0].update(name="**/*"), "tampered: is about '**/*', which is not a pattern"),
+        (lambda said: said["subject"][0].update(name="*.jpg"), "unknown: *.jpg, which it is about, is not"),
         (lambda said: said["predicate"].update(modality="Labels"), "tampered: "),
-        (lambda said: said["predicate"].pop("modality"), "unknown: the modality 'None' is not known: --package"),
+        (lambda said: said["predicate"].pop("modality"), "unknown: the modality 'None' is unknown: give --package"),
     ],
 )
-def test_sets_that_are_none(signed, verify, change, verdict):  # noqa: F811
+def test_invalid_sets(signed, verify, change, verdict):  # noqa: F811
     resigned(change, identity.load(), ABOUT_SAMPLES)
     code, said = verify(ABOUT_SAMPLES)
     assert (code, said.startswith(f"{ABOUT_SAMPLES}: {verdict}")) == (1, True), said
 
 
-def test_no_certificate_costs_a_traceback(state):
-    """Each of its bytes is changed in three ways."""
+def test_damaged_certificate_gives_no_traceback(state):
+    """Each byte of the certificate is changed in three ways."""
     state("checkpoint", "run")
     whole, anchors = json.loads(ABOUT_IT.read_text()), identity.load().root
     certificate = identity.load().certificate
@@ -304,8 +307,9 @@ def test_no_certificate_costs_a_traceback(state):
         damaged[at] ^= flip
         pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(damaged) + b"-----END CERTIFICATE-----\n"
         whole["signatures"][0]["certificate"] = base64.b64encode(pem).decode()
-        with suppress(envelope.Broken):
-            if envelope.unseal(whole, statements.PAYLOAD_TYPE, anchors).trusted:  # how the root's signature is padded
+        with suppress(envelope.InvalidDocument):
+            # Only a change in the padding of the signature stays trusted.
+            if envelope.unseal(whole, statements.PAYLOAD_TYPE, anchors).trusted:
                 said = x509.load_der_x509_certificate(bytes(damaged))
                 assert said.tbs_certificate_bytes == certificate.tbs_certificate_bytes
 
@@ -314,9 +318,9 @@ def test_no_random_change_is_trusted(state):
     state("checkpoint", "run")
     whole, generator = ABOUT_IT.read_bytes(), random.Random(0)
     reader = StatementReader(identity.load().root, Contents())
-    assert reader.judge(ABOUT_IT).verdict == "trusted"
+    assert reader.verify(ABOUT_IT).verdict == "trusted"
     meant = json.loads(whole)
-    del meant["signatures"][0]["keyid"]  # a hint that nobody relies on
+    del meant["signatures"][0]["keyid"]  # a hint that is not verified
     for _ in range(500):
         damaged = bytearray(whole)
         at = generator.randrange(len(whole))
@@ -325,8 +329,8 @@ def test_no_random_change_is_trusted(state):
         else:
             del damaged[at : at + generator.randrange(1, 50)]
         ABOUT_IT.write_bytes(damaged)
-        found = reader.judge(ABOUT_IT)
-        if found.verdict == "trusted":  # spaces between, a digit of the hint, case of a certificate's armour
+        found = reader.verify(ABOUT_IT)
+        if found.verdict == "trusted":  # the change is in white space, the hint, or the armour of a certificate
             said = json.loads(damaged)
             said["signatures"][0].pop("keyid", None)
             assert base64.b64decode(said["payload"]) == base64.b64decode(meant["payload"]), found.reason
@@ -337,7 +341,7 @@ def test_no_random_change_is_trusted(state):
     [
         (["checkpoint", "nowhere"], "checkpoint=nowhere: nowhere does not exist"),
         (["contribution", "run"], "one of the arguments --data --compute is required"),
-        (["contribution", "run", "--data", "nowhere"], "--data nowhere: no such file, or a folder without any"),
+        (["contribution", "run", "--data", "nowhere"], "--data nowhere: no such file, or an empty folder"),
         (["contribution", "run", "--data", "a", "--compute", "b"], "not allowed with argument --data"),
         (["sell", "run"], "invalid choice: 'sell'"),
     ],
@@ -348,7 +352,7 @@ def test_bad_input(state, arguments, expected):
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", None])
-def test_a_run_that_does_not_tell_what_it_was_made_of(state, damage):
+def test_run_without_manifest_or_metrics(state, damage):
     path = Path("run/manifest.json")
     path.unlink() if damage is None else path.write_text(damage)
     code, said = state("checkpoint", "run")
@@ -356,32 +360,32 @@ def test_a_run_that_does_not_tell_what_it_was_made_of(state, damage):
     assert not ABOUT_IT.exists()
 
 
-def test_it_needs_its_extra(state, monkeypatch):
+def test_missing_extra_is_named(state, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.provenance.statements", None)
     expected = "error: gan-statement: needs an extra: pip install 'gan-lightning[provenance]'"
     assert state("checkpoint", "run") == (2, expected)
 
 
-def test_a_statement_about_another_file(state, verify):  # noqa: F811
-    """A trusted one, put beside a file under that one's name, says nothing of it."""
+def test_statement_about_another_file(state, verify):  # noqa: F811
+    """A trusted statement that is renamed to lie beside another file proves nothing about it."""
     state("checkpoint", "run")
     evil = CHECKPOINT.with_name("evil.ckpt")
     evil.write_bytes(b"evil")
     evil.with_name("evil.ckpt.intoto.json").write_bytes(ABOUT_IT.read_bytes())
-    said = "evil.ckpt.intoto.json beside it speaks of something else"
+    said = "evil.ckpt.intoto.json beside it is about another file"
     assert verify(evil) == (1, f"{evil}: unknown: {said}")
     assert verify(CHECKPOINT)[0] == 0
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "no JSON", '{"payloadType": "text/plain", "signatures": []}'])
-def test_what_is_no_statement_is_not_called_changed(state, verify, content):  # noqa: F811
+def test_unrecognized_file_is_not_tampered(state, verify, content):  # noqa: F811
     ABOUT_IT.write_text(content)
     code, said = verify(CHECKPOINT)
-    assert (code, said.startswith(f"{CHECKPOINT}: unknown: no envelope")) == (1, True), said
+    assert (code, said.startswith(f"{CHECKPOINT}: unknown: not an envelope")) == (1, True), said
 
 
-def test_a_checkpoint_that_is_replaced_meanwhile(state, tmp_path):
-    """What is signed names the one that was read."""
+def test_checkpoint_replaced_while_it_is_signed(state, tmp_path):
+    """The statement names the digest of the checkpoint that was read."""
     trained = load("run")
     before = sha256(CHECKPOINT)
     CHECKPOINT.write_bytes(b"a later one")

@@ -1,4 +1,4 @@
-"""Terminals that know few characters, streams that are closed or full, and a reader that goes away."""
+"""Terminals with few characters, streams that are closed or full, and readers that close the pipe."""
 
 import ast
 import os
@@ -40,7 +40,7 @@ def folder(tmp_path):
 
 
 def shell(folder, program, rest="", **environment):
-    """Run a program by a shell, which redirects its streams; return its exit code, output and errors."""
+    """Run a program with the redirections in ``rest``; return its exit code, stdout and stderr."""
     command = ["bash", "-c", f'"$@" {rest}', "bash", *program]
     env = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | environment
     result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -49,7 +49,7 @@ def shell(folder, program, rest="", **environment):
 
 
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, PLAIN_LOCALE], ids=["ascii", "C"])
-def test_a_terminal_with_few_characters(folder, environment):
+def test_ascii_terminal_gets_substitutes(folder, environment):
     expected = "0.1 +- 0.2 x gr\\xfcn \\u6570\n"
     assert shell(folder, PROGRAMS["says"], **environment) == (0, expected, "said\n")
     code, said, _ = shell(folder, [*PROGRAMS["train"], "--help"], **environment)
@@ -57,7 +57,7 @@ def test_a_terminal_with_few_characters(folder, environment):
     assert shell(folder, [*PROGRAMS["verify"], "--help"], **environment)[0] == 0
 
 
-def test_a_run_with_few_characters(tmp_path):
+def test_run_on_an_ascii_terminal(tmp_path):
     run = [*PROGRAMS["train"], *FAST, "max_iterations=2"]
     code, said, err = shell(tmp_path, [*run, "hydra.run.dir=plain"], **PLAIN_LOCALE)
     assert (code, err) == (0, "")
@@ -77,12 +77,12 @@ def test_a_run_with_few_characters(tmp_path):
         ("<&- >&- 2>&-", "", ""),
     ],
 )
-def test_a_closed_stream(folder, closed, out, err):
+def test_closed_streams_are_redirected(folder, closed, out, err):
     assert shell(folder, PROGRAMS["says"], closed) == (0, out, err)
     assert (folder / "run" / "file").read_text(encoding="utf-8") == "whole"
 
 
-def test_an_error_is_said_somewhere(tmp_path):
+def test_error_goes_to_stdout_if_stderr_is_closed(tmp_path):
     code, out, err = shell(tmp_path, [*PROGRAMS["train"], "seeed=1"], "2>&-")
     assert (code, out.startswith("error: seeed: unknown key"), err) == (2, True, "")
     code, out, err = shell(tmp_path, [*PROGRAMS["train"], "seeed=1"], "2>/dev/full")
@@ -90,19 +90,21 @@ def test_an_error_is_said_somewhere(tmp_path):
 
 
 @pytest.mark.parametrize("program", [PROGRAMS["says"], [*PROGRAMS["train"], "--help"]], ids=["says", "help"])
-def test_a_full_disk_behind_stdout(folder, program):
+def test_full_disk_behind_stdout_is_an_error(folder, program):
     code, _, err = shell(folder, program, ">/dev/full")
     assert code == 2
-    assert err.endswith("error: standard output: cannot be written (No space left on device): all else is done\n")
+    assert err.endswith(
+        "error: standard output: cannot be written (No space left on device): everything else is done\n"
+    )
 
 
-def test_a_run_whose_output_is_lost_is_whole(tmp_path):
+def test_run_with_unwritable_stdout_is_complete(tmp_path):
     code, _, err = shell(tmp_path, [*PROGRAMS["train"], *FAST, "max_iterations=2", "hydra.run.dir=run"], ">/dev/full")
     assert (code, err.count("\n")) == (2, 1)
     assert {"checkpoints", "metrics.json", "manifest.json"} <= set(os.listdir(tmp_path / "run"))
 
 
-def test_a_reader_that_goes_away(tmp_path):
+def test_closed_pipe_is_not_an_error(tmp_path):
     code, out, err = shell(tmp_path, [*PROGRAMS["train"], "--help"], "| head -1; exit ${PIPESTATUS[0]}")
     assert (code, out, err) == (0, "Train a generative adversarial network.\n", "")
 
@@ -111,7 +113,7 @@ def test_a_reader_that_goes_away(tmp_path):
     "path", [*PACKAGE.rglob("*.py"), *(ROOT / "scripts").rglob("*.py")], ids=lambda path: path.stem
 )
 def test_text_files_have_an_encoding(path):
-    """Without one it would be that of the system, and files be others elsewhere."""
+    """The default encoding depends on the system."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call) or ast.unparse(node.func).startswith(("os.", "Image.", "archive.")):
             continue

@@ -1,4 +1,4 @@
-"""Verdicts on pictures, through the command."""
+"""Verdicts on images, through gan-verify."""
 
 import functools
 import json
@@ -24,7 +24,7 @@ from tests.test_credentials import NINE, TAMPERED, signed  # noqa: F401
 
 @pytest.fixture
 def verify(signed, called):  # noqa: F811
-    """verify("a.png", …): gan-verify."""
+    """Return a function that runs gan-verify, as verify("a.png")."""
     return functools.partial(called, gan_verify.main)
 
 
@@ -34,34 +34,34 @@ def picture(signed):  # noqa: F811
 
 
 def sign(path, by=None):
-    """Sign a picture as if the run had made it."""
+    """Sign an image as if the run had generated it."""
     trained = load("run")
     how = {"n": 1, "seed": 0, "weights": "ema", "condition": "7"}
     return sign_files([path], trained.data.modality, by or identity.load(), trained, **how)
 
 
-def test_trusted(verify, signed, picture):  # noqa: F811
+def test_signed_images_are_trusted(verify, signed, picture):  # noqa: F811
     code, said = verify(*sorted(signed.iterdir()))
     assert code == 0
     assert said.splitlines()[3] == f"{picture}: trusted: signed by Jane Doe, Example"
-    assert said.count(": trusted: ") == 10  # a statement about all of them
+    assert said.count(": trusted: ") == 10  # nine images and the statement about all of them
 
 
-def test_as_json(verify, picture):
+def test_json_output(verify, picture):
     code, said = verify(picture, "--json")
     (found,) = json.loads(said)
     assert (code, found["verdict"], found["record"]["index"], found["record"]["condition"]) == (0, "trusted", 3, "7")
 
 
 @pytest.mark.parametrize("name", TAMPERED)
-def test_tampered(verify, signed, picture, name):  # noqa: F811
+def test_changed_image_is_tampered(verify, signed, picture, name):  # noqa: F811
     picture.write_bytes(TAMPERED[name](picture.read_bytes(), (signed / "000001.png").read_bytes()))
     code, said = verify(picture, "--checkpoint", "run")
     assert code == 1
     assert said.startswith(f"{picture}: tampered: ")
 
 
-def test_a_forger_with_the_same_names(verify, tmp_path, monkeypatch, picture):
+def test_forger_with_the_same_names_is_unknown(verify, tmp_path, monkeypatch, picture):
     root = tmp_path / "root.pem"
     identity.export(root)
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
@@ -72,22 +72,20 @@ def test_a_forger_with_the_same_names(verify, tmp_path, monkeypatch, picture):
         Image.fromarray(np.array(plain)).save(pictures / "a.png")
     sign(pictures / "a.png")
     code, said = verify(pictures / "a.png", "--trust", root)
-    assert (code, said) == (
-        1,
-        f"{pictures / 'a.png'}: valid but unknown signer: Jane Doe, Example, by a certificate of no trusted root",
-    )
+    expected = "valid but unknown signer: Jane Doe, Example, whose certificate leads to no trusted root"
+    assert (code, said) == (1, f"{pictures / 'a.png'}: {expected}")
     assert verify(picture, "--trust", root)[0] == 0
-    assert verify(picture)[0] == 1  # the forger's own root
+    assert verify(picture)[0] == 1  # by the root of the forger
     assert verify(picture, pictures / "a.png", "--trust", root, tmp_path / "forger" / "root.pem")[0] == 0
 
 
-def test_nobody_is_trusted_without_a_root(verify, tmp_path, monkeypatch, picture):
+def test_no_signer_is_trusted_without_a_root(verify, tmp_path, monkeypatch, picture):
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "nobody"))
     code, said = verify(picture)
     assert (code, ": valid but unknown signer: " in said) == (1, True)
 
 
-def test_an_expired_certificate(verify, tmp_path, monkeypatch):
+def test_expired_certificate(verify, tmp_path, monkeypatch):
     builder = identity._builder
 
     def short(subject, issuer, key, now, years):
@@ -109,12 +107,14 @@ def test_an_expired_certificate(verify, tmp_path, monkeypatch):
     end = x509.load_pem_x509_certificate(one.chain).not_valid_after_utc
     time.sleep(max((end - datetime.now(UTC)).total_seconds(), 0) + 1.1)
     code, said = verify(pictures / "a.png")
-    codes = "signingCredential.untrusted, signingCredential.expired"
-    assert (code, said) == (1, f"{pictures / 'a.png'}: unknown: its signature does not count: {codes}")
+    untrusted = "certificate leads to no trusted root (signingCredential.untrusted)"
+    expired = "certificate has expired (signingCredential.expired)"
+    reason = f"its certificate is not accepted: {untrusted}, {expired}"
+    assert (code, said) == (1, f"{pictures / 'a.png'}: unknown: {reason}")
 
 
 def saved_again(path, change=0):
-    """Without credentials, and with one pixel brighter."""
+    """Save an image without credentials, and with one pixel brighter."""
     with Image.open(path) as picture:
         pixels = np.array(picture)
     pixels[5, 5] = pixels[5, 5] + change if pixels[5, 5] < 128 else pixels[5, 5] - change
@@ -129,7 +129,7 @@ def saved_again(path, change=0):
         (2, f"unknown: {NOT_SIGNED}"),
     ],
 )
-def test_stripped(run, verify, tmp_path, change, expected):
+def test_stripped_image_regenerates(run, verify, tmp_path, change, expected):
     run("generate", "checkpoint=run", "n=9", "seed=4", "format=files", "output=plain")
     picture = tmp_path / "plain" / "000003.png"
     saved_again(picture, change)
@@ -138,7 +138,7 @@ def test_stripped(run, verify, tmp_path, change, expected):
     assert verify(picture, "--checkpoint", "run", "--n", 9) == (1, f"{picture}: unknown: {NOT_SIGNED}")
 
 
-def test_stripped_of_a_class(verify, picture):
+def test_stripped_image_of_a_class_regenerates(verify, picture):
     seed = NINE[2].partition("=")[2]
     saved_again(picture)
     asked = (picture, "--checkpoint", "run", "--seed", seed, "--n", 9)
@@ -149,8 +149,8 @@ def test_stripped_of_a_class(verify, picture):
     )
 
 
-def test_a_condition_in_a_file(run, verify, signed, tmp_path):  # noqa: F811
-    """Its digest is recorded, and whoever has the file can draw the samples again."""
+def test_condition_in_a_file(run, verify, signed, tmp_path):  # noqa: F811
+    """The record holds the digest of the file; with the file the samples can be generated again."""
     asked = tmp_path / "asked.labels"
     asked.write_text("3\n1\n4\n")
     run("generate", "checkpoint=run", "n=3", f"condition={asked}", "sign=true", "output=asked")
@@ -158,8 +158,8 @@ def test_a_condition_in_a_file(run, verify, signed, tmp_path):  # noqa: F811
     (found,) = json.loads(verify(picture, "--json")[1])
     assert found["record"]["condition"] == f"sha256:{Labels.digest(asked)}"
     trained = load("run")
-    record = Verifier(b"").judge(picture).record
-    with pytest.raises(UserError, match="its record asks for the condition in a file: --condition, with that file"):
+    record = Verifier(b"").verify(picture).record
+    with pytest.raises(UserError, match="its record names a condition in a file: give that file with --condition"):
         Verifier(b"", checkpoint=trained)._recipe(record)
     assert Verifier(b"", checkpoint=trained, n=3, condition=str(asked))._recipe(record) == (0, 3, str(asked), "ema")
     saved_again(picture)
@@ -170,7 +170,7 @@ def test_a_condition_in_a_file(run, verify, signed, tmp_path):  # noqa: F811
     assert verify(*command, "--condition", 3)[1] == f"{picture}: unknown: {NOT_SIGNED}"
 
 
-def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypatch):  # noqa: F811
+def test_stripped_image_is_in_the_ledger(verify, signed, picture, tmp_path, monkeypatch):  # noqa: F811
     identity.export(tmp_path / "root.pem")
     saved_again(picture)
     in_ledger = ": stripped, but in the ledger: record 3, added by Jane Doe, Example, 2"
@@ -184,12 +184,12 @@ def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypat
     said = verify(tmp_path / "other.bmp", tmp_path / "other.jpg", *both)[1].splitlines()
     assert in_ledger in said[0]
     assert said[1] == f"{tmp_path / 'other.jpg'}: unknown: {NOT_SIGNED}"
-    # Tampering comes before everything, and a changed pixel is another picture.
+    # TAMPERED overrides the ledger, and an image with a changed pixel is not in it.
     (signed / "000004.png").write_bytes((signed / "000004.png").read_bytes() + b"more")
     assert ": tampered: " in verify(signed / "000004.png", *both)[1]
     saved_again(signed / "000005.png", 1)
     assert ": stripped" not in verify(signed / "000005.png", *both)[1]
-    # What a forger has put there is not trusted, nor is anything without a root.
+    # Records of a forger are not trusted, and no record is without a root.
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
     assert verify(picture, "--ledger", "outputs/ledger")[1] == f"{picture}: unknown: {NOT_SIGNED}"
     saved_again(signed / "000006.png", 9)
@@ -197,7 +197,7 @@ def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypat
     pictures.mkdir()
     (signed / "000006.png").rename(pictures / "a.png")
     forged = sign(pictures / "a.png", identity.create("Jane Doe", "Example"))
-    ledger.append(tmp_path / "outputs" / "ledger", identity.load(), forged)
+    ledger.append_records(tmp_path / "outputs" / "ledger", identity.load(), forged)
     saved_again(pictures / "a.png")
     trust = ("--trust", tmp_path / "root.pem", "--ledger", "outputs/ledger")
     assert verify(pictures / "a.png", *trust) == (1, f"{pictures / 'a.png'}: unknown: {NOT_SIGNED}")
@@ -212,7 +212,7 @@ def test_stripped_but_in_the_ledger(verify, signed, picture, tmp_path, monkeypat
     )
 
 
-def test_pictures_of_other_sizes(verify, tmp_path):
+def test_images_of_other_sizes(verify, tmp_path):
     Image.new("RGB", (28, 28)).save(tmp_path / "colour.png")
     Image.new("L", (5, 5)).save(tmp_path / "small.png")
     (tmp_path / "text.png").write_text("no picture")
@@ -221,10 +221,10 @@ def test_pictures_of_other_sizes(verify, tmp_path):
 
 
 def test_no_random_change_is_trusted(picture):
-    """Whatever is changed: bytes, bits, what is cut out or put in."""
+    """Bytes and bits are changed, parts are removed and inserted."""
     content = picture.read_bytes()
     verifier = Verifier(identity.load().root)
-    assert verifier.judge(picture).verdict == "trusted"
+    assert verifier.verify(picture).verdict == "trusted"
     generator = random.Random(0)
     verdicts = []
     for _ in range(1000):
@@ -242,7 +242,7 @@ def test_no_random_change_is_trusted(picture):
         else:
             del damaged[at:]
         picture.write_bytes(damaged)
-        verdicts.append((verifier.judge(picture).verdict, kind, at))
+        verdicts.append((verifier.verify(picture).verdict, kind, at))
     assert not [one for one in verdicts if one[0] == "trusted"]
     assert sum(one[0] == "tampered" for one in verdicts) > 500
 
@@ -268,7 +268,7 @@ def test_bad_input(verify, picture, arguments, expected):
     assert (code, expected in said) == (2, True), said
 
 
-def test_it_needs_its_extra(verify, picture, monkeypatch):
+def test_missing_extra_is_named(verify, picture, monkeypatch):
     monkeypatch.setitem(sys.modules, "gan_lightning.provenance.verify", None)
     code, said = verify(picture)
     assert (code, said) == (2, "error: gan-verify: needs an extra: pip install 'gan-lightning[provenance]'")
@@ -297,8 +297,8 @@ def frames(picture):
 
 
 @pytest.mark.parametrize("how", [palette, transparent, profile, turned, frames])
-def test_a_picture_that_shows_something_else_than_its_pixels(verify, tmp_path, picture, how):
-    """Its pixels are those of a record, but a viewer shows others."""
+def test_image_that_shows_something_else_than_its_pixels(verify, tmp_path, picture, how):
+    """The pixels are those of a record, but a viewer shows something else."""
     with Image.open(picture) as plain:
         content, options = how(Image.fromarray(np.array(plain)))
     content.save(tmp_path / "odd.png", **options)
@@ -307,12 +307,12 @@ def test_a_picture_that_shows_something_else_than_its_pixels(verify, tmp_path, p
         assert (code, "shows something else than its plain pixels" in said) == (1, True), said
 
 
-def test_a_foreign_jpeg(verify, tmp_path):
+def test_foreign_jpeg(verify, tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg")
     (tmp_path / "b.jpg").write_bytes(b"no picture, caBX")
     code, said = verify(tmp_path / "a.jpg", tmp_path / "b.jpg")
     assert (code, [line.split(": ")[1] for line in said.splitlines()]) == (1, ["unknown", "unknown"])
 
 
-def test_a_folder(verify, signed):  # noqa: F811
+def test_folder_instead_of_a_file(verify, signed):  # noqa: F811
     assert verify(signed) == (2, f"error: {signed}: no file: give those in it")

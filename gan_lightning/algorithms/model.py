@@ -19,7 +19,7 @@ from gan_lightning.algorithms.schedules import Schedule
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.modalities.samples import Sample, Shape, cat, each, leaves, shape, size, take
 from gan_lightning.system.cuda_graph import CapturedUpdate, make_capturable
-from gan_lightning.system.distributed import means
+from gan_lightning.system.distributed import means_over_processes
 from gan_lightning.system.randomness import ITERATION, derived_seed, seed_device
 
 MAX_FORWARD = 1024  # samples the generator makes at once outside training
@@ -117,7 +117,7 @@ class GenerativeModel(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         with matmuls(self.matmul_precision):
-            figures = means(self._replayed(batch) if self._replayed else self.update(batch))
+            figures = means_over_processes(self._replayed(batch) if self._replayed else self.update(batch))
         if self._averaging is not None:
             self._averaging.update(self.iteration)
         self.iteration += 1

@@ -15,8 +15,8 @@ from gan_lightning.data.datamodule import EpochBatches
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest
 from gan_lightning.paths import EARLIER_CHECKPOINT, LAST_CHECKPOINT, STATEMENT_SUFFIX
-from gan_lightning.system.distributed import largest
-from gan_lightning.system.logs import written
+from gan_lightning.system.distributed import max_over_processes
+from gan_lightning.system.logs import flushed_sizes
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: GenerativeModel, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
         checkpoint["trained_on"] = self.trained_on
-        checkpoint["logs"] = [written(logger) for logger in trainer.loggers]
+        checkpoint["logs"] = [flushed_sizes(logger) for logger in trainer.loggers]
         epoch, batch = epochs_done(trainer, pl_module.iteration)
         begun = epoch + (batch > 0)
         epochs = {"ready": begun, "started": begun, "processed": epoch, "completed": epoch}
@@ -104,7 +104,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
 
     def _due(self, iteration: int) -> bool:
         counted = self.every_n_iterations is not None and iteration % self.every_n_iterations == 0
-        return counted or largest(time.monotonic() - self._saved_at) > 60 * self.every_n_minutes
+        return counted or max_over_processes(time.monotonic() - self._saved_at) > 60 * self.every_n_minutes
 
     def _save_last(self, trainer: L.Trainer, iteration: int) -> bool:
         self._saved_at = time.monotonic()

@@ -10,16 +10,16 @@ import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher
-from gan_lightning.errors import PASSED_ON
-from gan_lightning.system.distributed import largest
-from gan_lightning.system.interrupts import ENDS, end_at_once, heeded, interrupt
+from gan_lightning.errors import RERAISED_SIGNALS
+from gan_lightning.system.distributed import max_over_processes
+from gan_lightning.system.interrupts import STOP_SIGNALS, active_stop_signals, exit_at_once, raise_interrupt
 
 
 class Stop(Watcher):
     """Asks the Trainer to stop after the iteration that is under way, so that what is saved is whole.
 
     Ctrl-C, SIGTERM and SIGHUP are remembered in ``signal``; a second Ctrl-C or SIGTERM ends the process at once.
-    SIGUSR1 and SIGUSR2 are remembered where somebody waits for them: see :meth:`Interrupted.leave`. Of several
+    SIGUSR1 and SIGUSR2 are remembered where somebody waits for them: see :meth:`Interrupted.exit_process`. Of several
     processes all stop after the same iteration.
 
     Args:
@@ -35,7 +35,8 @@ class Stop(Watcher):
         self._handlers: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        for number in (*heeded(), *(number for number in PASSED_ON if callable(signal.getsignal(number)))):
+        handled = [number for number in RERAISED_SIGNALS if callable(signal.getsignal(number))]
+        for number in (*active_stop_signals(), *handled):
             self._handlers[number] = signal.signal(number, self._remember)
         self._cpu_seconds_before = time.process_time()
         self._check(trainer, pl_module)  # a resumed run may have reached its limit already
@@ -51,7 +52,7 @@ class Stop(Watcher):
 
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         reached = self.max_iterations is not None and pl_module.iteration >= self.max_iterations
-        if number := largest(self.signal or 0):
+        if number := max_over_processes(self.signal or 0):
             self.signal = signal.Signals(int(number))
         if reached or self.signal is not None or self._spent(trainer):
             trainer.should_stop = True
@@ -59,11 +60,12 @@ class Stop(Watcher):
     def _spent(self, trainer: L.Trainer) -> bool:
         if self.max_cpu_seconds == math.inf:
             return False
-        return trainer.world_size * largest(time.process_time() - self._cpu_seconds_before) >= self.max_cpu_seconds
+        cpu_seconds = max_over_processes(time.process_time() - self._cpu_seconds_before)
+        return trainer.world_size * cpu_seconds >= self.max_cpu_seconds
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        if self.signal not in PASSED_ON:
+        if self.signal not in RERAISED_SIGNALS:
             self.signal = signal.Signals(number)
-        if number in ENDS:
-            signal.signal(signal.SIGINT, interrupt)
-            signal.signal(signal.SIGTERM, end_at_once)
+        if number in STOP_SIGNALS:
+            signal.signal(signal.SIGINT, raise_interrupt)
+            signal.signal(signal.SIGTERM, exit_at_once)

@@ -15,26 +15,26 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
     @functools.wraps(main)
     def whole() -> None:
-        interrupts.begin()  # first of all
+        interrupts.exit_on_signals()  # first of all
         import logging
 
-        from gan_lightning.errors import UserError, fail, refusal
+        from gan_lightning.errors import UserError, exit_with_error, user_error_from
         from gan_lightning.system import terminal
 
-        terminal.prepare()
+        terminal.replace_standard_streams()
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # tells of its own cache, which nobody needs
         try:
             main()
         except SystemExit:
-            if interrupts.came():  # which Lightning ends with another code
-                interrupts.leave()
+            if interrupts.was_interrupted():  # which Lightning ends with another code
+                interrupts.exit_interrupted()
             _end_with_output()
             raise
         except (UserError, OSError) as error:
-            fail(error if isinstance(error, UserError) else refusal(error), debug=False)
+            exit_with_error(error if isinstance(error, UserError) else user_error_from(error), debug=False)
         except BaseException as error:
-            if interrupts.came() or isinstance(error, KeyboardInterrupt):
-                interrupts.leave()
+            if interrupts.was_interrupted() or isinstance(error, KeyboardInterrupt):
+                interrupts.exit_interrupted()
             raise
         _end_with_output()
 
@@ -43,10 +43,10 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
 def _end_with_output() -> None:
     """End with exit code 2 if the last things that were said did not arrive."""
-    from gan_lightning.errors import UserError, fail
+    from gan_lightning.errors import UserError, exit_with_error
     from gan_lightning.system import terminal
 
     try:
-        terminal.check_said()
+        terminal.check_output_written()
     except UserError as error:
-        fail(error, debug=False)
+        exit_with_error(error, debug=False)

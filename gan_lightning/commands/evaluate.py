@@ -16,7 +16,7 @@ from gan_lightning.config.effects import example_settings
 from gan_lightning.config.settings import EvaluateSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import NotWritten, UserError, reason
+from gan_lightning.errors import NotWritten, UserError, explain_os_error
 from gan_lightning.files import make_folder, read_json, write_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
@@ -115,7 +115,7 @@ def evaluate(cfg: EvaluateSettings) -> str:
         try:
             _write(source, evaluator, cfg.seed, values)
         except OSError as error:
-            unwritten = f"output={source.folder}: {reason(error)}"
+            unwritten = f"output={source.folder}: {explain_os_error(error)}"
         rows |= {f"{source.name} ({name})" if len(values) > 1 else source.name: v for name, v in values.items()}
     summary = _summary(sources, evaluator, rows)
     if unwritten is not None:

@@ -14,14 +14,14 @@ from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, draw, sheet
 from gan_lightning.config.settings import GenerateSettings
-from gan_lightning.errors import UserError, refusals_of
-from gan_lightning.files import make_folder, whole
+from gan_lightning.errors import UserError, os_errors_as_user_errors
+from gan_lightning.files import make_folder, write_atomically
 from gan_lightning.modalities.arrays import ARRAYS, write_arrays
 from gan_lightning.modalities.modality import modality_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX, WALK_SUFFIX, write_sheet, write_walk
 from gan_lightning.paths import GENERATED
-from gan_lightning.provenance import signer
+from gan_lightning.provenance import load_signer
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.drawing import (
     check_memory,
@@ -48,7 +48,7 @@ def generate(cfg: GenerateSettings) -> Path:
         )
     if cfg.sign and (cfg.interpolate or cfg.format not in (None, "files")):
         raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
-    identity = signer("sign=true") if cfg.sign else None
+    identity = load_signer("sign=true") if cfg.sign else None
     trained = load(cfg.checkpoint, cfg.trust)
     cfg = cfg.model_copy(update={"format": cfg.format or ("files" if identity else "sheet")})
     _check(cfg, trained)
@@ -113,12 +113,12 @@ def _output(cfg: GenerateSettings, trained: Trained) -> Path:
 @contextmanager
 def _unfinished(output: Path) -> Iterator[Path]:
     """Lend another path to write a file or a folder to, which gets its name when it is complete, or is removed."""
-    with refusals_of(f"output={output}"):
+    with os_errors_as_user_errors(f"output={output}"):
         path = output.resolve()  # which has a name, as "." has none
         new_folder = not path.parent.exists()
         try:
             make_folder(path.parent)
-            with whole(path) as unfinished:
+            with write_atomically(path) as unfinished:
                 yield unfinished
         finally:
             if new_folder:
@@ -180,7 +180,7 @@ def _sign(paths: list[Path], cfg: GenerateSettings, trained: Trained, identity: 
     """Sign each file and the set of them, and add their records to the ledger."""
     from gan_lightning.provenance import ledger
     from gan_lightning.provenance.signing import sign_files
-    from gan_lightning.provenance.statements import state_samples
+    from gan_lightning.provenance.statements import attest_samples
 
     records = sign_files(
         paths,
@@ -192,10 +192,10 @@ def _sign(paths: list[Path], cfg: GenerateSettings, trained: Trained, identity: 
         weights=cfg.weights or trained.model.weights[0],
         condition=recorded_condition(trained.data, cfg.condition),
     )
-    state_samples(identity, trained, records, paths[0].parent)
+    attest_samples(identity, trained, records, paths[0].parent)
     if cfg.ledger is not None:
         try:
-            ledger.append(Path(cfg.ledger), identity, records)
+            ledger.append_records(Path(cfg.ledger), identity, records)
         except OSError as error:
             reason = f"cannot be written ({error.strerror}), so no sample is"
             raise UserError(f"ledger={cfg.ledger}: {reason}: give another folder, or ledger=null") from error

@@ -17,8 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lightning.commands.session import Session, overrides_of_hydra
 from gan_lightning.config.explain import explain_value
 from gan_lightning.config.grammar import quote
-from gan_lightning.errors import UserError, fail, refusal, refusals_of
-from gan_lightning.paths import MANIFEST, setting
+from gan_lightning.errors import UserError, exit_with_error, os_errors_as_user_errors, user_error_from
+from gan_lightning.paths import MANIFEST, path_override
 from gan_lightning.system import interrupts
 
 
@@ -30,11 +30,13 @@ def strict(hook: Callable[..., None]) -> Callable[..., None]:
         try:
             hook(self, config, **kwargs)
         except UserError as error:
-            fail(error, Session.current().debug)
+            exit_with_error(error, Session.current().debug)
         except OSError as error:
-            fail(refusal(error), Session.current().debug)
+            exit_with_error(user_error_from(error), Session.current().debug)
         except OmegaConfBaseException as error:
-            fail(UserError(explain_value(error)).with_traceback(error.__traceback__), Session.current().debug)
+            exit_with_error(
+                UserError(explain_value(error)).with_traceback(error.__traceback__), Session.current().debug
+            )
         except Exception:
             traceback.print_exc()
             raise SystemExit(1) from None
@@ -73,22 +75,22 @@ class RunGuard(Callback):
         validate(settings, TrainSettings)
 
         if not distributed.first_process():
-            _join_run(config, *distributed.from_first(("", None)))
+            _join_run(config, *distributed.broadcast_from_first(("", None)))
             return
         _import_training()
-        interrupts.under_way()
+        interrupts.raise_on_signals()
         if earlier:
             _take("resume", run_dir)
         elif chosen:
             _take("hydra.run.dir", run_dir)
             if Path(run_dir, MANIFEST).exists():
-                go_on = setting("resume", Path(run_dir))
+                go_on = path_override("resume", Path(run_dir))
                 raise UserError(f"hydra.run.dir={run_dir}: holds a run already: {go_on}, or take another folder")
         else:
             run_dir = _claim("hydra.run.dir", run_dir)
         with read_write(config.hydra.run):  # in place of the pattern that it came from
             config.hydra.run.dir = run_dir
-        distributed.from_first((run_dir, config.resume))
+        distributed.broadcast_from_first((run_dir, config.resume))
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -104,7 +106,7 @@ class RunGuard(Callback):
                 raise UserError(f"{key}={config[key]}: one run at a time: leave out -m")
         if not beside_others(config.hydra):
             _import_training()
-        interrupts.under_way()
+        interrupts.raise_on_signals()
         if sweep_dir == session.resumed_sweep:
             _take("sweep.resume", sweep_dir)
         elif _chosen(config, "hydra.sweep.dir"):
@@ -150,7 +152,7 @@ def _take(key: str, folder: str) -> None:
 
     session = Session.current()
     session.place = f"{key}={folder}"
-    with refusals_of(session.place):
+    with os_errors_as_user_errors(session.place):
         session.undo = take(folder)
 
 
@@ -159,7 +161,7 @@ def _claim(key: str, folder: str) -> str:
     from gan_lightning.runs.folders import claim
 
     session = Session.current()
-    with refusals_of(f"{key}={folder}"):
+    with os_errors_as_user_errors(f"{key}={folder}"):
         claimed, session.undo = claim(folder)
     session.place = f"{key}={claimed}"
     return claimed
@@ -172,7 +174,7 @@ def _earlier(config: DictConfig, run_dir: Path, chosen: bool) -> str | None:
 
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
     del plain["hydra"]
-    torchrun, restarted = distributed.run_of_torchrun(), distributed.restarted()
+    torchrun, restarted = distributed.torchrun_run_id(), distributed.restarted_by_torchrun()
     if config.resume is None and (torchrun or restarted):
         begun = newest_begun([run_dir] if chosen else run_dir.parent.glob("*"), plain, torchrun)
         config.resume = str(begun) if begun else None
@@ -186,8 +188,8 @@ def _same_folder(one: str, other: str) -> bool:
 
 def _wait_for_jobs(number: int, frame: Any) -> None:
     """On Ctrl-C, which a terminal sends to jobs on this machine too: they save themselves."""
-    interrupts.remember(number)
-    signal.signal(signal.SIGINT, interrupts.interrupt)
+    interrupts.record_signal(number)
+    signal.signal(signal.SIGINT, interrupts.raise_interrupt)
     print("waiting for the jobs to end; Ctrl-C again ends those on this machine at once", file=sys.stderr)
 
 

@@ -24,7 +24,7 @@ import gan_lightning.config.resolvers  # noqa: F401  registers them
 from gan_lightning.commands.hydra_callbacks import beside_others
 from gan_lightning.commands.session import Session
 from gan_lightning.config.settings import Settings, TrainSettings
-from gan_lightning.errors import Busy, Interrupted, NotWritten, UserError, fail, refusal
+from gan_lightning.errors import Busy, Interrupted, NotWritten, UserError, exit_with_error, user_error_from
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.system import interrupts
 
@@ -40,11 +40,11 @@ def train_job(cfg: DictConfig) -> dict[str, float] | None:
 
         return train_and_compare(read_settings(cfg, TrainSettings))
     except Interrupted as interruption:
-        interruption.leave()
+        interruption.exit_process()
     except BaseException as error:
         Session.current().undo()
         if isinstance(error, UserError):
-            fail(error, debug=OmegaConf.select(cfg, "debug") is True)
+            exit_with_error(error, debug=OmegaConf.select(cfg, "debug") is True)
         raise
 
 
@@ -67,17 +67,17 @@ def _sweep_job(cfg: DictConfig) -> dict[str, float] | None:
             settings = settings.model_copy(update={"resume": str(run_dir)})
         return train(settings)
     except Interrupted as interruption:
-        if beside_others(HydraConfig.get()) and interruption.signal in interrupts.ENDS:
+        if beside_others(HydraConfig.get()) and interruption.signal in interrupts.STOP_SIGNALS:
             # Who has begun it makes the table.
             Session.current().interrupted = True
             return None
         sweep_dir = Path(HydraConfig.get().sweep.dir)
         summarize(sweep_dir, Session.current().sweep_call(sweep_dir))
-        interruption.leave()
+        interruption.exit_process()
     except Exception as error:
         if not isinstance(error, UserError | OSError) or OmegaConf.select(cfg, "debug") is True:
             traceback.print_exc()
-        told = refusal(error) if isinstance(error, OSError) else error
+        told = user_error_from(error) if isinstance(error, OSError) else error
         line = " ".join(str(told).split()) or type(error).__name__
         print(f"error: job {HydraConfig.get().job.num}: {line}", file=sys.stderr)
         if not isinstance(error, Busy):
@@ -96,12 +96,12 @@ def printed(cfg: DictConfig) -> None:
         settings = validate(cfg, session.settings)
         prepare_process()
         command = getattr(import_module(f"gan_lightning.commands.{session.config_name}"), session.config_name)
-        interrupts.under_way()
+        interrupts.raise_on_signals()
         print(command(settings))
     except UserError as error:
         if isinstance(error, NotWritten):
-            print(error.shown)
-        fail(error, debug=OmegaConf.select(cfg, "debug") is True)
+            print(error.output)
+        exit_with_error(error, debug=OmegaConf.select(cfg, "debug") is True)
 
 
 def run(config_name: str, settings: type[Settings], job: Callable[[DictConfig], Any]) -> None:
@@ -111,7 +111,7 @@ def run(config_name: str, settings: type[Settings], job: Callable[[DictConfig], 
     try:
         session.read_command_line()
     except UserError as error:
-        fail(error, session.debug)
+        exit_with_error(error, session.debug)
     sys.argv = [session.program, *session.arguments]  # where Hydra looks
     try:
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
@@ -127,12 +127,12 @@ def _end(session: Session, error: Exception) -> None:
     """Say in one line what Hydra or a launcher refuses; raise what is no error of use."""
     if _is_from(error, *LAUNCHERS):
         session.summarize_sweep()
-        if interrupts.came():  # before a job could heed it
-            interrupts.leave()
+        if interrupts.was_interrupted():  # before a job could heed it
+            interrupts.exit_interrupted()
         said = (str(error).strip() or type(error).__name__).splitlines()[:2]  # submitit's line has a break in it
         line = f"hydra/launcher: {' '.join(' '.join(said).split())}"
     elif isinstance(cause := error.__cause__ or error, OSError) and not isinstance(error, HydraException):
-        line = str(refusal(cause, session.place))  # logging's is the cause of another
+        line = str(user_error_from(cause, session.place))  # logging's is the cause of another
     elif (
         isinstance(error, HydraException | OmegaConfBaseException)
         or _is_from(error, "hydra", "omegaconf")
@@ -144,7 +144,7 @@ def _end(session: Session, error: Exception) -> None:
     else:
         raise error
     session.undo()
-    fail(UserError(line).with_traceback(error.__traceback__), session.debug)
+    exit_with_error(UserError(line).with_traceback(error.__traceback__), session.debug)
 
 
 def _is_from(error: Exception, *packages: str) -> bool:

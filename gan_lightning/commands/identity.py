@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_lightning.commands.entry import command
 from gan_lightning.errors import UserError, printable
-from gan_lightning.provenance import needs_extra
+from gan_lightning.provenance import missing_extra
 from gan_lightning.system import interrupts
 
 HELP = """Who signs your samples: a certificate and its key, kept outside of the repository.
@@ -32,9 +32,9 @@ def _identity(action: str, settings: dict[str, str]) -> str:
     try:
         from gan_lightning.provenance.identity import adopt, create, export
     except ImportError as error:
-        raise needs_extra("gan-identity") from error
+        raise missing_extra("gan-identity") from error
 
-    interrupts.under_way()
+    interrupts.raise_on_signals()
     keys = settings.keys()
     if action == "export" and keys == {"output"}:
         export(Path(settings["output"]).expanduser())

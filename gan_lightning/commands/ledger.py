@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_lightning.commands.entry import command
 from gan_lightning.errors import printable
-from gan_lightning.provenance import needs_extra
+from gan_lightning.provenance import missing_extra
 from gan_lightning.system import interrupts
 
 HELP = """The ledger of all signed samples: what is changed in it is noticed; what is removed, by who has kept a root.
@@ -45,14 +45,14 @@ def main() -> None:
 def _answer(arguments: argparse.Namespace) -> tuple[str, bool]:
     """A line, and whether what is asked for holds."""
     try:
-        from gan_lightning.commands.ledger_actions import ACTIONS, Changed
+        from gan_lightning.commands.ledger_actions import ACTIONS, LedgerChanged
     except ImportError as error:
-        raise needs_extra("gan-ledger") from error
+        raise missing_extra("gan-ledger") from error
 
-    interrupts.under_way()
+    interrupts.raise_on_signals()
     try:
         return ACTIONS[arguments.action](arguments)
-    except Changed as error:
+    except LedgerChanged as error:
         return str(error), False
 
 

@@ -12,50 +12,50 @@ from pydantic_core import from_json
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import identity
 from gan_lightning.provenance.contents import Contents
-from gan_lightning.provenance.envelope import Broken
-from gan_lightning.provenance.ledger import Changed, SignedRoot, open_root, read
+from gan_lightning.provenance.envelope import InvalidDocument
+from gan_lightning.provenance.ledger import LedgerChanged, SignedRoot, open_root, read_ledger
 from gan_lightning.provenance.proofs import Consistency, Inclusion, prove_consistency, prove_inclusion
 
 
 def root(arguments: argparse.Namespace) -> tuple[str, bool]:
-    roots = read(arguments.path, identity.anchors(arguments.trust)).roots
+    roots = read_ledger(arguments.path, identity.load_trusted_roots(arguments.trust)).roots
     if not roots:
         raise UserError(f"{arguments.path}: has no root yet: generate with sign=true adds records")
     _write(arguments.output, roots[-1].envelope)
-    return _told(roots[-1])
+    return _describe_root(roots[-1])
 
 
 def prove(arguments: argparse.Namespace) -> tuple[str, bool]:
-    anchors = identity.anchors(arguments.trust)
-    held = read(arguments.path, anchors)
+    anchors = identity.load_trusted_roots(arguments.trust)
+    held = read_ledger(arguments.path, anchors)
     proof: Inclusion | Consistency
     if arguments.file:
         found = held.find(_digest(arguments))
         if found is None:
-            raise Changed(f"{arguments.file}: {arguments.path} has no record of what it shows")
+            raise LedgerChanged(f"{arguments.file}: {arguments.path} has no record of what it shows")
         index, root = found
         proof = prove_inclusion(held, index)
-        line, good = f"record {index:,}, added with: {_told(root)[0]}", root.opened.trusted
+        line, good = f"record {index:,}, added with: {_describe_root(root)[0]}", root.signature.trusted
     else:
         earlier = _earlier(arguments.since, anchors)
-        held.check_continues(earlier, str(arguments.since))
+        held.check_extends(earlier, str(arguments.since))
         proof = prove_consistency(held, earlier)
-        line, good = _told(held.roots[-1])
-        line = f"goes on from {earlier.said.size:,} records: {line}"
+        line, good = _describe_root(held.roots[-1])
+        line = f"goes on from {earlier.claim.size:,} records: {line}"
     _write(arguments.output, asdict(proof))
     return line, good
 
 
 def check(arguments: argparse.Namespace) -> tuple[str, bool]:
-    anchors = identity.anchors(arguments.trust)
+    anchors = identity.load_trusted_roots(arguments.trust)
     if arguments.path.is_file():
         return _check_proof(arguments, anchors)
-    held = read(arguments.path, anchors)
+    held = read_ledger(arguments.path, anchors)
     if arguments.since:
-        held.check_continues(_earlier(arguments.since, anchors), str(arguments.since))
+        held.check_extends(_earlier(arguments.since, anchors), str(arguments.since))
     if arguments.file and held.find(_digest(arguments)) is None:
-        raise Changed(f"{arguments.file}: {arguments.path} has no record of what it shows")
-    strangers = [root for root in held.roots if not root.opened.trusted]
+        raise LedgerChanged(f"{arguments.file}: {arguments.path} has no record of what it shows")
+    strangers = [root for root in held.roots if not root.signature.trusted]
     if strangers:
         return f"unchanged, but {len(strangers)} of {len(held.roots)} roots by unknown signers: {strangers[0]}", False
     if not (held.uncovered or held.roots):
@@ -74,18 +74,18 @@ def _check_proof(arguments: argparse.Namespace, anchors: bytes) -> tuple[str, bo
     if isinstance(proof, Inclusion):
         if arguments.since:
             raise UserError(f"--since {arguments.since}: {arguments.path} is about a file: leave it out")
-        root, record = proof.check(anchors)
+        root, record = proof.verify(anchors)
         if arguments.file and record.content != _digest(arguments, record.modality):
-            raise Changed(f"{arguments.path}: is about something else than {arguments.file} shows")
-        line, good = _told(root)
+            raise LedgerChanged(f"{arguments.path}: is about something else than {arguments.file} shows")
+        line, good = _describe_root(root)
         return f"record {proof.index:,} was added with: {line}", good
     if arguments.file:
         raise UserError(f"--file {arguments.file}: {arguments.path} is about two roots: leave it out")
-    old, new = proof.check(anchors)
-    if arguments.since and old.said != _earlier(arguments.since, anchors).said:
-        raise Changed(f"{arguments.path}: is about another root than {arguments.since}")
-    line, good = _told(new)
-    return f"goes on from {old.said.size:,} records: {line}", good and old.opened.trusted
+    old, new = proof.verify(anchors)
+    if arguments.since and old.claim != _earlier(arguments.since, anchors).claim:
+        raise LedgerChanged(f"{arguments.path}: is about another root than {arguments.since}")
+    line, good = _describe_root(new)
+    return f"goes on from {old.claim.size:,} records: {line}", good and old.signature.trusted
 
 
 ACTIONS = {"root": root, "prove": prove, "check": check}
@@ -96,18 +96,18 @@ def _digest(arguments: argparse.Namespace, modality: str | None = None) -> str:
     return Contents(arguments.package).digest(arguments.file, modality)
 
 
-def _told(root: SignedRoot) -> tuple[str, bool]:
+def _describe_root(root: SignedRoot) -> tuple[str, bool]:
     """A line about a root, and whether who has signed it is trusted."""
-    return f"{root}{f': {root.opened.distrust}' if root.opened.distrust else ''}", root.opened.trusted
+    return f"{root}{f': {root.signature.distrust}' if root.signature.distrust else ''}", root.signature.trusted
 
 
 def _earlier(path: Path, anchors: bytes) -> SignedRoot:
     try:
         root = open_root(from_json(path.read_bytes()), anchors)
-    except (OSError, ValueError, Broken) as error:
+    except (OSError, ValueError, InvalidDocument) as error:
         raise UserError(f"--since {path}: no signed root ({error}): give what gan-ledger root wrote") from error
-    if not root.opened.trusted:
-        raise UserError(f"--since {path}: by {root.opened.signer}, who is not trusted: {root.opened.distrust}")
+    if not root.signature.trusted:
+        raise UserError(f"--since {path}: by {root.signature.signer}, who is not trusted: {root.signature.distrust}")
     return root
 
 

@@ -21,7 +21,7 @@ def search(settings: SearchSettings) -> str:
         return run_trials(settings.model_copy(update={"search": space}))
     except Interrupted as interruption:
         print(f"{interruption}: run it again to go on", file=sys.stderr)
-        interruption.leave()
+        interruption.exit_process()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from gan_lightning.commands.overrides import as_typed, check_dashes, check_texts
 from gan_lightning.config.grammar import quote
 from gan_lightning.config.settings import Settings, TrainSettings
 from gan_lightning.config.text import SWEEP_RESUME, Keys
-from gan_lightning.paths import OVERRIDES, PACKAGE, setting, spelled
+from gan_lightning.paths import OVERRIDES, PACKAGE, path_argument, path_override
 
 
 def overrides_of_hydra(hydra: Any) -> list[str]:
@@ -128,7 +128,7 @@ class Session:
         """Return how a run was called, without its overrides; to be asked while Hydra runs it."""
         hydra = HydraConfig.get()
         own = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
-        words = [word for folder in own for word in ("--config-dir", spelled(Path(folder)))]
+        words = [word for folder in own for word in ("--config-dir", path_argument(Path(folder)))]
         if (name := hydra.job.config_name) not in (None, self.config_name):
             words += ["--config-name", str(name)]
         return shlex.join([*self._begin(), *words])
@@ -137,14 +137,14 @@ class Session:
         """Return the command that goes on with a sweep; to be asked while Hydra runs it."""
         overrides = overrides_of_hydra(HydraConfig.get())
         again = [shlex.quote(one) for one in overrides if one.startswith("hydra.sweep.subdir=")]
-        return " ".join([self.call(), setting(SWEEP_RESUME, sweep_dir), *again])
+        return " ".join([self.call(), path_override(SWEEP_RESUME, sweep_dir), *again])
 
     def _begin(self) -> list[str]:
         """Return the words that begin this program, from the working directory."""
         program = Path(self.program)
         if program.name == "gan-train":
-            return ["gan-train" if shutil.which("gan-train") else spelled(program)]
+            return ["gan-train" if shutil.which("gan-train") else path_argument(program)]
         found = Path(shutil.which("python") or "")
-        python = "python" if found.parent == Path(sys.executable).parent else spelled(Path(sys.executable))
+        python = "python" if found.parent == Path(sys.executable).parent else path_argument(Path(sys.executable))
         of_package = program.is_relative_to(PACKAGE)
-        return [python, "-m", "gan_lightning.commands.train"] if of_package else [python, spelled(program)]
+        return [python, "-m", "gan_lightning.commands.train"] if of_package else [python, path_argument(program)]

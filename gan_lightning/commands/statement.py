@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_lightning.commands.entry import command
 from gan_lightning.errors import UserError
-from gan_lightning.provenance import needs_extra, signer
+from gan_lightning.provenance import load_signer, missing_extra
 from gan_lightning.system import interrupts
 
 HELP = """Signed statements about a run, written beside its checkpoint; gan-verify reads them.
@@ -34,19 +34,19 @@ def main() -> None:
 
 def _state(arguments: argparse.Namespace) -> Path:
     try:
-        from gan_lightning.provenance.statements import given_data, state_checkpoint, state_contribution
+        from gan_lightning.provenance.statements import attest_checkpoint, attest_contribution, describe_data
     except ImportError as error:
-        raise needs_extra("gan-statement") from error
+        raise missing_extra("gan-statement") from error
     from gan_lightning.runs.checkpoints import load
 
-    interrupts.under_way()
-    identity = signer("gan-statement")
+    interrupts.raise_on_signals()
+    identity = load_signer("gan-statement")
     if arguments.action == "checkpoint":
-        return state_checkpoint(identity, load(arguments.run, arguments.package, "--package {}"))
+        return attest_checkpoint(identity, load(arguments.run, arguments.package, "--package {}"))
     if arguments.data is None and not arguments.compute.strip():
         raise UserError('--compute "": must say in words what was computed')
-    contribution = given_data(arguments.data) if arguments.data else {"compute": arguments.compute}
-    return state_contribution(identity, load(arguments.run, arguments.package, "--package {}"), contribution)
+    contribution = describe_data(arguments.data) if arguments.data else {"compute": arguments.compute}
+    return attest_contribution(identity, load(arguments.run, arguments.package, "--package {}"), contribution)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import Diverged, Interrupted, UserError
 from gan_lightning.files import file_digest, write_json
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, near, setting, spelled
-from gan_lightning.provenance import signer
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_argument, path_override, relative_to_cwd
+from gan_lightning.provenance import load_signer
 from gan_lightning.runs.batches import fit_batches
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
 from gan_lightning.runs.dashboard import log_config, log_hyperparameters
@@ -42,11 +42,11 @@ from gan_lightning.runs.resume import Start, find_start
 from gan_lightning.runs.summary import closing, opening, row
 from gan_lightning.system.distributed import (
     DDP,
+    caused_by_lost_process,
     cluster_environment,
     first_process,
-    first_process_first,
-    is_of_lost_process,
-    run_of_torchrun,
+    first_process_before_others,
+    torchrun_run_id,
 )
 from gan_lightning.system.logs import rewind
 from gan_lightning.system.machine import prepare_process
@@ -121,7 +121,7 @@ def train_once(settings: TrainSettings, rollbacks: int) -> dict[str, float]:
         The final metrics; of several processes only the first one has them.
     """
     prepare(settings)
-    identity = signer("provenance=true") if settings.provenance and first_process() else None
+    identity = load_signer("provenance=true") if settings.provenance and first_process() else None
     run = build(settings, rollbacks)
     read_data(run)
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def nothing_left(run: Run, metrics: dict[str, float]) -> dict[str, float]:
     if first_process():
         Session.current().undo()
         ended = "nothing is left to train: max_iterations=… or trainer.max_epochs=… goes further"
-        log.info("%s: %s", near(run.folder), ended)
+        log.info("%s: %s", relative_to_cwd(run.folder), ended)
         seconds = recorded_duration(run.folder)
         log.info("%s", closing(metrics, [], seconds, run.folder, None, Session.current().call()))
     return metrics
@@ -188,7 +188,7 @@ def build(settings: TrainSettings, rollbacks: int) -> Run:
 
 def read_data(run: Run) -> None:
     """Read the training data; all processes must have the same."""
-    with first_process_first():
+    with first_process_before_others():
         run.data.prepare_data()
         run.data.setup("fit")
     if run.settings.reproduce is not None:
@@ -268,26 +268,26 @@ def follow_first(run: Run, start: Start | None) -> dict[str, float]:
 
 def is_signed(checkpoint: Path) -> bool:
     """Return whether a statement lies beside a checkpoint; what it speaks of is kept when it is written again."""
-    from gan_lightning.provenance.statements import beside
+    from gan_lightning.provenance.statements import statement_path
 
-    return beside(checkpoint).is_file()
+    return statement_path(checkpoint).is_file()
 
 
 def sign_provenance(identity: Identity, run: Run) -> None:
     """Sign what the checkpoint was made of; where that fails, the run is there all the same."""
-    from gan_lightning.provenance.statements import state_checkpoint
+    from gan_lightning.provenance.statements import attest_checkpoint
 
     checkpoint = run.folder / LAST_CHECKPOINT
     try:
         digest, trained_on = file_digest(checkpoint), read(checkpoint)["trained_on"]
         trained = Trained(checkpoint, digest, run.config, run.model, run.data, trained_on)
-        path = state_checkpoint(identity, trained)
+        path = attest_checkpoint(identity, trained)
     except OSError as error:
         raise UserError(
             f"provenance=true: {error.strerror}: the run has ended and is saved; when that is mended, "
-            f"gan-statement checkpoint {shlex.quote(spelled(run.folder))}"
+            f"gan-statement checkpoint {shlex.quote(path_argument(run.folder))}"
         ) from error
-    log.info("%s", row("statement", near(path)))
+    log.info("%s", row("statement", relative_to_cwd(path)))
 
 
 def _fit(run: Run, start: Start | None) -> None:
@@ -301,7 +301,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "seed": run.settings.seed,
         "device": str(run.trainer.strategy.root_device),
         "processes": run.trainer.world_size,
-        "torchrun": run_of_torchrun(),
+        "torchrun": torchrun_run_id(),
         "data": run.data.describe(),
         "config": run.config,
     }
@@ -325,7 +325,7 @@ def _status(error: BaseException) -> Literal["interrupted", "diverged", "failed"
 @contextmanager
 def _errors_of_a_run(run: Run) -> Iterator[None]:
     """Raise errors that the user can mend again as one line."""
-    go_on = f"when that is mended, {setting('resume', run.folder)} goes on from the last checkpoint"
+    go_on = f"when that is mended, {path_override('resume', run.folder)} goes on from the last checkpoint"
     try:
         yield
     except OSError as error:
@@ -334,7 +334,7 @@ def _errors_of_a_run(run: Run) -> Iterator[None]:
         if "deterministic implementation" in str(error):
             what, device = str(error).split()[0], run.trainer.strategy.root_device
             raise UserError(f"deterministic=true: torch has no such {what} on {device}: deterministic=false") from error
-        if is_of_lost_process(error):
+        if caused_by_lost_process(error):
             raise UserError(f"another process of the run has ended: {go_on}") from error
         raise
 

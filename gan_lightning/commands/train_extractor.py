@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gan_lightning.config.settings import ExtractorSettings
 from gan_lightning.config.validation import instantiate
-from gan_lightning.errors import UserError, refusals_of
+from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.metrics.classifier_training import train_classifier
 from gan_lightning.metrics.images import cached_classifier
 from gan_lightning.runs.folders import take
@@ -16,7 +16,7 @@ def train_extractor(cfg: ExtractorSettings) -> str:
     data.prepare_data()
     data.setup("test")
     path = Path(cfg.output) if cfg.output else cached_classifier(data)
-    with refusals_of(f"output={path}" if cfg.output else "XDG_CACHE_HOME"):
+    with os_errors_as_user_errors(f"output={path}" if cfg.output else "XDG_CACHE_HOME"):
         if path.exists():
             raise UserError(f"output={path}: exists already; metrics by another classifier cannot be compared with its")
         undo = take(str(path.parent))

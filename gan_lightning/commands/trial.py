@@ -4,11 +4,11 @@ import os
 import signal
 
 from gan_lightning.commands.cli import train
-from gan_lightning.system.follow import when_parent_is_gone
+from gan_lightning.system.parent_process import on_parent_exit
 
 
 def main() -> None:
-    when_parent_is_gone(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    on_parent_exit(lambda: os.kill(os.getpid(), signal.SIGTERM))
     train()
 
 

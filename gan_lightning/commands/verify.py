@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.commands.entry import command
 from gan_lightning.errors import UserError, printable
-from gan_lightning.provenance import needs_extra
+from gan_lightning.provenance import missing_extra
 
 if TYPE_CHECKING:  # of an extra
     from gan_lightning.provenance.verdicts import Finding
@@ -65,7 +65,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
         from gan_lightning.provenance.records import MAX_N
         from gan_lightning.provenance.verify import Verifier
     except ImportError as error:
-        raise needs_extra("gan-verify") from error
+        raise missing_extra("gan-verify") from error
     from gan_lightning.runs.checkpoints import load
 
     if not 0 <= arguments.seed < 2**63:
@@ -76,12 +76,12 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
         if not path.is_file():
             why = "no file: give those in it" if path.is_dir() else "no regular file"
             raise UserError(f"{path}: {why if path.exists() else 'no such file'}")
-    anchors = identity.anchors(arguments.trust)
-    records = ledger.read(arguments.ledger, anchors) if arguments.ledger else None
+    anchors = identity.load_trusted_roots(arguments.trust)
+    records = ledger.read_ledger(arguments.ledger, anchors) if arguments.ledger else None
     checkpoint = load(arguments.checkpoint, arguments.package, "--package {}") if arguments.checkpoint else None
     asked = (arguments.seed, arguments.n, arguments.condition)
     verifier = Verifier(anchors, records, checkpoint, *asked, packages=arguments.package)
-    return [verifier.judge(path) for path in arguments.file]
+    return [verifier.verify(path) for path in arguments.file]
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 
-from gan_lightning.errors import PASSED_ON, Diverged, Interrupted, UserError, fail
-from gan_lightning.system.follow import when_parent_is_gone
+from gan_lightning.errors import RERAISED_SIGNALS, Diverged, Interrupted, UserError, exit_with_error
+from gan_lightning.system.parent_process import on_parent_exit
 
 
 def main() -> None:
@@ -20,8 +20,8 @@ def main() -> None:
     from gan_lightning.config.settings import TrainSettings
 
     job = json.loads(sys.stdin.readline())
-    when_parent_is_gone(lambda: os._exit(1))
-    for number in PASSED_ON:  # Slurm sends them to all processes of a job; the first one tells the others
+    on_parent_exit(lambda: os._exit(1))
+    for number in RERAISED_SIGNALS:  # Slurm sends them to all processes of a job; the first one tells the others
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.ERROR)  # the first process tells the rest
     try:
@@ -31,7 +31,7 @@ def main() -> None:
     except Diverged:
         raise SystemExit(2) from None  # the first process has seen the same
     except UserError as error:
-        fail(UserError(f"process {os.environ['LOCAL_RANK']}: {error}"), debug=job["config"]["debug"])
+        exit_with_error(UserError(f"process {os.environ['LOCAL_RANK']}: {error}"), debug=job["config"]["debug"])
 
 
 if __name__ == "__main__":

@@ -161,7 +161,11 @@ class DecodeCache:
             ) from error
 
     def _locked_file(self, key: str) -> IO[bytes]:
-        """Return a new file that is locked for as long as it is open: it is not that of a process that is gone."""
+        """Return a new file that is locked while it is open.
+
+        The lock tells it from the files of killed processes. Several machines may share the folder, so that a process
+        number in the name, as in :func:`gan_lightning.files.write_atomically`, would not do.
+        """
         while True:
             file = (self.folder / f"{key}.{secrets.token_hex(4)}.tmp").open("xb")
             with suppress(OSError):  # a file system that knows no locks

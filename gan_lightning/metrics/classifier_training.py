@@ -12,7 +12,7 @@ from tqdm import tqdm
 from gan_lightning.data.datamodule import Data
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
-from gan_lightning.files import whole
+from gan_lightning.files import write_atomically
 from gan_lightning.metrics.classes import label_accuracy
 from gan_lightning.metrics.extractors import BATCH, Classifier, ClassifierNetwork, save_classifier
 from gan_lightning.modalities.image import normalize
@@ -55,7 +55,7 @@ def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str |
         "seed": str(seed),
         "torch": torch.__version__,
     }
-    with whole(path) as unfinished:
+    with write_atomically(path) as unfinished:
         save_classifier(network, unfinished, facts)
         found = Classifier(str(unfinished)).extract(test[0]).labels  # of the weights as written, in float16
         assert found is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_lightning.files import whole
+from gan_lightning.files import write_atomically
 
 SUFFIX, WALK_SUFFIX = ".png", ".gif"
 WALK_MILLISECONDS = 60  # that each sheet of a walk is shown
@@ -14,7 +14,7 @@ WALK_MILLISECONDS = 60  # that each sheet of a walk is shown
 
 def write_sheet(path: Path, sheet: np.ndarray) -> None:
     """Write a sheet to a PNG file."""
-    with whole(path) as unfinished:
+    with write_atomically(path) as unfinished:
         Image.fromarray(sheet).save(unfinished, "PNG")
 
 
@@ -27,5 +27,5 @@ def read_sheet(path: Path) -> np.ndarray:
 def write_walk(path: Path, sheets: Iterable[np.ndarray]) -> None:
     """Write sheets of one size, one after the other, to a GIF file that repeats."""
     frames = (Image.fromarray(sheet) for sheet in sheets)
-    with whole(path) as unfinished:
+    with write_atomically(path) as unfinished:
         next(frames).save(unfinished, "GIF", save_all=True, append_images=frames, duration=WALK_MILLISECONDS, loop=0)

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.errors import UserError
 
-if TYPE_CHECKING:  # of an extra
+if TYPE_CHECKING:  # needs an extra
     from gan_lightning.provenance.identity import Identity
 
 
-def needs_extra(what: str) -> UserError:
-    """For what is not installed."""
-    return UserError(f"{what}: needs an extra: pip install 'gan-lightning[provenance]'")
+def missing_extra(feature: str) -> UserError:
+    """Return the error for a setting or command whose dependencies are not installed."""
+    return UserError(f"{feature}: needs an extra: pip install 'gan-lightning[provenance]'")
 
 
-def signer(setting: str) -> Identity:
-    """Who signs, for a setting that asks for it.
+def load_signer(setting: str) -> Identity:
+    """Return the identity that signs, on behalf of a setting such as ``sign=true``.
 
     Raises:
-        UserError: where there is nobody, or nothing to sign with.
+        UserError: if there is no valid identity, or the extra is not installed.
     """
     try:
         from gan_lightning.provenance.identity import load
     except ImportError as error:
-        raise needs_extra(setting) from error
+        raise missing_extra(setting) from error
     return load()

@@ -1,4 +1,4 @@
-"""Finds the modality of files, and digests what they show."""
+"""Finds the modality of files, and hashes their content."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,58 +12,58 @@ T = TypeVar("T")
 
 
 class UnknownModality(UserError):
-    """No modality is known that a file or a record names."""
+    """The modality that a record or the name of a file calls for is unknown."""
 
 
 class Contents:
-    """Finds the modality of files and records, and digests what they show.
+    """Finds the modality of files and records, and hashes their content.
 
     Args:
-        packages: of the user's own, with further modalities.
-        preferred: whose files are to be expected, as those of a checkpoint's samples.
+        packages: packages with modalities of the user.
+        preferred: modality to try first, such as that of a checkpoint.
     """
 
     def __init__(self, packages: Sequence[str] = (), preferred: type[Modality] | None = None) -> None:
         self._known = [*([preferred] if preferred else []), *modalities(packages)]
         self._preferred = preferred
 
-    def named(self, name: str) -> type[Modality]:
-        """Return the modality whose class has that name, as records have it."""
-        found = next((one for one in self._known if one.__name__ == name), None)
-        if found is None:
-            raise UnknownModality(f"the modality {name[:100]!r} is not known: --package, if it is your own")
-        return found
+    def modality_named(self, name: str) -> type[Modality]:
+        """Return the modality of that class name; raise UnknownModality if there is none."""
+        modality = next((one for one in self._known if one.__name__ == name), None)
+        if modality is None:
+            raise UnknownModality(f"the modality {name[:100]!r} is unknown: give --package if it is your own")
+        return modality
 
-    def of(self, path: Path) -> type[Modality]:
-        """Return the modality whose files have such a name."""
-        found = next((one for one in self._known if one.reads(path.name)), self._preferred)
-        if found is None:
+    def modality_of(self, path: Path) -> type[Modality]:
+        """Return the modality that reads files of such a name; raise UnknownModality if there is none."""
+        modality = next((one for one in self._known if one.reads(path.name)), self._preferred)
+        if modality is None:
             raise UnknownModality(
-                f"{path}: no modality has files of such a name, so that what it shows cannot be looked up: "
-                "--package, if the modality is your own"
+                f"{path}: no modality reads files of such a name, so its content cannot be looked up: "
+                "give --package if the modality is your own"
             )
-        return found
+        return modality
 
     def digest(self, path: Path, name: str | None = None) -> str:
-        """Return the digest of what a file shows.
+        """Return the digest of the content of a file.
 
         Args:
-            path: of the file.
-            name: of the modality's class; None to tell it by the file's name.
+            path: the file to hash.
+            name: class name of its modality; None to find it by the name of the file.
 
         Raises:
-            UserError: if the modality is unknown, or the file is none of it.
+            UserError: if the modality is unknown, or cannot read the file.
         """
-        modality = self.of(path) if name is None else self.named(name)
-        return _guarded(modality.digest, path, modality)
+        modality = self.modality_of(path) if name is None else self.modality_named(name)
+        return _read(modality.digest, path, modality)
 
     def read(self, path: Path, modality: Modality) -> Content:
-        """Return the content of a file; raise UserError if it has none of that modality."""
-        return _guarded(modality.read, path, type(modality))
+        """Return the content of a file; raise UserError if the modality cannot read it."""
+        return _read(modality.read, path, type(modality))
 
 
-def _guarded(read: Callable[[Path], T], path: Path, modality: type[Modality]) -> T:
-    """Read a file from elsewhere, though the modality may expect good files only."""
+def _read(read: Callable[[Path], T], path: Path, modality: type[Modality]) -> T:
+    """Call ``read``; raise any error as UserError, since a modality of the user may not check foreign files."""
     try:
         return read(path)
     except (UserError, OSError):

@@ -1,8 +1,8 @@
-"""Content credentials: a signed C2PA manifest in a file, that says which model made it and how.
+"""Content credentials: signed C2PA manifests inside files, which name the model and the seed of a sample.
 
-The specification is at https://spec.c2pa.org; any of its readers can read them, and knows the file as made by a trained
-algorithm. What only this project understands is one assertion, a :class:`Record`. The library tells a file's type by
-what is in it: a forger chooses names.
+The specification is at https://spec.c2pa.org. Any C2PA reader can read them, and reports the file as made by a trained
+algorithm. One assertion is specific to this project: the :class:`Record`. The type of a file is detected from its
+content, as a forger chooses the name.
 """
 
 import io
@@ -18,24 +18,44 @@ from gan_lightning import __version__
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
 from gan_lightning.provenance.identity import Identity
-from gan_lightning.provenance.records import Record, canonical, parse
+from gan_lightning.provenance.interfaces import FileReader, FileSigner
+from gan_lightning.provenance.records import Record, canonical_json, parse_record
 from gan_lightning.provenance.verdicts import Finding, Verdict
-from gan_lightning.provenance.ways import FileReader, FileSigner
 
-RECORD = "org.gan-lightning.sample"  # label of our assertion
+RECORD = "org.gan-lightning.sample"  # label of the assertion with the record
 SOFTWARE = {"name": "gan-lightning", "version": __version__}
 TRAINED_ALGORITHM = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 SETTINGS = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
     "builder": {"thumbnail": {"enabled": False}, "created_assertion_labels": ["c2pa.actions", RECORD]},
 }
-ANY_TYPE = "application/octet-stream"  # for the reader, which finds the type out
-MANIFEST_STORE = b"jumdc2pa"  # how one begins, in files of any type
-MAX_BYTES = 2**28
+ANY_TYPE = "application/octet-stream"  # makes the reader detect the type
+MANIFEST_STORE = b"jumdc2pa"  # first bytes of a manifest store, in files of any type
+MAX_BYTES = 2**28  # larger files are not searched for a manifest
+STATUS_IN_WORDS = {  # common validation status codes of the C2PA specification
+    "assertion.dataHash.mismatch": "content was changed after signing",
+    "assertion.bmffHash.mismatch": "content was changed after signing",
+    "assertion.boxesHash.mismatch": "content was changed after signing",
+    "assertion.hashedURI.mismatch": "manifest was changed after signing",
+    "assertion.missing": "part of the manifest is missing",
+    "assertion.undeclared": "manifest holds a part that was not signed",
+    "claim.missing": "manifest holds no claim",
+    "claim.multiple": "manifest holds several claims",
+    "claim.hardBindings.missing": "manifest is not bound to the content",
+    "claimSignature.missing": "manifest is not signed",
+    "claimSignature.mismatch": "signature does not match the manifest and the certificate",
+    "signingCredential.untrusted": "certificate leads to no trusted root",
+    "signingCredential.invalid": "certificate is not valid for content credentials",
+    "signingCredential.expired": "certificate has expired",
+    "signingCredential.ocsp.revoked": "certificate was revoked",
+    "timeStamp.mismatch": "time stamp belongs to another signature",
+    "timeStamp.untrusted": "time stamp comes from no trusted authority",
+    "algorithm.unsupported": "manifest uses an unsupported algorithm",
+}
 
 
 class CredentialsSigner(FileSigner):
-    """Puts credentials into files of the types that C2PA's library takes."""
+    """Signs files of the types that the C2PA library supports: writes the credentials into the file."""
 
     def __init__(self, identity: Identity, checkpoint: Path, media_type: str) -> None:
         super().__init__(identity, checkpoint, media_type)
@@ -45,14 +65,14 @@ class CredentialsSigner(FileSigner):
         self._context = c2pa.Context.from_dict(SETTINGS)
 
     @staticmethod
-    def takes(media_type: str) -> bool:
+    def supports(media_type: str) -> bool:
         return media_type in c2pa.Builder.get_supported_mime_types()
 
     def sign(self, path: Path, record: Record) -> None:
-        path.write_bytes(self.signed(path.read_bytes(), record))
+        path.write_bytes(self.sign_content(path.read_bytes(), record))
 
-    def signed(self, content: bytes, record: Record) -> bytes:
-        """Return a file's content with credentials in it."""
+    def sign_content(self, content: bytes, record: Record) -> bytes:
+        """Return the bytes of a file with credentials added; raise UserError if the library refuses it."""
         signed = io.BytesIO()
         try:
             builder = c2pa.Builder(self._manifest(record), self._context)
@@ -80,25 +100,25 @@ class CredentialsSigner(FileSigner):
             "ingredients": [model],
             "assertions": [
                 {"label": "c2pa.actions", "data": {"actions": [created]}},
-                # One string: C2PA's library reads lists of numbers and integers from 2^63 on back as something else.
-                {"label": RECORD, "data": {"json": canonical(asdict(record))}},
+                # One string, because the C2PA library does not read back lists of numbers and integers from 2^63 on.
+                {"label": RECORD, "data": {"json": canonical_json(asdict(record))}},
             ],
         }
 
 
 class CredentialsReader(FileReader):
-    """Judges the credentials in files.
+    """Verifies files by the credentials inside them.
 
     Args:
-        anchors: certificates of the roots to trust, PEM; empty for none.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
     """
 
-    def __init__(self, anchors: bytes) -> None:
-        trust = {"user_anchors": anchors.decode()} if anchors else {}
+    def __init__(self, trusted_roots: bytes) -> None:
+        trust = {"user_anchors": trusted_roots.decode()} if trusted_roots else {}
         settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
         self._context = c2pa.Context.from_dict(settings)
 
-    def judge(self, path: Path) -> Finding | None:
+    def verify(self, path: Path) -> Finding | None:
         check_regular(path)
         if path.stat().st_size > MAX_BYTES:
             return None
@@ -116,36 +136,42 @@ class CredentialsReader(FileReader):
             store, state = json.loads(reader.json()), str(reader.get_validation_state())
         manifest = store.get("manifests", {}).get(store.get("active_manifest"), {})
         results = store.get("validation_results", {}).get("activeManifest", {})
-        failures = [one["code"] for one in results.get("failure", [])]
+        failures = [failure["code"] for failure in results.get("failure", [])]
         info = manifest.get("signature_info", {})
         signer = ", ".join(info[key] for key in ("common_name", "issuer") if info.get(key))
         return Finding(str(path), *_verdict(state, failures, signer), _record(manifest))
 
 
 def _verdict(state: str, failures: list[str], signer: str) -> tuple[Verdict, str]:
-    """Return the verdict on a manifest, and its reason.
+    """Return the verdict on a manifest, and the reason.
 
     Args:
-        state: of C2PA's reader: Trusted, Valid or Invalid.
-        failures: its codes.
+        state: validation state of the C2PA reader: Trusted, Valid or Invalid.
+        failures: validation status codes.
         signer: the names in the certificate.
     """
     if state == "Trusted":
         return Verdict.TRUSTED, f"signed by {signer}"
     if state == "Valid":
-        return Verdict.UNKNOWN_SIGNER, f"{signer}, by a certificate of no trusted root"
-    about_the_signer = [code for code in failures if code.startswith("signingCredential.")]
-    if not failures or about_the_signer != failures:
-        return Verdict.TAMPERED, ", ".join(failures) or "its manifest cannot be read"
-    return Verdict.UNKNOWN, f"its signature does not count: {', '.join(failures)}"
+        return Verdict.UNKNOWN_SIGNER, f"{signer}, whose certificate leads to no trusted root"
+    reason = ", ".join(_in_words(code) for code in failures) or "its manifest cannot be read"
+    only_signer = all(code.startswith("signingCredential.") for code in failures)
+    if not failures or not only_signer:
+        return Verdict.TAMPERED, reason
+    return Verdict.UNKNOWN, f"its certificate is not accepted: {reason}"
+
+
+def _in_words(code: str) -> str:
+    """Return a C2PA status code in plain words, with the code in brackets; the code alone if it is not a common one."""
+    return f"{STATUS_IN_WORDS[code]} ({code})" if code in STATUS_IN_WORDS else code
 
 
 def _record(manifest: dict[str, Any]) -> Record | None:
-    """Return the record in our assertion; None if there is none, or none of ours."""
+    """Return the record of a manifest; None if it holds none, or an invalid one."""
     for assertion in manifest.get("assertions", []):
         if assertion.get("label") == RECORD:
             try:
-                return parse(assertion["data"]["json"])
+                return parse_record(assertion["data"]["json"])
             except (LookupError, TypeError):
                 return None
     return None

@@ -1,7 +1,7 @@
-"""Signed documents: DSSE envelopes with ES256 signatures and the signer's certificates.
+"""Signed documents: DSSE envelopes with an ES256 signature and the certificates of the signer.
 
-The format is https://github.com/secure-systems-lab/dsse; signatures are ECDSA with P-256 and SHA-256, in DER, and
-certificates lie in ``certificate`` and ``intermediates`` beside each, base64 of PEM, as in-toto's witness has them.
+The format is https://github.com/secure-systems-lab/dsse. Signatures are ECDSA with P-256 and SHA-256, in DER. The
+fields ``certificate`` and ``intermediates`` of a signature hold certificates as base64 of PEM, as in in-toto's witness.
 """
 
 import base64
@@ -18,27 +18,27 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import verification
 
-from gan_lightning.provenance.identity import PURPOSES, UNREADABLE, Identity, names
+from gan_lightning.provenance.identity import PURPOSES, UNREADABLE, Identity, certificate_names
 
 ES256 = ec.ECDSA(hashes.SHA256())
 
 
-class Broken(Exception):
-    """Not an envelope, or not one that its signer has signed; the text says why."""
+class InvalidDocument(Exception):
+    """A document is malformed, or its signature does not match."""
 
 
-class Foreign(Broken):
-    """Not an envelope of this kind at all, so that nobody can tell whether it was changed."""
+class UnrecognizedDocument(InvalidDocument):
+    """A document is not an envelope of this kind, so whether it was changed cannot be decided."""
 
 
 @dataclass(frozen=True)
-class Opened:
-    """What an envelope holds, when its signature is right.
+class SignedPayload:
+    """Payload of an envelope whose signature was verified.
 
     Args:
-        payload: what was signed.
+        payload: the signed bytes.
         signer: the names in the certificate.
-        distrust: why the certificate leads to no trusted root; None where it does.
+        distrust: the reason why the certificate is not trusted; None if it leads to a trusted root.
     """
 
     payload: bytes
@@ -51,85 +51,85 @@ class Opened:
 
 
 def seal(identity: Identity, payload_type: str, payload: bytes) -> dict[str, Any]:
-    """An envelope, plain values."""
+    """Return an envelope with the signed payload, as plain values for JSON."""
     key = load_pem_private_key(identity.key, password=None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
-    certificate, *between = x509.load_pem_x509_certificates(identity.chain)
+    certificate, *intermediates = x509.load_pem_x509_certificates(identity.chain)
     signature = {
         "keyid": certificate.fingerprint(hashes.SHA256()).hex(),
-        "sig": _encode(key.sign(to_be_signed(payload_type, payload), ES256)),
+        "sig": _encode(key.sign(pre_authentication_encoding(payload_type, payload), ES256)),
         "certificate": _encode(certificate.public_bytes(Encoding.PEM)),
-        "intermediates": [_encode(one.public_bytes(Encoding.PEM)) for one in between],
+        "intermediates": [_encode(one.public_bytes(Encoding.PEM)) for one in intermediates],
     }
     return {"payload": _encode(payload), "payloadType": payload_type, "signatures": [signature]}
 
 
-def unseal(envelope: Any, payload_type: str, anchors: bytes) -> Opened:
-    """What an envelope with one signature holds.
+def unseal(envelope: Any, payload_type: str, trusted_roots: bytes) -> SignedPayload:
+    """Verify the signature of an envelope and return its payload.
 
     Args:
-        envelope: plain values, from wherever.
-        payload_type: that it must have.
-        anchors: certificates of the roots to trust, PEM; empty for none.
+        envelope: parsed JSON of unknown origin.
+        payload_type: type that the payload must have.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
 
     Raises:
-        Foreign: where it is no such envelope.
-        Broken: where the signature is of something else.
+        UnrecognizedDocument: if it is not an envelope with one signature and this type of payload.
+        InvalidDocument: if the signature does not match the payload.
     """
     try:
         (signature,) = envelope["signatures"]
-        payload, given = _decode(envelope["payload"]), _decode(signature["sig"])
+        payload, signature_bytes = _decode(envelope["payload"]), _decode(signature["sig"])
         chain = tuple(_decode(one) for one in (signature["certificate"], *signature["intermediates"]))
         certificate, *_ = (x509.load_pem_x509_certificate(one) for one in chain)
-        key, signer = certificate.public_key(), names(certificate)
-        found = envelope["payloadType"]
+        key, signer = certificate.public_key(), certificate_names(certificate)
+        found_type = envelope["payloadType"]
     except (*UNREADABLE, LookupError, TypeError, AttributeError) as error:
-        raise Foreign(f"no envelope with one signature ({type(error).__name__})") from error
-    if found != payload_type:
-        raise Foreign(f"holds {str(found)[:100]!r}, not {payload_type!r}")
+        raise UnrecognizedDocument(f"not an envelope with one signature ({type(error).__name__})") from error
+    if found_type != payload_type:
+        raise UnrecognizedDocument(f"holds {str(found_type)[:100]!r}, not {payload_type!r}")
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise Broken("not signed by a P-256 key")
+        raise InvalidDocument("not signed by a P-256 key")
     try:
-        key.verify(given, to_be_signed(payload_type, payload), ES256)
+        key.verify(signature_bytes, pre_authentication_encoding(payload_type, payload), ES256)
     except InvalidSignature as error:
-        raise Broken("its signature is not of what it holds") from error
-    return Opened(payload, signer, _distrust(chain, anchors))
+        raise InvalidDocument("its signature does not match its content") from error
+    return SignedPayload(payload, signer, _distrust(chain, trusted_roots))
 
 
-def to_be_signed(payload_type: str, payload: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: type and payload, each with its length."""
+def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
+    """Return the bytes that DSSE signs: type and payload, each with its length."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
 @functools.lru_cache(maxsize=64)
-def _distrust(chain: Sequence[bytes], anchors: bytes) -> str | None:
-    """Why certificates, the signer's first, do not lead to a trusted root; None where they do."""
-    if not anchors:
+def _distrust(chain: Sequence[bytes], trusted_roots: bytes) -> str | None:
+    """Return why a chain of certificates, the signer's first, leads to no trusted root; None if it does."""
+    if not trusted_roots:
         return "no root is trusted"
     permitted = verification.ExtensionPolicy.permit_all()
     agnostic = verification.Criticality.AGNOSTIC
     signers = (
         permitted.require_present(x509.KeyUsage, agnostic, _must_sign)
         .require_present(x509.ExtendedKeyUsage, agnostic, _must_be_for_signing)
-        .require_present(x509.BasicConstraints, agnostic, _must_be_no_authority)
+        .require_present(x509.BasicConstraints, agnostic, _must_not_be_authority)
     )
     authorities = permitted.require_present(x509.KeyUsage, agnostic, _must_issue).require_present(
         x509.BasicConstraints, agnostic, _must_be_authority
     )
-    certificate, *between = (x509.load_pem_x509_certificate(one) for one in chain)
+    certificate, *intermediates = (x509.load_pem_x509_certificate(one) for one in chain)
     try:
         verifier = (
             verification.PolicyBuilder()
-            .store(verification.Store(x509.load_pem_x509_certificates(anchors)))
+            .store(verification.Store(x509.load_pem_x509_certificates(trusted_roots)))
             .time(datetime.now(UTC))
             .extension_policies(ca_policy=authorities, ee_policy=signers)
             .build_client_verifier()
         )
-        verifier.verify(certificate, between)
+        verifier.verify(certificate, intermediates)
     except (*UNREADABLE, verification.VerificationError) as error:
         if datetime.now(UTC) > certificate.not_valid_after_utc:
-            return f"its certificate has expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
+            return f"its certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
         return f"its certificate leads to no trusted root ({' '.join(str(error).split())})"
     return None
 
@@ -148,21 +148,21 @@ def _must_be_for_signing(
 
 def _must_issue(policy: verification.Policy, certificate: x509.Certificate, usage: x509.KeyUsage | None) -> None:
     if usage is None or not usage.key_cert_sign:
-        raise ValueError("issued by a certificate that must not issue any")
+        raise ValueError("issued by a certificate that must not issue others")
 
 
 def _must_be_authority(
     policy: verification.Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints | None
 ) -> None:
     if constraints is None or not constraints.ca:
-        raise ValueError("issued by a certificate that is no authority's")
+        raise ValueError("issued by a certificate that is not an authority's")
 
 
-def _must_be_no_authority(
+def _must_not_be_authority(
     policy: verification.Policy, certificate: x509.Certificate, constraints: x509.BasicConstraints | None
 ) -> None:
     if constraints is None or constraints.ca:
-        raise ValueError("an authority's certificate")
+        raise ValueError("the certificate of an authority")
 
 
 def _encode(content: bytes) -> str:

@@ -1,9 +1,9 @@
-"""Who signs: a certificate with its key, and the root by which others trust it.
+"""Signing identities: a certificate with its private key, and the root certificate that others trust.
 
 ~/.config/gan-lightning/ or GAN_IDENTITY_DIR    chain.pem key.pem root.pem root_key.pem
 
-The certificates follow the C2PA specification's profile (https://spec.c2pa.org, "X.509 Certificates"): P-256, issued by
-a root that signs nothing else, for digital signatures in e-mail protection, with an organization.
+The certificates follow the profile of the C2PA specification (https://spec.c2pa.org, "X.509 Certificates"): P-256 keys,
+issued by a root that signs only certificates, for e-mail protection, and with the name of an organization.
 """
 
 import os
@@ -24,15 +24,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from gan_lightning.errors import UserError
-from gan_lightning.paths import at_home, xdg_dir
+from gan_lightning.paths import expand_home, xdg_dir
 
 CHAIN, KEY, ROOT, ROOT_KEY = "chain.pem", "key.pem", "root.pem", "root_key.pem"
-# Credentials without a timestamp of an authority are invalid from the day on which their signer's certificate expires.
+# Without a time stamp of an authority, credentials become invalid when the certificate of their signer expires.
 YEARS, ROOT_YEARS = 10, 20
 MAX_NAME = 64  # characters, X.520's upper bound
-PURPOSES = {ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")}  # the other: documents
+PURPOSES = {ExtendedKeyUsageOID.EMAIL_PROTECTION, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")}  # document signing
 
-UNREADABLE = (  # what a certificate that is none, or an odd one, raises
+UNREADABLE = (  # errors of certificates that are malformed or use unsupported features
     ValueError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
@@ -43,12 +43,12 @@ UNREADABLE = (  # what a certificate that is none, or an odd one, raises
 
 @dataclass(frozen=True)
 class Identity:
-    """What signing takes.
+    """Certificates and private key of a signer, all PEM.
 
     Args:
-        chain: certificates, the signer's first, PEM.
-        key: the signer's, PKCS #8, PEM.
-        root: what others trust, PEM.
+        chain: certificate of the signer, then the intermediate ones.
+        key: private key of the signer, PKCS #8.
+        root: root certificate, which others trust.
     """
 
     chain: bytes
@@ -60,24 +60,28 @@ class Identity:
         return x509.load_pem_x509_certificates(self.chain)[0]
 
     def __str__(self) -> str:
-        """One line about it."""
+        """Return the names, the date of expiry and the fingerprint of the certificate in one line."""
         certificate = self.certificate
         digest = certificate.fingerprint(hashes.SHA256()).hex()
-        return f"{names(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}, SHA-256 {digest}"
+        return f"{certificate_names(certificate)}, until {certificate.not_valid_after_utc:%Y-%m-%d}, SHA-256 {digest}"
 
 
 def folder() -> Path:
-    """Where the identity is, or is to be."""
+    """Return the folder of the identity, which need not exist."""
     if named := os.environ.get("GAN_IDENTITY_DIR"):
-        return at_home(named, "GAN_IDENTITY_DIR").absolute()
+        return expand_home(named, "GAN_IDENTITY_DIR").absolute()
     return xdg_dir("XDG_CONFIG_HOME", "~/.config") / "gan-lightning"
 
 
 def create(name: str, organization: str) -> Identity:
-    """Make a root and a signing certificate of its own, and keep them.
+    """Create a root and a signing certificate that it issues, and store them in the folder of the identity.
+
+    Args:
+        name: name of the signer, 1 to 64 printable characters.
+        organization: its organization, 1 to 64 printable characters.
 
     Raises:
-        UserError: for names that no certificate can carry, or where there is an identity already.
+        UserError: if a name is invalid, or the folder already holds an identity.
     """
     for setting, value in {"name": name, "organization": organization}.items():
         if not value.strip() or len(value) > MAX_NAME or not value.isprintable():
@@ -102,39 +106,39 @@ def create(name: str, organization: str) -> Identity:
         .sign(root_key, hashes.SHA256())
     )
     identity = Identity(leaf.public_bytes(Encoding.PEM), _pem(key), root.public_bytes(Encoding.PEM))
-    _keep(identity, {ROOT_KEY: _pem(root_key)})
+    _store(identity, {ROOT_KEY: _pem(root_key)})
     return identity
 
 
 def adopt(certificate: Path, key: Path, root: Path) -> Identity:
-    """Keep a certificate that somebody else has issued.
+    """Store a certificate that an authority has issued in the folder of the identity.
 
     Args:
-        certificate: the signer's, then those between it and the root, PEM.
-        key: the signer's, PEM, without a password.
-        root: of the one who issued it, PEM.
+        certificate: file with the certificate of the signer, then the intermediate ones, PEM.
+        key: file with the private key of the signer, PEM, without a password.
+        root: file with the root certificate of the authority, PEM.
 
     Raises:
-        UserError: for files that do not fit together or the profile, or where there is an identity already.
+        UserError: if the files do not match each other or the profile, or the folder already holds an identity.
     """
-    chain, private, anchor = (_content(path) for path in (certificate, key, root))
+    chain, key_pem, root_pem = (_read(path) for path in (certificate, key, root))
     try:
-        loaded = load_pem_private_key(private, password=None)
+        loaded = load_pem_private_key(key_pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise UserError(f"key={key}: must be a key in PEM without a password ({error})") from error
     if not isinstance(loaded, ec.EllipticCurvePrivateKey) or not isinstance(loaded.curve, ec.SECP256R1):
         raise UserError(f"key={key}: must be an elliptic curve key, P-256")
-    identity = Identity(chain, _pem(loaded), anchor)
+    identity = Identity(chain, _pem(loaded), root_pem)
     _check(identity, {"certificate": certificate, "key": key, "root": root})
-    _keep(identity, {})
+    _store(identity, {})
     return identity
 
 
 def load() -> Identity:
-    """The identity that signs.
+    """Return the stored identity.
 
     Raises:
-        UserError: where there is none, or others can read its key, or its parts do not fit, or it has expired.
+        UserError: if there is none, its key is readable by others, its files do not match, or it has expired.
     """
     place = folder()
     paths = {"certificate": place / CHAIN, "key": place / KEY, "root": place / ROOT}
@@ -142,52 +146,55 @@ def load() -> Identity:
         raise UserError(f'no identity in {place}: gan-identity init name="…" organization="…"')
     if paths["key"].exists() and paths["key"].stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UserError(f"{paths['key']}: others can read it: chmod 600 {paths['key']}, or make a new identity")
-    identity = Identity(*(_content(path) for path in paths.values()))
+    identity = Identity(*(_read(path) for path in paths.values()))
     _check(identity, paths)
     return identity
 
 
 def export(output: Path) -> None:
-    """Write the root for others to trust."""
+    """Write the root certificate to a new file, for others to trust; raise UserError if it exists."""
     identity = load()
     try:
         with output.open("xb") as file:
             file.write(identity.root)
     except FileExistsError as error:
-        raise UserError(f"output={output}: exists already: take another name") from error
+        raise UserError(f"output={output}: exists already: choose another name") from error
     except OSError as error:
-        raise UserError(f"output={output}: cannot be written ({error.strerror}): take another name") from error
+        raise UserError(f"output={output}: cannot be written ({error.strerror}): choose another name") from error
 
 
-def anchors(roots: Sequence[Path] | None) -> bytes:
-    """Certificates to trust, PEM: those of the files; without any, one's own root, where there is one.
+def load_trusted_roots(roots: Sequence[Path] | None) -> bytes:
+    """Return the certificates to trust as PEM.
+
+    Args:
+        roots: files with certificates; None for the root of the stored identity, if there is one.
 
     Raises:
-        UserError: for a file that holds no certificate.
+        UserError: if a file holds no certificate.
     """
     paths = _own_root() if roots is None else roots
     certificates = []
     for path in paths:
         try:
-            certificates += x509.load_pem_x509_certificates(_content(path))
+            certificates += x509.load_pem_x509_certificates(_read(path))
         except UNREADABLE as error:
             raise UserError(f"{path}: must be a certificate in PEM ({error})") from error
     return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
 def _own_root() -> list[Path]:
-    """Return the file of one's own root, where there is one."""
-    with suppress(UserError):  # of a user without a home
+    """Return the root file of the stored identity, if there is one."""
+    with suppress(UserError):  # raised if the user has no home folder
         if (own := folder() / ROOT).exists():
             return [own]
     return []
 
 
 def _check(identity: Identity, paths: dict[str, Path]) -> None:
-    """Refuse what C2PA's readers would, and what cannot sign."""
+    """Raise UserError if the identity cannot sign, or C2PA readers would reject its signatures."""
     where = paths["certificate"]
     try:
-        certificate, *between = x509.load_pem_x509_certificates(identity.chain)
+        certificate, *intermediates = x509.load_pem_x509_certificates(identity.chain)
         extensions = {extension.oid: extension.value for extension in certificate.extensions}
     except UNREADABLE as error:
         raise UserError(f"{where}: must be a certificate in PEM ({error})") from error
@@ -201,23 +208,23 @@ def _check(identity: Identity, paths: dict[str, Path]) -> None:
         raise UserError(f"{paths['key']}: must be a key in PEM without a password ({error})") from error
     if key.public_key() != certificate.public_key():
         raise UserError(f"{paths['key']}: is not the key of {where}")
-    for one, issuer in zip([certificate, *between], [*between, root], strict=True):
+    for one, issuer in zip([certificate, *intermediates], [*intermediates, root], strict=True):
         try:
             one.verify_directly_issued_by(issuer)
-        except Exception as error:  # of several kinds, for names, algorithms, signatures
+        except Exception as error:  # several types: for names, algorithms and signatures
             raise UserError(
-                f"{paths['root']}: has not issued {where}, which holds the signer's certificate and those between"
+                f"{paths['root']}: did not issue {where}, which must hold the signer's and intermediate certificates"
             ) from error
     usage, purposes = extensions.get(ExtensionOID.KEY_USAGE), extensions.get(ExtensionOID.EXTENDED_KEY_USAGE)
     constraints = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
     if (isinstance(constraints, x509.BasicConstraints) and constraints.ca) or certificate.issuer == certificate.subject:
-        raise UserError(f"{where}: is an authority's certificate, which must not sign files itself")
+        raise UserError(f"{where}: is the certificate of an authority, which must not sign files itself")
     if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
-        raise UserError(f"{where}: has no key usage digitalSignature")
+        raise UserError(f"{where}: lacks the key usage digitalSignature")
     if not isinstance(purposes, x509.ExtendedKeyUsage) or not PURPOSES & set(purposes):
-        raise UserError(f"{where}: is not for e-mail protection or document signing, as C2PA wants")
+        raise UserError(f"{where}: is not for e-mail protection or document signing, as C2PA requires")
     if ExtensionOID.AUTHORITY_KEY_IDENTIFIER not in extensions or not _name(certificate, NameOID.ORGANIZATION_NAME):
-        raise UserError(f"{where}: has no authority key identifier or no organization, as C2PA wants")
+        raise UserError(f"{where}: lacks an authority key identifier or an organization, which C2PA requires")
     now = datetime.now(UTC)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         raise UserError(
@@ -226,28 +233,30 @@ def _check(identity: Identity, paths: dict[str, Path]) -> None:
         )
 
 
-def _keep(identity: Identity, more: dict[str, bytes]) -> None:
-    """All files or none, keys for their owner's eyes only; what is there already stays."""
+def _store(identity: Identity, more_files: dict[str, bytes]) -> None:
+    """Write all files or none, readable only by their owner; raise UserError if the folder is not empty."""
     place = folder()
     if checkout := next((parent for parent in (place, *place.parents) if (parent / ".git").exists()), None):
-        raise UserError(f"{place}: lies in the checkout {checkout}, from which keys get out: set GAN_IDENTITY_DIR")
-    files = {CHAIN: identity.chain, KEY: identity.key, ROOT: identity.root} | more
+        raise UserError(
+            f"{place}: is inside the checkout {checkout}, where keys may be published by accident: set GAN_IDENTITY_DIR"
+        )
+    files = {CHAIN: identity.chain, KEY: identity.key, ROOT: identity.root} | more_files
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))  # mode 0700
     except OSError as error:
-        raise UserError(f"{place}: cannot be made ({error.strerror}): set GAN_IDENTITY_DIR") from error
+        raise UserError(f"{place}: cannot be created ({error.strerror}): set GAN_IDENTITY_DIR") from error
     try:
         for name, content in files.items():
             with os.fdopen(os.open(unfinished / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        unfinished.rename(place)  # fails where a folder is that holds something
+        unfinished.rename(place)  # fails if the folder exists and is not empty
     except OSError as error:
         shutil.rmtree(unfinished)
         if place.is_dir() and any(place.iterdir()):
-            raise UserError(f"{place}: holds something already, which stays: set GAN_IDENTITY_DIR") from error
+            raise UserError(f"{place}: is not empty: set GAN_IDENTITY_DIR") from error
         raise UserError(f"{place}: cannot be written ({error.strerror})") from error
 
 
@@ -260,15 +269,15 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))  # clocks differ
+        .not_valid_before(now - timedelta(minutes=5))  # for verifiers whose clock is slow
         .not_valid_after(now + timedelta(days=365.25 * years))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
 
 def _subject(name: str, organization: str) -> x509.Name:
-    names = {NameOID.ORGANIZATION_NAME: organization, NameOID.COMMON_NAME: name}
-    return x509.Name([x509.NameAttribute(oid, value) for oid, value in names.items()])
+    attributes = {NameOID.ORGANIZATION_NAME: organization, NameOID.COMMON_NAME: name}
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes.items()])
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
@@ -289,8 +298,8 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def names(certificate: x509.Certificate) -> str:
-    """Of whom it is: person, organization."""
+def certificate_names(certificate: x509.Certificate) -> str:
+    """Return the common name and the organization of the subject, separated by a comma."""
     return ", ".join(
         filter(None, (_name(certificate, oid) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)))
     )
@@ -300,7 +309,7 @@ def _name(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
     return next((str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(oid)), "")
 
 
-def _content(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

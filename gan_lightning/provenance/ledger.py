@@ -1,10 +1,10 @@
-"""An append-only ledger of signed samples, in the manner of Certificate Transparency (RFC 6962).
+"""Append-only ledger of signed samples, like the logs of Certificate Transparency (RFC 6962).
 
-records.jsonl    a line for each sample, a leaf of one Merkle tree
-roots.jsonl      a signed root for each time that samples were added
+records.jsonl    a record a line, each of which is a leaf of one Merkle tree
+roots.jsonl      a signed root for each time that records were added
 
-Whoever signs a root vouches for the records that were added with it, and says that all before are as they were. A line
-that is changed, removed or put in between no longer fits the roots; that roots were removed shows who has kept one.
+The signer of a root vouches for the records added with it, and confirms that all earlier ones are unchanged. If a line
+is changed, removed or inserted, the roots no longer match. Whoever has kept a root notices if roots were removed.
 """
 
 import bisect
@@ -25,30 +25,30 @@ from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import synchronize
-from gan_lightning.provenance.envelope import Broken, Opened, seal, unseal
+from gan_lightning.provenance.envelope import InvalidDocument, SignedPayload, seal, unseal
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.provenance.merkle import Tree, leaf_hash
-from gan_lightning.provenance.records import Record, canonical, parse
+from gan_lightning.provenance.records import Record, canonical_json, parse_record
 
 RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
-UNFINISHED = ".unfinished"  # what a crash has left, in place of .jsonl
+UNFINISHED = ".unfinished"  # suffix of files with lines that a crash has left
 MODES = {os.O_RDWR: "r+b", os.O_WRONLY: "wb", os.O_WRONLY | os.O_APPEND: "ab"}
 ROOT_TYPE = "application/vnd.gan-lightning.root+json"
 
 
-class Changed(UserError):
-    """A ledger is not what was signed, or not what it was."""
+class LedgerChanged(UserError):
+    """A ledger or a proof does not match its signed roots."""
 
 
 @dataclass(frozen=True)
 class Root:
-    """A signed root.
+    """Root of the Merkle tree over all records at one time.
 
     Args:
-        first: index of the first record that was added with it.
-        size: how many records there were then.
-        root: of their tree, hexadecimal.
-        when: by the signer's clock.
+        first: index of the first record that was added with this root.
+        size: number of records at that time.
+        root: root of their tree, hexadecimal.
+        when: time by the clock of the signer.
     """
 
     first: int
@@ -57,31 +57,43 @@ class Root:
     when: str
 
 
-_ROOT = TypeAdapter(Root)
+_ROOT_ADAPTER = TypeAdapter(Root)
 
 
 @dataclass(frozen=True)
 class SignedRoot:
-    """A root with its envelope."""
+    """Root whose signature was verified, with its envelope.
 
-    said: Root
-    opened: Opened
+    Args:
+        claim: the signed content.
+        signature: the signer, and whether the signer is trusted.
+        envelope: the signed document, plain values.
+    """
+
+    claim: Root
+    signature: SignedPayload
     envelope: dict[str, Any]
 
     @property
     def head(self) -> tuple[bytes, int]:
-        """The tree's root and its size."""
-        return bytes.fromhex(self.said.root), self.said.size
+        """Return the root of the tree and its size."""
+        return bytes.fromhex(self.claim.root), self.claim.size
 
     def __str__(self) -> str:
-        """One line about it."""
-        said, signer = self.said, self.opened.signer
-        return f"{said.size:,} records, root {said.root}, signed by {signer}, {said.when} by their clock"
+        """Return size, root, signer and time in one line."""
+        claim, signer = self.claim, self.signature.signer
+        return f"{claim.size:,} records, root {claim.root}, signed by {signer}, {claim.when} by their clock"
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the signed roots cover, and how many lines follow that none does; see :func:`read`."""
+    """Records and roots of a ledger that :func:`read_ledger` has verified.
+
+    Args:
+        lines: records that the roots cover, as lines of JSON.
+        roots: all roots, in their order.
+        uncovered: number of lines after those that the roots cover.
+    """
 
     lines: Sequence[bytes]
     roots: Sequence[SignedRoot]
@@ -93,77 +105,88 @@ class Ledger:
 
     @cached_property
     def _indices(self) -> dict[str, list[int]]:
-        """Return the indices of records by their content digest."""
-        found: dict[str, list[int]] = {}
+        """Return the indices of records by the digest of their content."""
+        indices: dict[str, list[int]] = {}
         for index, line in enumerate(self.lines):
-            if record := parse(line):
-                found.setdefault(record.content, []).append(index)
-        return found
+            if record := parse_record(line):
+                indices.setdefault(record.content, []).append(index)
+        return indices
 
-    def voucher(self, index: int) -> SignedRoot:
-        """The root with which a record was added."""
-        return self.roots[bisect.bisect_right(self.roots, index, key=lambda root: root.said.first) - 1]
+    def root_for(self, index: int) -> SignedRoot:
+        """Return the root with which a record was added."""
+        return self.roots[bisect.bisect_right(self.roots, index, key=lambda root: root.claim.first) - 1]
 
     def find(self, content: str) -> tuple[int, SignedRoot] | None:
-        """Return a record of content with that digest and its voucher, a trusted one if there is any."""
-        found = [(index, self.voucher(index)) for index in self._indices.get(content, [])]
-        return min(found, key=lambda one: not one[1].opened.trusted, default=None)
+        """Return the index and the root of a record of the content, preferably a trusted root; None without a record.
 
-    def check_continues(self, earlier: SignedRoot, name: str) -> None:
-        """Raise Changed where it has not grown from what an earlier root was of."""
-        size = earlier.said.size
+        Args:
+            content: digest of the content, hexadecimal.
+        """
+        found = [(index, self.root_for(index)) for index in self._indices.get(content, [])]
+        return min(found, key=lambda pair: not pair[1].signature.trusted, default=None)
+
+    def check_extends(self, earlier: SignedRoot, name: str) -> None:
+        """Raise LedgerChanged unless the ledger starts with the records that an earlier root covers.
+
+        Args:
+            earlier: the earlier root.
+            name: name of its file, for the message.
+        """
+        size = earlier.claim.size
         if size > len(self.lines):
-            raise Changed(f"{size - len(self.lines):,} records are missing that {name} is of: they were removed")
+            raise LedgerChanged(f"{size - len(self.lines):,} records that {name} covers are missing: they were removed")
         if Tree(self.hashes[:size]).root != earlier.head[0]:
-            raise Changed(f"the first {size:,} records are not those that {name} is of: they were changed")
+            raise LedgerChanged(f"the first {size:,} records are not those that {name} covers: they were changed")
 
 
-def read(folder: Path, anchors: bytes) -> Ledger:
-    """A ledger whose records are what its roots say; what no root covers is left out, as it was never finished.
+def read_ledger(folder: Path, trusted_roots: bytes) -> Ledger:
+    """Read a ledger and verify its records against its roots. Lines that no root covers are unfinished and left out.
 
     Args:
-        folder: of the ledger.
-        anchors: certificates of the roots to trust, PEM; empty for none.
+        folder: folder of the ledger.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
 
     Raises:
-        Changed: where records or roots are not as they were signed.
-        UserError: where there is no ledger.
+        LedgerChanged: if records or roots are not as they were signed.
+        UserError: if the folder holds no ledger.
     """
     if not (folder / RECORDS).is_file() or not (folder / ROOTS).is_file():
-        raise UserError(f"{folder}: no ledger: give the folder that holds {RECORDS} and {ROOTS}")
-    # Roots first: who adds to it meanwhile writes records before their root.
-    signed, lines = _lines(folder / ROOTS), _lines(folder / RECORDS)
+        raise UserError(f"{folder}: holds no ledger: give the folder that holds {RECORDS} and {ROOTS}")
+    # Read roots first: a process that appends at the same time writes records before their root.
+    root_lines, lines = _read_lines(folder / ROOTS), _read_lines(folder / RECORDS)
     roots: list[SignedRoot] = []
     tree = Tree()
-    for number, line in enumerate(signed, start=1):
+    for number, line in enumerate(root_lines, start=1):
         where = f"{folder / ROOTS}: line {number}"
         try:
-            root = open_root(from_json(line), anchors)
-        except (ValueError, Broken) as error:
-            raise Changed(f"{where}: {error}: it was changed") from error
-        if root.said.first != tree.size or root.said.size <= tree.size:
-            raise Changed(f"{where}: does not follow the one before: roots were removed or changed")
-        if root.said.size > len(lines):
-            raise Changed(f"{folder / RECORDS}: {root.said.size - len(lines):,} records are missing: they were removed")
-        for leaf in lines[tree.size : root.said.size]:
+            root = open_root(from_json(line), trusted_roots)
+        except (ValueError, InvalidDocument) as error:
+            raise LedgerChanged(f"{where}: {error}: it was changed") from error
+        if root.claim.first != tree.size or root.claim.size <= tree.size:
+            raise LedgerChanged(f"{where}: does not continue the previous root: roots were removed or changed")
+        if root.claim.size > len(lines):
+            raise LedgerChanged(
+                f"{folder / RECORDS}: {root.claim.size - len(lines):,} records are missing: they were removed"
+            )
+        for leaf in lines[tree.size : root.claim.size]:
             tree.add(leaf_hash(leaf))
         if (tree.root, tree.size) != root.head:
-            raise Changed(
-                f"{folder / RECORDS}: lines {root.said.first + 1:,} to {root.said.size:,} are not what was signed: "
+            raise LedgerChanged(
+                f"{folder / RECORDS}: lines {root.claim.first + 1:,} to {root.claim.size:,} are not what was signed: "
                 "they were changed"
             )
         roots.append(root)
     return Ledger(lines[: tree.size], roots, len(lines) - tree.size)
 
 
-def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
-    """Add records and a root over all, flushed to the disk; others who do so meanwhile wait.
+def append_records(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
+    """Append records and a signed root over all records, flushed to disk; a lock makes other writers wait.
 
-    What an earlier one has left unfinished, as no root covers it, is set aside in records.unfinished.
+    Lines that a crashed writer has left without a root are moved to records.unfinished.
 
     Raises:
-        Changed: where records or roots are not as they were signed: nothing is added then.
-        OSError: where it cannot be written: what was there stays.
+        LedgerChanged: if records or roots are not as they were signed; nothing is appended.
+        OSError: if a file cannot be written; earlier records and roots stay.
     """
     if not records:
         return
@@ -171,39 +194,39 @@ def append(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
     with _locked(folder):
         for name in (RECORDS, ROOTS):
             _open(folder / name, os.O_RDWR).close()
-        ledger = read(folder, identity.root)
+        ledger = read_ledger(folder, identity.root)
         if ledger.uncovered:
-            what = f"{ledger.uncovered:,} lines that no root covers are set aside"
-            print(f"warning: {folder}: {what}: a crash has left them, or roots were removed", file=sys.stderr)
+            message = f"{ledger.uncovered:,} lines that no root covers are set aside"
+            print(f"warning: {folder}: {message}: a crash has left them, or roots were removed", file=sys.stderr)
         tree = Tree(ledger.hashes)
-        lines = [canonical(asdict(record)).encode() for record in records]
+        lines = [canonical_json(asdict(record)).encode() for record in records]
         for line in lines:
             tree.add(leaf_hash(line))
         root = Root(len(ledger.lines), tree.size, tree.root.hex(), datetime.now(UTC).isoformat(timespec="seconds"))
-        envelope = canonical(seal(identity, ROOT_TYPE, canonical(asdict(root)).encode())).encode()
+        envelope = canonical_json(seal(identity, ROOT_TYPE, canonical_json(asdict(root)).encode())).encode()
         _extend(folder / RECORDS, len(ledger.lines), lines)
         _extend(folder / ROOTS, len(ledger.roots), [envelope])
 
 
-def open_root(envelope: Any, anchors: bytes) -> SignedRoot:
-    """A root from its envelope; Broken where it is none."""
-    opened = unseal(envelope, ROOT_TYPE, anchors)
+def open_root(envelope: Any, trusted_roots: bytes) -> SignedRoot:
+    """Verify the envelope of a root; raise InvalidDocument if it holds no root, or its signature does not match."""
+    signature = unseal(envelope, ROOT_TYPE, trusted_roots)
     try:
-        root = _ROOT.validate_json(opened.payload, strict=True)
+        root = _ROOT_ADAPTER.validate_json(signature.payload, strict=True)
         if len(bytes.fromhex(root.root)) != 32 or not 0 <= root.first < root.size:
-            raise ValueError("no root of records")
+            raise ValueError("not a root of records")
     except ValueError as error:
-        raise Broken(f"holds no root ({type(error).__name__})") from error
-    return SignedRoot(root, opened, envelope)
+        raise InvalidDocument(f"holds no root ({type(error).__name__})") from error
+    return SignedRoot(root, signature, envelope)
 
 
-def _lines(path: Path) -> list[bytes]:
-    """Whole ones, without their ends: a last one without an end was torn by a crash."""
+def _read_lines(path: Path) -> list[bytes]:
+    """Return the complete lines of a file, without line feeds; a last line without one is what a crash has left."""
     return path.read_bytes().split(b"\n")[:-1]
 
 
 def _extend(path: Path, keep: int, lines: Sequence[bytes]) -> None:
-    """Write lines behind the first ``keep`` ones; what a crash has left there is set aside."""
+    """Write lines after the first ``keep`` ones; move what a crash has left there to another file."""
     with _open(path, os.O_RDWR) as file:
         for _ in range(keep):
             file.readline()
@@ -219,12 +242,12 @@ def _extend(path: Path, keep: int, lines: Sequence[bytes]) -> None:
 
 
 def _open(path: Path, flags: int) -> BinaryIO:
-    """A file of the ledger, made where there is none; never what a link leads to, so that nobody has us write there."""
+    """Open or create a file of the ledger. Follow no link: it could lead to a file that must not be overwritten."""
     try:
         return cast(BinaryIO, os.fdopen(os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o644), MODES[flags]))
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise UserError(f"{path}: is a link, where a ledger has files: remove it") from error
+            raise UserError(f"{path}: is a link, and a ledger must hold files: remove it") from error
         raise
 
 

@@ -1,7 +1,7 @@
-"""The Merkle tree of RFC 6962 (Certificate Transparency, https://www.rfc-editor.org/rfc/rfc6962), SHA-256.
+"""Merkle trees of RFC 6962 (Certificate Transparency, https://www.rfc-editor.org/rfc/rfc6962) with SHA-256.
 
-Leaves and inner nodes are hashed with prefixes of their own, so that none can pass for the other. Proofs are checked as
-RFC 9162, sections 2.1.3.2 and 2.1.4.2, says.
+Leaves and inner nodes are hashed with different prefixes, so that neither can pass for the other. Proofs are verified
+by the algorithms of RFC 9162, sections 2.1.3.2 and 2.1.4.2.
 """
 
 import functools
@@ -18,63 +18,69 @@ def _inner(left: bytes, right: bytes) -> bytes:
 
 
 class Tree:
-    """Knows the root of all leaves so far, and keeps one hash for each bit of their number.
+    """Merkle tree that grows leaf by leaf; stores one hash for each set bit of its size.
 
     Args:
-        hashes: of leaves that are there already.
+        hashes: hashes of the first leaves.
     """
 
     def __init__(self, hashes: Iterable[bytes] = ()) -> None:
         self.size = 0
-        self._whole: list[bytes] = []  # roots of whole subtrees, the largest first
-        for one in hashes:
-            self.add(one)
+        self._complete: list[bytes] = []  # roots of complete subtrees, the largest first
+        for leaf in hashes:
+            self.add(leaf)
 
     def add(self, node: bytes) -> None:
-        """A leaf's hash."""
+        """Append a leaf by its hash."""
         size = self.size
         while size & 1:
-            node = _inner(self._whole.pop(), node)
+            node = _inner(self._complete.pop(), node)
             size >>= 1
-        self._whole.append(node)
+        self._complete.append(node)
         self.size += 1
 
     @property
     def root(self) -> bytes:
-        """Of no leaves at all: the hash of nothing."""
-        if not self._whole:
+        """Root of the tree; the hash of the empty string if it has no leaves."""
+        if not self._complete:
             return hashlib.sha256().digest()
-        return functools.reduce(lambda right, left: _inner(left, right), reversed(self._whole))
+        return functools.reduce(lambda right, left: _inner(left, right), reversed(self._complete))
 
 
-def inclusion(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """What leads from a leaf to the root: the proof that the tree has it there."""
+def inclusion_proof(hashes: Sequence[bytes], index: int) -> list[bytes]:
+    """Return the proof that a tree has a leaf at an index: the hashes needed to compute the root from it.
+
+    Args:
+        hashes: hashes of all leaves.
+        index: index of the leaf.
+    """
     if len(hashes) == 1:
         return []
     middle = _split(len(hashes))
     if index < middle:
-        return [*inclusion(hashes[:middle], index), Tree(hashes[middle:]).root]
-    return [*inclusion(hashes[middle:], index - middle), Tree(hashes[:middle]).root]
+        return [*inclusion_proof(hashes[:middle], index), Tree(hashes[middle:]).root]
+    return [*inclusion_proof(hashes[middle:], index - middle), Tree(hashes[:middle]).root]
 
 
-def consistency(hashes: Sequence[bytes], size: int, whole: bool = True) -> list[bytes]:
-    """The proof that a tree has grown from that of its first leaves.
+def consistency_proof(hashes: Sequence[bytes], size: int, is_earlier_root: bool = True) -> list[bytes]:
+    """Return the proof that a tree extends the tree of its first leaves.
 
     Args:
-        hashes: of all leaves.
-        size: how many leaves the earlier tree had, at least 1.
-        whole: whether the earlier tree is known to who checks, and not a part of it.
+        hashes: hashes of all leaves.
+        size: number of leaves of the earlier tree, at least 1.
+        is_earlier_root: whether the subtree of the first ``size`` leaves is the earlier tree itself, whose root the
+            verifier knows; False in the recursion into a part of it.
     """
     if size == len(hashes):
-        return [] if whole else [Tree(hashes).root]
+        return [] if is_earlier_root else [Tree(hashes).root]
     middle = _split(len(hashes))
     if size <= middle:
-        return [*consistency(hashes[:middle], size, whole), Tree(hashes[middle:]).root]
-    return [*consistency(hashes[middle:], size - middle, False), Tree(hashes[:middle]).root]
+        return [*consistency_proof(hashes[:middle], size, is_earlier_root), Tree(hashes[middle:]).root]
+    return [*consistency_proof(hashes[middle:], size - middle, False), Tree(hashes[:middle]).root]
 
 
-def includes(root: bytes, size: int, leaf: bytes, index: int, proof: Sequence[bytes]) -> bool:
-    """Whether a tree of that root and size has the leaf with that hash at that index."""
+def verify_inclusion(root: bytes, size: int, leaf: bytes, index: int, proof: Sequence[bytes]) -> bool:
+    """Return True if the proof shows that the tree of this root and size has the leaf hash at the index."""
     if not 0 <= index < size:
         return False
     node, last = leaf, size - 1
@@ -91,8 +97,14 @@ def includes(root: bytes, size: int, leaf: bytes, index: int, proof: Sequence[by
     return last == 0 and node == root
 
 
-def extends(old: tuple[bytes, int], new: tuple[bytes, int], proof: Sequence[bytes]) -> bool:
-    """Whether the new tree's first leaves are those of the old one; both as root and size, at least 1."""
+def verify_consistency(old: tuple[bytes, int], new: tuple[bytes, int], proof: Sequence[bytes]) -> bool:
+    """Return True if the proof shows that the new tree starts with the leaves of the old one.
+
+    Args:
+        old: root and size of the old tree, at least 1.
+        new: root and size of the new tree.
+        proof: result of :func:`consistency_proof`.
+    """
     (old_root, old_size), (new_root, new_size) = old, new
     if old_size == new_size:
         return old_root == new_root and not proof
@@ -119,5 +131,5 @@ def extends(old: tuple[bytes, int], new: tuple[bytes, int], proof: Sequence[byte
 
 
 def _split(size: int) -> int:
-    """The largest power of two below."""
+    """Return the largest power of two smaller than ``size``."""
     return int(1 << (size - 1).bit_length() - 1)

@@ -1,25 +1,25 @@
-"""Proofs of what a ledger holds, for those who do not have it; hashes in them are hexadecimal."""
+"""Proofs about a ledger that can be verified without it; hashes in them are hexadecimal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gan_lightning.provenance import merkle
-from gan_lightning.provenance.envelope import Broken
-from gan_lightning.provenance.ledger import Changed, Ledger, SignedRoot, open_root
+from gan_lightning.provenance.envelope import InvalidDocument
+from gan_lightning.provenance.ledger import Ledger, LedgerChanged, SignedRoot, open_root
 from gan_lightning.provenance.merkle import leaf_hash
-from gan_lightning.provenance.records import Record, parse
+from gan_lightning.provenance.records import Record, parse_record
 
 
 @dataclass(frozen=True)
 class Inclusion:
-    """The proof that a ledger has a record, for who does not have the ledger; hashes are hexadecimal.
+    """Proof that a ledger holds a record.
 
     Args:
-        record: its line.
-        index: of it.
-        path: from its leaf to the root.
-        root: envelope of the one that it was added with.
+        record: line of the record.
+        index: index of the record.
+        path: hashes that lead from its leaf to the root.
+        root: envelope of the root with which it was added.
     """
 
     record: str
@@ -27,56 +27,67 @@ class Inclusion:
     path: list[str]
     root: dict[str, Any]
 
-    def check(self, anchors: bytes) -> tuple[SignedRoot, Record]:
-        """The root that vouches for the record, and that; Changed where the proof does not hold."""
-        root = _opened(self.root, anchors)
+    def verify(self, trusted_roots: bytes) -> tuple[SignedRoot, Record]:
+        """Return the root and the record; raise LedgerChanged if the proof does not hold."""
+        root = _open_root(self.root, trusted_roots)
         line = self.record.encode()
-        held, record = merkle.includes(*root.head, leaf_hash(line), self.index, _hashes(self.path)), parse(line)
-        if not held or self.index < root.said.first or record is None:
-            raise Changed("the proof does not hold: its root is not of this record")
+        held, record = (
+            merkle.verify_inclusion(*root.head, leaf_hash(line), self.index, _hashes(self.path)),
+            parse_record(line),
+        )
+        if not held or self.index < root.claim.first or record is None:
+            raise LedgerChanged("the proof does not hold: its root does not cover this record")
         return root, record
 
 
 @dataclass(frozen=True)
 class Consistency:
-    """The proof that a ledger has only grown from one root to another; see :class:`Inclusion`."""
+    """Proof that a ledger has only grown between two roots.
+
+    Args:
+        old: envelope of the earlier root.
+        new: envelope of the later root.
+        path: hashes that lead from the old root to the new one.
+    """
 
     old: dict[str, Any]
     new: dict[str, Any]
     path: list[str]
 
-    def check(self, anchors: bytes) -> tuple[SignedRoot, SignedRoot]:
-        """Both roots; Changed where the proof does not hold."""
-        old, new = _opened(self.old, anchors), _opened(self.new, anchors)
-        if not merkle.extends(old.head, new.head, _hashes(self.path)):
-            raise Changed("the proof does not hold: the second root is not of a ledger that goes on from the first")
+    def verify(self, trusted_roots: bytes) -> tuple[SignedRoot, SignedRoot]:
+        """Return both roots; raise LedgerChanged if the proof does not hold."""
+        old, new = _open_root(self.old, trusted_roots), _open_root(self.new, trusted_roots)
+        if not merkle.verify_consistency(old.head, new.head, _hashes(self.path)):
+            raise LedgerChanged(
+                "the proof does not hold: the ledger of the second root does not continue that of the first"
+            )
         return old, new
 
 
 def prove_inclusion(ledger: Ledger, index: int) -> Inclusion:
-    root = ledger.voucher(index)
-    path = merkle.inclusion(ledger.hashes[: root.said.size], index)
+    root = ledger.root_for(index)
+    path = merkle.inclusion_proof(ledger.hashes[: root.claim.size], index)
     return Inclusion(ledger.lines[index].decode(), index, [one.hex() for one in path], root.envelope)
 
 
 def prove_consistency(ledger: Ledger, earlier: SignedRoot) -> Consistency:
-    """Of a root that :meth:`Ledger.check_continues` has nothing against."""
-    path = merkle.consistency(ledger.hashes, earlier.said.size)
+    """Return the proof that the ledger continues an earlier root, already accepted by :meth:`Ledger.check_extends`."""
+    path = merkle.consistency_proof(ledger.hashes, earlier.claim.size)
     return Consistency(earlier.envelope, ledger.roots[-1].envelope, [one.hex() for one in path])
 
 
-def _opened(envelope: dict[str, Any], anchors: bytes) -> SignedRoot:
+def _open_root(envelope: dict[str, Any], trusted_roots: bytes) -> SignedRoot:
     try:
-        return open_root(envelope, anchors)
-    except Broken as error:
-        raise Changed(f"the proof does not hold: its root {error}") from error
+        return open_root(envelope, trusted_roots)
+    except InvalidDocument as error:
+        raise LedgerChanged(f"the proof does not hold: its root {error}") from error
 
 
 def _hashes(path: Sequence[str]) -> list[bytes]:
     try:
-        hashes = [bytes.fromhex(one) for one in path]
-        if any(len(one) != 32 for one in hashes):
-            raise ValueError("no SHA-256")
+        hashes = [bytes.fromhex(text) for text in path]
+        if any(len(digest) != 32 for digest in hashes):
+            raise ValueError("not a SHA-256 digest")
         return hashes
     except ValueError as error:
-        raise Changed("the proof does not hold: its path is none") from error
+        raise LedgerChanged("the proof does not hold: its path is not a list of SHA-256 digests") from error

@@ -1,4 +1,4 @@
-"""What is signed of a sample: how to make it again, and the digest of what it shows."""
+"""Records of samples: the recipe to generate a sample again, and the digest of its content."""
 
 import hashlib
 import json
@@ -10,25 +10,26 @@ from pydantic import Field, TypeAdapter
 from gan_lightning import __version__
 from gan_lightning.algorithms.model import Weights
 
-MAX_N = 2**17  # samples drawn together, which is what verification draws again: a record from elsewhere may ask for any
+# Largest number of samples of one seed. Verification generates them all, and a foreign record may name any number.
+MAX_N = 2**17
 
 
 @dataclass(frozen=True)
 class Record:
-    """How to make the sample in a file again, and what it is. All digests are SHA-256, hexadecimal.
+    """Recipe and content digest of the sample in a file. All digests are SHA-256, hexadecimal.
 
     Args:
-        checkpoint: digest of the file.
-        config: digest of the config in it, as canonical JSON.
-        weights: of the averaged generator (``ema``) or the trained one (``raw``).
-        seed: of the latents: rows of ``prior(n)`` with torch's CPU generator.
-        n: how many latents were drawn together.
-        index: which of them this is; None if all are in the file.
-        condition: what was asked for, as ``7``; of a file ``sha256:`` and its digest by the condition's modality; None
-            if it was drawn with the same seed, and for an unconditional model.
-        modality: name of its class.
+        checkpoint: digest of the checkpoint file.
+        config: digest of the config in the checkpoint, as canonical JSON.
+        weights: ``ema`` for the averaged generator, ``raw`` for the trained one.
+        seed: seed of the latents, which are the rows of ``prior(n)`` with torch's CPU generator.
+        n: number of latents drawn together.
+        index: row of the latent of this sample; None if the file holds all samples.
+        condition: requested condition, such as ``7``, or ``sha256:`` and the digest of a file by the modality of the
+            condition; None if it was drawn with the same seed, and for an unconditional model.
+        modality: class name of the modality of the file.
         content: digest by :meth:`gan_lightning.modalities.modality.Modality.digest`.
-        version: of the project.
+        version: version of this package.
     """
 
     checkpoint: str
@@ -46,19 +47,19 @@ class Record:
 _RECORD = TypeAdapter(Record)
 
 
-def parse(record: str | bytes) -> Record | None:
-    """Return a record from its JSON; None if it is no record: something missing, unknown, or out of range."""
+def parse_record(record: str | bytes) -> Record | None:
+    """Return the record in a JSON text; None if fields are missing, unknown, or out of range."""
     try:
         return _RECORD.validate_json(record, strict=True)
     except ValueError:
         return None
 
 
-def canonical(value: Any) -> str:
-    """Return the same JSON for equal values: keys sorted, no spaces."""
+def canonical_json(value: Any) -> str:
+    """Return JSON that is equal for equal values: keys are sorted, and there are no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def config_digest(config: dict[str, Any]) -> str:
     """Return the SHA-256 of a config as canonical JSON."""
-    return hashlib.sha256(canonical(config).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(config).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Signs samples in files, each file in the way that its type allows."""
+"""Signs the files of samples with the first FileSigner that supports their media type."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +7,12 @@ from gan_lightning.algorithms.model import Weights
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.provenance.credentials import CredentialsSigner
 from gan_lightning.provenance.identity import Identity
+from gan_lightning.provenance.interfaces import FileSigner
 from gan_lightning.provenance.records import Record, config_digest
 from gan_lightning.provenance.statements import StatementSigner
-from gan_lightning.provenance.ways import FileSigner
 from gan_lightning.runs.checkpoints import Trained
 
-SIGNERS: tuple[type[FileSigner], ...] = (CredentialsSigner, StatementSigner)  # the first that takes the type signs
+SIGNERS: tuple[type[FileSigner], ...] = (CredentialsSigner, StatementSigner)  # in the order in which they are tried
 
 
 def sign_files(
@@ -30,18 +30,18 @@ def sign_files(
 
     Args:
         paths: a file for each sample in their order, or one file with all samples.
-        modality: of the samples.
-        identity: who signs.
-        trained: what made them.
-        n: how many samples.
-        seed: of the latents.
-        weights: of which generator.
-        condition: what was asked for, as :func:`gan_lightning.runs.drawing.recorded_condition` returns it.
+        modality: modality of the samples.
+        identity: the identity that signs.
+        trained: the checkpoint that generated the samples.
+        n: number of samples.
+        seed: seed of the latents.
+        weights: weights that generated the samples, ``ema`` or ``raw``.
+        condition: requested condition, as :func:`gan_lightning.runs.drawing.recorded_condition` returns it.
     """
     if len(paths) not in (1, n):
         raise ValueError(f"{len(paths)} files of {n} samples: must be one for each, or one for all")
-    way = next(one for one in SIGNERS if one.takes(modality.media_type))
-    signer = way(identity, trained.path, modality.media_type)
+    signer_class = next(one for one in SIGNERS if one.supports(modality.media_type))
+    signer = signer_class(identity, trained.path, modality.media_type)
     config, name = config_digest(trained.config), type(modality).__name__
     records = []
     for i, path in enumerate(paths):

@@ -1,4 +1,4 @@
-"""Judges signed statements, and files by the statements beside them."""
+"""Verifies signed statements, and files by the statements beside them."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,9 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
-from gan_lightning.provenance.envelope import Broken, Foreign, Opened, unseal
-from gan_lightning.provenance.records import Record, canonical, parse
+from gan_lightning.provenance.envelope import InvalidDocument, SignedPayload, UnrecognizedDocument, unseal
+from gan_lightning.provenance.interfaces import FileReader
+from gan_lightning.provenance.records import Record, canonical_json, parse_record
 from gan_lightning.provenance.statements import (
     CONTENT,
     CREATED,
@@ -19,75 +20,74 @@ from gan_lightning.provenance.statements import (
     SAMPLE,
     TREE,
     Statement,
-    beside,
-    set_root,
+    merkle_root,
+    statement_path,
 )
 from gan_lightning.provenance.verdicts import Finding, Verdict
-from gan_lightning.provenance.ways import FileReader
 
-MAX_BYTES, MAX_SUBJECTS = 2**24, 64
-PATTERN = re.compile(r"\*(\.\w+)+", re.ASCII)  # of a set's files: all of one type
+MAX_BYTES, MAX_SUBJECTS = 2**24, 64  # of a statement
+PATTERN = re.compile(r"\*(\.\w+)+", re.ASCII)  # names of the files of a set: all files of one type
 
 
 class StatementReader(FileReader):
-    """Judges files by the statements beside them, and statements by the files beside them.
+    """Verifies files by the statements beside them, and statements by the files beside them.
 
     Args:
-        anchors: certificates of the roots to trust, PEM; empty for none.
-        contents: what files show.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
+        contents: finds modalities and hashes content.
     """
 
-    def __init__(self, anchors: bytes, contents: Contents) -> None:
-        self._anchors = anchors
+    def __init__(self, trusted_roots: bytes, contents: Contents) -> None:
+        self._trusted_roots = trusted_roots
         self._contents = contents
 
-    def judge(self, path: Path) -> Finding | None:
+    def verify(self, path: Path) -> Finding | None:
         if path.name.endswith(STATEMENT_SUFFIX):
-            return Finding(str(path), *self._judge(path))
-        if beside(path).is_file():
-            return Finding(str(path), *self._judge(beside(path), path.name))
+            return Finding(str(path), *self._verify_statement(path))
+        if statement_path(path).is_file():
+            return Finding(str(path), *self._verify_statement(statement_path(path), path.name))
         return None
 
-    def _judge(self, path: Path, about: str | None = None) -> tuple[Verdict, str, Record | None]:
-        """Return the verdict on a statement and what it speaks of, which must lie beside it; its reason and record.
+    def _verify_statement(self, path: Path, about: str | None = None) -> tuple[Verdict, str, Record | None]:
+        """Verify a statement and the files beside it that it is about; return verdict, reason and record.
 
         Args:
-            path: of the statement.
-            about: name of a file that it must speak of; None for any.
+            path: the statement to verify.
+            about: name of a file that it must be about; None for any.
         """
         record = None
         try:
-            opened, statement = open_statement(path, self._anchors)
+            signature, statement = open_statement(path, self._trusted_roots)
             if about not in (None, *(one["name"] for one in statement["subject"] if "sha256" in one["digest"])):
-                return Verdict.UNKNOWN, f"{path.name} beside it speaks of something else", None
+                return Verdict.UNKNOWN, f"{path.name} beside it is about another file", None
             record = _record(statement)
             changed, missing = self._compare(path, statement)
-        except (Foreign, UnknownModality) as error:
+        except (UnrecognizedDocument, UnknownModality) as error:
             return Verdict.UNKNOWN, str(error), None
-        except Broken as error:
+        except InvalidDocument as error:
             return Verdict.TAMPERED, str(error), None
         except OSError as error:
             return Verdict.UNKNOWN, f"cannot be read ({error.strerror or error})", None
-        what = statement["predicateType"]
+        kind = statement["predicateType"]
         if changed:
-            return Verdict.TAMPERED, f"{changed} beside it is not what it speaks of", record
+            return Verdict.TAMPERED, f"{changed} beside it differs from what was signed", record
         if missing:
-            return Verdict.UNKNOWN, f"{missing}, of which it speaks, is not beside it", record
-        if opened.distrust:
-            return Verdict.UNKNOWN_SIGNER, f"{what} by {opened.signer}: {opened.distrust}", record
-        return Verdict.TRUSTED, f"{what} by {opened.signer}", record
+            return Verdict.UNKNOWN, f"{missing}, which it is about, is not beside it", record
+        if signature.distrust:
+            return Verdict.UNKNOWN_SIGNER, f"{kind} by {signature.signer}: {signature.distrust}", record
+        return Verdict.TRUSTED, f"{kind} by {signature.signer}", record
 
     def _compare(self, path: Path, statement: Statement) -> tuple[str | None, str | None]:
-        """Return the name of a subject that is changed, and of one that is not there."""
+        """Return the name of a subject that was changed, and of one that is missing."""
         changed = missing = None
         if not 0 < len(statement["subject"]) <= MAX_SUBJECTS:
-            raise Broken(f"speaks of {len(statement['subject'])} things, not of 1 to {MAX_SUBJECTS}")
+            raise InvalidDocument(f"has {len(statement['subject'])} subjects, not 1 to {MAX_SUBJECTS}")
         for subject in statement["subject"]:
             name, digest = subject["name"], subject["digest"]
             if TREE in digest:
-                found = self._root(path.parent, name, str(statement["predicate"].get("modality")))
+                found = self._set_digest(path.parent, name, str(statement["predicate"].get("modality")))
             elif not name or Path(name).name != name:
-                raise Broken(f"speaks of {name[:100]!r}, which is no file's name")
+                raise InvalidDocument(f"is about {name[:100]!r}, which is not the name of a file")
             else:
                 file = path.with_name(name)
                 found = {"sha256": file_digest(file)} if file.is_file() else None
@@ -97,40 +97,46 @@ class StatementReader(FileReader):
                 changed = name
         return changed, missing
 
-    def _root(self, folder: Path, pattern: str, modality: str) -> dict[str, str] | None:
-        """Return the digest of a set of files in a folder; None if there is none of them."""
+    def _set_digest(self, folder: Path, pattern: str, modality: str) -> dict[str, str] | None:
+        """Return the digest of the files in a folder that match a pattern; None if there are none."""
         if not PATTERN.fullmatch(pattern):
-            raise Broken(f"speaks of {pattern[:100]!r}, which are no files' names")
-        self._contents.named(modality)
+            raise InvalidDocument(f"is about {pattern[:100]!r}, which is not a pattern of file names")
+        self._contents.modality_named(modality)
         files = sorted(one for one in folder.glob(pattern) if not one.name.endswith(STATEMENT_SUFFIX))
         try:
-            return {TREE: set_root(self._contents.digest(one, modality) for one in files)} if files else None
+            return {TREE: merkle_root(self._contents.digest(one, modality) for one in files)} if files else None
         except UserError as error:
-            raise Broken(str(error)) from error
+            raise InvalidDocument(str(error)) from error
 
 
-def open_statement(path: Path, anchors: bytes) -> tuple[Opened, Statement]:
-    """Return a statement with its opened envelope; raise Broken if nobody has signed it like that."""
+def open_statement(path: Path, trusted_roots: bytes) -> tuple[SignedPayload, Statement]:
+    """Verify the envelope of a statement and return its signature and content.
+
+    Raises:
+        UnrecognizedDocument: if the file is not an envelope of a statement.
+        InvalidDocument: if its signature or its content is invalid.
+        OSError: if the file cannot be read.
+    """
     check_regular(path)
     if path.stat().st_size > MAX_BYTES:
-        raise Broken(f"larger than {MAX_BYTES:,} bytes")
+        raise InvalidDocument(f"larger than {MAX_BYTES:,} bytes")
     try:
         envelope = from_json(path.read_bytes())
     except ValueError as error:
-        raise Foreign(f"no envelope ({type(error).__name__})") from error
-    opened = unseal(envelope, PAYLOAD_TYPE, anchors)
+        raise UnrecognizedDocument(f"not an envelope ({type(error).__name__})") from error
+    signature = unseal(envelope, PAYLOAD_TYPE, trusted_roots)
     try:
-        return opened, TypeAdapter(Statement).validate_json(opened.payload, strict=True)
+        return signature, TypeAdapter(Statement).validate_json(signature.payload, strict=True)
     except ValueError as error:
-        raise Broken(f"no statement ({type(error).__name__})") from error
+        raise InvalidDocument(f"not a statement ({type(error).__name__})") from error
 
 
 def _record(statement: Statement) -> Record | None:
-    """Return the record that a statement about a sample holds; None for other statements."""
+    """Return the record in a statement about a sample; None for other statements."""
     if statement["predicateType"] != SAMPLE:
         return None
     fields = {name: value for name, value in statement["predicate"].items() if name != CREATED}
-    record = parse(canonical(fields))
+    record = parse_record(canonical_json(fields))
     if record is None or any(one["digest"].get(CONTENT) != record.content for one in statement["subject"]):
-        raise Broken("holds no record of what it speaks of")
+        raise InvalidDocument("holds no record of the file it is about")
     return record

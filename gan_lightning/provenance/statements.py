@@ -1,7 +1,7 @@
-"""Signed statements about checkpoints, samples, sets of them and contributions to a run.
+"""Signed statements about checkpoints, samples, sets of samples, and contributions to a run.
 
-Each is an in-toto Statement v1 (https://github.com/in-toto/attestation/tree/main/spec/v1) in an envelope, and lies
-beside what it speaks of. What it says is the signer's word.
+Each is an in-toto Statement v1 (https://github.com/in-toto/attestation/tree/main/spec/v1) in an envelope, in a file
+beside the file it is about. Its content is a claim of the signer: the signature proves only who made it.
 """
 
 import hashlib
@@ -19,31 +19,32 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest, write_json
 from gan_lightning.paths import MANIFEST, METRICS, STATEMENT_SUFFIX
 from gan_lightning.provenance.envelope import seal
-from gan_lightning.provenance.identity import Identity, names
+from gan_lightning.provenance.identity import Identity, certificate_names
+from gan_lightning.provenance.interfaces import FileSigner
 from gan_lightning.provenance.merkle import Tree, leaf_hash
-from gan_lightning.provenance.records import Record, canonical, config_digest
-from gan_lightning.provenance.ways import FileSigner
+from gan_lightning.provenance.records import Record, canonical_json, config_digest
 from gan_lightning.runs.checkpoints import Trained, read
 
-OF_SET = f"samples{STATEMENT_SUFFIX}"  # in the set's folder
+SAMPLES_STATEMENT = f"samples{STATEMENT_SUFFIX}"  # in the folder of the set
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 CHECKPOINT, SAMPLES, SAMPLE, CONTRIBUTION = (
-    f"urn:gan-lightning:{what}:v1" for what in ("checkpoint", "samples", "sample", "contribution")
+    f"urn:gan-lightning:{kind}:v1" for kind in ("checkpoint", "samples", "sample", "contribution")
 )
-TREE = "rfc6962Sha256"  # of a set: root of the Merkle tree over the digests of what its files show, in their order
-CONTENT = "contentSha256"  # of a file: digest of what it shows, by its modality
+# Keys of digests in subjects.
+TREE = "rfc6962Sha256"  # of a set: root of the Merkle tree over the content digests of its files, in their order
+CONTENT = "contentSha256"  # of a file: digest of its content, by its modality
 CREATED = "created"
 
 
 class Subject(TypedDict):
-    """What a statement speaks of."""
+    """File or set of files that a statement is about."""
 
     name: str
     digest: dict[str, str]
 
 
 class Statement(TypedDict):
-    """What is signed."""
+    """In-toto statement: the payload of an envelope."""
 
     _type: Literal["https://in-toto.io/Statement/v1"]
     subject: list[Subject]
@@ -51,98 +52,106 @@ class Statement(TypedDict):
     predicate: dict[str, Any]
 
 
-def state_checkpoint(identity: Identity, trained: Trained) -> Path:
-    """Say what a run's checkpoint was made of; the statement's path, beside it."""
-    manifest, metrics = (_json(trained.run_dir / name) for name in (MANIFEST, METRICS))
+def attest_checkpoint(identity: Identity, trained: Trained) -> Path:
+    """Write a statement about a checkpoint: its config, code, data and metrics; return its path, beside the file."""
+    manifest, metrics = (_read_json(trained.run_dir / name) for name in (MANIFEST, METRICS))
     iteration = read(trained.path)["iteration"]
     predicate = {
         "config": trained.config,
         "configDigest": {"sha256": config_digest(trained.config)},
         "iteration": iteration,
         "code": {"version": __version__, "git": manifest.get("git"), "packages": manifest.get("packages")},
-        "data": _data(trained),
-        "metrics": metrics if metrics.get("iteration") == iteration else None,  # which are those of the run's end
+        "data": _data_record(trained),
+        "metrics": metrics if metrics.get("iteration") == iteration else None,  # those of the end of the run
     }
-    return _write(identity, [_file(trained.path)], CHECKPOINT, predicate, beside(trained.path))
+    return _write(identity, [_file_subject(trained.path)], CHECKPOINT, predicate, statement_path(trained.path))
 
 
-def state_samples(identity: Identity, trained: Trained, records: Sequence[Record], folder: Path) -> Path:
-    """Say how the samples in a folder were drawn; the statement's path, among them."""
+def attest_samples(identity: Identity, trained: Trained, records: Sequence[Record], folder: Path) -> Path:
+    """Write a statement about the samples in a folder: how they were generated; return its path, in the folder."""
     first = records[0]
     predicate = {
         "generator": Subject(name=trained.path.name, digest={"sha256": trained.digest}),
         "configDigest": {"sha256": first.config},
         "weights": first.weights,
-        "seed": str(first.seed),  # a string: from 2^53 on, JSON's numbers are not exact everywhere
+        "seed": str(first.seed),  # a string, because some JSON parsers round numbers from 2^53 on
         "indices": [0, first.n - 1],
         "condition": first.condition,
         "modality": first.modality,
         "count": first.n,
-        "source": _data(trained),
+        "source": _data_record(trained),
     }
-    subject = Subject(name=f"*{trained.data.modality.suffix}", digest={TREE: set_root(one.content for one in records)})
-    return _write(identity, [subject], SAMPLES, predicate, folder / OF_SET)
+    subject = Subject(
+        name=f"*{trained.data.modality.suffix}", digest={TREE: merkle_root(one.content for one in records)}
+    )
+    return _write(identity, [subject], SAMPLES, predicate, folder / SAMPLES_STATEMENT)
 
 
-def state_contribution(identity: Identity, trained: Trained, contribution: dict[str, Any]) -> Path:
-    """Say who gave what to a run; the statement's path, beside the run's checkpoint.
+def attest_contribution(identity: Identity, trained: Trained, contribution: dict[str, Any]) -> Path:
+    """Write a statement about a contribution to a run; return its path, beside the checkpoint.
 
     Args:
-        identity: of who gave it.
-        trained: of the run.
-        contribution: what :func:`given_data` makes, or ``{"compute": "…"}``.
+        identity: identity of the contributor.
+        trained: checkpoint of the run.
+        contribution: result of :func:`describe_data`, or ``{"compute": "…"}``.
     """
-    digest = hashlib.sha256(identity.chain + canonical(contribution).encode()).hexdigest()
-    path = beside(trained.path, f".contribution-{digest[:8]}")
-    predicate = {"contributor": names(identity.certificate), "contribution": contribution}
-    return _write(identity, [_file(trained.path)], CONTRIBUTION, predicate, path)
+    digest = hashlib.sha256(identity.chain + canonical_json(contribution).encode()).hexdigest()
+    path = statement_path(trained.path, f".contribution-{digest[:8]}")
+    predicate = {"contributor": certificate_names(identity.certificate), "contribution": contribution}
+    return _write(identity, [_file_subject(trained.path)], CONTRIBUTION, predicate, path)
 
 
-def given_data(path: Path) -> dict[str, Any]:
-    """A file, or all files of a folder, with the root of the Merkle tree over their names and digests."""
+def describe_data(path: Path) -> dict[str, Any]:
+    """Return the contribution of a file, or of a folder by the Merkle root over the names and digests of its files."""
     if path.is_file():
-        return {"data": _file(path)}
-    files = _files(path)
-    tree = Tree(leaf_hash(canonical([str(one.relative_to(path)), file_digest(one)]).encode()) for one in files)
+        return {"data": _file_subject(path)}
+    files = _all_files(path)
+    tree = Tree(leaf_hash(canonical_json([str(one.relative_to(path)), file_digest(one)]).encode()) for one in files)
     return {"data": Subject(name=path.resolve().name, digest={TREE: tree.root.hex()}), "files": len(files)}
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return all files in a folder and below; raise UserError where a statement would leave something out."""
+def _all_files(folder: Path) -> list[Path]:
+    """Return all files below a folder.
+
+    Raises:
+        UserError: if it holds no file, or something that a statement cannot cover, such as a broken link.
+    """
     files = []
     for one in sorted(folder.rglob("*")):
         if one.is_file():
             files.append(one)
         elif one.is_symlink() or not one.is_dir():
-            raise UserError(f"--data {folder}: {one} is no file, and no folder: put a copy there, or move it away")
-        if any("\ud800" <= character <= "\udfff" for character in str(one)):  # which stand for bytes that are no text
+            raise UserError(
+                f"--data {folder}: {one} is neither a file nor a folder: replace it by a copy, or move it away"
+            )
+        if any("\ud800" <= character <= "\udfff" for character in str(one)):  # stand for bytes that are not UTF-8
             raise UserError(f"--data {folder}: {one} has a name that is not UTF-8: rename it")
     if not files:
-        raise UserError(f"--data {folder}: no such file, or a folder without any")
+        raise UserError(f"--data {folder}: no such file, or an empty folder")
     return files
 
 
-def beside(path: Path, infix: str = "") -> Path:
-    """Where a statement about a file is."""
+def statement_path(path: Path, infix: str = "") -> Path:
+    """Return the path of the statement about a file; ``infix`` tells several statements apart."""
     return path.with_name(f"{path.name}{infix}{STATEMENT_SUFFIX}")
 
 
-def set_root(digests: Iterable[str]) -> str:
-    """Return the root of the Merkle tree over digests of content."""
-    return Tree(leaf_hash(bytes.fromhex(one)) for one in digests).root.hex()
+def merkle_root(digests: Iterable[str]) -> str:
+    """Return the root of the Merkle tree over digests; all are hexadecimal."""
+    return Tree(leaf_hash(bytes.fromhex(digest)) for digest in digests).root.hex()
 
 
 class StatementSigner(FileSigner):
-    """Writes a statement beside a file: for files of any type."""
+    """Signs files of any type: writes a statement beside the file."""
 
     @staticmethod
-    def takes(media_type: str) -> bool:
+    def supports(media_type: str) -> bool:
         return True
 
     def sign(self, path: Path, record: Record) -> None:
-        subject = _file(path)
+        subject = _file_subject(path)
         subject["digest"][CONTENT] = record.content
-        _write(self.identity, [subject], SAMPLE, asdict(record), beside(path))
+        _write(self.identity, [subject], SAMPLE, asdict(record), statement_path(path))
 
 
 def _write(identity: Identity, subject: list[Subject], kind: str, predicate: dict[str, Any], path: Path) -> Path:
@@ -152,23 +161,23 @@ def _write(identity: Identity, subject: list[Subject], kind: str, predicate: dic
         "predicateType": kind,
         "predicate": predicate | {CREATED: datetime.now(UTC).isoformat(timespec="seconds")},
     }
-    write_json(path, seal(identity, PAYLOAD_TYPE, canonical(statement).encode()))
+    write_json(path, seal(identity, PAYLOAD_TYPE, canonical_json(statement).encode()))
     return path
 
 
-def _file(path: Path) -> Subject:
+def _file_subject(path: Path) -> Subject:
     return Subject(name=path.name, digest={"sha256": file_digest(path)})
 
 
-def _data(trained: Trained) -> dict[str, Any]:
-    """Return what a run was trained on: where the data have changed on the way, each part of it."""
-    said = {"name": trained.data.source, "licence": trained.data.licence}
+def _data_record(trained: Trained) -> dict[str, Any]:
+    """Return the data of a run; if they changed while it trained, with a part for each version."""
+    source = {"name": trained.data.source, "licence": trained.data.licence}
     if len(trained.trained_on) > 1:
-        return said | {"parts": trained.trained_on}
-    return said | {key: value for one in trained.trained_on for key, value in one.items() if key != "from_iteration"}
+        return source | {"parts": trained.trained_on}
+    return source | {key: value for one in trained.trained_on for key, value in one.items() if key != "from_iteration"}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         return TypeAdapter(dict[str, Any]).validate_json(path.read_bytes())
     except (OSError, ValueError) as error:

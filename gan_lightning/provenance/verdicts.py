@@ -1,4 +1,4 @@
-"""What can be said of where a file comes from."""
+"""Verdicts on the origin of files."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from gan_lightning.provenance.records import Record
 
 
 class Verdict(StrEnum):
-    """The strongest that holds; ``TAMPERED`` before everything."""
+    """Verdict on the origin of a file: the strongest that holds, but ``TAMPERED`` overrides all others."""
 
     TRUSTED = "trusted"
     TAMPERED = "tampered"
@@ -19,13 +19,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known of a file.
+    """Verdict on one file, with its reason.
 
     Args:
-        file: its path.
-        verdict: in one word or a few.
-        reason: for it.
-        record: how the sample was made, where it says so.
+        file: path of the file.
+        verdict: the verdict.
+        reason: explanation of the verdict in words.
+        record: record of the sample, if the file or its statement holds one.
     """
 
     file: str

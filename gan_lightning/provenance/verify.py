@@ -1,4 +1,4 @@
-"""Finds out where a file comes from, as far as that can be proved: one verdict a file, with its reason."""
+"""Verifies the origin of files: gives one verdict a file, with its reason."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -30,27 +30,27 @@ from gan_lightning.runs.drawing import (
 )
 
 NOT_SIGNED = "it has no manifest, and no statement lies beside it"
-KEPT = 2**28  # numbers of drawn samples, for the next file of the same set
+MAX_CACHED = 2**28  # numbers in generated samples that are kept for the next file of the same set
 
-Recipe = tuple[int, int, str | None, Weights | None]  # seed, n, condition as asked for, weights
+Recipe = tuple[int, int, str | None, Weights | None]  # seed, n, requested condition, weights
 
 
 class Verifier:
-    """Judges files.
+    """Verifies files by their signatures, a ledger and a checkpoint.
 
     Args:
-        anchors: certificates of the roots to trust, PEM; empty for none.
-        ledger: with records of files that may have lost theirs.
-        checkpoint: to draw samples of again.
-        seed: what to draw for files that have lost their record.
-        n: how many.
-        condition: what was asked for, if anything was.
-        packages: of the user's own, with further modalities.
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
+        ledger: ledger in which to look up files without a valid signature.
+        checkpoint: checkpoint whose samples to generate again and compare with such files.
+        seed: seed of the samples, for files without a record.
+        n: number of samples generated together, for files without a record.
+        condition: requested condition, for files without a record; None if there was none.
+        packages: packages with modalities of the user.
     """
 
     def __init__(
         self,
-        anchors: bytes,
+        trusted_roots: bytes,
         ledger: Ledger | None = None,
         checkpoint: Trained | None = None,
         seed: int = 0,
@@ -61,47 +61,50 @@ class Verifier:
         if checkpoint and condition is not None:
             _check_condition(checkpoint, condition, n, seed)
         self._contents = Contents(packages, type(checkpoint.data.modality) if checkpoint else None)
-        self._readers = (CredentialsReader(anchors), StatementReader(anchors, self._contents))
+        self._readers = (CredentialsReader(trusted_roots), StatementReader(trusted_roots, self._contents))
         self._ledger = ledger
         self._checkpoint = checkpoint
         self._claimed: Recipe = (seed, n, condition, None)
-        self._kept: tuple[Recipe, list[Content]] | None = None
+        self._cached: tuple[Recipe, list[Content]] | None = None
 
-    def judge(self, path: Path) -> Finding:
-        """Return the verdict on a file, by what is in it or beside it, or on a statement."""
+    def verify(self, path: Path) -> Finding:
+        """Return the finding about a file or a statement; errors of reading give the verdict ``UNKNOWN``."""
         is_statement = path.name.endswith(STATEMENT_SUFFIX)
         try:
             check_regular(path)
-            found = next((one for reader in self._readers if (one := reader.judge(path))), None)
-            if found is None:
-                found = Finding(str(path), Verdict.UNKNOWN, _not_signed(path))
-            found = self._compare(found, path.with_name(path.name.removesuffix(STATEMENT_SUFFIX)))
-            if found.verdict is not Verdict.UNKNOWN or is_statement:
-                return found
-            verdict, reason = self._elsewhere(path, found.record, found.reason)
-            return replace(found, verdict=verdict, reason=reason)
+            finding = next((one for reader in self._readers if (one := reader.verify(path))), None)
+            if finding is None:
+                finding = Finding(str(path), Verdict.UNKNOWN, _not_signed(path))
+            finding = self._check_content(finding, path.with_name(path.name.removesuffix(STATEMENT_SUFFIX)))
+            if finding.verdict is not Verdict.UNKNOWN or is_statement:
+                return finding
+            verdict, reason = self._verify_content(path, finding.record, finding.reason)
+            return replace(finding, verdict=verdict, reason=reason)
         except OSError as error:
             return Finding(str(path), Verdict.UNKNOWN, f"cannot be read ({error.strerror or error})")
 
-    def _compare(self, found: Finding, path: Path) -> Finding:
-        """Return a finding, or that its record is about something else than a file shows."""
-        if found.record is None or found.verdict is Verdict.TAMPERED or not path.is_file():
-            return found
+    def _check_content(self, finding: Finding, path: Path) -> Finding:
+        """Compare the content of a file with its record; return the finding, or one of ``TAMPERED`` if they differ."""
+        record = finding.record
+        if record is None or finding.verdict is Verdict.TAMPERED or not path.is_file():
+            return finding
         try:
-            same = self._contents.digest(path, found.record.modality) == found.record.content
+            same = self._contents.digest(path, record.modality) == record.content
         except UnknownModality as error:
-            return replace(found, reason=f"{found.reason}; what it shows was not compared with its record: {error}")
+            return replace(finding, reason=f"{finding.reason}; its content was not compared with its record: {error}")
         except UserError:
             same = False
-        return found if same else replace(found, verdict=Verdict.TAMPERED, reason="its record is about other content")
+        return (
+            finding if same else replace(finding, verdict=Verdict.TAMPERED, reason="its record is about other content")
+        )
 
-    def _elsewhere(self, path: Path, record: Record | None, otherwise: str) -> tuple[Verdict, str]:
-        """Return what the ledger or the checkpoint know of the content alone.
+    def _verify_content(self, path: Path, record: Record | None, otherwise: str) -> tuple[Verdict, str]:
+        """Look the content of a file up in the ledger, and compare it with samples of the checkpoint.
 
         Args:
-            path: of the file.
-            record: of it, from somebody who cannot be trusted.
-            otherwise: why the verdict is unknown if they know nothing.
+            path: the file to verify.
+            record: record of the file from a signer who is not trusted; None if it has none.
+            otherwise: reason for the verdict ``UNKNOWN`` if neither knows the content.
         """
         if self._ledger is None and self._checkpoint is None:
             return Verdict.UNKNOWN, otherwise
@@ -112,25 +115,29 @@ class Verifier:
             return Verdict.UNKNOWN, f"{otherwise}; {str(error).removeprefix(f'{path}: ')}"
 
     def _in_ledger(self, digest: str) -> tuple[Verdict, str] | None:
-        """Return the verdict if somebody who is trusted has put a file with that content into the ledger."""
+        """Return the verdict ``IN_LEDGER`` if a trusted signer has added a record of the content; None otherwise."""
         found = self._ledger.find(digest) if self._ledger else None
-        if found is None or not found[1].opened.trusted:
+        if found is None or not found[1].signature.trusted:
             return None
         index, root = found
-        return Verdict.IN_LEDGER, f"record {index:,}, added by {root.opened.signer}, {root.said.when} by their clock"
+        signer, when = root.signature.signer, root.claim.when
+        return Verdict.IN_LEDGER, f"record {index:,}, added by {signer}, {when} by their clock"
 
     def _regenerates(self, path: Path, record: Record | None) -> tuple[Verdict, str] | None:
-        """Return the verdict if the checkpoint draws the same content, by its record or by what is claimed."""
+        """Return the verdict ``REGENERATES`` if the checkpoint generates the same content; None otherwise.
+
+        The seed comes from the record, or else from the arguments of the Verifier.
+        """
         if self._checkpoint is None:
             return None
-        modality, known = self._checkpoint.data.modality, self._contents.of(path)
+        modality, known = self._checkpoint.data.modality, self._contents.modality_of(path)
         if not isinstance(modality, known):
-            raise UserError(f"the checkpoint makes {type(modality).__name__}, and this is {known.__name__}")
+            raise UserError(f"the checkpoint generates {type(modality).__name__}, and this is {known.__name__}")
         wanted = self._contents.read(path, modality)
         recipe = self._recipe(record) if record else self._claimed
         if recipe is None:
             return None
-        parts = self._drawn(recipe)
+        parts = self._generate(recipe)
         found = _nearest(parts, wanted) if size(wanted) == 1 else _first(parts, wanted)
         if found is None or not found[1] <= modality.tolerance:
             return None
@@ -140,33 +147,33 @@ class Verifier:
         return Verdict.REGENERATES, f"{which} of {recipe[1]} with seed {recipe[0]}, {how}"
 
     def _recipe(self, record: Record) -> Recipe | None:
-        """Return what a record asks to draw; None if it is not about the checkpoint or asks for what that has not."""
+        """Return the recipe in a record; None if it names another checkpoint, or its index or condition is invalid."""
         assert self._checkpoint is not None
         about_it = record.checkpoint == self._checkpoint.digest and record.weights in self._checkpoint.model.weights
         if not about_it or not (record.index or 0) < record.n <= MAX_N:
             return None
-        asked = record.condition
-        if asked is not None and asked.startswith(OF_FILE):
-            if recorded_condition(self._checkpoint.data, self._claimed[2]) != asked:
-                raise UserError("its record asks for the condition in a file: --condition, with that file")
-            asked = self._claimed[2]
-        elif asked is not None and names_file(self._checkpoint.data, asked):  # a record from elsewhere has no file read
-            return None
-        return record.seed, record.n, asked, record.weights
+        condition = record.condition
+        if condition is not None and condition.startswith(OF_FILE):
+            if recorded_condition(self._checkpoint.data, self._claimed[2]) != condition:
+                raise UserError("its record names a condition in a file: give that file with --condition")
+            condition = self._claimed[2]
+        elif condition is not None and names_file(self._checkpoint.data, condition):
+            return None  # a foreign record must not make us read a file
+        return record.seed, record.n, condition, record.weights
 
-    def _drawn(self, recipe: Recipe) -> Iterable[Content]:
-        """Return the content of samples, some at a time; a small set is kept."""
+    def _generate(self, recipe: Recipe) -> Iterable[Content]:
+        """Return the samples of a recipe in parts; cache them if they are small."""
         assert self._checkpoint is not None
-        if self._kept and self._kept[0] == recipe:
-            return self._kept[1]
-        seed, n, asked, weights = recipe
-        check_memory(self._checkpoint, n, asked)
-        condition = read_conditions(self._checkpoint.data, asked, n, seed)
+        if self._cached and self._cached[0] == recipe:
+            return self._cached[1]
+        seed, n, requested, weights = recipe
+        check_memory(self._checkpoint, n, requested)
+        condition = read_conditions(self._checkpoint.data, requested, n, seed)
         parts = content_parts(self._checkpoint, n, condition, seed, weights)
-        if n * count(self._checkpoint.data.modality.content_shape) > KEPT:
+        if n * count(self._checkpoint.data.modality.content_shape) > MAX_CACHED:
             return parts
-        self._kept = recipe, list(parts)
-        return self._kept[1]
+        self._cached = recipe, list(parts)
+        return self._cached[1]
 
 
 def _not_signed(path: Path) -> str:
@@ -183,14 +190,14 @@ def _check_condition(checkpoint: Trained, condition: str, n: int, seed: int) -> 
 
 
 def _nearest(parts: Iterable[Content], wanted: Content) -> tuple[int, float]:
-    """Return the index of the sample that is nearest to a wanted one, and by how much it is off."""
+    """Return the index of the sample closest to the wanted one, and its distance."""
     distances = torch.cat([_distances(part, wanted) for part in parts])
     index = int(distances.argmin())
     return index, float(distances[index])
 
 
 def _first(parts: Iterable[Content], wanted: Content) -> tuple[int, float] | None:
-    """Return by how much the first samples are off those wanted, as ``_nearest``; None if there are not as many."""
+    """Return 0 and the largest distance of the first samples to the wanted ones; None if there are fewer samples."""
     start, distance = 0, 0.0
     for part in parts:
         rows = take(part, slice(size(wanted) - start))
@@ -203,9 +210,10 @@ def _first(parts: Iterable[Content], wanted: Content) -> tuple[int, float] | Non
 
 
 def _distances(content: Content, wanted: Content) -> Tensor:
-    """Return for each sample (n,) the largest difference of a number from the wanted one."""
-    found = []
-    for one, other in zip(leaves(content), leaves(wanted), strict=True):
-        exact = torch.promote_types(one.dtype, torch.int32)
-        found.append((one.to(exact) - other.to(exact)).abs().reshape(len(one), -1).amax(1).double())
-    return torch.stack(found).amax(0).nan_to_num(torch.inf)
+    """Return for each sample the largest absolute difference of its numbers to the wanted ones, shape (n,)."""
+    distances = []
+    for values, wanted_values in zip(leaves(content), leaves(wanted), strict=True):
+        exact = torch.promote_types(values.dtype, torch.int32)
+        difference = values.to(exact) - wanted_values.to(exact)
+        distances.append(difference.abs().reshape(len(values), -1).amax(1).double())
+    return torch.stack(distances).amax(0).nan_to_num(torch.inf)

@@ -16,7 +16,7 @@ from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.config.trust import check_trusted
 from gan_lightning.config.validation import check_node, check_targets, instantiate
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import UserError, reason, refusals_of
+from gan_lightning.errors import UserError, explain_os_error, os_errors_as_user_errors
 from gan_lightning.files import file_digest, synchronize
 from gan_lightning.paths import LAST_CHECKPOINT
 from gan_lightning.runs.folders import last_checkpoints
@@ -74,7 +74,7 @@ def load(checkpoint: str, trust: Sequence[str] = (), remedy: str = "trust=[{}]")
         UserError: for a file that is missing, damaged or no checkpoint, or whose config cannot work or be trusted.
     """
     path = Path(checkpoint)
-    with refusals_of(f"checkpoint={checkpoint}"):
+    with os_errors_as_user_errors(f"checkpoint={checkpoint}"):
         is_run, is_file = path.is_dir() and bool(last_checkpoints(path)), path.is_file()
     if is_run:
         path, content = read_last(path)
@@ -125,7 +125,7 @@ def read(path: Path) -> dict[str, Any]:
                 raise zipfile.BadZipFile(damaged)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except PermissionError as error:
-        raise UserError(f"{path}: cannot be read: {reason(error)}") from error
+        raise UserError(f"{path}: cannot be read: {explain_os_error(error)}") from error
     except (OSError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__}): {REMEDY}") from error
     if not isinstance(content, dict) or not isinstance(content.get("config"), dict) or "state_dict" not in content:

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from gan_lightning.config.effects import result_settings, settings_marked
 from gan_lightning.config.settings import Node, TrainSettings
-from gan_lightning.errors import UserError, refusals_of
+from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import make_folder, read_json
 from gan_lightning.marks import Mark
 from gan_lightning.paths import (
@@ -83,7 +83,7 @@ def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[
     Left out are those that the new ones replace, and those that do not say what it computes.
     """
     run = Path(folder)
-    with refusals_of(f"{key}={folder}"):
+    with os_errors_as_user_errors(f"{key}={folder}"):
         known = (run / OVERRIDES).is_file()
     if not known:
         raise UserError(f"{key}={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")

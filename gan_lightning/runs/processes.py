@@ -9,14 +9,14 @@ import torch.distributed as dist
 from gan_lightning.config.names import flat
 from gan_lightning.config.settings import TrainSettings
 from gan_lightning.errors import UserError
-from gan_lightning.system.distributed import DDP, by_torchrun, from_first
+from gan_lightning.system.distributed import DDP, broadcast_from_first, launched_by_torchrun
 
 
 def check_agreement(config: dict[str, Any]) -> None:
     """Refuse, in all processes with the same line, to begin where one has other settings or data than the first."""
     if not dist.is_initialized():
         return
-    mine, first = dict(flat(config)), dict(flat(from_first(config)))
+    mine, first = dict(flat(config)), dict(flat(broadcast_from_first(config)))
     different = [key for key in mine | first if mine.get(key) != first.get(key)]
     lines: list[str | None] = [None] * dist.get_world_size()
     line = f"{different[0].replace('/', '.')}={mine.get(different[0])}" if different else None
@@ -45,7 +45,7 @@ def check_processes(settings: TrainSettings) -> None:
         UserError: with the key, the value and the remedy.
     """
     check_accelerator(settings.trainer.get("accelerator"))
-    trainer, begun = settings.trainer, int(os.environ["WORLD_SIZE"]) if by_torchrun() else None
+    trainer, begun = settings.trainer, int(os.environ["WORLD_SIZE"]) if launched_by_torchrun() else None
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     strategy = trainer.get("strategy")
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))

@@ -13,7 +13,7 @@ from torch import nn
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.data.datamodule import Data
 from gan_lightning.modalities.samples import Shape
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, near, setting, spelled
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_argument, path_override, relative_to_cwd
 
 SHOWN = ("loss/", "probability/", "gradient_norm/")  # metrics
 
@@ -27,7 +27,9 @@ def opening(model: GenerativeModel, data: Data, trainer: L.Trainer, run_dir: Pat
     )
     device = trainer.strategy.root_device
     where = str(device) if trainer.world_size == 1 else f"{trainer.world_size} × {device.type}"
-    return f"{type(model).__name__}: {networks} parameters; {_examples(data)}; on {where}; in {near(run_dir)}"
+    return (
+        f"{type(model).__name__}: {networks} parameters; {_examples(data)}; on {where}; in {relative_to_cwd(run_dir)}"
+    )
 
 
 def closing(
@@ -63,9 +65,9 @@ def closing(
             f"{end} after {done}, {minutes} min {seconds} s",
             f"  {shown}",
             *(f"  {line}" for line in reports),
-            *(row(name, near(path)) for name, path in rows.items() if path.exists()),
-            row("dashboard", f"{_tensorboard()} --logdir {shlex.quote(spelled(run_dir.parent))}"),
-            *([row("go on", f"{call} {setting('resume', run_dir)}")] if stopped_by else []),
+            *(row(name, relative_to_cwd(path)) for name, path in rows.items() if path.exists()),
+            row("dashboard", f"{_tensorboard()} --logdir {shlex.quote(path_argument(run_dir.parent))}"),
+            *([row("go on", f"{call} {path_override('resume', run_dir)}")] if stopped_by else []),
         ]
     )
 
@@ -92,4 +94,4 @@ def _count(network: nn.Module) -> str:
 def _tensorboard() -> str:
     """Return how to call TensorBoard from here: by name if the environment is active, else by its path."""
     beside = Path(sys.executable).with_name("tensorboard")
-    return "tensorboard" if shutil.which("tensorboard") else shlex.quote(str(near(beside)))
+    return "tensorboard" if shutil.which("tensorboard") else shlex.quote(str(relative_to_cwd(beside)))

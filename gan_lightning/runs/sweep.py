@@ -10,7 +10,7 @@ from typing import Any
 from gan_lightning.config.grammar import unquoted
 from gan_lightning.config.signature import load_target
 from gan_lightning.config.trust import check_trusted
-from gan_lightning.errors import UserError, refusals_of
+from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import read_json, write_csv
 from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.paths import MANIFEST, METRICS, OVERRIDES
@@ -46,7 +46,7 @@ def summarize(sweep_dir: Path, go_on: str) -> int:
             + markdown([*(name for name in varied if name != "seed"), "seeds", *shown], groups)
         )
     path = sweep_dir / "summary.csv"
-    with refusals_of(f"hydra.sweep.dir={sweep_dir}"):
+    with os_errors_as_user_errors(f"hydra.sweep.dir={sweep_dir}"):
         write_csv(path, columns, rows)
     print(f"\n{path}")
     for row in jobs:

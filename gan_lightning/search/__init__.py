@@ -1,1 +1,1 @@
-"""Search of hyperparameters: trials in processes of their own, several searches on one storage."""
+"""Searches of hyperparameters: trials run in child processes, and several searches may share a storage."""

@@ -1,4 +1,4 @@
-"""What comes out of a search: a table, plots, sheets of samples, and the best trial as an experiment."""
+"""Writes the results of a search: a table, plots, sheets of samples, and the best trial as an experiment."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,57 +10,57 @@ from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from gan_lightning.errors import NotWritten, reason
-from gan_lightning.files import whole, write_csv
+from gan_lightning.errors import NotWritten, explain_os_error
+from gan_lightning.files import write_atomically, write_csv
 from gan_lightning.modalities.sheets import SUFFIX, read_sheet
 from gan_lightning.paths import CONF_DIR
-from gan_lightning.search.space import override
+from gan_lightning.search.space import format_override
 from gan_lightning.tables import markdown
 
-SHOWN = 20  # rows on screen; trials.csv has all
-SHEETS = 3  # of the best trials
+ROWS_ON_SCREEN = 20  # trials.csv has all rows
+TRIALS_WITH_SAMPLES = 3  # number of best trials in best.png
 
 
-def report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
-    """Write trials.csv, history.png, best.png and best.yaml, and return what is to be read on the screen.
+def write_report(study: Study, folder: Path, overrides: Sequence[str]) -> str:
+    """Write trials.csv, history.png, best.png and best.yaml, and return the text for the screen.
 
     Raises:
-        NotWritten: for a disk that is full, say, with what is to be read.
+        NotWritten: if a file cannot be written; holds the table for the screen.
     """
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
     trials.sort(key=lambda trial: (trial.state != TrialState.COMPLETE, trial.value or 0))
     rows = [_row(trial) for trial in trials]
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = markdown(columns, rows[:SHOWN])
+    table = markdown(columns, rows[:ROWS_ON_SCREEN])
     try:
         write_csv(folder / "trials.csv", columns, rows)
         written = _write_best([trial for trial in trials if trial.state == TrialState.COMPLETE], folder, overrides)
     except OSError as error:
-        raise NotWritten(f"folder={folder}: {reason(error)}", table) from error
+        raise NotWritten(f"folder={folder}: {explain_os_error(error)}", table) from error
     return "\n".join([f"{table}\n", str(folder / "trials.csv"), *written])
 
 
 def _write_best(complete: Sequence[FrozenTrial], folder: Path, overrides: Sequence[str]) -> list[str]:
-    """Write plots, samples and the best trial as an experiment, and return a line about each file."""
+    """Write plots, samples and the best trial as an experiment; return a line about each file."""
     if not complete:
         return ["no trial has finished"]
     _draw_history(complete, folder / "history.png")
-    _draw_samples(complete[:SHEETS], folder / "best.png")
+    _draw_samples(complete[:TRIALS_WITH_SAMPLES], folder / "best.png")
     best = complete[0]
-    chosen = [*overrides, *(override(key, value) for key, value in best.params.items())]
+    chosen = [*overrides, *(format_override(key, value) for key, value in best.params.items())]
     text = f"# @package _global_\n# Trial {best.number}, {best.value:.4g}.\n"
-    with whole(folder / "best.yaml") as unfinished:
+    with write_atomically(folder / "best.yaml") as unfinished:
         unfinished.write_text(text + OmegaConf.to_yaml(OmegaConf.create(experiment(chosen))), encoding="utf-8")
     written = [path for name in ("history.png", "best.png") if (path := folder / name).exists()]
     return [*map(str, written), f"{folder / 'best.yaml'}: for conf/experiment/"]
 
 
 def experiment(overrides: Sequence[str]) -> dict[str, Any]:
-    """The content of a file for conf/experiment/ that does what the overrides do."""
+    """Return the content of a file for conf/experiment/ that has the effect of the overrides."""
     defaults: list[Any] = []
     content: dict[str, Any] = {}
-    for one in OverridesParser.create().parse_overrides(list(overrides)):
-        key, value = one.key_or_group, one.value()
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key, value = override.key_or_group, override.value()
         if key == "experiment":
             defaults.insert(0, value)
         elif (CONF_DIR / key).is_dir():
@@ -88,7 +88,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def _draw_history(trials: Sequence[FrozenTrial], path: Path) -> None:
-    """The value over the number of the trial, and over each number that was tried."""
+    """Plot the objective over the number of the trial, and over each numeric parameter."""
     numbers = [key for key, value in trials[0].params.items() if isinstance(value, int | float)]
     figure = Figure((4 * (len(numbers) + 1), 3.5), layout="constrained")
     axes = figure.subplots(1, len(numbers) + 1, squeeze=False, sharey=True)[0]
@@ -104,14 +104,15 @@ def _draw_history(trials: Sequence[FrozenTrial], path: Path) -> None:
 
 
 def _draw_samples(trials: Sequence[FrozenTrial], path: Path) -> None:
-    """The last grid of samples of each trial, side by side; none for runs that draw none."""
-    grids = [(trial, sorted(Path(trial.user_attrs["folder"]).glob(f"*/samples/*{SUFFIX}"))) for trial in trials]
-    drawn = [(trial, sheets[-1]) for trial, sheets in grids if sheets]
-    if not drawn:
+    """Draw the last sheet of samples of each trial side by side; write no file if no run has one."""
+    sheets = [(trial, sorted(Path(trial.user_attrs["folder"]).glob(f"*/samples/*{SUFFIX}"))) for trial in trials]
+    last_sheets = [(trial, paths[-1]) for trial, paths in sheets if paths]
+    if not last_sheets:
         return
-    figure = Figure((4 * len(drawn), 4.3), layout="constrained")
-    for ax, (trial, grid) in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
-        ax.imshow(read_sheet(grid))
+    figure = Figure((4 * len(last_sheets), 4.3), layout="constrained")
+    axes = figure.subplots(1, len(last_sheets), squeeze=False)[0]
+    for ax, (trial, sheet) in zip(axes, last_sheets, strict=True):
+        ax.imshow(read_sheet(sheet))
         ax.set_title(f"trial {trial.number}: {trial.value:.4g}")
         ax.axis("off")
     figure.savefig(path, dpi=150)

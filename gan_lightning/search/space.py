@@ -1,4 +1,4 @@
-"""What a search may try: a distribution for each key."""
+"""The search space: a distribution for each key of the config."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 
 
 class Range(BaseModel):
-    """Numbers between two, with them; whole ones where both are."""
+    """Numbers from ``low`` to ``high``, both included; integers if both bounds are integers."""
 
     model_config = ConfigDict(extra="forbid")
     low: int | float
@@ -24,40 +24,40 @@ class Range(BaseModel):
 
 
 class Choices(BaseModel):
-    """One of several values or options of a group."""
+    """Several values, or several options of a config group."""
 
     model_config = ConfigDict(extra="forbid")
     choices: list[bool | int | float | str | None] = Field(min_length=1)
 
 
-def distribution(key: str, node: Node) -> Distribution:
-    """Optuna's; a UserError for one that cannot be."""
+def parse_distribution(key: str, node: Node) -> Distribution:
+    """Return the Optuna distribution that a node of ``search.space`` describes; raise UserError if it is invalid."""
     try:
-        tried = TypeAdapter(Choices if "choices" in node else Range).validate_python(node)
-        if isinstance(tried, Choices):
-            return CategoricalDistribution(tried.choices)
-        if isinstance(tried.low, int) and isinstance(tried.high, int):
-            return IntDistribution(tried.low, tried.high, log=tried.log, step=int(tried.step or 1))
-        return FloatDistribution(float(tried.low), float(tried.high), log=tried.log, step=tried.step)
+        parsed = TypeAdapter(Choices if "choices" in node else Range).validate_python(node)
+        if isinstance(parsed, Choices):
+            return CategoricalDistribution(parsed.choices)
+        if isinstance(parsed.low, int) and isinstance(parsed.high, int):
+            return IntDistribution(parsed.low, parsed.high, log=parsed.log, step=int(parsed.step or 1))
+        return FloatDistribution(float(parsed.low), float(parsed.high), log=parsed.log, step=parsed.step)
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise UserError(f"search.space.{key}={node}: {reason}: low, high, log, step, or choices") from error
+        raise UserError(f"search.space.{key}={node}: {reason}: give low and high (log, step), or choices") from error
     except ValueError as error:
         raise UserError(f"search.space.{key}={node}: {error}") from error
 
 
-def suggest(trial: Trial, key: str, tried: Distribution) -> Any:
-    """A value, as the study's sampler has it."""
-    if isinstance(tried, CategoricalDistribution):
-        return trial.suggest_categorical(key, tried.choices)
-    if isinstance(tried, IntDistribution):
-        return trial.suggest_int(key, tried.low, tried.high, log=tried.log, step=tried.step)
-    return trial.suggest_float(key, tried.low, tried.high, log=tried.log, step=tried.step)
+def suggest(trial: Trial, key: str, distribution: Distribution) -> Any:
+    """Return the value that the sampler of the study suggests for a key."""
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(key, distribution.choices)
+    if isinstance(distribution, IntDistribution):
+        return trial.suggest_int(key, distribution.low, distribution.high, log=distribution.log, step=distribution.step)
+    return trial.suggest_float(key, distribution.low, distribution.high, log=distribution.log, step=distribution.step)
 
 
-def override(key: str, value: Any) -> str:
-    """``key=value`` for Hydra; strings that Hydra would read as something else are quoted."""
+def format_override(key: str, value: Any) -> str:
+    """Return ``key=value`` for Hydra, with quotes around a string that Hydra would parse as another type."""
     if value is None:
         return f"{key}=null"
     return f"{key}={quote(value) if isinstance(value, str) else value}"

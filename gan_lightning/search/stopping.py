@@ -1,6 +1,7 @@
-"""Ctrl-C and SIGTERM during a search: the run of the trial under way is saved, and the trial is tried again.
+"""Handles Ctrl-C and SIGTERM during a search: the current run is saved, and its trial is queued again.
 
-A signal is remembered and heeded between trials: an exception in the middle of a database's work may be lost there.
+A signal is recorded and raised as Interrupted between runs only: an exception raised inside the database library could
+be swallowed there.
 """
 
 import signal
@@ -10,56 +11,62 @@ from contextlib import contextmanager
 from typing import Any
 
 from gan_lightning.errors import Interrupted
-from gan_lightning.system.interrupts import end_at_once, heeded
+from gan_lightning.system.interrupts import active_stop_signals, exit_at_once
 
-_came: list[signal.Signals] = []
+_received: list[signal.Signals] = []
 _children: list[subprocess.Popen[bytes]] = []
 
 
 @contextmanager
-def signals() -> Iterator[None]:
-    """Remember signals, of which a second one ends the process at once."""
-    before = {number: signal.signal(number, _remember) for number in heeded()}
-    _came.clear()
+def deferred_signals() -> Iterator[None]:
+    """Record the first signal and raise Interrupted at the next check; exit at once on a second one."""
+    before = {number: signal.signal(number, _handle_signal) for number in active_stop_signals()}
+    _received.clear()
     try:
         yield
-        check()
+        raise_if_interrupted()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def check() -> None:
-    """Raise Interrupted if a signal has come."""
-    if _came:
-        raise Interrupted(_came[0])
+def raise_if_interrupted() -> None:
+    """Raise Interrupted if a signal was received."""
+    if _received:
+        raise Interrupted(_received[0])
 
 
-def errors_of(command: list[str]) -> tuple[int, str]:
-    """Run a command that saves its work and ends when its stdin is closed; return its exit code and its errors."""
-    # In a session of its own: it learns of Ctrl-C by the pipe alone; a second signal would end it before it is saved.
+def run_child(command: list[str]) -> tuple[int, str]:
+    """Run a command and return its exit code and its standard error.
+
+    A signal closes the stdin of the command, which then saves its work and exits.
+
+    Raises:
+        Interrupted: if a signal was received meanwhile.
+    """
+    # A new session keeps the terminal's Ctrl-C from the child: a second signal would end it before it has saved.
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     ) as child:
         _children.append(child)
-        if _came:
-            _end_children()
+        if _received:
+            _stop_children()
         assert child.stderr is not None
-        said = child.stderr.read()  # not communicate(), which closes the pipe that the command follows
+        errors = child.stderr.read()  # not communicate(), which would close stdin and so stop the child
         child.wait()
         _children.remove(child)
-    check()
-    return child.returncode, said.decode(errors="replace")
+    raise_if_interrupted()
+    return child.returncode, errors.decode(errors="replace")
 
 
-def _remember(number: int, frame: Any) -> None:
-    _came.append(signal.Signals(number))
-    for one in heeded():
-        signal.signal(one, end_at_once)
-    _end_children()
+def _handle_signal(number: int, frame: Any) -> None:
+    _received.append(signal.Signals(number))
+    for stop_signal in active_stop_signals():
+        signal.signal(stop_signal, exit_at_once)
+    _stop_children()
 
 
-def _end_children() -> None:
+def _stop_children() -> None:
     for child in _children:
         assert child.stdin is not None
         child.stdin.close()

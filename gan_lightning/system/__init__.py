@@ -1,1 +1,1 @@
-"""Processes, processors and random numbers, whatever is computed."""
+"""Processes, signals, standard streams, CUDA graphs and random numbers: the layer below all others."""

@@ -1,10 +1,10 @@
-"""Ctrl-C, SIGTERM and SIGHUP from a command's first moment on: one line, exit code 130, 143 or 129, no traceback.
+"""Signal handlers of all commands: SIGINT, SIGTERM and SIGHUP print one line and exit with 130, 143 or 129.
 
-SIGHUP comes when a terminal is closed or a connection is lost; under ``nohup`` it is ignored.
+SIGHUP is sent when a terminal is closed or a connection is lost; under ``nohup`` it is ignored.
 
-While modules are imported and the config is checked, a signal ends the process at once: there is nothing to take back,
-and libraries in C++ do not survive an exception in the middle of their import. From ``under_way`` on it raises
-KeyboardInterrupt, so that what is unfinished is removed. Training has a handler of its own, which saves the run:
+While modules are imported and the config is checked, a signal exits at once (``exit_on_signals``): there is nothing to
+clean up, and C++ libraries may crash if an exception interrupts their import. Afterwards it raises KeyboardInterrupt
+(``raise_on_signals``), so that unfinished files are removed. Training installs a handler that saves the run:
 :class:`gan_lightning.callbacks.stop.Stop`.
 """
 
@@ -15,79 +15,80 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
-# No more than that: a signal that comes before ``begin`` has Python's own end.
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-IMPORT = "<frozen importlib._bootstrap>"  # the file of every frame that imports
-SECONDS = 0.05  # after which a signal that came amid an import is sent again
-_came: list[int] = []
+# This module imports little: until exit_on_signals() has run, a signal prints Python's traceback.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+IMPORT_FILE = "<frozen importlib._bootstrap>"  # file name of the frames of the import system
+RETRY_SECONDS = 0.05  # after which a signal received during an import is sent again
+_received: list[int] = []
 
 
-def begin() -> None:
-    """Have signals end the process at once; one that is ignored, as in jobs of a shell's background, stays so."""
-    for number in ENDS:
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, interrupt):
-            signal.signal(number, end_at_once)
-    _came.clear()
-    atexit.unregister(_ignore)
-    atexit.register(_ignore)
+def exit_on_signals() -> None:
+    """Make signals exit the process at once; ignored signals, as in background jobs of a shell, stay ignored."""
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, raise_interrupt):
+            signal.signal(number, exit_at_once)
+    _received.clear()
+    atexit.unregister(_ignore_signals)
+    atexit.register(_ignore_signals)
 
 
-def under_way() -> None:
-    """From here on there is something to take back: have signals raise KeyboardInterrupt."""
-    for number in ENDS:
-        if signal.getsignal(number) is end_at_once:
-            signal.signal(number, interrupt)
+def raise_on_signals() -> None:
+    """Make signals raise KeyboardInterrupt, so that the command can clean up."""
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) is exit_at_once:
+            signal.signal(number, raise_interrupt)
 
 
-def heeded() -> list[signal.Signals]:
-    """Return those that end a command here: without SIGHUP where it is ignored, as under ``nohup``."""
-    return [number for number in ENDS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN]
+def active_stop_signals() -> list[signal.Signals]:
+    """Return the signals that stop a command: without SIGHUP if it is ignored, as under ``nohup``."""
+    hangup_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in STOP_SIGNALS if not (number == signal.SIGHUP and hangup_ignored)]
 
 
-def remember(number: int) -> None:
-    """Have the command end as interrupted, however what is under way ends."""
-    _came.append(number)
+def record_signal(number: int) -> None:
+    """Record a signal, so that the command exits with its code however the current work ends."""
+    _received.append(number)
 
 
-def came() -> bool:
-    """Return whether a signal has ended what was under way."""
-    return bool(_came)
+def was_interrupted() -> bool:
+    """Return True if a signal was recorded."""
+    return bool(_received)
 
 
-def leave() -> None:
-    """Say that the command was interrupted, and end it."""
+def exit_interrupted() -> None:
+    """Print "interrupted" and exit with 128 plus the number of the first recorded signal."""
     print("interrupted", file=sys.stderr)
-    raise SystemExit(128 + (_came or [signal.SIGINT])[0])
+    raise SystemExit(128 + (_received or [signal.SIGINT])[0])
 
 
-def end_at_once(number: int, frame: FrameType | None) -> None:
-    """Handle a signal when there is nothing to take back, or no time for that."""
-    with suppress(OSError):  # the terminal may be gone
+def exit_at_once(number: int, frame: FrameType | None) -> None:
+    """Signal handler that exits without any cleanup."""
+    with suppress(OSError):  # the terminal may be closed
         os.write(2, b"interrupted\n")  # sys.stderr may be in use
     os._exit(128 + number)
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """Handle a signal amid work: raise KeyboardInterrupt, after the import that is under way."""
+def raise_interrupt(number: int, frame: FrameType | None) -> None:
+    """Signal handler that raises KeyboardInterrupt; during an import it sends the signal again a moment later."""
     if _importing(frame):
         import threading
 
-        again = threading.Timer(SECONDS, os.kill, (os.getpid(), number))
-        again.daemon = True
-        again.start()
+        retry = threading.Timer(RETRY_SECONDS, os.kill, (os.getpid(), number))
+        retry.daemon = True
+        retry.start()
         return
-    signal.signal(number, end_at_once)
-    remember(number)
+    signal.signal(number, exit_at_once)
+    record_signal(number)
     raise KeyboardInterrupt
 
 
 def _importing(frame: FrameType | None) -> bool:
-    while frame is not None and frame.f_code.co_filename != IMPORT:
+    while frame is not None and frame.f_code.co_filename != IMPORT_FILE:
         frame = frame.f_back
     return frame is not None
 
 
-def _ignore() -> None:
-    """Let the interpreter end as it was about to: all is written."""
-    for number in ENDS:
+def _ignore_signals() -> None:
+    """Ignore signals while the interpreter shuts down: all files are written."""
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

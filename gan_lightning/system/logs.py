@@ -1,4 +1,4 @@
-"""TensorBoard's files: how far they were written, and how to forget what came later."""
+"""Records the sizes of TensorBoard's files at a checkpoint, and truncates them when a run resumes from it."""
 
 import os
 import time
@@ -11,8 +11,8 @@ from gan_lightning.system.distributed import first_process
 EVENT_FILES = "events.out.tfevents.*"
 
 
-def written(logger: Logger) -> dict[str, int]:
-    """The files of a logger, and how many bytes of each are on the disk: all that was logged so far."""
+def flushed_sizes(logger: Logger) -> dict[str, int]:
+    """Flush the event files of a logger to disk and return the size of each in bytes, by name."""
     if not isinstance(logger, TensorBoardLogger) or not first_process():
         return {}
     logger.experiment.flush()
@@ -25,10 +25,10 @@ def written(logger: Logger) -> dict[str, int]:
 
 
 def rewind(logger: Logger, sizes: dict[str, int]) -> None:
-    """Forget what was logged after ``written`` returned ``sizes``.
+    """Remove what was logged after ``flushed_sizes`` returned ``sizes``.
 
-    TensorBoard reads files in the order of their names, which begin with the second they were made in: so the next one
-    must not be made in the same.
+    TensorBoard reads event files in the order of their names, which start with the second of their creation. Wait, so
+    that the next file is not created in the same second as the last one.
     """
     if not isinstance(logger, TensorBoardLogger):
         return

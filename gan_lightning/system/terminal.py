@@ -1,4 +1,4 @@
-"""Standard output and error that take any text, and that no command fails by in the middle of its work."""
+"""Standard streams that accept any text and never raise in the middle of a command's work."""
 
 import codecs
 import io
@@ -7,13 +7,14 @@ import sys
 
 from gan_lightning.errors import UserError
 
-PLAIN = {"±": "+-", "×": "x", "→": "->", "…": "...", "−": "-", "–": "-", "“": '"', "”": '"', "’": "'"}
+ENCODING_ERRORS = "ascii_substitutes"  # name of our handler of encoding errors
+ASCII_SUBSTITUTES = {"±": "+-", "×": "x", "→": "->", "…": "...", "−": "-", "–": "-", "“": '"', "”": '"', "’": "'"}
 
 
 class Output(io.TextIOWrapper):
-    """A standard stream that keeps why it cannot be written to, where others raise it.
+    """Standard stream that stores a write error in ``error`` instead of raising it.
 
-    A character that its encoding does not have is shown by others that mean the same, or by its number.
+    A character that its encoding lacks is written as an ASCII substitute, or as an escape sequence.
     """
 
     error: OSError | None = None
@@ -32,30 +33,33 @@ class Output(io.TextIOWrapper):
             self.error = error
 
 
-def prepare() -> None:
-    """Replace the standard streams of this process, unless something else has."""
-    _open_closed()
-    codecs.register_error("plain", _plain)
+def replace_standard_streams() -> None:
+    """Replace the standard streams of this process by ``Output``, unless something else has replaced them."""
+    _reopen_closed_streams()
+    codecs.register_error(ENCODING_ERRORS, _substitute)
     if sys.stdin is None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         if stream is getattr(sys, f"__{name}__") and not isinstance(stream, Output):
-            output = _output(number, stream)
+            output = _open_output(number, stream)
             setattr(sys, name, output)
             setattr(sys, f"__{name}__", output)
 
 
-def check_said() -> None:
-    """Raise UserError if something could not be said; a reader that has gone away, as ``head`` does, is no error."""
+def check_output_written() -> None:
+    """Raise UserError if standard output could not be written; a closed pipe, as after ``| head``, is not an error."""
     sys.stdout.flush()
     error = sys.stdout.error if isinstance(sys.stdout, Output) else None
     if error is not None and not isinstance(error, BrokenPipeError):
-        raise UserError(f"standard output: cannot be written ({error.strerror}): all else is done")
+        raise UserError(f"standard output: cannot be written ({error.strerror}): everything else is done")
 
 
-def _open_closed() -> None:
-    """Have streams that are closed go where the other one goes: their numbers would be given to files of the run."""
+def _reopen_closed_streams() -> None:
+    """Redirect a closed standard stream to the other one, or to the null device.
+
+    Otherwise a file of the run would get its file descriptor, and output would be written into that file.
+    """
     for number, other in ((0, 0), (1, 2), (2, 1)):
         if _is_open(number):
             continue
@@ -73,22 +77,26 @@ def _is_open(number: int) -> bool:
     return True
 
 
-def _output(number: int, stream: io.TextIOWrapper | None) -> Output:
-    """Return a stream to the same place as another one, which was closed where it is None."""
+def _open_output(number: int, stream: io.TextIOWrapper | None) -> Output:
+    """Return an output to a file descriptor, with the encoding and buffering of ``stream``; None if it was closed."""
     if stream is None:
-        return Output(open(number, "wb", closefd=False), "utf-8", "plain", line_buffering=True)
+        return Output(open(number, "wb", closefd=False), "utf-8", ENCODING_ERRORS, line_buffering=True)
     stream.flush()
     buffering = 0 if stream.write_through else -1
     return Output(
         open(number, "wb", buffering, closefd=False),
         stream.encoding,
-        "plain",
+        ENCODING_ERRORS,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
 
 
-def _plain(error: UnicodeError) -> tuple[str, int]:
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    """Handler of encoding errors, see ``codecs.register_error``."""
     assert isinstance(error, UnicodeEncodeError)
-    text = error.object[error.start : error.end]
-    return "".join(PLAIN.get(one) or one.encode("ascii", "backslashreplace").decode() for one in text), error.end
+    substitutes = [
+        ASCII_SUBSTITUTES.get(character) or character.encode("ascii", "backslashreplace").decode()
+        for character in error.object[error.start : error.end]
+    ]
+    return "".join(substitutes), error.end
