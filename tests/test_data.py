@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from gan_lightning.data.datamodule import Data, EpochBatches, Examples
+from gan_lightning.data.batches import EpochBatches
+from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.data.digits import Digits
+from gan_lightning.data.image_files import read_image
 from gan_lightning.data.image_folder import ImageFolder
 from gan_lightning.data.mnist import MNIST
-from gan_lightning.data.pictures import read_picture
 from gan_lightning.data.stacked_mnist import StackedMNIST
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl, modes
@@ -260,7 +261,7 @@ class TestImageFolder:
         folder_data(folder, cache)
 
         with monkeypatch.context() as patch:
-            patch.setattr("gan_lightning.data.image_folder.read_picture", None)
+            patch.setattr("gan_lightning.data.image_folder.read_image", None)
             assert folder_data(folder, cache).examples.content[0, :, 0, 0].tolist() == [255, 0, 0]
 
         Image.new("RGB", (9, 9), "blue").save(folder / "a.png")
@@ -282,13 +283,13 @@ class TestImageFolder:
         pixels = np.zeros((8, 16, 3), np.uint8)
         pixels[:, 4:12] = 255  # the middle half is white
         Image.fromarray(pixels).save(tmp_path / "a.png")
-        assert read_picture(tmp_path / "a.png", 8, 3).min() == 255
+        assert read_image(tmp_path / "a.png", 8, 3).min() == 255
 
     def test_transparency_lies_on_white(self, tmp_path):
         Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "a.png")
-        assert read_picture(tmp_path / "a.png", 8, 1).min() == 255
+        assert read_image(tmp_path / "a.png", 8, 1).min() == 255
         Image.new("RGBA", (8, 8), (0, 0, 0, 128)).save(tmp_path / "a.png")
-        assert read_picture(tmp_path / "a.png", 8, 1)[0, 0, 0] == 127
+        assert read_image(tmp_path / "a.png", 8, 1)[0, 0, 0] == 127
 
     @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA"])
     def test_four_channels_keep_transparency(self, tmp_path, mode):
@@ -337,10 +338,10 @@ class TestImageFolder:
         exif = Image.Exif()
         exif[0x0112] = 3  # upside down
         picture.save(tmp_path / "a.png", exif=exif)
-        pixels = read_picture(tmp_path / "a.png", 8, 1)[0]
+        pixels = read_image(tmp_path / "a.png", 8, 1)[0]
         assert pixels[:4].max() == 0
         assert pixels[4:].min() == 255
 
     def test_sixteen_bits(self, tmp_path):
         Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "a.png")
-        assert read_picture(tmp_path / "a.png", 8, 1)[0, 0, 0] == 40_000 >> 8
+        assert read_image(tmp_path / "a.png", 8, 1)[0, 0, 0] == 40_000 >> 8

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_lightning.data.pictures import read_picture
+from gan_lightning.data.image_files import read_image
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.image import Images
 from tests.conftest import FAST
@@ -60,10 +60,10 @@ def grey(number, dtype):
 )
 def test_numbers_are_scaled_by_what_is_documented(tmp_path, array, tags, expected):
     write_tiff(tmp_path / "a.tif", array, tags)
-    assert (read_picture(tmp_path / "a.tif", 8, 1) == expected).all()
+    assert (read_image(tmp_path / "a.tif", 8, 1) == expected).all()
     if not tags.keys() & {LARGEST, SMALLEST, LARGEST_OF_ITS_TYPE}:  # in whose place Pillow would write others
         write_tiff(tmp_path / "packed.tif", array, tags, compression="tiff_lzw")
-        assert (read_picture(tmp_path / "packed.tif", 8, 3) == expected).all()
+        assert (read_image(tmp_path / "packed.tif", 8, 3) == expected).all()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_numbers_are_scaled_by_what_is_documented(tmp_path, array, tags, expecte
 def test_numbers_of_unknown_range_are_refused(tmp_path, array, tags, message):
     write_tiff(tmp_path / "a.tif", array, tags)
     with pytest.raises(UserError) as refused:
-        read_picture(tmp_path / "a.tif", 8, 1)
+        read_image(tmp_path / "a.tif", 8, 1)
     assert str(refused.value).startswith(f"{tmp_path / 'a.tif'}: holds ")
     assert message in str(refused.value)
 
@@ -95,8 +95,8 @@ def test_sixteen_bits_of_several_channels(tmp_path):
         (RGB_ALPHA, 4, [], 191, [128] * 4),
     ]:
         write_png(path, np.full((8, 8, channels), number, np.uint16), color, *chunks)
-        assert (read_picture(path, 8, 1) == on_white).all(), (color, chunks)
-        assert read_picture(path, 8, 4)[:, 0, 0].tolist() == pixel
+        assert (read_image(path, 8, 1) == on_white).all(), (color, chunks)
+        assert read_image(path, 8, 4)[:, 0, 0].tolist() == pixel
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
@@ -106,7 +106,7 @@ def test_deep_pictures_are_turned_upright(tmp_path, dtype, orientation):
     array[:4] = 1 if dtype == "<f4" else 65_535
     write_tiff(tmp_path / "a.tif", array, {0x0112: orientation})
     expected = np.rot90(array != 0, {1: 0, 3: 2, 6: 3}[orientation])
-    assert ((read_picture(tmp_path / "a.tif", 8, 1)[0] == 255) == expected).all()
+    assert ((read_image(tmp_path / "a.tif", 8, 1)[0] == 255) == expected).all()
 
 
 def test_kinds_of_colour(tmp_path):
@@ -133,8 +133,8 @@ def test_kinds_of_colour(tmp_path):
     ]:
         if picture is not None:
             picture.save(tmp_path / name, **options)
-        assert read_picture(tmp_path / name, 8, 3)[:, 0, 0].tolist() == expected, name
-        assert abs(read_picture(tmp_path / name, 8, 1)[0, 0, 0] - np.dot(expected, [0.299, 0.587, 0.114])) < 1, name
+        assert read_image(tmp_path / name, 8, 3)[:, 0, 0].tolist() == expected, name
+        assert abs(read_image(tmp_path / name, 8, 1)[0, 0, 0] - np.dot(expected, [0.299, 0.587, 0.114])) < 1, name
 
 
 def write_set(folder, brightest):
@@ -149,7 +149,7 @@ def test_a_set_of_twelve_bits_is_refused(run, tmp_path):
     write_set(tmp_path / "pictures", [4_095, 0, 3_000])
     arguments = ["data=image_folder", "data.root=pictures", "data.channels=1"]
     result = run("train", *arguments, *FAST[1:], "data.batch_size=1")
-    assert_refused(result, tmp_path, "pictures/0.png", "none of 2 such pictures is brighter than 4095", "convert them")
+    assert_refused(result, tmp_path, "pictures/0.png", "none of 2 such images is brighter than 4095", "convert them")
     assert not list((tmp_path / "cache").rglob("*.npy"))
 
 
@@ -163,7 +163,7 @@ def test_one_picture_may_be_dark(run, tmp_path, brightest):
 
 def test_deep_images_have_no_digest(tmp_path):
     write_png(tmp_path / "a.png", np.full((8, 8, 3), 33_023, np.uint16), RGB)
-    with pytest.raises(UserError, match="more bits"):
+    with pytest.raises(UserError, match="more than 8 bits"):
         Images.digest(tmp_path / "a.png")
     with pytest.raises(UserError, match="is RGB, 8×8, 16 bits a channel: the data are RGB"):
         Images(3, 8, 8).read(tmp_path / "a.png")
@@ -174,7 +174,7 @@ def test_much_text_beside_the_pixels(tmp_path):
     write_png(tmp_path / "plain.png", pixels, GREY)
     text = (b"zTXt", b"workflow\0\0" + zlib.compress(b"a" * 2**22)), (b"tEXt", b"prompt\0" + b"b" * 2**22)
     write_png(tmp_path / "text.png", pixels, GREY, *text)
-    assert (read_picture(tmp_path / "text.png", 8, 1)[0] == pixels).all()
+    assert (read_image(tmp_path / "text.png", 8, 1)[0] == pixels).all()
     assert (Images(1, 8, 8).read(tmp_path / "text.png").numpy()[0, 0] == pixels).all()
     assert Images.digest(tmp_path / "text.png") == Images.digest(tmp_path / "plain.png")
     write_png(tmp_path / "bomb.png", pixels, GREY, (b"zTXt", b"text\0\0" + zlib.compress(bytes(2**27))))

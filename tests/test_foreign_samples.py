@@ -151,5 +151,5 @@ class TestModes:
     def test_a_change_is_refused(self, tmp_path, color, channels):
         mode = "RGB" if len(color) == 3 else "RGBA"
         Image.new(mode, (8, 8), color).save(tmp_path / "a.png")
-        with pytest.raises(UserError, match=rf"is {mode}, 8×8: the data are .* without a change: convert it"):
+        with pytest.raises(UserError, match=rf"is {mode}, 8×8: the data are .* would change it: convert it"):
             Images(channels, 8, 8).read(tmp_path / "a.png")

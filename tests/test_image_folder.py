@@ -103,8 +103,8 @@ def test_the_root_may_be_a_run_itself(run, pictures, monkeypatch):
     [
         ("cover.png", ["conditional=true"], "cover.png lies beside the folders that are the classes (a, b): move"),
         ("cover.png", ["data.num_classes=2"], "data.num_classes=2: data.root=pictures: cover.png lies beside"),
-        ("", ["conditional=true", "data.root=pictures/a"], "data.root=pictures/a: its 4 images lie in no subfolders"),
-        ("", ["data.num_classes=2", "data.root=pictures/a"], "data.root=pictures/a: its 4 images lie in no subfolders"),
+        ("", ["conditional=true", "data.root=pictures/a"], "pictures/a: holds 4 images, but not in subfolders"),
+        ("", ["data.num_classes=2", "data.root=pictures/a"], "pictures/a: holds 4 images, but not in subfolders"),
         (
             "",
             ["conditional=true", "data.root=."],
@@ -158,7 +158,7 @@ def test_all_broken_images_are_told_and_the_others_decoded_once(run, train, tmp_
     assert_refused(run("train", *SMALL), tmp_path, "4 of 12 images cannot be read", *broken[:3], " and 1 more")
     for name in broken:
         (pictures / name).unlink()
-    monkeypatch.setattr("gan_lightning.data.image_folder.read_picture", None)
+    monkeypatch.setattr("gan_lightning.data.image_folder.read_image", None)
     assert train()[0]["examples"] == 8
 
 

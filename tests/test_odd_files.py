@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from gan_lightning.commands import statement
+from gan_lightning.data.image_files import read_image
 from gan_lightning.data.image_folder import ImageFolder
-from gan_lightning.data.pictures import read_picture
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import identity
@@ -30,7 +30,7 @@ def test_turned_tiff(tmp_path, mode, compression):
     array = {"L": array, "RGB": np.stack([array] * 3, -1), "I;16": array.astype(np.uint16) * 257}[mode]
     turned = {ORIENTATION: 6}  # by a quarter, clockwise
     Image.fromarray(array).save(tmp_path / "a.tif", tiffinfo=turned, compression=compression)
-    rows = read_picture(tmp_path / "a.tif", 12, 1)[0]
+    rows = read_image(tmp_path / "a.tif", 12, 1)[0]
     assert (rows[:4] == 255).all()
     assert (rows[-4:] == 0).all()
 
@@ -42,11 +42,11 @@ def test_a_jpeg_whose_end_is_zeros(tmp_path, options):
     path = tmp_path / "a.jpg"
     Image.fromarray(COLORS).save(path, **options)
     whole = path.read_bytes()
-    before = read_picture(path, 12, 3)
+    before = read_image(path, 12, 3)
     path.write_bytes(whole + b"\0\0\0\x18ftypmp42\xff\xda\xff")  # a photo with its film behind it
-    assert (read_picture(path, 12, 3) == before).all()
+    assert (read_image(path, 12, 3) == before).all()
     path.write_bytes(whole[: len(whole) // 2].ljust(len(whole), b"\0"))
-    for read in (lambda path: read_picture(path, 12, 3), Images(3, 64, 64).read):
+    for read in (lambda path: read_image(path, 12, 3), Images(3, 64, 64).read):
         with pytest.raises(UserError, match=r"a\.jpg: not a readable image \(the end of the file is missing\)"):
             read(path)
 
@@ -74,10 +74,10 @@ def test_zeros_and_ones_are_not_black_and_white(run, tmp_path):
         draw(tmp_path / "pictures" / f"{i}.png")
         Image.fromarray(one).save(tmp_path / "pictures" / f"{i}.png")
     np.save(tmp_path / "ones.npy", ones)
-    why = "no number in it is above 1, and white is 255: scale them first"
-    assert_refused(run("train", *SMALL), tmp_path, "data: " + why.replace("in it", "in the images"))
+    why = "is 1, but white is 255: scale the values to 0…255"
+    assert_refused(run("train", *SMALL), tmp_path, f"data: the largest value in the images {why}")
     for path in ("ones.npy", "pictures"):
-        with pytest.raises(UserError, match=f"{path}: {why}"):
+        with pytest.raises(UserError, match=f"{path}: the largest value {why}"):
             Images(1, 12, 12).read(tmp_path / path)
     (tmp_path / "pictures" / "0.png").unlink()
     draw(tmp_path / "pictures" / "0.png", 2)
@@ -124,7 +124,7 @@ def test_images_that_are_packed(run, tmp_path):
     for name in ("a.parquet", "b.parquet", "train", ".c.zip"):
         (tmp_path / "pictures" / name).write_bytes(b"PAR1")
     found = "files of other types: .parquet 2, no suffix 1: unpack or convert them"
-    assert_refused(run("train", *SMALL), tmp_path, "data.root=pictures: no pictures in it", found)
+    assert_refused(run("train", *SMALL), tmp_path, "data.root=pictures: no images in it", found)
     (tmp_path / "packed.zip").write_bytes(b"PK")
     assert_refused(run("train", *SMALL, "data.root=packed.zip"), tmp_path, "data.root=packed.zip: is a file", "unpack")
 

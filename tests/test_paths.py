@@ -85,7 +85,7 @@ def test_what_is_no_text_stays(tmp_path, monkeypatch, argument, command, setting
 
 def test_a_path_that_is_not_there(run):
     result = run("train", "data=image_folder", "data.root=no pics (1)")
-    assert result.err == ("error: data.root=no pics (1): no such folder: data.root=<a folder of pictures>\n")
+    assert result.err == ("error: data.root=no pics (1): no such folder: data.root=<a folder of images>\n")
     result = run("generate", "checkpoint=no run (1)")
     assert result.err.startswith("error: checkpoint=no run (1): no run (1) does not exist")
 
