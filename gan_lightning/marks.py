@@ -1,8 +1,8 @@
-"""Marks at the annotation of a constructor's parameter or of a setting, which say what its values are about.
+"""Annotations that mark a constructor's parameter or a setting as a path, or as without effect on results.
 
     def __init__(self, root: Location[str], download: WithoutEffect[bool], batch_size: Serving[PositiveInt]): …
 
-pydantic passes over them. A subclass's parameter of the same name has the mark too.
+pydantic ignores marks. A subclass inherits them for parameters of the same name.
 """
 
 from enum import Enum, auto
@@ -18,13 +18,13 @@ class Mark(Enum):
 
 
 WithoutEffect = Annotated[T, Mark.WITHOUT_EFFECT]
-"""A value that no result depends on: two runs that differ in it only are the same."""
+"""A value that no result depends on: runs that differ only in such values are equal."""
 
 Location = Annotated[T, Mark.WITHOUT_EFFECT, Mark.PATH]
-"""A path, which no result depends on either. ``~`` is the home folder in it."""
+"""A path that no result depends on. ``~`` in it is expanded to the home folder."""
 
 InputPath = Annotated[T, Mark.PATH]
-"""A path to what a result depends on."""
+"""A path to a file whose content results depend on."""
 
 Serving = Annotated[T, Mark.SERVING]
-"""Of a data set: in which portions and order examples are served, not which they are."""
+"""A parameter of a data set that sets the order and the batches of its examples, not the examples themselves."""

@@ -1,3 +1,5 @@
+"""DiffAugment and shifts of images."""
+
 import pytest
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ class TestDiffAugment:
         return torch.rand(64, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
     def seen(self, sample, *policy):
+        """Return the augmented samples that the wrapped discriminator gets."""
         torch.manual_seed(0)
         recorder = Recorder()
         DiffAugment(recorder, policy)(sample, torch.arange(len(sample)))
@@ -22,14 +25,12 @@ class TestDiffAugment:
         with pytest.raises(ValueError, match=r"policy=\[\] changes nothing: name one of color, translation, cutout"):
             DiffAugment(Recorder(), [])
 
-    def test_color_keeps_what_is_where(self, sample):
-        """One affine map of each sample's grey values."""
+    def test_color_is_affine_in_grey_values(self, sample):
         grey = self.seen(sample, "color").mean(1)
         for before, after in zip(sample.mean(1), grey, strict=True):
             assert torch.corrcoef(torch.stack([before.flatten(), after.flatten()]))[0, 1] > 0.9999
 
-    def test_translation(self, sample):
-        """Every sample is itself, moved by up to two pixels."""
+    def test_translation_moves_by_up_to_two_pixels(self, sample):
         shifted = self.seen(sample, "translation")
         offsets = set()
         for before, after in zip(sample, shifted, strict=True):
@@ -41,7 +42,7 @@ class TestDiffAugment:
             offsets.add(found[0])
         assert len(offsets) > 10
 
-    def test_cutout(self, sample):
+    def test_cutout_clears_at_most_a_square_of_half_the_size(self, sample):
         cut = self.seen(sample, "cutout")
         changed = (cut != sample).all(1)
         assert (cut[changed[:, None].expand_as(cut)] == 0).all()
@@ -56,7 +57,7 @@ class TestDiffAugment:
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_shift_is_padding_and_cropping(dtype):
-    """Up and left by their numbers, also by more than the image's size; what comes in has the value ``fill``."""
+    """Shift up and left by numbers that may exceed the image's size; new pixels have the value ``fill``."""
     images = torch.randint(1, 255, (4, 2, 5, 6), generator=torch.Generator().manual_seed(0)).to(dtype)
     offsets = [(0, 0), (2, -1), (-3, 4), (9, 0)]
     rows, columns = torch.tensor(offsets).unbind(1)

@@ -162,7 +162,7 @@ def test_mnist_with_other_content(run, tmp_path, idx_folder):
 def test_mnist_with_fewer_labels(run, tmp_path, idx_folder):
     write_idx(idx_folder / "MNIST" / "raw" / LABELS, np.zeros(127))
     result = run("train", f"data.root={idx_folder}", "data.checksums=null")
-    assert_refused(result, tmp_path, "128 pictures but 127 labels")
+    assert_refused(result, tmp_path, "128 images but 127 labels")
 
 
 def test_image_folder_that_is_not_there(run, tmp_path):
@@ -172,7 +172,7 @@ def test_image_folder_that_is_not_there(run, tmp_path):
 def test_image_folder_without_pictures(run, tmp_path):
     (tmp_path / "pictures" / "sub").mkdir(parents=True)
     (tmp_path / "pictures" / "notes.txt").write_text("none")
-    assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "no pictures")
+    assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "no images")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", None])

@@ -1,4 +1,4 @@
-"""Modalities, evaluators, data sets and files that are not what they should be: one line, nothing written."""
+"""Faulty modalities, evaluators, data sets and files are refused in one line, before anything is written."""
 
 from pathlib import Path
 
@@ -99,7 +99,8 @@ def bad(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path / "modules")
 
 
-def refused(result, *expected):
+def assert_one_line(result, *expected):
+    """Assert that a command failed with a one-line message that contains the expected texts."""
     assert result.code == 2, result.err
     assert len(result.err.strip().splitlines()) == 1, result.err
     for text in expected:
@@ -126,19 +127,19 @@ def refused(result, *expected):
         (["pack=2"], ["model: the networks do not fit together or to the data"]),
     ],
 )
-def test_train(run, tmp_path, arguments, expected):
-    refused(run("train", *TRAIN, *arguments), *expected)
+def test_faulty_classes_are_refused_before_training(run, tmp_path, arguments, expected):
+    assert_one_line(run("train", *TRAIN, *arguments), *expected)
     assert not (tmp_path / "outputs").exists()
 
 
-def test_data_without_an_evaluator_train_all_the_same(run):
+def test_data_without_an_evaluator_can_be_trained_on(run):
     result = run("train", *TRAIN, "data.evaluator=null", "hydra.run.dir=run")
     assert result.code == 0, result.err
     assert "samples will not be evaluated" in result.out + result.err
-    refused(run("evaluate", "checkpoint=run", "trust=[waves]"), "data.evaluator=null")
+    assert_one_line(run("evaluate", "checkpoint=run", "trust=[waves]"), "data.evaluator=null")
 
 
-def test_features_that_are_none(run):
+def test_features_must_be_floats(run):
     result = run("train", *TRAIN, "data.evaluator._target_=bad.TokenFeatures", "hydra.run.dir=run")
     assert result.code == 0, result.err
     assert "TokenFeatures.features() returns int64 (100, 64): must be floats (n, d)" in result.out + result.err
@@ -149,50 +150,50 @@ def trained(trained_once):
     trained_once("waves", *TRAIN, "conditional=true", "callbacks.evaluation=null", "hydra.run.dir=run")
 
 
-@pytest.mark.parametrize("condition", ["4", "-1", "seven", "missing.labels", "picture.npy"])
-def test_condition(run, trained, condition):
-    np.save("picture.npy", np.zeros((1, 3, 8, 8), np.uint8))
-    refused(run("generate", "checkpoint=run", "trust=[waves]", f"condition={condition}"), "condition=")
+@pytest.mark.parametrize("condition", ["4", "-1", "seven", "missing.labels", "image.npy"])
+def test_unreadable_conditions_are_refused(run, trained, condition):
+    np.save("image.npy", np.zeros((1, 3, 8, 8), np.uint8))
+    assert_one_line(run("generate", "checkpoint=run", "trust=[waves]", f"condition={condition}"), "condition=")
     assert not Path("run/generated").exists()
 
 
-def test_files_of_another_modality(run, trained):
+def test_files_of_another_modality_are_refused(run, trained):
     Path("samples").mkdir()
-    refused(run("evaluate", "samples=samples", *TRAIN[:2], "data=sines"), "samples=samples", ".wave")
+    assert_one_line(run("evaluate", "samples=samples", *TRAIN[:2], "data=sines"), "samples=samples", ".wave")
     Path("samples/a.wave").write_bytes(b"\x89PNG")
-    refused(run("evaluate", "samples=samples", *TRAIN[:2], "data=sines"), "samples=samples", "no wave")
+    assert_one_line(run("evaluate", "samples=samples", *TRAIN[:2], "data=sines"), "samples=samples", "no wave")
     Path("samples/a.wave").write_bytes(b"WAVE" + bytes(3))
-    refused(run("evaluate", *TRAIN[:2], "samples=samples/a.wave", "data=sines"), "samples=samples", "no wave")
+    assert_one_line(run("evaluate", *TRAIN[:2], "samples=samples/a.wave", "data=sines"), "samples=samples", "no wave")
     np.save("floats.npy", np.zeros((9, 1, 64)))
-    refused(run("evaluate", "samples=floats.npy", *TRAIN[:2], "data=sines"), "float64", "must be int16")
-    refused(run("evaluate", "checkpoint=run", "trust=[waves]", "data=digits"), "checkpoint=", "Waves", "Images")
+    assert_one_line(run("evaluate", "samples=floats.npy", *TRAIN[:2], "data=sines"), "float64", "must be int16")
+    assert_one_line(run("evaluate", "checkpoint=run", "trust=[waves]", "data=digits"), "checkpoint=", "Waves", "Images")
 
 
-def test_arrays_that_are_no_content(run):
+def test_arrays_that_are_not_content_are_refused(run):
     np.save("empty.npy", np.zeros((0, 1, 64), np.int16))
-    refused(run("evaluate", *TRAIN[:2], "samples=empty.npy", "data=sines"), "empty.npy", "holds no samples")
+    assert_one_line(run("evaluate", *TRAIN[:2], "samples=empty.npy", "data=sines"), "empty.npy", "holds no samples")
     np.save("texts.npy", np.array(["a", "b"]))
-    refused(run("evaluate", *TRAIN[:2], "samples=texts.npy", "data=sines"), "texts.npy", "must be int16")
+    assert_one_line(run("evaluate", *TRAIN[:2], "samples=texts.npy", "data=sines"), "texts.npy", "must be int16")
 
 
-def test_state_that_does_not_fit(run, trained):
+def test_state_that_does_not_fit_is_refused(run, trained):
     path = Path("run/checkpoints/last.ckpt")
     content = torch.load(path, weights_only=True)
     content["Sines"] = {"modality": {"vocabulary": ["a"]}}
     torch.save(content, path)
-    refused(run("generate", "checkpoint=run", "trust=[waves]"), "last.ckpt", "has no state, found vocabulary")
+    assert_one_line(run("generate", "checkpoint=run", "trust=[waves]"), "last.ckpt", "has no state, found vocabulary")
 
 
-def test_each_command_says_how_a_package_is_trusted(run, called, trained):
-    refused(run("generate", "checkpoint=run"), "trust=[waves]")
+def test_each_command_says_how_to_trust_a_package(run, called, trained):
+    assert_one_line(run("generate", "checkpoint=run"), "trust=[waves]")
     Path("a.wave").write_bytes(b"WAVE" + bytes(128))
     code, said = called(gan_verify.main, "a.wave", "--checkpoint", "run")
     assert code == 2
     assert "if you know it, --package waves" in said
-    refused(run("train", "resume=run"), "no such option", "goes on with it")
+    assert_one_line(run("train", "resume=run"), "no such option", "goes on with it")
 
 
 @pytest.mark.parametrize("arguments", [["sign=true", "format=sheet"], ["format=files", "output=a.wave"]])
-def test_files_are_files(run, trained, arguments):
-    refused(run("generate", "checkpoint=run", "trust=[waves]", *arguments), "format=")
+def test_format_must_fit_signing_and_output(run, trained, arguments):
+    assert_one_line(run("generate", "checkpoint=run", "trust=[waves]", *arguments), "format=")
     assert not Path("a.wave").exists()

@@ -10,7 +10,8 @@ from torch import nn
 from torch.optim import Adam
 
 from gan_lightning.algorithms.vae import VAE
-from gan_lightning.data.datamodule import Data, EpochBatches, Examples
+from gan_lightning.data.batches import EpochBatches
+from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.image import Images
 from gan_lightning.networks import mlp

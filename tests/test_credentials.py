@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.modalities.image import Images, to_picture, to_uint8
+from gan_lightning.modalities.image import Images, to_pillow, to_uint8
 from gan_lightning.provenance import identity
 from gan_lightning.provenance.credentials import RECORD
 from gan_lightning.provenance.records import config_digest
@@ -69,7 +69,7 @@ def test_content_of_the_credentials(signed, tmp_path):
         labels = torch.full((said["n"],), int(said["condition"]))
         samples = to_uint8(trained.model.sample(said["n"], labels, seed=said["seed"], weights=said["weights"]))
         again = tmp_path / "again.bmp"
-        to_picture(samples[said["index"]]).save(again)
+        to_pillow(samples[said["index"]]).save(again)
         assert Images.digest(again) == Images.digest(path) == said["content"]
     (action,) = next(
         one["data"]["actions"] for one in manifest["assertions"] if one["label"].startswith("c2pa.actions")

@@ -1,4 +1,4 @@
-"""What a data module serves, for each kind."""
+"""Data modules: batches, conditions and the content of each data set."""
 
 import hashlib
 import re
@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from gan_lightning.data.datamodule import Data, EpochBatches, Examples
+from gan_lightning.data.batches import EpochBatches
+from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.data.digits import Digits
+from gan_lightning.data.image_files import read_image
 from gan_lightning.data.image_folder import ImageFolder
 from gan_lightning.data.mnist import MNIST
-from gan_lightning.data.pictures import read_picture
 from gan_lightning.data.stacked_mnist import StackedMNIST
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl, modes
@@ -33,7 +34,7 @@ def digits():
 
 
 def order_of(n):
-    """order(generator): paired indices of an epoch."""
+    """Return a function order(generator) that returns the paired indices of an epoch of n examples."""
 
     def order(generator):
         indices = torch.randperm(n, generator=generator)
@@ -50,7 +51,7 @@ def folder_data(root, cache, size=8, channels=3):
 
 
 class TestEpochBatches:
-    def test_each_index_once(self):
+    def test_each_index_is_served_once(self):
         batches = [content for content, _ in EpochBatches(order_of(10), 10, 4, seed=1)]
         assert [len(batch) for batch in batches] == [4, 4, 2]
         assert sorted(torch.cat(batches).tolist()) == list(range(10))
@@ -79,7 +80,7 @@ class TestEpochBatches:
 
 
 class TestImages:
-    def test_batches_are_the_pictures_normalized(self, digits):
+    def test_batches_are_normalized_images(self, digits):
         loader = digits.train_dataloader()
         ((indices, _), *_) = list(loader.sampler)
         images, labels = digits.on_after_batch_transfer(next(iter(loader)), 0)
@@ -90,7 +91,7 @@ class TestImages:
         assert images.min() >= -1
         assert images.max() <= 1
 
-    def test_description_is_of_the_content(self, digits):
+    def test_description_hashes_the_content(self, digits):
         images, labels = digits.examples
         expected = hashlib.sha256(str(tuple(images.shape)).encode())
         expected.update(images.numpy().tobytes() + labels.numpy().tobytes())
@@ -100,10 +101,10 @@ class TestImages:
 def test_digits_are_those_of_scikit_learn(digits):
     original = load_digits()
     assert digits.labels.tolist() == original.target.tolist()
-    # Resizing keeps the picture: seen at 7×7 (blocks of 4×4) both have the same ink.
+    # Resizing keeps the mean brightness of each image.
     assert digits.examples.content.shape == (1797, 1, 28, 28)
-    ink = digits.examples.content.float().mean((1, 2, 3)) / 255
-    assert np.corrcoef(ink, original.images.mean((1, 2)) / 16)[0, 1] > 0.99
+    brightness = digits.examples.content.float().mean((1, 2, 3)) / 255
+    assert np.corrcoef(brightness, original.images.mean((1, 2)) / 16)[0, 1] > 0.99
 
 
 def test_real_mnist(real_data):
@@ -129,7 +130,7 @@ def stacked(root, stacks):
 
 
 class Plain(Data):
-    """Four images; what is given as ``conditions`` is their condition."""
+    """Four images with the given conditions."""
 
     def __init__(self, conditions=None, condition=None):
         super().__init__(Images(1, 2, 2), 2, 1, condition)
@@ -140,14 +141,14 @@ class Plain(Data):
 
 
 class Unpaired(Plain):
-    """Conditions are drawn apart from the content."""
+    """Four images whose conditions are drawn independently of the content."""
 
     def order(self, generator):
         return tuple(torch.randperm(4, generator=generator) for _ in range(2))
 
 
 class TestConditions:
-    def test_none(self):
+    def test_unconditional_data_have_no_conditions(self):
         data = Plain()
         data.setup("fit")
         batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
@@ -155,7 +156,7 @@ class TestConditions:
         assert batch.condition is None
         assert data.sample_conditions(5, 0) is None
 
-    def test_labels_are_drawn_apart_from_the_latents_of_the_seed(self):
+    def test_labels_are_independent_of_the_latents_of_the_same_seed(self):
         data = Plain(condition=Labels(10))
         drawn = data.sample_conditions(1000, 0)
         assert drawn.bincount(minlength=10).min() > 60
@@ -163,7 +164,7 @@ class TestConditions:
         assert not torch.equal(drawn, data.sample_conditions(1000, 1))
         assert not torch.equal(drawn, torch.randint(10, (1000,), generator=torch.Generator().manual_seed(0)))
 
-    def test_other_conditions_are_examples_that_the_state_keeps(self):
+    def test_other_conditions_are_drawn_from_examples_in_the_state(self):
         images = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1)
         data = Plain(images, Images(1, 1, 1))
         data.setup("fit")
@@ -175,7 +176,7 @@ class TestConditions:
         without.load_state_dict(data.state_dict())
         assert torch.equal(without.sample_conditions(9, 3), drawn)
 
-    def test_unpaired(self):
+    def test_unpaired_data_draw_conditions_independently(self):
         images = torch.arange(16, dtype=torch.uint8).view(4, 1, 2, 2)
         for kind, same in ((Plain, True), (Unpaired, False)):
             data = kind(images, Images(1, 2, 2))
@@ -192,17 +193,17 @@ class TestConditions:
             (torch.zeros(4, 1, 3, 3, dtype=torch.uint8), Images(1, 2, 2), "must be [1, 2, 2]"),
         ],
     )
-    def test_wrong(self, conditions, condition, message):
+    def test_wrong_conditions_are_refused(self, conditions, condition, message):
         with pytest.raises(UserError, match=re.escape(message)):
             Plain(conditions, condition).setup("fit")
 
     @pytest.mark.parametrize("state", [{"vocabulary": {}}, {"modality": {"a": 1}}, {"conditions": torch.zeros(1)}])
-    def test_state_that_does_not_fit(self, state):
+    def test_state_that_does_not_fit_is_refused(self, state):
         with pytest.raises(ValueError, match="state"):
             Plain().load_state_dict(state)
 
 
-def test_load_that_returns_something_else():
+def test_load_must_return_examples():
     data = Plain()
     data.load = lambda: (torch.zeros(4, 1, 2, 2, dtype=torch.uint8), None)
     with pytest.raises(UserError, match="must return Examples"):
@@ -213,13 +214,13 @@ class TestStackedMNIST:
     def test_channels_are_the_digits_of_the_label(self, idx_folder):
         digits = MNIST(str(idx_folder), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
         digits.setup("test")
-        pictures = torch.cat([digits.examples.content, digits.test_examples.content])
+        images = torch.cat([digits.examples.content, digits.test_examples.content])
         labels = torch.cat([digits.labels, digits.test_examples.condition])
         data = stacked(idx_folder, 200)
         assert data.test_examples is None
         for stack, label in zip(data.examples.content, data.labels.tolist(), strict=True):
             for channel, digit in zip(stack, f"{label:03d}", strict=True):
-                found = (pictures[:, 0] == channel).all((1, 2)).nonzero()
+                found = (images[:, 0] == channel).all((1, 2)).nonzero()
                 assert int(digit) in labels[found]
 
     def test_stacks_are_fixed(self, idx_folder):
@@ -227,40 +228,41 @@ class TestStackedMNIST:
 
     @pytest.mark.slow
     def test_floor_of_the_published_measure(self, real_data):
-        """26,000 stacks of real digits, classified channel by channel, are .024 nats from equal shares."""
+        """Classify 26,000 stacks of real digits channel by channel: the KL divergence from uniform is 0.024 nats."""
         evaluator = ImageEvaluator(StackedClassifier(Classifier()), n=26_000, uniform_classes=True)
         evaluator.prepare(stacked(real_data, 52_000))
-        labels, equal = evaluator.reference.other.labels, class_shares(evaluator.reference, evaluator.num_classes)
+        labels = evaluator.reference.other.labels
+        uniform = class_shares(evaluator.reference, evaluator.num_classes)
         assert modes(labels) == 1000
         assert modes(labels, at_least=5) >= 990
-        assert class_kl(labels, equal) == pytest.approx(0.0235, abs=0.003)
-        assert class_kl(torch.full((26_000,), 123), equal) == pytest.approx(np.log(1000))
+        assert class_kl(labels, uniform) == pytest.approx(0.0235, abs=0.003)
+        assert class_kl(torch.full((26_000,), 123), uniform) == pytest.approx(np.log(1000))
 
 
 class TestImageFolder:
     def test_subfolders_are_classes(self, tmp_path):
         for i, name in enumerate(["cat/a.png", "cat/deep/b.png", "ant/c.jpg"]):
-            path = tmp_path / "pictures" / name
+            path = tmp_path / "images" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (8, 8), (40 * i, 0, 0)).save(path)
-        data = folder_data(tmp_path / "pictures", tmp_path / "cache")
+        data = folder_data(tmp_path / "images", tmp_path / "cache")
         assert data.labels.tolist() == [0, 1, 1]  # ant, cat, cat
         assert data.examples.content[1:, 0, 0, 0].tolist() == [0, 40]
 
     def test_without_subfolders_there_are_no_classes(self, tmp_path):
-        (tmp_path / "pictures" / "sub").mkdir(parents=True)
+        (tmp_path / "images" / "sub").mkdir(parents=True)
         for name in ("a.png", "sub/b.png"):
-            Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / name)
-        assert folder_data(tmp_path / "pictures", tmp_path / "cache").labels.tolist() == [0, 0]
+            Image.new("RGB", (8, 8)).save(tmp_path / "images" / name)
+        assert folder_data(tmp_path / "images", tmp_path / "cache").labels.tolist() == [0, 0]
 
-    def test_cache_is_used_until_a_picture_changes(self, tmp_path, monkeypatch):
-        folder, cache = tmp_path / "pictures", tmp_path / "cache"
+    def test_cache_is_used_until_an_image_changes(self, tmp_path, monkeypatch):
+        folder, cache = tmp_path / "images", tmp_path / "cache"
         folder.mkdir()
         Image.new("RGB", (8, 8), "red").save(folder / "a.png")
         folder_data(folder, cache)
 
         with monkeypatch.context() as patch:
-            patch.setattr("gan_lightning.data.image_folder.read_picture", None)
+            patch.setattr("gan_lightning.data.image_folder.read_image", None)
             assert folder_data(folder, cache).examples.content[0, :, 0, 0].tolist() == [255, 0, 0]
 
         Image.new("RGB", (9, 9), "blue").save(folder / "a.png")
@@ -270,33 +272,33 @@ class TestImageFolder:
         assert not list(cache.glob("*.tmp"))
 
     @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-    def test_pictures_stay_on_disk(self, tmp_path):
-        (tmp_path / "pictures").mkdir()
-        Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "a.png")
-        images = folder_data(tmp_path / "pictures", tmp_path / "cache").examples.content
+    def test_images_stay_on_disk(self, tmp_path):
+        (tmp_path / "images").mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / "images" / "a.png")
+        images = folder_data(tmp_path / "images", tmp_path / "cache").examples.content
         (cached,) = (tmp_path / "cache").iterdir()
         assert images.data_ptr()
         assert str(cached) in Path("/proc/self/maps").read_text()
 
-    def test_wide_picture_loses_its_sides(self, tmp_path):
+    def test_wide_image_is_cropped_at_its_sides(self, tmp_path):
         pixels = np.zeros((8, 16, 3), np.uint8)
         pixels[:, 4:12] = 255  # the middle half is white
         Image.fromarray(pixels).save(tmp_path / "a.png")
-        assert read_picture(tmp_path / "a.png", 8, 3).min() == 255
+        assert read_image(tmp_path / "a.png", 8, 3).min() == 255
 
-    def test_transparency_lies_on_white(self, tmp_path):
+    def test_transparency_is_blended_with_white(self, tmp_path):
         Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "a.png")
-        assert read_picture(tmp_path / "a.png", 8, 1).min() == 255
+        assert read_image(tmp_path / "a.png", 8, 1).min() == 255
         Image.new("RGBA", (8, 8), (0, 0, 0, 128)).save(tmp_path / "a.png")
-        assert read_picture(tmp_path / "a.png", 8, 1)[0, 0, 0] == 127
+        assert read_image(tmp_path / "a.png", 8, 1)[0, 0, 0] == 127
 
     @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA"])
     def test_four_channels_keep_transparency(self, tmp_path, mode):
-        (tmp_path / "pictures").mkdir()
-        picture = Image.new("RGBA", (16, 16), (255, 255, 255, 255))
-        picture.paste((0, 0, 0, 0), (0, 0, 16, 8))  # nothing above
-        picture.convert(mode).save(tmp_path / "pictures" / "a.png")
-        images = folder_data(tmp_path / "pictures", tmp_path / "cache", channels=4).examples.content
+        (tmp_path / "images").mkdir()
+        image = Image.new("RGBA", (16, 16), (255, 255, 255, 255))
+        image.paste((0, 0, 0, 0), (0, 0, 16, 8))  # the upper half is transparent
+        image.convert(mode).save(tmp_path / "images" / "a.png")
+        images = folder_data(tmp_path / "images", tmp_path / "cache", channels=4).examples.content
         assert images.shape == (1, 4, 8, 8)
         assert images[0, :, 7, 0].tolist() == [255] * 4
         transparent = mode in ("LA", "P", "RGBA")
@@ -305,14 +307,14 @@ class TestImageFolder:
 
     def test_hidden_folders_and_files_are_left_out(self, tmp_path):
         for name in ("ant/a.png", "cat/b.png", "cat/.c.png", ".ipynb_checkpoints/b.png", "cat/.git/d.png"):
-            path = tmp_path / ".pictures" / name
+            path = tmp_path / ".images" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (8, 8)).save(path)
-        assert folder_data(tmp_path / ".pictures", tmp_path / "cache").labels.tolist() == [0, 1]
+        assert folder_data(tmp_path / ".images", tmp_path / "cache").labels.tolist() == [0, 1]
 
-    def test_several_frames_are_told(self, tmp_path, caplog):
-        """When the images are decoded and when they come from the cache."""
-        folder, cache = tmp_path / "pictures", tmp_path / "cache"
+    def test_several_frames_give_a_warning(self, tmp_path, caplog):
+        """Warn when the images are decoded, and again when they come from the cache."""
+        folder, cache = tmp_path / "images", tmp_path / "cache"
         folder.mkdir()
         frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
         for name in ("b.gif", "c.webp", "d.png", "e.tiff"):
@@ -323,24 +325,24 @@ class TestImageFolder:
         for _ in range(2):
             caplog.clear()
             assert folder_data(folder, cache).examples.content[:8, :, 0, 0].tolist() == [[255, 0, 0]] * 8
-            (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-            assert said == f"data.root={folder}: 4 images have several frames, of which the first counts: b.gif, …"
+            (message,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+            assert message == f"data.root={folder}: 4 images have several frames, of which the first counts: b.gif, …"
         for name in ("c.webp", "d.png", "e.tiff"):
             (folder / name).unlink()
         caplog.clear()
         folder_data(folder, cache)
         assert caplog.messages[-1].endswith("1 image has several frames, of which the first counts: b.gif")
 
-    def test_exif_orientation(self, tmp_path):
-        picture = Image.new("L", (8, 8))
-        picture.paste(255, (0, 0, 8, 4))  # white above
+    def test_exif_orientation_is_applied(self, tmp_path):
+        image = Image.new("L", (8, 8))
+        image.paste(255, (0, 0, 8, 4))  # the upper half is white
         exif = Image.Exif()
         exif[0x0112] = 3  # upside down
-        picture.save(tmp_path / "a.png", exif=exif)
-        pixels = read_picture(tmp_path / "a.png", 8, 1)[0]
+        image.save(tmp_path / "a.png", exif=exif)
+        pixels = read_image(tmp_path / "a.png", 8, 1)[0]
         assert pixels[:4].max() == 0
         assert pixels[4:].min() == 255
 
-    def test_sixteen_bits(self, tmp_path):
+    def test_sixteen_bits_are_reduced_to_eight(self, tmp_path):
         Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(tmp_path / "a.png")
-        assert read_picture(tmp_path / "a.png", 8, 1)[0, 0, 0] == 40_000 >> 8
+        assert read_image(tmp_path / "a.png", 8, 1)[0, 0, 0] == 40_000 >> 8

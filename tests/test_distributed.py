@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from gan_lightning.data.datamodule import EpochBatches
+from gan_lightning.data.batches import EpochBatches
 from gan_lightning.runs import processes
 from gan_lightning.system import distributed
 from gan_lightning.system.randomness import ITERATION, derived_seed

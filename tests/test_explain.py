@@ -62,7 +62,7 @@ def test_what_a_resolver_of_ours_refuses_is_its_own_text(run, tmp_path):
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (30, 30)).save(tmp_path / "pictures" / "a.png")
     result = run("train", "data=image_folder", "data.root=pictures", "conditional=true")
-    reason = "its 1 images lie in no subfolders, one for each class: make these, or leave out conditional=true"
+    reason = "holds 1 image, but not in subfolders, one for each class: make these, or leave out conditional=true"
     assert result.err == f"error: conditional=true: data.root=pictures: {reason}\n"
 
 

@@ -1,4 +1,4 @@
-"""Samples as other tools leave them, and what lies beside them."""
+"""Evaluation of samples that other tools have written, in folders with other files."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
 
 
 def evaluated(run, samples, *arguments):
-    """The metrics of as many samples as there are in PIXELS."""
+    """Return the metrics of samples, of which there must be as many as PIXELS has."""
     result = run("evaluate", f"samples={samples}", *DIGITS, "output=found", *arguments)
     assert result.code == 0, result.err
     content = json.loads(Path("found/metrics.json").read_text())
@@ -35,7 +35,7 @@ def write_images(folder, pixels=PIXELS):
         Image.fromarray(one).save(folder / f"{i:02d}.png")
 
 
-def test_every_layout_of_the_same_samples(run, tmp_path):
+def test_every_layout_of_the_same_samples_has_the_same_metrics(run, tmp_path):
     write_images(tmp_path / "grey")
     expected = evaluated(run, "grey")
     write_images(tmp_path / "rgb", np.stack([PIXELS] * 3, -1))
@@ -50,7 +50,7 @@ def test_every_layout_of_the_same_samples(run, tmp_path):
             assert value == pytest.approx(expected[metric], rel=1e-5), (name, metric)
 
 
-def test_what_is_hidden_and_what_an_evaluation_wrote_are_no_samples(run, tmp_path, monkeypatch):
+def test_hidden_files_and_results_of_an_evaluation_are_not_samples(run, tmp_path, monkeypatch):
     write_images(tmp_path / "samples")
     for hidden in (".ipynb_checkpoints", "deep/.cache"):
         write_images(tmp_path / "samples" / hidden, PIXELS[:3])
@@ -67,7 +67,7 @@ def test_what_is_hidden_and_what_an_evaluation_wrote_are_no_samples(run, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["archive.npz", "archive.npy", "last.ckpt", "archive.zip", "none.npy", "none.npz"])
-def test_files_that_hold_no_samples(run, tmp_path, name):
+def test_files_without_samples_are_refused(run, tmp_path, name):
     if name.startswith("none"):
         {"none.npy": np.save, "none.npz": np.savez}[name](tmp_path / name, np.zeros((0, 1, 28, 28), np.uint8))
     else:
@@ -83,7 +83,7 @@ def test_files_that_hold_no_samples(run, tmp_path, name):
         (["samples=samples/00.png", *DIGITS], ["1 samples beside as many real ones: at least 6 are needed"]),
     ],
 )
-def test_keys_of_nothing(run, tmp_path, arguments, expected):
+def test_unusable_settings_and_samples_are_refused(run, tmp_path, arguments, expected):
     write_images(tmp_path / "samples", PIXELS[:1])
     assert_refused(run("evaluate", *arguments), tmp_path, *expected)
 
@@ -100,13 +100,13 @@ def test_small_sets_are_evaluated_whatever_the_batch_size(run, tmp_path):
     for label in ("a", "b"):
         write_images(tmp_path / "two" / label, PIXELS[:1])
     two = ["data=image_folder", "data.root=two", "data.channels=1"]
-    refused = run("train_extractor", *two, "output=other.safetensors")
-    assert_refused(refused, tmp_path, "data: 2 images are too few")
+    result = run("train_extractor", *two, "output=other.safetensors")
+    assert_refused(result, tmp_path, "data: 2 images are too few")
     assert_refused(run("train", *two, "trainer=cpu"), tmp_path, "data.batch_size=64: larger than the data set")
 
 
 class TestArrays:
-    def test_the_one_that_fits(self, tmp_path):
+    def test_the_only_array_that_fits_is_read(self, tmp_path):
         """Read the only array that fits the data, whether its channels come last or not."""
         stacks = np.random.default_rng(0).integers(0, 256, (4, 3, 28, 28), np.uint8)
         modality, path = Images(3, 28, 28), tmp_path / "a.npz"
@@ -127,7 +127,7 @@ class TestArrays:
             ({"x": PIXELS / 255}, "is float64: must be uint8"),
         ],
     )
-    def test_none_and_several(self, tmp_path, arrays, message):
+    def test_no_or_several_fitting_arrays_are_refused(self, tmp_path, arrays, message):
         np.savez(tmp_path / "a.npz", **arrays)
         with pytest.raises(UserError, match=message):
             Images(1, 28, 28).read(tmp_path / "a.npz")
@@ -141,15 +141,15 @@ class TestModes:
             ("L", 3, [100] * 3), ("RGBA", 3, [100] * 3), ("P", 3, [100] * 3), ("RGB", 4, [100, 100, 100, 255]),
         ],
     )  # fmt: skip
-    def test_the_same_to_the_eye(self, tmp_path, mode, channels, expected):
+    def test_modes_that_look_the_same_are_converted(self, tmp_path, mode, channels, expected):
         Image.new("L", (8, 8), 100).convert(mode).save(tmp_path / "a.png")
         assert Images(channels, 8, 8).read(tmp_path / "a.png")[0, :, 0, 0].tolist() == expected
 
     @pytest.mark.parametrize(
         ("color", "channels"), [((100, 100, 101), 1), ((100, 100, 100, 254), 1), ((100, 100, 100, 254), 3)]
     )
-    def test_a_change_is_refused(self, tmp_path, color, channels):
+    def test_modes_that_look_different_are_refused(self, tmp_path, color, channels):
         mode = "RGB" if len(color) == 3 else "RGBA"
         Image.new(mode, (8, 8), color).save(tmp_path / "a.png")
-        with pytest.raises(UserError, match=rf"is {mode}, 8×8: the data are .* without a change: convert it"):
+        with pytest.raises(UserError, match=rf"is {mode}, 8×8: the data are .* would change it: convert it"):
             Images(channels, 8, 8).read(tmp_path / "a.png")

@@ -1,4 +1,4 @@
-"""Folders of images as people have them: what is read, what is left out, what is kept decoded."""
+"""Folders of a user's images: the files that are read, those that are left out, and the cache of decoded images."""
 
 import fcntl
 import json
@@ -27,13 +27,14 @@ SMALL = [
 
 
 def draw(path, grey=0, form=None):
+    """Write an image of one grey value."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("L", (12, 12), grey).save(path, form)
 
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Two classes of four images."""
+    """Return a folder with two classes of four images each."""
     for name in "ab":
         for i in range(4):
             draw(tmp_path / "pictures" / name / f"{i}.png", 16 * i)
@@ -42,7 +43,7 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def train(run, tmp_path):
-    """train("key=value", …): what the manifest says of the data, and what was printed."""
+    """Return train("key=value", …), which returns the data in the manifest of a run, and its output."""
 
     def call(*arguments):
         result = run("train", *SMALL, *arguments, "hydra.run.dir=" + str(tmp_path / "run"))
@@ -60,11 +61,11 @@ def trained_on(folder):
 
 
 def cached(tmp_path):
-    """Names of the files of decoded images."""
+    """Return the names of the files in the cache of decoded images."""
     return {path.name for path in (tmp_path / "cache" / "gan-lightning").iterdir()}
 
 
-def test_a_run_does_not_train_on_what_commands_have_made(run, pictures, monkeypatch):
+def test_a_run_does_not_train_on_results_of_commands(run, pictures, monkeypatch):
     monkeypatch.chdir(pictures)
     here = [*SMALL, "data.root=.", "conditional=true"]
     assert "data.root=.: 8 images, 2 classes: a, b\n" in run("train", *here, "hydra.run.dir=outputs/first").out
@@ -78,7 +79,7 @@ def test_a_run_does_not_train_on_what_commands_have_made(run, pictures, monkeypa
     assert trained_on(pictures / "outputs" / "first") == trained_on(pictures / "outputs" / "second")
 
 
-def test_other_results_and_files_that_only_look_like_them(train, pictures):
+def test_results_are_told_from_files_of_the_same_names(train, pictures):
     results = {"evaluation/x/metrics.json": '{"generators": {}}', "search/study.db": "", "sweep/multirun.yaml": ""}
     others = {"a/manifest.json": '{"images": []}', "b/metrics.json": "0"}
     for name, content in (results | others).items():
@@ -103,8 +104,8 @@ def test_the_root_may_be_a_run_itself(run, pictures, monkeypatch):
     [
         ("cover.png", ["conditional=true"], "cover.png lies beside the folders that are the classes (a, b): move"),
         ("cover.png", ["data.num_classes=2"], "data.num_classes=2: data.root=pictures: cover.png lies beside"),
-        ("", ["conditional=true", "data.root=pictures/a"], "data.root=pictures/a: its 4 images lie in no subfolders"),
-        ("", ["data.num_classes=2", "data.root=pictures/a"], "data.root=pictures/a: its 4 images lie in no subfolders"),
+        ("", ["conditional=true", "data.root=pictures/a"], "pictures/a: holds 4 images, but not in subfolders"),
+        ("", ["data.num_classes=2", "data.root=pictures/a"], "pictures/a: holds 4 images, but not in subfolders"),
         (
             "",
             ["conditional=true", "data.root=."],
@@ -114,7 +115,7 @@ def test_the_root_may_be_a_run_itself(run, pictures, monkeypatch):
         ("", ["conditional=true", "data.root=nowhere"], "data.root=nowhere: no such folder"),
     ],
 )
-def test_classes_that_nobody_could_learn(run, tmp_path, pictures, change, arguments, expected):
+def test_unclear_classes_are_refused(run, tmp_path, pictures, change, arguments, expected):
     if change.endswith("/"):
         (pictures / change).mkdir()
     elif change:
@@ -129,18 +130,18 @@ def test_classes_that_nobody_could_learn(run, tmp_path, pictures, change, argume
         (["data=fashion_mnist", "data.num_classes=11"], "there are 10 classes: T-shirt/top, Trouser"),
     ],
 )
-def test_more_classes_than_a_known_set_has(run, tmp_path, arguments, expected):
+def test_more_classes_than_the_data_set_has_are_refused(run, tmp_path, arguments, expected):
     assert_refused(run("train", *arguments, "conditional=true"), tmp_path, expected)
 
 
-def test_without_classes_they_are_told_to_be_missing(train, pictures):
+def test_log_says_why_there_are_no_classes(train, pictures):
     draw(pictures / "cover.png", 99)
     data, said = train()
     assert "data.root=pictures: 9 images, without classes: cover.png lies beside the folders a, b\n" in said
     assert "classes" not in data
 
 
-def test_what_is_left_out_is_told(train, pictures):
+def test_log_says_what_is_left_out(train, pictures):
     for name in ("1.heic", "2.HEIC", "3.avif", "a/notes.txt", "labels.csv", ".DS_Store", ".thumb.avif"):
         (pictures / name).write_text("")
     (pictures / "empty").mkdir()
@@ -151,18 +152,19 @@ def test_what_is_left_out_is_told(train, pictures):
     assert data["examples"] == 9
 
 
-def test_all_broken_images_are_told_and_the_others_decoded_once(run, train, tmp_path, pictures, monkeypatch):
+def test_unreadable_images_are_listed_and_the_others_decoded_once(run, train, tmp_path, pictures, monkeypatch):
     broken = [f"a/broken{i}.png" for i in range(4)]
     for name in broken:
         (pictures / name).write_text("no image")
-    assert_refused(run("train", *SMALL), tmp_path, "4 of 12 images cannot be read", *broken[:3], " and 1 more")
+    listed = f"{', '.join(broken[:3])} and 1 more; the first: {broken[0]}: not a readable image"
+    assert_refused(run("train", *SMALL), tmp_path, "4 of 12 images cannot be read", listed)
     for name in broken:
         (pictures / name).unlink()
-    monkeypatch.setattr("gan_lightning.data.image_folder.read_picture", None)
+    monkeypatch.setattr("gan_lightning.data.image_folder.read_image", None)
     assert train()[0]["examples"] == 8
 
 
-def test_another_set_with_the_same_names_sizes_and_times(train, tmp_path, pictures):
+def test_another_set_with_the_same_names_sizes_and_times_is_decoded(train, tmp_path, pictures):
     other = tmp_path / "other" / "pictures"
     for path in sorted(pictures.rglob("*.png")):
         draw(other / path.relative_to(pictures), 255)
@@ -180,7 +182,7 @@ def test_another_set_with_the_same_names_sizes_and_times(train, tmp_path, pictur
     assert train()[0]["sha256"] == second["sha256"]
 
 
-def test_a_disk_without_room_for_decoded_images(run, tmp_path, pictures):
+def test_a_disk_without_room_for_decoded_images_is_an_error(run, tmp_path, pictures):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
@@ -192,7 +194,7 @@ def test_a_disk_without_room_for_decoded_images(run, tmp_path, pictures):
     assert cached(tmp_path) == set()
 
 
-def test_unfinished_files_of_processes_that_are_gone(train, tmp_path, pictures):
+def test_unfinished_files_of_ended_processes_are_removed(train, tmp_path, pictures):
     folder = tmp_path / "cache" / "gan-lightning"
     folder.mkdir(parents=True)
     gone, alive, foreign = (folder / f"{name}.tmp" for name in ("a" * 32 + ".01234567", "b" * 32 + ".89abcdef", "mine"))
@@ -205,7 +207,7 @@ def test_unfinished_files_of_processes_that_are_gone(train, tmp_path, pictures):
     assert gone.name not in cached(tmp_path)
 
 
-def test_links_of_tools_that_keep_files_elsewhere(run, train, tmp_path, pictures):
+def test_links_out_of_the_folder_need_a_setting(run, train, tmp_path, pictures):
     blobs = tmp_path / "blobs"
     for i, path in enumerate(sorted(pictures.rglob("*.png"))):
         blobs.mkdir(exist_ok=True)
@@ -225,7 +227,7 @@ def test_links_of_tools_that_keep_files_elsewhere(run, train, tmp_path, pictures
     assert_refused(run("train", *SMALL, "data.follow_links=true"), tmp_path, "the same folder", "remove the link")
 
 
-def test_a_folder_that_cannot_be_read(run, tmp_path, pictures, monkeypatch):
+def test_a_folder_that_cannot_be_read_is_an_error(run, tmp_path, pictures, monkeypatch):
     scandir = os.scandir
 
     def refusing(path):

@@ -1,4 +1,4 @@
-"""What a modality promises: encoding, files, arrays, digests."""
+"""Modalities: encoding, files, arrays and digests."""
 
 import re
 from pathlib import Path
@@ -41,7 +41,7 @@ class TestSamples:
 
 @pytest.fixture(params=[1, 3, 4])
 def images(request):
-    """Images of one, three and four channels with content of them."""
+    """Return a modality with one, three or four channels, and three images of it."""
     modality = Images(request.param, 6, 5)
     content = torch.randint(256, (3, request.param, 6, 5), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     return modality, content
@@ -52,14 +52,14 @@ class TestImages:
         values = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0])
         assert to_uint8(values).tolist() == [0, 0, 128, 255, 255]
 
-    def test_decoded_is_what_was_encoded(self, images):
+    def test_decode_inverts_encode(self, images):
         modality, content = images
         sample = modality.encode(content)
         assert sample.min() >= -1
         assert sample.max() <= 1
         assert torch.equal(modality.decode(sample), content)
 
-    def test_read_is_what_was_written(self, images, tmp_path):
+    def test_read_returns_what_write_wrote(self, images, tmp_path):
         modality, content = images
         paths = modality.write(content[:2], tmp_path) + modality.write(content[2:], tmp_path, start=2)
         assert [path.name for path in paths] == ["000000.png", "000001.png", "000002.png"]
@@ -68,7 +68,7 @@ class TestImages:
         assert modality_of(paths[0].name) is Images
 
     @pytest.mark.parametrize("channels_last", [False, True])
-    def test_arrays(self, images, tmp_path, channels_last):
+    def test_arrays_with_channels_first_or_last(self, images, tmp_path, channels_last):
         modality, content = images
         array = content.permute(0, 2, 3, 1) if channels_last else content
         np.save(tmp_path / "a.npy", array.numpy())
@@ -76,7 +76,7 @@ class TestImages:
         assert torch.equal(modality.read(tmp_path / "a.npy"), content)
         assert torch.equal(modality.read(tmp_path / "a.npz"), content)
 
-    def test_sheet_is_a_square_grid_enlarged(self, images):
+    def test_sheet_is_an_enlarged_square_grid(self, images):
         modality, _ = images
         sheet = Images(modality.sample_shape[0], 28, 28).sheet(
             torch.zeros(9, modality.sample_shape[0], 28, 28, dtype=torch.uint8)
@@ -88,12 +88,12 @@ class TestImages:
         content = torch.zeros(1, 4, 56, 56, dtype=torch.uint8)
         assert (Images(4, 56, 56).sheet(content)[4:-4, 4:-4] == 255).all()
 
-    def test_digest_is_of_what_is_seen(self, images, tmp_path):
+    def test_digest_depends_on_pixels_alone(self, images, tmp_path):
         modality, content = images
         (path,) = modality.write(content[:1], tmp_path)
         before = Images.digest(path)
-        with Image.open(path) as picture:
-            picture.save(tmp_path / "again.png", compress_level=0)
+        with Image.open(path) as image:
+            image.save(tmp_path / "again.png", compress_level=0)
         assert (tmp_path / "again.png").read_bytes() != path.read_bytes()
         assert Images.digest(tmp_path / "again.png") == before
         changed = content[:1].clone()
@@ -111,7 +111,7 @@ class TestImages:
         ("", None, "no .png files in it or below"),
     ],
 )
-def test_unreadable(tmp_path, name, content, message):
+def test_unreadable_files_are_refused(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=message):
@@ -125,14 +125,14 @@ def test_unreadable(tmp_path, name, content, message):
         (np.zeros((2, 3, 6, 5), np.uint8), "shape [3, 6, 5]: must be [1, 6, 5]"),
     ],
 )
-def test_content_of_the_wrong_type_or_shape(tmp_path, array, message):
+def test_content_of_the_wrong_type_or_shape_is_refused(tmp_path, array, message):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(UserError, match=re.escape(message)):
         Images(1, 6, 5).read(tmp_path / "a.npy")
 
 
 class TestLabels:
-    def test_a_number_and_a_file(self, tmp_path, monkeypatch):
+    def test_labels_from_a_number_and_a_file(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         labels = Labels(10)
         assert labels.read(Path("7")).tolist() == [7]
@@ -143,13 +143,13 @@ class TestLabels:
         assert labels.values().tolist() == list(range(10))
 
     @pytest.mark.parametrize("text", ["10", "-1", "seven", "1.5"])
-    def test_refused(self, text):
+    def test_other_text_is_refused(self, text):
         with pytest.raises(UserError, match="0 to 9"):
             Labels(10).read(Path(text))
 
-    def test_sheet(self):
+    def test_sheet_size(self):
         assert Labels(10).sheet(torch.arange(10), columns=5).shape == (2 * 56, 5 * 56, 3)
 
 
-def test_no_modality_has_such_files():
+def test_unknown_suffix_has_no_modality():
     assert modality_of("a.exe") is None

@@ -1,3 +1,5 @@
+"""Networks of the articles: layer sizes, scaling and initialization."""
+
 import torch
 from torch import nn
 
@@ -8,7 +10,7 @@ def layer_sizes(network):
     return [(layer.in_features, layer.out_features) for layer in network.modules() if isinstance(layer, nn.Linear)]
 
 
-def test_mlp_is_the_first_article():
+def test_mlp_has_the_layers_of_the_first_article():
     generator = mlp.Generator(100, [1, 28, 28], [256, 512, 1024])
     discriminator = mlp.Discriminator([1, 28, 28], [1024, 512, 256])
     assert layer_sizes(generator) == [(100, 256), (256, 512), (512, 1024), (1024, 784)]
@@ -20,7 +22,7 @@ def test_mlp_is_the_first_article():
     assert discriminator(samples).shape == (5, 1)
 
 
-def test_mlp_small_thinks_in_zero_to_one():
+def test_mlp_small_scales_pixels_from_zero_to_one():
     generator, discriminator = (
         mlp_small.Generator(100, [1, 28, 28], 256),
         mlp_small.Discriminator([1, 28, 28], 256),
@@ -37,7 +39,7 @@ def test_mlp_small_thinks_in_zero_to_one():
     )
 
 
-def test_mlp_small_starts_as_keras_does():
+def test_mlp_small_is_initialized_like_keras():
     layer = mlp_small.Generator(100, [1, 28, 28], 256).hidden
     limit = (6 / (100 + 256)) ** 0.5  # Glorot uniform
     assert 0.99 * limit < layer.weight.abs().max() <= limit

@@ -85,7 +85,7 @@ def test_other_overrides_are_unchanged(tmp_path, monkeypatch, argument, command,
 
 def test_missing_path_is_named_literally(run):
     result = run("train", "data=image_folder", "data.root=no pics (1)")
-    assert result.err == ("error: data.root=no pics (1): no such folder: data.root=<a folder of pictures>\n")
+    assert result.err == ("error: data.root=no pics (1): no such folder: data.root=<a folder of images>\n")
     result = run("generate", "checkpoint=no run (1)")
     assert result.err.startswith("error: checkpoint=no run (1): no run (1) does not exist")
 

@@ -1,6 +1,6 @@
-"""Content that the package knows nothing of, through every command: the proof that a modality costs one file.
+"""Every command works with a modality from outside the package, so that a new modality takes one file.
 
-``tests/toy/waves.py`` has the modality, its evaluator, data and networks, ``tests/toy/conf/`` the YAML files.
+``tests/toy/waves.py`` has the modality, its evaluator, data and networks; ``tests/toy/conf/`` has the YAML files.
 """
 
 import json
@@ -27,22 +27,22 @@ def toy(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """Where the first test that needs a trained run leaves it for the others."""
+def shared_run(tmp_path_factory):
+    """Return the path of the trained run that all tests copy; the first test that needs it creates it."""
     return tmp_path_factory.mktemp("toy") / "run"
 
 
 @pytest.fixture
-def trained(run, tmp_path, kept):
-    """A run that was stopped after 10 iterations and resumed to 20."""
-    if not kept.exists():
+def trained(run, tmp_path, shared_run):
+    """Return a run that was stopped after 10 iterations and resumed to 20."""
+    if not shared_run.exists():
         few = ["callbacks.collapse_alarm.every_n_iterations=5", "hydra.run.dir=run"]
         result = run("train", *WAVES, *few, "max_iterations=10")
         assert result.code == 0, result.err
         result = run("train", "--config-dir", str(TOY / "conf"), "resume=run", "max_iterations=20")
         assert result.code == 0, result.err
-        shutil.move("run", kept)
-    shutil.copytree(kept, tmp_path / "run")
+        shutil.move("run", shared_run)
+    shutil.copytree(shared_run, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -57,7 +57,7 @@ def test_train_and_resume(trained):
     assert sheet.std() > 1
 
 
-def test_resumed_like_one_that_was_not_stopped(run, trained):
+def test_resumed_run_equals_uninterrupted_run(run, trained):
     assert run("train", *WAVES, "max_iterations=20", "hydra.run.dir=whole").code == 0
     states = [torch.load(path / "checkpoints/last.ckpt")["state_dict"] for path in (trained, Path("whole"))]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
@@ -75,7 +75,7 @@ def test_generate(run, trained):
     assert run("generate", *RUN, "n=2", "interpolate=3", "output=walk.gif").code == 0
 
 
-def test_without_trust(run, trained):
+def test_generate_without_trust_is_refused(run, trained):
     result = run("generate", "checkpoint=run", "n=8")
     assert result.code == 2
     assert "waves" in result.err
@@ -115,31 +115,31 @@ def test_sign_and_verify(run, called, trained):
 
 
 def test_joint_content(run):
-    """An image and a wave, with penalties on the slope of both."""
+    """Train on images with waves, with gradient penalties on both, and generate them in every format."""
     config = ["--config-dir", str(TOY / "conf"), "trainer=cpu", "data=stripes", "model=joint"]
     for regularizer in ("r1_r2", "gradient_penalty"):
         result = run("train", *config, f"regularizer={regularizer}", "max_iterations=8", f"hydra.run.dir={regularizer}")
         assert result.code == 0, result.err
-    of_joint = ["checkpoint=r1_r2", "trust=[waves]", "n=5"]
-    assert run("generate", *of_joint, "format=arrays", "output=joint.npz").code == 0
+    joint = ["checkpoint=r1_r2", "trust=[waves]", "n=5"]
+    assert run("generate", *joint, "format=arrays", "output=joint.npz").code == 0
     with np.load("joint.npz") as arrays:
         assert arrays["image"].shape == (5, 1, 8, 8)
         assert arrays["wave"].shape == (5, 1, 64)
-    assert run("generate", *of_joint, "format=files", "output=joint").code == 0
+    assert run("generate", *joint, "format=files", "output=joint").code == 0
     assert len(list(Path("joint").glob("*.iw"))) == 5
-    assert run("generate", *of_joint, "format=sheet", "output=joint.png").code == 0
+    assert run("generate", *joint, "format=sheet", "output=joint.png").code == 0
 
 
 def test_condition_that_is_content(run):
-    """No latent: the condition alone decides, and a checkpoint keeps examples of it."""
+    """Train a generator without a latent; its checkpoint keeps example conditions."""
     config = ["--config-dir", str(TOY / "conf"), "trainer=cpu", "data=refinable", "model=refiner"]
     result = run("train", *config, "max_iterations=8", "hydra.run.dir=run")
     assert result.code == 0, result.err
-    assert run("generate", *RUN, "n=4", "output=kept.npz", "format=arrays").code == 0
-    with np.load("kept.npz") as arrays:
+    assert run("generate", *RUN, "n=4", "output=stored.npz", "format=arrays").code == 0
+    with np.load("stored.npz") as arrays:
         assert arrays["condition"].shape == (4, 1, 8)
         coarse = arrays["condition"]
-    assert run("generate", *RUN, "n=4", "format=sheet", "output=kept.png").code == 0
+    assert run("generate", *RUN, "n=4", "format=sheet", "output=stored.png").code == 0
     np.save("coarse.npy", coarse[:1])
     assert run("generate", *RUN, "n=1", "condition=coarse.npy", "format=arrays", "output=one.npz").code == 0
     with np.load("one.npz") as arrays:

@@ -26,7 +26,7 @@ REFUSED = [
     "gan_lightning.runs.manifest.Manifest",
     "gan_lightning.system.distributed.join",
     "gan_lightning.metrics.extractors.save_classifier",  # of a room whose classes are trusted
-    "gan_lightning.data.image_folder.read_picture",
+    "gan_lightning.data.image_folder.read_image",
     "gan_lightning.networks.wrappers.mixes_samples",  # makes no network
     "gan_lightning.networks.dcgan.Generator.forward",
     "gan_lightning.networksevil.Generator",

@@ -11,7 +11,7 @@ import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
-from gan_lightning.data.datamodule import EpochBatches
+from gan_lightning.data.batches import EpochBatches
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest
 from gan_lightning.paths import EARLIER_CHECKPOINT, LAST_CHECKPOINT, STATEMENT_SUFFIX

@@ -1,4 +1,4 @@
-"""Keeps decoded images in a file that is mapped into memory: a set is decoded once, and may be larger than memory."""
+"""Caches decoded images in a memory-mapped file: a set is decoded once, and may be larger than memory."""
 
 import fcntl
 import hashlib
@@ -21,58 +21,58 @@ from tqdm import tqdm
 from gan_lightning.errors import UserError, listed
 from gan_lightning.files import read_json, synchronize, write_json
 
-UNFINISHED = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{8}\.tmp")  # names of files: the folder may be anybody's
-NOT_SUPPORTED = (EINVAL, ENOSYS, EOPNOTSUPP)
-SHOWN = 3  # of the images that cannot be read
+UNFINISHED_NAME = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{8}\.tmp")  # the folder may hold other files
+ALLOCATION_UNSUPPORTED = (EINVAL, ENOSYS, EOPNOTSUPP)
+MAX_LISTED = 3  # unreadable images in a message
 
-Read = Callable[[Path], tuple[np.ndarray, bool]]
+Decode = Callable[[Path], tuple[np.ndarray, bool]]
 Check = Callable[[Iterable[Path]], None]
 
 
 class DecodeCache:
-    """Decoded images of one shape, each set of them in a file of its own.
+    """Decoded images of one shape; each set of images has a file of its own.
 
-    A set is known by the real path of its root, the rule of decoding, and each file's path, size, times and inode. Of
-    the times one is that of the last change of anything (ctime), which nobody can set: another file of the same name,
-    size and date is another one.
+    The name of the file is a hash of the root's real path, the decoder's version, the shape, and each image's path,
+    size, times and inode. One of the times is that of the last change of any kind (ctime), which no program can set: an
+    image that is replaced by another one of the same name, size and date changes the hash.
 
     Args:
-        folder: of the cache.
-        root: of the images.
-        rule: version of the rule by which images are decoded.
+        folder: folder of the cache.
+        root: folder of the images.
+        version: version of the decoder, to be changed whenever its output changes.
         shape: (C, H, W) of a decoded image.
     """
 
-    def __init__(self, folder: Path, root: Path, rule: str, shape: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, root: Path, version: str, shape: tuple[int, ...]) -> None:
         self.folder = folder
         self.root = root
-        self.rule = rule
+        self.version = version
         self.shape = shape
 
-    def load(self, names: Sequence[str], read: Read, check: Check) -> tuple[Tensor, list[str]]:
-        """Return the images (n, C, H, W) uint8, and the names of those of which only the first frame counts.
+    def load(self, names: Sequence[str], decode: Decode, check: Check) -> tuple[Tensor, list[str]]:
+        """Return the images (n, C, H, W) uint8, and the names of images with several frames, of which the first counts.
 
         Args:
-            names: paths of the images below the root.
-            read: returns a decoded image and whether it has several frames; raises UserError.
-            check: is called with the paths of all images before they are decoded, and may raise UserError.
+            names: paths of the images, relative to the root.
+            decode: function that returns a decoded image, and True if its file has several frames.
+            check: function that gets the paths of all images before they are decoded, and may raise UserError.
 
         Raises:
-            UserError: where images cannot be read, with the first few of them; where the cache cannot be written.
+            UserError: if images cannot be read, or the cache cannot be written.
         """
-        states = self._states(names)
-        path = self._path(states)
-        images = self._kept(path, len(names))
+        states = self._file_states(names)
+        path = self._cache_path(states)
+        images = self._load_cached(path, len(names))
         if images is None:
             check(self.root / name for name in names)
-            self._decode(states, read)
+            self._decode_all(states, decode)
             images = np.load(path, mmap_mode="c")
-        return torch.from_numpy(images), read_json(_facts(path)).get("several_frames", [])
+        return torch.from_numpy(images), read_json(_metadata_path(path)).get("several_frames", [])
 
-    def _kept(self, path: Path, count: int) -> np.ndarray | None:
-        """Return so many images from a file, copy-on-write: torch warns of arrays that it may not write to.
+    def _load_cached(self, path: Path, count: int) -> np.ndarray | None:
+        """Return ``count`` images from a cache file; None if it is missing or incomplete, as after a loss of power.
 
-        None where the file is not there, or is not whole, as a disk that was full or lost its power leaves it.
+        They are copy-on-write, as torch warns about arrays that it must not write to.
         """
         try:
             images = np.load(path, mmap_mode="c")
@@ -80,69 +80,75 @@ class DecodeCache:
             return None
         return images if images.shape == (count, *self.shape) and images.dtype == np.uint8 else None
 
-    def _states(self, names: Sequence[str]) -> dict[str, str]:
-        """Return for each file what changes when it does."""
-        root, states, gone = str(self.root), {}, []
+    def _file_states(self, names: Sequence[str]) -> dict[str, str]:
+        """Return size, times and inode of each file as text, which differs if the file has changed."""
+        root, states, missing = str(self.root), {}, []
         for name in names:
             try:
-                found = os.stat(os.path.join(root, name))
-                states[name] = f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+                status = os.stat(os.path.join(root, name))
+                states[name] = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
             except OSError:
-                gone.append(name)
-        if gone:
+                missing.append(name)
+        if missing:
             raise UserError(
-                f"data.root={self.root}: {len(gone):,} of {len(names):,} images are links to files that are not there: "
-                f"{listed(gone, SHOWN)}: fetch the files, or remove the links"
+                f"data.root={self.root}: {len(missing):,} of {len(names):,} images are links to files that are not "
+                f"there: {listed(missing, MAX_LISTED)}: fetch the files, or remove the links"
             )
         return states
 
-    def _path(self, states: dict[str, str]) -> Path:
-        """Return where the images of these files are kept."""
-        key = hashlib.sha256(repr((self.rule, self.shape, str(self.root.resolve()))).encode())
+    def _cache_path(self, states: dict[str, str]) -> Path:
+        """Return the path of the cache file for images in these states."""
+        key = hashlib.sha256(repr((self.version, self.shape, str(self.root.resolve()))).encode())
         for name, state in states.items():
             key.update(f"{state} {name!r}\n".encode())
         return self.folder / f"{key.hexdigest()[:32]}.npy"
 
-    def _decode(self, states: dict[str, str], read: Read) -> None:
-        """Decode all images; where some cannot be read, keep the others, which may be all that is left next time."""
-        several: list[str] = []
-        broken: dict[str, UserError] = {}
+    def _decode_all(self, states: dict[str, str], decode: Decode) -> None:
+        """Decode all images; if some cannot be read, cache the others, for when the user has removed the bad ones."""
+        several_frames: list[str] = []
+        unreadable: dict[str, UserError] = {}
         with (
-            self._new_file(self._path(states).stem, len(states)) as file,
-            _decoding(self.root, states, read) as decoded,
+            self._new_file(self._cache_path(states).stem, len(states)) as file,
+            _decode_in_parallel(self.root, states, decode) as results,
         ):
-            for name, one in decoded:
-                if isinstance(one, UserError):
-                    broken[name] = one
+            for name, result in results:
+                if isinstance(result, UserError):
+                    unreadable[name] = result
                     continue
-                pixels, frames = one
+                pixels, has_several_frames = result
                 file.write(pixels.tobytes())
-                several += [name] if frames else []
-            if good := {name: state for name, state in states.items() if name not in broken}:
-                self._finish(file, self._path(good), len(good), several)
-        if broken:
-            which = f"{len(broken):,} of {len(states):,} images cannot be read (the others are kept, decoded)"
-            reasons = [str(error).removeprefix(f"{self.root}{os.sep}") for error in broken.values()]
-            raise UserError(f"data.root={self.root}: {which}: {listed(reasons, SHOWN)}")
+                several_frames += [name] if has_several_frames else []
+            if readable := {name: state for name, state in states.items() if name not in unreadable}:
+                self._finish(file, self._cache_path(readable), len(readable), several_frames)
+        if unreadable:
+            raise self._unreadable_error(unreadable, len(states))
 
-    def _finish(self, file: IO[bytes], path: Path, count: int, several: list[str]) -> None:
-        """Give the file of so many images its name."""
+    def _unreadable_error(self, unreadable: dict[str, UserError], count: int) -> UserError:
+        numbers = f"{len(unreadable):,} of {count:,} images cannot be read (the others are decoded and kept)"
+        summary = f"data.root={self.root}: {numbers}"
+        first = str(next(iter(unreadable.values()))).removeprefix(f"{self.root}{os.sep}")
+        if len(unreadable) == 1:
+            return UserError(f"{summary}: {first}")
+        return UserError(f"{summary}: {listed(list(unreadable), MAX_LISTED)}; the first: {first}")
+
+    def _finish(self, file: IO[bytes], path: Path, count: int, several_frames: list[str]) -> None:
+        """Complete the file of ``count`` images and give it its final name."""
         file.truncate()
         self._write_header(file, count)
         synchronize(file)
-        if several:  # before the images, which say that all is there
-            write_json(_facts(path), {"several_frames": several})
+        if several_frames:  # written before the images appear, as their file marks the set as complete
+            write_json(_metadata_path(path), {"several_frames": several_frames})
         Path(file.name).replace(path)
 
     def _write_header(self, file: IO[bytes], count: int) -> None:
-        """Write what NumPy begins a file with, in as many bytes whatever the number of images."""
+        """Write the header of a .npy file; its length does not depend on the number of images."""
         file.seek(0)
         header = {"descr": "|u1", "fortran_order": False, "shape": (count, *self.shape)}
         np.lib.format.write_array_header_1_0(file, header)
 
     @contextmanager
     def _new_file(self, key: str, count: int) -> Iterator[IO[bytes]]:
-        """Lend a file with room for so many images, and remove it unless it gets another name."""
+        """Yield a new file with disk space for ``count`` images, and remove it unless it has been renamed."""
         size = count * prod(self.shape)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -168,30 +174,30 @@ class DecodeCache:
         """
         while True:
             file = (self.folder / f"{key}.{secrets.token_hex(4)}.tmp").open("xb")
-            with suppress(OSError):  # a file system that knows no locks
+            with suppress(OSError):  # the file system has no locks
                 fcntl.flock(file, fcntl.LOCK_EX)
-            if os.path.exists(file.name):  # nobody has removed it before it was locked
+            if os.path.exists(file.name):  # no process has removed it before it was locked
                 return file
             file.close()
 
     def _remove_abandoned(self) -> None:
-        """Remove the unfinished files of processes that are gone."""
+        """Remove the unfinished files of processes that have ended."""
         for path in self.folder.glob("*.tmp"):
-            if UNFINISHED.fullmatch(path.name):
+            if UNFINISHED_NAME.fullmatch(path.name):
                 with suppress(OSError), path.open("r+b") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     path.unlink()
 
 
 @contextmanager
-def _decoding(
-    root: Path, names: Iterable[str], read: Read
+def _decode_in_parallel(
+    root: Path, names: Iterable[str], decode: Decode
 ) -> Iterator[Iterator[tuple[str, tuple[np.ndarray, bool] | UserError]]]:
-    """Lend the images in order, each with its name, or what is wrong with it; several are decoded at once."""
+    """Yield an iterator over each name with its decoded image or its error, in order."""
 
     def attempt(name: str) -> tuple[np.ndarray, bool] | UserError:
         try:
-            return read(root / name)
+            return decode(root / name)
         except UserError as error:
             return error
 
@@ -201,19 +207,19 @@ def _decoding(
         decoded = tqdm(pool.map(attempt, names), "decoding", len(names), leave=False, disable=None)
         yield zip(names, decoded, strict=True)
     finally:
-        pool.shutdown(cancel_futures=True)  # which would all be waited for
+        pool.shutdown(cancel_futures=True)  # otherwise an interrupted run would decode all the rest
 
 
 def _allocate(file: IO[bytes], size: int) -> None:
-    """Take room on the disk; raise OSError where there is not enough. Some systems cannot tell before it is written."""
+    """Reserve disk space for the file; raise OSError if there is not enough. Does nothing where unsupported."""
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            if error.errno not in NOT_SUPPORTED:
+            if error.errno not in ALLOCATION_UNSUPPORTED:
                 raise
 
 
-def _facts(path: Path) -> Path:
-    """Return where facts about a file of decoded images are."""
+def _metadata_path(path: Path) -> Path:
+    """Return the path of the JSON file beside a cache file."""
     return path.with_suffix(".json")

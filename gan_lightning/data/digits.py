@@ -1,4 +1,4 @@
-"""Digits that come with scikit-learn: nothing to download."""
+"""The handwritten digits in scikit-learn, which need no download."""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,4 @@
-"""Any folder of pictures, decoded once into a memory-mapped file."""
+"""The data set of a user's own images: any folder, decoded once into a memory-mapped file."""
 
 import logging
 import os
@@ -13,42 +13,45 @@ from torch import Tensor
 
 from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.decode_cache import DecodeCache
-from gan_lightning.data.image_tree import Found, ImageTree
+from gan_lightning.data.image_files import check_brightness, read_image
+from gan_lightning.data.image_tree import FoundImages, ImageTree, count_images
 from gan_lightning.data.images import LabelledImages
-from gan_lightning.data.pictures import check_brightness, read_picture
 from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.marks import Location, WithoutEffect
 from gan_lightning.modalities.image import has_several_frames, open_image
+from gan_lightning.modalities.label import list_classes
 from gan_lightning.paths import expand_home
 from gan_lightning.system.distributed import first_process
 
-RULE = "v4"  # of read_picture: another one for each change of what it returns, or old images come from the cache
+DECODER_VERSION = "v4"  # of read_image: change it whenever its output changes, or the cache returns old images
 
 log = logging.getLogger(__name__)
 
 
 class ImageFolder(LabelledImages):
-    """Images below a folder; where all lie in subfolders, these are the classes, and what is told by class has their
-    names. They are in the order of the names, as numbers where all are whole numbers. Where all
-    are called as parts of a data set, ``train`` and ``test``, say, they are no classes.
+    """Images in a folder and its subfolders. If all images are in subfolders, the subfolders are the classes.
 
-    Hidden files and folders are left out, and what this package's commands have written: a run does not train on the
-    samples of another one. A line says what else is left out.
+    Classes have the names of their folders and are in the order of the names, or in numeric order if all names are
+    whole numbers. Subfolders that are all named like parts of a data set, such as ``train`` and ``test``, are not
+    classes.
 
-    The rule for each picture, in this order: reduce more than 8 bits a channel to 8, turn it upright by its EXIF
-    orientation, lay it on white where it is transparent, make it grey (1 channel) or RGB (3), scale its shorter side to
-    ``image_size`` (Lanczos), crop the centre. With 4 channels, RGBA, it keeps its transparency instead. Of a picture
-    with several frames, such as an animation, the first one counts, and a warning says so.
+    Hidden files and folders are skipped, and so are the files that commands of this package have written: a run does
+    not train on samples of another run. The log says what else is skipped.
+
+    Each image is processed in these steps: reduce more than 8 bits a channel to 8; rotate it by its EXIF orientation;
+    blend transparency with white; convert it to grey (1 channel) or RGB (3); scale its shorter side to ``image_size``
+    (Lanczos); crop the centre. With 4 channels, RGBA, it keeps its transparency. Of an image with several frames, such
+    as an animation, the first is used, with a warning.
 
     Args:
-        root: the folder.
-        cache_dir: where decoded images are kept, by :class:`~gan_lightning.data.decode_cache.DecodeCache`.
-        image_size: height and width of the samples, pixels.
+        root: folder of the images.
+        cache_dir: folder for decoded images, used by :class:`~gan_lightning.data.decode_cache.DecodeCache`.
+        image_size: height and width of the samples in pixels.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
         sample_shape: [channels, image_size, image_size].
-        follow_links: whether links may lead out of the folder, as those of tools that keep files elsewhere do. What
-            is there must not be read by way of a folder that came from somebody else.
-        licence: of the pictures, for statements about samples; an SPDX identifier, as ``CC-BY-4.0``.
+        follow_links: if True, symbolic links may lead out of the folder, as links of data tools do. If False, a folder
+            from somebody else cannot make a run read other files.
+        licence: licence of the images, for statements about samples; an SPDX identifier such as ``CC-BY-4.0``.
     """
 
     def __init__(
@@ -77,52 +80,54 @@ class ImageFolder(LabelledImages):
     def load(self) -> Examples:
         tree = ImageTree(self.root, self.follow_links)
         found = tree.find()
-        classes = self._classes(tree)
+        classes = self._find_classes(tree)
         if first_process():
-            self._tell(tree, found, classes)
-        cache = DecodeCache(self.cache_dir, self.root, RULE, self.modality.sample_shape)
-        images, several = cache.load(found.images, self._read, check_brightness)
-        if several:
-            self._warn_of_frames(several)
+            self._log_summary(tree, found, classes)
+        cache = DecodeCache(self.cache_dir, self.root, DECODER_VERSION, self.modality.sample_shape)
+        images, several_frames = cache.load(found.images, self._decode, check_brightness)
+        if several_frames:
+            self._warn_about_frames(several_frames)
         return Examples(images, _labels(found.images, classes))
 
-    def _classes(self, tree: ImageTree) -> list[str]:
-        """Return the folders that are classes; none where some images lie beside them."""
-        asked = f"data.num_classes={self.num_classes}" if self.condition is None else "conditional=true"
+    def _find_classes(self, tree: ImageTree) -> list[str]:
+        """Return the names of the subfolders that are classes; an empty list if there are no classes."""
+        setting = f"data.num_classes={self.num_classes}" if self.condition is None else "conditional=true"
         if self.num_classes is not None:
-            tree.check_classes(asked)
+            tree.check_classes(setting)
         if self.condition is not None:
-            tree.check_several(asked)
+            tree.check_several_classes(setting)
         if tree.loose or not tree.classes or tree.splits:
             return []
         if self.num_classes not in (None, len(tree.classes)):
             empty = f", and none in {listed(tree.empty)}" if tree.empty else ""
-            found = f"images are in {len(tree.classes)} of its folders, {listed(tree.classes)}{empty}"
+            found = f"images are in {len(tree.classes)} of its folders, {list_classes(tree.classes)}{empty}"
             raise UserError(f"data.num_classes={self.num_classes}: {tree.key}: {found}")
         self.name_classes([printable(name) for name in tree.classes])
         return tree.classes
 
-    def _tell(self, tree: ImageTree, found: Found, classes: list[str]) -> None:
-        """Say what was read, and what was left out and why."""
-        said = f"{tree.key}: {len(found.images):,} image{'s' if len(found.images) > 1 else ''}"
+    def _log_summary(self, tree: ImageTree, found: FoundImages, classes: list[str]) -> None:
+        """Log the number of images and classes, and what is left out and why."""
+        summary = f"{tree.key}: {count_images(len(found.images))}"
         if classes:
-            said += f", {len(classes):,} classes: {listed(classes)}"
+            summary += f", {len(classes):,} classes: {list_classes(classes)}"
         elif tree.splits:
-            said += f", without classes: {listed(tree.splits)} are parts of a data set, which are read together"
+            summary += f", without classes: {listed(tree.splits)} are parts of a data set, which are read together"
         elif tree.classes:
-            said += f", without classes: {tree.loose[0]} lies beside the folders {listed(tree.classes)}"
+            summary += f", without classes: {tree.loose[0]} lies beside the folders {list_classes(tree.classes)}"
         left_out = found.left_out()
         if classes and tree.empty:
             left_out.append(f"folders without images: {listed(tree.empty)}")
+        if left_out:
+            summary += f"; left out: {'; '.join(left_out)}"
         level = logging.WARNING if left_out or (tree.classes and not classes) else logging.INFO
-        log.log(level, "%s", printable(f"{said}; left out: {'; '.join(left_out)}" if left_out else said))
+        log.log(level, "%s", printable(summary))
 
-    def _read(self, path: Path) -> tuple[np.ndarray, bool]:
+    def _decode(self, path: Path) -> tuple[np.ndarray, bool]:
         with open_image(path) as image:
-            several = has_several_frames(image)
-        return read_picture(path, self.image_size, self.channels), several
+            several_frames = has_several_frames(image)
+        return read_image(path, self.image_size, self.channels), several_frames
 
-    def _warn_of_frames(self, names: list[str]) -> None:
+    def _warn_about_frames(self, names: list[str]) -> None:
         log.warning(
             "data.root=%s: %s several frames, of which the first counts: %s",
             self.root, "1 image has" if len(names) == 1 else f"{len(names):,} images have",
@@ -131,6 +136,6 @@ class ImageFolder(LabelledImages):
 
 
 def _labels(images: list[str], classes: list[str]) -> Tensor:
-    """Return the labels (n,) of images by the folders that they are in; 0 for all where there are no classes."""
+    """Return the labels (n,) of images by the subfolders that they are in; all 0 if there are no classes."""
     labels = {name: label for label, name in enumerate(classes)}
     return torch.tensor([labels.get(path.partition(os.sep)[0], 0) for path in images])

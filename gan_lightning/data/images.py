@@ -1,4 +1,4 @@
-"""Images with class labels."""
+"""The base class of data sets of images with class labels."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,28 +9,28 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from gan_lightning.data.datamodule import Data, Examples
-from gan_lightning.errors import UserError, listed
+from gan_lightning.errors import UserError
 from gan_lightning.marks import Serving
 from gan_lightning.modalities.image import Images
-from gan_lightning.modalities.label import Labels, composed
+from gan_lightning.modalities.label import Labels, list_classes, normalize_name
 
 
 class LabelledImages(Data):
-    """Images with labels: content (N, C, H, W) uint8, conditions (N,) int64.
+    """A data set of images with labels: content (N, C, H, W) uint8, conditions (N,) int64.
 
-    The labels are loaded in any case, for what measures samples; only a conditional model is given them. Where classes
-    have names, ``load`` or the constructor calls ``name_classes``.
+    Labels are always loaded, as the evaluator uses them; the model gets them only if it is conditional. If classes have
+    names, the constructor or ``load`` calls ``name_classes``.
 
     Args:
-        batch_size: images per batch, as for :class:`Data`.
+        batch_size: number of images in a batch, as for :class:`Data`.
         sample_shape: (C, H, W).
-        num_classes: how many labels there are; None where images have none.
-        conditional: whether the model is told the labels.
-        seed: of the order.
-        evaluator: measures samples.
+        num_classes: number of classes; None if the images have no labels.
+        conditional: if True, the model gets the labels.
+        seed: seed of the order of images.
+        evaluator: evaluator that measures samples, as for :class:`Data`.
 
     Attributes:
-        class_names: of the classes, in the order of their labels; None where they have numbers only.
+        class_names: names of the classes in the order of their labels; None if they have no names.
     """
 
     modality: Images
@@ -54,12 +54,18 @@ class LabelledImages(Data):
         self.num_classes = num_classes
 
     def name_classes(self, names: Sequence[str]) -> None:
-        """Say what the classes are called, in the order of their labels."""
+        """Set the names of the classes, in the order of their labels.
+
+        Raises:
+            UserError: if their number is not ``num_classes``, or a conditional model has two classes of one name.
+        """
         if self.num_classes not in (None, len(names)):
-            raise UserError(f"data.num_classes={self.num_classes}: there are {len(names)} classes: {listed(names)}")
-        twins = [name for name, n in Counter(map(composed, names)).items() if n > 1]
-        if twins and self.condition is not None:
-            raise UserError(f"conditional=true: several classes are called {twins[0]}: rename or join them")
+            raise UserError(
+                f"data.num_classes={self.num_classes}: there are {len(names)} classes: {list_classes(names)}"
+            )
+        duplicates = [name for name, n in Counter(map(normalize_name, names)).items() if n > 1]
+        if duplicates and self.condition is not None:
+            raise UserError(f"conditional=true: several classes are called {duplicates[0]}: rename or join them")
         self.class_names = list(names)
         if isinstance(self.condition, Labels):
             self.condition.names = self.class_names
@@ -69,12 +75,13 @@ class LabelledImages(Data):
         self.check_classes()
 
     def check_classes(self) -> None:
-        """Raise UserError where the training images lack a class, which nobody could learn, or are all of one."""
-        seen = self.labels.unique().tolist()
-        if self.num_classes is not None and len(seen) < self.num_classes:
-            names = [self.class_names[label] if self.class_names else str(label) for label in seen]
-            raise UserError(f"data.num_classes={self.num_classes}: only {len(seen)} classes occur: {listed(names)}")
-        if self.condition is not None and len(seen) == 1:
+        """Raise UserError if a class has no training image, or a conditional model has images of one class only."""
+        found = self.labels.unique().tolist()
+        if self.num_classes is not None and len(found) < self.num_classes:
+            names = [self.class_names[label] if self.class_names else str(label) for label in found]
+            only = f"only {len(found)} classes occur: {list_classes(names)}"
+            raise UserError(f"data.num_classes={self.num_classes}: {only}")
+        if self.condition is not None and len(found) == 1:
             raise UserError("conditional=true: all images have the same label: conditional=false")
 
     def describe(self) -> dict[str, Any]:
@@ -92,21 +99,21 @@ class LabelledImages(Data):
             found = list(content.shape[1:])
             raise UserError(f"data.sample_shape={list(self.modality.sample_shape)}: the images have {found}")
         if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
-            raise UserError("data: load() gave no int64 labels beside the images")
+            raise UserError("data: load() must return int64 labels with the images")
         if not len(labels):
-            raise UserError("data: there are no images: other files are needed")
-        if isinstance(content, Tensor) and _highest(content) == 1:  # as masks are stored, and floats cut to integers
-            raise UserError("data: no number in the images is above 1, and white is 255: scale them first")
+            raise UserError("data: there are no images: replace the files")
+        if isinstance(content, Tensor) and _is_binary(content):  # masks, or floats from 0 to 1 cut to integers
+            raise UserError("data: the largest value in the images is 1, but white is 255: scale the values to 0…255")
         if self.num_classes is not None and labels.max() >= self.num_classes:
             raise UserError(f"data.num_classes={self.num_classes}: there are {labels.max() + 1} classes of images")
         return super().check(examples)
 
 
-def _highest(images: Tensor) -> int:
-    """Return the highest number in images, or the first one above 1: not all of them need be read."""
-    highest = 0
+def _is_binary(images: Tensor) -> bool:
+    """Return True if the largest value of all images is 1; read no further than the first larger value."""
+    largest = 0
     for image in images:
-        highest = max(highest, int(image.max()))
-        if highest > 1:
-            break
-    return highest
+        largest = max(largest, int(image.max()))
+        if largest > 1:
+            return False
+    return largest == 1

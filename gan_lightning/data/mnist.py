@@ -1,4 +1,4 @@
-"""MNIST and the data sets made in its image, in the idx files of torchvision's layout."""
+"""MNIST, Fashion-MNIST and KMNIST, read from idx files in torchvision's layout."""
 
 import hashlib
 import math
@@ -21,12 +21,12 @@ from gan_lightning.modalities.image import Images
 
 TRAINING_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-SOURCES = {  # what they are, and their licences
+SOURCES = {  # source and licence
     "MNIST": ("MNIST, http://yann.lecun.com/exdb/mnist/", "CC-BY-SA-3.0"),
     "FashionMNIST": ("Fashion-MNIST, https://github.com/zalandoresearch/fashion-mnist", "MIT"),
     "KMNIST": ("KMNIST, http://codh.rois.ac.jp/kmnist/", "CC-BY-SA-4.0"),
 }
-CLASSES = {  # in the order of their labels; digits have numbers
+CLASSES = {  # names in the order of their labels; digits need none
     "FashionMNIST": (
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
@@ -36,13 +36,13 @@ CLASSES = {  # in the order of their labels; digits have numbers
 
 
 class MNIST(LabelledImages):
-    """MNIST (LeCun et al., 1998), Fashion-MNIST or KMNIST: 60,000 training and 10,000 test pictures, (1, 28, 28).
+    """MNIST (LeCun et al., 1998), Fashion-MNIST or KMNIST: 60,000 training and 10,000 test images, (1, 28, 28).
 
     Args:
-        root: the folder that holds ``<dataset>/raw/``, as torchvision lays it out.
-        download: fetch missing files from torchvision's mirrors, which verifies their checksums.
-        dataset: which of the three.
-        checksums: MD5 of the unpacked files by name; None or a missing name is not checked.
+        root: folder that holds ``<dataset>/raw/``, in torchvision's layout.
+        download: if True, torchvision downloads missing files and verifies their checksums.
+        dataset: one of the three data sets.
+        checksums: MD5 of the unpacked files by name; files without one are not checked.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class MNIST(LabelledImages):
         if not missing:
             return
         remedy = f"set GAN_DATA_DIR or data.root to the folder that holds {self.dataset}/raw, or use data=digits"
-        if misplaced := self._misplaced(missing[0]):
+        if misplaced := self._find_misplaced(missing[0]):
             raise UserError(f"data.root={self.root}: there is {misplaced}, which must be {self.folder / missing[0]}")
         if image := next((path for path in self.root.glob("*") if Images.reads(path.name)), None):
-            raise UserError(f"data.root={self.root}: holds images, as {image.name}: data=image_folder, if it is these")
+            raise UserError(f"data.root={self.root}: holds images, such as {image.name}: data=image_folder reads them")
         if not self.download:
             raise UserError(
                 f"data.root={self.root}: {missing[0]} is not in {self.folder}: data.download=true, {remedy}"
@@ -96,8 +96,8 @@ class MNIST(LabelledImages):
                 f"data.root={self.root}: {self.dataset} is not there and cannot be downloaded ({reason}): {remedy}"
             ) from error
 
-    def _misplaced(self, name: str) -> Path | None:
-        """Return that file if it lies in another folder near by, or has a dot in its name, as other sites write it."""
+    def _find_misplaced(self, name: str) -> Path | None:
+        """Return the file if it is in a folder nearby, or has a dot for a hyphen in its name, as on other sites."""
         folders = (self.root, self.root / self.dataset, self.folder)
         found = (path for folder in folders for path in folder.glob(name.replace("-idx", "?idx")))
         return next(filter(Path.is_file, found), None)
@@ -112,17 +112,28 @@ class MNIST(LabelledImages):
         images = read_idx(self.folder / images_file, 3, self.checksums.get(images_file))
         labels = read_idx(self.folder / labels_file, 1, self.checksums.get(labels_file))
         if len(images) != len(labels):
-            raise UserError(f"{self.folder}: {len(images)} pictures but {len(labels)} labels: replace the files")
+            raise UserError(f"{self.folder}: {len(images)} images but {len(labels)} labels: replace the files")
         return Examples(images.unsqueeze(1), labels.long())
 
 
 def read_idx(path: Path, dimensions: int, md5: str | None = None) -> Tensor:
-    """The uint8 array in an idx file: 2 zero bytes, 0x08, the number of dimensions, each size in 4 bytes, data."""
+    """Return the uint8 array in an idx file.
+
+    An idx file holds two zero bytes, 0x08 for uint8, the number of dimensions, each size in 4 bytes, and the data.
+
+    Args:
+        path: the idx file.
+        dimensions: number of dimensions that the array must have.
+        md5: MD5 that the file must have; None for any.
+
+    Raises:
+        UserError: if the file is damaged or has another MD5.
+    """
     content = path.read_bytes()
     remedy = "delete the file, and it will be downloaded again"
     magic, header = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
     if content[:4] != magic:
-        raise UserError(f"{path}: expected to begin with {magic.hex()}, found {content[:4].hex()}: {remedy}")
+        raise UserError(f"{path}: expected to start with {magic.hex()}, found {content[:4].hex()}: {remedy}")
     shape = [int.from_bytes(content[i : i + 4], "big") for i in range(4, header, 4)]
     expected = header + math.prod(shape)
     if len(content) != expected:

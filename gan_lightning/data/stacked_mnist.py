@@ -1,4 +1,4 @@
-"""A thousand modes to count: three digits in the channels of one picture."""
+"""Stacked MNIST: three digits in the channels of one image, which makes 1000 modes to count."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -9,18 +9,18 @@ from pydantic import NonNegativeInt, PositiveInt
 from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.mnist import MNIST, TEST_FILES, TRAINING_FILES
 
-STACKING_SEED = 0  # the stacks are fixed, whatever the seed of a run
+STACKING_SEED = 0  # independent of the seed of a run: all runs train on the same stacks
 
 
 class StackedMNIST(MNIST):
-    """Fixed random triples of the 70,000 digits, (3, 28, 28), labelled 0…999 by their digits (Metz et al., 2017,
-    arXiv:1611.02163).
+    """Random but fixed triples of the 70,000 MNIST digits, (3, 28, 28), with labels 0…999 from their three digits.
 
-    By the protocol of VEEGAN and PacGAN (Lin et al., 2018, arXiv:1712.04086): 128,000 stacks; 26,000 samples, each
-    channel classified on its own; how many of the 1000 modes are there, and the KL divergence from equal shares.
+    Metz et al., 2017, arXiv:1611.02163. The usual protocol (VEEGAN; PacGAN, Lin et al., 2018, arXiv:1712.04086) trains
+    on 128,000 stacks, classifies each channel of 26,000 samples, and reports the number of modes found and the KL
+    divergence from a uniform distribution.
 
     Args:
-        stacks: how many triples.
+        stacks: number of triples.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class StackedMNIST(MNIST):
         return Examples(images[chosen].flatten(1, 2), labels[chosen] @ torch.tensor([100, 10, 1]))
 
     def check_classes(self) -> None:
-        """Let few stacks lack some modes, except for a model that is told them."""
+        """Check classes for a conditional model only: a few stacks need not cover all modes."""
         if self.condition is not None:
             super().check_classes()
 
     def load_test(self) -> None:
-        """All digits are in the stacks."""
+        """Return None: the stacks use the digits of both splits."""

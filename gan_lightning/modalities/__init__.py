@@ -1,1 +1,1 @@
-"""Kinds of content: how a sample is encoded, shown, written, read and hashed."""
+"""Modalities: how each kind of content is encoded, shown, written, read and hashed."""

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits a channel: which number is white, and the same images with 8 bits."""
+"""Reduction of images with more than 8 bits a channel to 8 bits, by the value that stands for white."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,56 +10,58 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, SAMPL
 from gan_lightning.errors import UserError
 
 # Tags and values of TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
-SMALLEST = (340, 280)  # SMinSampleValue, MinSampleValue
-LARGEST = (341, 281)  # SMaxSampleValue, MaxSampleValue
+MIN_VALUE_TAGS = (340, 280)  # SMinSampleValue, MinSampleValue
+MAX_VALUE_TAGS = (341, 281)  # SMaxSampleValue, MaxSampleValue
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # SampleFormat
-KINDS = {UNSIGNED: "unsigned integers", SIGNED: "signed integers", FLOAT: "floating-point numbers"}
+TYPE_NAMES = {UNSIGNED: "unsigned integers", SIGNED: "signed integers", FLOAT: "floating-point numbers"}
 WHITE_IS_ZERO = 0  # PhotometricInterpretation
 
 
-class Numbers(NamedTuple):
-    """Says what the numbers of an image file mean.
+class PixelFormat(NamedTuple):
+    """Type and range of the pixel values in an image file.
 
     Attributes:
-        bits: of a channel.
-        white: the number that is white; None where neither the file nor its format says it.
-        stated: whether the file itself says it.
-        inverted: whether 0 is white instead, and ``white`` is black.
-        kind: of number, in words.
+        bits: number of bits of a channel.
+        white: value of a white pixel; None if neither the file nor its format defines it.
+        white_is_stated: True if the file itself states ``white``.
+        inverted: True if 0 is white and ``white`` is black.
+        type_name: type of the values in words, for messages.
     """
 
     bits: int = 8
     white: float | None = 255
-    stated: bool = False
+    white_is_stated: bool = False
     inverted: bool = False
-    kind: str = KINDS[UNSIGNED]
+    type_name: str = TYPE_NAMES[UNSIGNED]
 
 
-def numbers_of(image: Image.Image) -> Numbers:
-    """Return what the numbers of an image mean that is open and not decoded yet."""
+def pixel_format(image: Image.Image) -> PixelFormat:
+    """Return the pixel format of an image that is open but not decoded yet."""
     if image.format == "TIFF":
-        return _numbers_of_tiff(image.tag_v2)  # type: ignore[attr-defined]
+        return _tiff_pixel_format(image.tag_v2)  # type: ignore[attr-defined]
     if image.format == "PNG" and any("16" in str(tile[3]) for tile in image.tile):  # type: ignore[attr-defined]
-        return Numbers(16, 2**16 - 1)
-    return Numbers()
+        return PixelFormat(16, 2**16 - 1)
+    return PixelFormat()
 
 
-def _numbers_of_tiff(tags: Any) -> Numbers:
+def _tiff_pixel_format(tags: Any) -> PixelFormat:
     bits = int(np.max(tags.get(BITSPERSAMPLE, 1)))
-    format = int(np.max(tags.get(SAMPLEFORMAT, UNSIGNED)))
-    white = {UNSIGNED: float(2**bits - 1) if bits <= 16 else None, FLOAT: 1.0}.get(format)
-    stated = _stated_white(tags) if bits > 8 else None
+    sample_format = int(np.max(tags.get(SAMPLEFORMAT, UNSIGNED)))
+    default_white = {UNSIGNED: float(2**bits - 1) if bits <= 16 else None, FLOAT: 1.0}.get(sample_format)
+    stated_white = _stated_white(tags) if bits > 8 else None
     inverted = tags.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO
-    return Numbers(bits, stated or white, stated is not None, inverted, KINDS.get(format, "numbers of an unknown kind"))
+    type_name = TYPE_NAMES.get(sample_format, "numbers of an unknown type")
+    return PixelFormat(bits, stated_white or default_white, stated_white is not None, inverted, type_name)
 
 
 def _stated_white(tags: Any) -> float | None:
-    """Return the largest number that a TIFF file states, if it is the largest of 8 bits or more, as 4095 is of 12.
+    """Return the largest value that a TIFF file states if it is 2ⁿ − 1 with n ≥ 8, such as 4095; else None.
 
-    Another one is what the brightest pixel happens to have, or what a tool has left there, and says nothing of white.
+    Any other value is that of the brightest pixel, or a tool's default, and does not define white.
     """
     smallest, largest = (
-        {float(one) for tag in names if tag in tags for one in np.ravel(tags[tag])} for names in (SMALLEST, LARGEST)
+        {float(value) for tag in names if tag in tags for value in np.ravel(tags[tag])}
+        for names in (MIN_VALUE_TAGS, MAX_VALUE_TAGS)
     )
     if len(largest) != 1 or smallest - {0.0}:
         return None
@@ -67,43 +69,43 @@ def _stated_white(tags: Any) -> float | None:
     return white if white >= 255 and white.is_integer() and not int(white) & (int(white) + 1) else None
 
 
-def eight_bits(image: Image.Image, numbers: Numbers, path: Path) -> Image.Image:
-    """Return an image with 8 bits a channel, rounded to the nearest; one that has them as it is.
+def reduce_to_8_bits(image: Image.Image, pixels: PixelFormat, path: Path) -> Image.Image:
+    """Return the image with 8 bits a channel, rounded to the nearest; unchanged if it has no more.
 
     Args:
-        image: as Pillow reads it, maybe turned.
-        numbers: what its numbers mean.
-        path: of its file, for the message.
+        image: the decoded image, before or after a rotation.
+        pixels: pixel format of the file.
+        path: the image's file, for the message.
 
     Raises:
-        UserError: where nothing says which number is white, or some are beyond it.
+        UserError: if the value of white is unknown, or a pixel is outside 0 … white.
     """
-    if numbers.bits <= 8 and numbers.white is not None:
+    if pixels.bits <= 8 and pixels.white is not None:
         return image
     if image.mode != "F" and not image.mode.startswith("I"):
-        return _of_high_bytes(image, numbers, path)
+        return _reduced_by_pillow(image, pixels, path)
     values = np.asarray(image)
     low, high = values.min(), values.max()
-    if numbers.white is None or not (low >= 0 and high <= numbers.white):  # which no NaN is
-        raise _refused(path, numbers, f" from {low:g} to {high:g}")
-    grey = np.rint(values.astype(np.float32) * np.float32(255 / numbers.white)).astype(np.uint8)
-    reduced = Image.fromarray(255 - grey if numbers.inverted else grey)
+    if pixels.white is None or not (low >= 0 and high <= pixels.white):  # also refuses NaN
+        raise _range_error(path, pixels, f" from {low:g} to {high:g}")
+    grey = np.rint(values.astype(np.float32) * np.float32(255 / pixels.white)).astype(np.uint8)
+    reduced = Image.fromarray(255 - grey if pixels.inverted else grey)
     if (transparent := image.info.get("transparency")) is not None:
         reduced.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return reduced
 
 
-def _of_high_bytes(image: Image.Image, numbers: Numbers, path: Path) -> Image.Image:
-    """Return an image of several channels, of whose 16 bits Pillow has read the upper 8."""
-    if numbers.white != 2**numbers.bits - 1:
-        raise _refused(path, numbers, "")
+def _reduced_by_pillow(image: Image.Image, pixels: PixelFormat, path: Path) -> Image.Image:
+    """Return an image of several channels, of which Pillow has read only the upper byte, and adapt its transparency."""
+    if pixels.white != 2**pixels.bits - 1:
+        raise _range_error(path, pixels, "")
     if "transparency" in image.info:
-        image.info["transparency"] = tuple(one >> 8 for one in image.info["transparency"])
+        image.info["transparency"] = tuple(value >> 8 for value in image.info["transparency"])
     return image
 
 
-def _refused(path: Path, numbers: Numbers, span: str) -> UserError:
-    white = "nothing says which number is white" if numbers.white is None else f"white is {numbers.white:g}"
+def _range_error(path: Path, pixels: PixelFormat, span: str) -> UserError:
+    white = "nothing says which number is white" if pixels.white is None else f"white is {pixels.white:g}"
     return UserError(
-        f"{path}: holds {numbers.kind} of {numbers.bits} bits{span}, and {white}: convert it to 8 bits a channel"
+        f"{path}: holds {pixels.type_name} of {pixels.bits} bits{span}, and {white}: convert it to 8 bits a channel"
     )

@@ -1,7 +1,7 @@
 """Architectures, one per file, each a ``Generator`` and a ``Discriminator``.
 
     Generator.forward(latent, condition=None) -> sample        latent (B, latent_dim), sample (B, *sample_shape)
-    Discriminator.forward(sample, condition=None) -> logits    (B, K), K = 1 unless it judges patches
+    Discriminator.forward(sample, condition=None) -> logits    (B, K), K = 1 unless it rates several patches
 
 Images are (B, C, H, W) in [-1, 1].
 """

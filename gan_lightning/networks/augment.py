@@ -1,4 +1,4 @@
-"""Random changes of images: of what a discriminator sees, and of what a classifier is trained on."""
+"""Random augmentations of images, for discriminators and for training classifiers."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,47 +8,60 @@ from torch import Tensor, nn
 
 
 class DiffAugment(nn.Module):
-    """Random, differentiable changes of reals and fakes alike (Zhao et al., 2020, arXiv:2006.10738).
+    """Discriminator of randomly augmented images (DiffAugment, Zhao et al., 2020, arXiv:2006.10738).
 
-    For (B, C, H, W) in [-1, 1], in this order: ``color`` (brightness ± ½, saturation × 0…2, contrast × ½…1½),
-    ``translation`` (up to an eighth, black filling in), ``cutout`` (a square of half the size).
+    Real and fake images (B, C, H, W) in [-1, 1] get the same differentiable augmentations, in this order: ``color``
+    (brightness ± ½, saturation × 0…2, contrast × ½…1½), ``translation`` (by up to an eighth of the size; black fills
+    the rest), ``cutout`` (of a rectangle of half the height and width).
+
+    Args:
+        discriminator: the discriminator to wrap.
+        policy: names of the augmentations.
+
+    Raises:
+        ValueError: if ``policy`` names no augmentation, or samples are not images.
     """
 
     def __init__(self, discriminator: nn.Module, policy: Sequence[Literal["color", "translation", "cutout"]]) -> None:
         super().__init__()
         self.discriminator = discriminator
-        changes = {"color": _color, "translation": _translation, "cutout": _cutout}
-        self.changes = [changes[name] for name in changes if name in policy]
-        if not self.changes:
+        augmentations = {"color": _color, "translation": _translation, "cutout": _cutout}
+        self.augmentations = [augmentations[name] for name in augmentations if name in policy]
+        if not self.augmentations:
             raise ValueError(
-                f"DiffAugment with policy={list(policy)} changes nothing: name one of {', '.join(changes)}, "
+                f"DiffAugment with policy={list(policy)} changes nothing: name one of {', '.join(augmentations)}, "
                 "or leave the wrapper out"
             )
 
     def forward(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
         if sample.dim() != 4:
             raise ValueError(f"DiffAugment changes images (B, C, H, W), not samples {tuple(sample.shape)}")
-        for change in self.changes:
-            sample = change(sample)
+        for augment in self.augmentations:
+            sample = augment(sample)
         return self.discriminator(sample, condition)
 
 
 def shift(images: Tensor, rows: Tensor, columns: Tensor, fill: float) -> Tensor:
-    """Return each of ``images`` (B, C, H, W) moved up by its ``rows`` and left by its ``columns``, both (B,) integers.
+    """Return images that are shifted up and left, each by its own offset.
 
-    ``fill`` is the value of pixels that come from outside the image.
+    Args:
+        images: images (B, C, H, W).
+        rows: number of rows to shift each image up, (B,) integers.
+        columns: number of columns to shift each image left, (B,) integers.
+        fill: value of pixels from outside the image.
     """
     batch, _, height, width = images.shape
     rows = rows[:, None] + torch.arange(height, device=images.device)
     columns = columns[:, None] + torch.arange(width, device=images.device)
     outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
     rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-    of_image = torch.arange(batch, device=images.device)[:, None, None]
-    moved = images[of_image, :, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
+    indices = torch.arange(batch, device=images.device)[:, None, None]
+    moved = images[indices, :, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
     return moved.masked_fill_(outside[..., None], fill).permute(0, 3, 1, 2)
 
 
 def _uniform(sample: Tensor) -> Tensor:
+    """Return one uniform random number for each sample, (B, 1, 1, 1)."""
     return torch.rand(len(sample), 1, 1, 1, dtype=sample.dtype, device=sample.device)
 
 

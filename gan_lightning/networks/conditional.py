@@ -1,11 +1,11 @@
-"""How class labels enter a network: nothing happens where ``num_classes`` is None."""
+"""Modules that feed class labels into a network; without effect if ``num_classes`` is None."""
 
 import torch
 from torch import Tensor, nn
 
 
 class LabelledLatent(nn.Module):
-    """Latents (B, latent_dim) with an embedding of the labels (B,) behind them: (B, out_features)."""
+    """Concatenates latents (B, latent_dim) with an embedding of the labels (B,): (B, out_features)."""
 
     def __init__(self, latent_dim: int, num_classes: int | None) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class LabelledLatent(nn.Module):
 
 
 class ProjectionHead(nn.Module):
-    """Features (B, d) to logits (B, 1), with labels w·h + b + ⟨embedding of the label, h⟩.
+    """Maps features h (B, d) to logits (B, 1): w·h + b, and with labels + ⟨embedding of the label, h⟩ / √d.
 
     Miyato & Koyama, 2018, cGANs with projection discriminator, https://arxiv.org/abs/1802.05637.
     """

@@ -1,7 +1,7 @@
-"""DCGAN: strided convolutions, for pictures of 28, 32, 64 … pixels (Radford et al., 2015, arXiv:1511.06434).
+"""DCGAN: strided convolutions, for images of 28, 32, 64 … pixels (Radford et al., 2015, arXiv:1511.06434).
 
-The paper has batch norm in both networks. Here the discriminator has none unless asked for: it makes a verdict depend
-on the other samples of the batch, which penalties on single samples cannot have.
+The paper uses batch norm in both networks. Here the discriminator has none by default: with batch norm, its output for
+a sample depends on the other samples of the batch, and gradient penalties for single samples are not defined.
 """
 
 from collections.abc import Sequence
@@ -15,24 +15,31 @@ from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
 
 
 def doublings(sample_shape: Sequence[int]) -> tuple[int, int]:
-    """The size to begin with, and how many times it doubles: 28 = 7 · 2², 32 = 4 · 2³, 64 = 4 · 2⁴.
+    """Return the smallest size of the feature maps, and how many times it doubles up to the image size.
+
+    28 = 7 · 2² gives (7, 2), 32 = 4 · 2³ gives (4, 3), 64 = 4 · 2⁴ gives (4, 4).
 
     Raises:
-        ValueError: for other sizes.
+        ValueError: if the image is not square, or its size is not 7 · 2ⁿ or 4 · 2ⁿ with n ≥ 2.
     """
     _, height, width = sample_shape
     for base in (7, 4):
         times = (height // base).bit_length() - 1
         if height == width == base * 2**times and times >= 2:
             return base, times
-    raise ValueError(f"sample_shape={list(sample_shape)}: height and width must be 28, 32, 64 or so: 7·2ⁿ or 4·2ⁿ")
+    raise ValueError(
+        f"sample_shape={list(sample_shape)}: height and width must be equal, and 28, 32, 64 or another 7·2ⁿ or 4·2ⁿ"
+    )
 
 
 class Generator(nn.Module):
-    """Latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]: transposed convolutions, batch norm, ReLU.
+    """Maps latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]: transposed convolutions, batch norm, ReLU.
 
     Args:
-        width: channels before the last layer; they double with each halving of the size.
+        latent_dim: size of a latent.
+        sample_shape: (C, H, W).
+        width: number of channels before the last layer; it doubles with each halving of the size.
+        num_classes: number of classes; None for an unconditional generator.
     """
 
     def __init__(
@@ -50,8 +57,12 @@ class Generator(nn.Module):
             nn.Linear(self.latent.out_features, channels[0] * base * base, bias=False),
             nn.Unflatten(1, (channels[0], base, base)),
         ]
-        for i, o in zip(channels, [*channels[1:], sample_shape[0]], strict=True):
-            layers += [nn.BatchNorm2d(i), nn.ReLU(), nn.ConvTranspose2d(i, o, 4, 2, 1)]
+        for in_channels, out_channels in pairwise([*channels, sample_shape[0]]):
+            layers += [
+                nn.BatchNorm2d(in_channels),
+                nn.ReLU(),
+                nn.ConvTranspose2d(in_channels, out_channels, kernel_size=4, stride=2, padding=1),
+            ]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         self.apply(_initialize)
         self.to(memory_format=torch.channels_last)
@@ -61,11 +72,13 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Samples (B, *sample_shape) to logits (B, 1): strided convolutions, LeakyReLU 0.2.
+    """Maps samples (B, *sample_shape) to logits (B, 1): strided convolutions, LeakyReLU 0.2.
 
     Args:
-        width: channels after the first layer; they double with each halving of the size.
-        batch_norm: as in the paper, in all but the first layer.
+        sample_shape: (C, H, W).
+        width: number of channels after the first layer; it doubles with each halving of the size.
+        batch_norm: if True, use batch norm in all layers but the first, as in the paper.
+        num_classes: number of classes; None for an unconditional discriminator.
     """
 
     def __init__(
@@ -79,9 +92,9 @@ class Discriminator(nn.Module):
         base, times = doublings(sample_shape)
         channels = [sample_shape[0], *(width * 2**i for i in range(times))]
         layers: list[nn.Module] = []
-        for n, (i, o) in enumerate(pairwise(channels)):
-            layers.append(nn.Conv2d(i, o, 4, 2, 1))
-            layers += [nn.BatchNorm2d(o)] if batch_norm and n else []
+        for n, (in_channels, out_channels) in enumerate(pairwise(channels)):
+            layers.append(nn.Conv2d(in_channels, out_channels, kernel_size=4, stride=2, padding=1))
+            layers += [nn.BatchNorm2d(out_channels)] if batch_norm and n > 0 else []
             layers.append(nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.head = ProjectionHead(channels[-1] * base * base, num_classes)
@@ -93,7 +106,7 @@ class Discriminator(nn.Module):
 
 
 def _initialize(layer: nn.Module) -> None:
-    """N(0, .02) for weights, N(1, .02) for the scales of batch norms."""
+    """Draw weights from N(0, 0.02²) and scales of batch norms from N(1, 0.02²), as in the paper."""
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(layer.weight, 0, 0.02)
         if layer.bias is not None:

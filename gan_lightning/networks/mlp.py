@@ -1,4 +1,4 @@
-"""Fully connected networks: ReLU and tanh in the generator, LeakyReLU 0.2 in the discriminator."""
+"""Multilayer perceptrons: ReLU and tanh in the generator, LeakyReLU 0.2 in the discriminator."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,7 +11,7 @@ from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
 
 
 class Generator(nn.Module):
-    """Latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]."""
+    """Maps latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]."""
 
     def __init__(
         self,
@@ -23,21 +23,21 @@ class Generator(nn.Module):
         super().__init__()
         self.latent = LabelledLatent(latent_dim, num_classes)
         dims = [self.latent.out_features, *hidden_dims]
-        hidden = [layer for i, o in pairwise(dims) for layer in self.hidden_layer(i, o)]
+        hidden = [layer for sizes in pairwise(dims) for layer in self.hidden_layer(*sizes)]
         self.layers = nn.Sequential(
             *hidden, nn.Linear(dims[-1], prod(sample_shape)), nn.Tanh(), nn.Unflatten(1, tuple(sample_shape))
         )
 
     @staticmethod
-    def hidden_layer(i: int, o: int) -> tuple[nn.Module, ...]:
-        return nn.Linear(i, o), nn.ReLU()
+    def hidden_layer(in_features: int, out_features: int) -> tuple[nn.Module, ...]:
+        return nn.Linear(in_features, out_features), nn.ReLU()
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         return self.layers(self.latent(latent, condition))
 
 
 class Discriminator(nn.Module):
-    """Samples (B, *sample_shape) to logits (B, 1)."""
+    """Maps samples (B, *sample_shape) to logits (B, 1)."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         dims = [prod(sample_shape), *hidden_dims]
-        hidden = [layer for i, o in pairwise(dims) for layer in (nn.Linear(i, o), nn.LeakyReLU(0.2))]
+        hidden = [layer for sizes in pairwise(dims) for layer in (nn.Linear(*sizes), nn.LeakyReLU(0.2))]
         self.layers = nn.Sequential(nn.Flatten(), *hidden)
         self.head = ProjectionHead(dims[-1], num_classes)
 
@@ -56,7 +56,7 @@ class Discriminator(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Samples (B, *sample_shape) to mean and log-variance (B, 2 · latent_dim) of a latent: a VAE's other half."""
+    """Maps samples (B, *sample_shape) to mean and log-variance (B, 2 · latent_dim) of a VAE's latent."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.label = LabelledLatent(prod(sample_shape), num_classes)
         dims = [self.label.out_features, *hidden_dims]
-        hidden = [layer for i, o in pairwise(dims) for layer in (nn.Linear(i, o), nn.ReLU())]
+        hidden = [layer for sizes in pairwise(dims) for layer in (nn.Linear(*sizes), nn.ReLU())]
         self.layers = nn.Sequential(*hidden, nn.Linear(dims[-1], 2 * latent_dim))
 
     def forward(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:

@@ -1,6 +1,6 @@
-"""A fully connected generator with batch norm and LeakyReLU 0.2; its discriminator is that of ``mlp``.
+"""A multilayer perceptron as generator, with batch norm and LeakyReLU 0.2; the discriminator is that of ``mlp``.
 
-Batch norm in the generator alone is what an MLP gains most from; in the discriminator it mixes the samples of a batch.
+Batch norm in the generator is what improves an MLP most. In the discriminator, it would mix the samples of a batch.
 """
 
 from torch import nn
@@ -12,8 +12,8 @@ __all__ = ["Discriminator", "Generator"]
 
 
 class Generator(mlp.Generator):
-    """Latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]."""
+    """Maps latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]."""
 
     @staticmethod
-    def hidden_layer(i: int, o: int) -> tuple[nn.Module, ...]:
-        return nn.Linear(i, o, bias=False), nn.BatchNorm1d(o), nn.LeakyReLU(0.2)
+    def hidden_layer(in_features: int, out_features: int) -> tuple[nn.Module, ...]:
+        return nn.Linear(in_features, out_features, bias=False), nn.BatchNorm1d(out_features), nn.LeakyReLU(0.2)

@@ -1,4 +1,4 @@
-"""One hidden layer a side, as in Keras tutorials: pixels in [0, 1], Glorot-uniform weights, zero biases."""
+"""Networks with one hidden layer, as in Keras tutorials: pixels in [0, 1], Glorot-uniform weights, zero biases."""
 
 from collections.abc import Sequence
 from math import prod
@@ -11,7 +11,7 @@ from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
 
 
 def _dense(in_features: int, out_features: int) -> nn.Linear:
-    """A linear layer that starts as a Keras ``Dense`` does."""
+    """Return a linear layer with the initialization of a Keras ``Dense`` layer."""
     layer = nn.Linear(in_features, out_features)
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -19,7 +19,7 @@ def _dense(in_features: int, out_features: int) -> nn.Linear:
 
 
 class Generator(nn.Module):
-    """Latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]: 2σ − 1 of what the network says."""
+    """Maps latents (B, latent_dim) to samples (B, *sample_shape) in [-1, 1]: 2σ(x) − 1 of the last layer x."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Samples (B, *sample_shape) in [-1, 1] to logits (B, 1), seen as (x + 1) / 2."""
+    """Maps samples x (B, *sample_shape) in [-1, 1] to logits (B, 1); its first layer gets (x + 1) / 2."""
 
     def __init__(
         self, sample_shape: Sequence[PositiveInt], hidden_dim: PositiveInt, num_classes: PositiveInt | None = None

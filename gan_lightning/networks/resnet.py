@@ -1,7 +1,7 @@
-"""The norm-free residual pair of R3GAN (Huang et al., 2024, The GAN is dead; long live the GAN!, arXiv:2501.05441).
+"""The residual networks of R3GAN (Huang et al., 2024, The GAN is dead; long live the GAN!, arXiv:2501.05441).
 
-Inverted bottlenecks with grouped convolutions, no normalization, no tanh, bilinear resampling; the last convolution of
-a residual branch starts at zero, and the others are scaled by L^(−1/4), L being the number of residual blocks.
+They have inverted bottlenecks with grouped convolutions, bilinear resampling, no normalization and no tanh. The last
+convolution of a residual branch starts at zero; the weights of the others are scaled by L^(−1/4) for L residual blocks.
 """
 
 import math
@@ -15,73 +15,87 @@ from torch import Tensor, nn
 from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
 from gan_lightning.networks.dcgan import doublings
 
-SLOPE = 0.2  # of the LeakyReLU
-GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through it
-EXPANSION = 2  # of a bottleneck
-GROUP_WIDTH = 16  # channels that a grouped convolution sees
+LEAKY_SLOPE = 0.2  # slope of LeakyReLU below zero
+LEAKY_GAIN = math.sqrt(2 / (1 + LEAKY_SLOPE**2))  # gain of weights for which LeakyReLU keeps the variance
+EXPANSION = 2  # inner channels of a bottleneck by its outer channels
+GROUP_WIDTH = 16  # channels of a group of a grouped convolution
 
 
-def _scaled(layer: nn.Conv2d | nn.Linear, gain: float) -> nn.Conv2d | nn.Linear:
-    """Normal weights of variance gain² / fan-in (He et al., 2015)."""
+def _initialized(layer: nn.Conv2d | nn.Linear, gain: float) -> nn.Conv2d | nn.Linear:
+    """Return the layer with normal weights of variance gain² / fan-in (He et al., 2015)."""
     fan_in = layer.weight[0].numel()
     nn.init.normal_(layer.weight, 0, gain / math.sqrt(fan_in)) if gain else nn.init.zeros_(layer.weight)
     return layer
 
 
 class ResidualBlock(nn.Module):
-    """x + conv1×1(act(conv3×3 in groups(act(conv1×1(x)))))."""
+    """Residual block: x + conv1×1(act(grouped conv3×3(act(conv1×1(x))))).
+
+    Args:
+        channels: number of channels of x.
+        blocks: number of residual blocks of the network, by which weights are scaled.
+    """
 
     def __init__(self, channels: int, blocks: int) -> None:
         super().__init__()
         inner = channels * EXPANSION
-        gain = GAIN * blocks ** (-1 / 4)
-        self.expand = _scaled(nn.Conv2d(channels, inner, 1), gain)
+        gain = LEAKY_GAIN * blocks ** (-1 / 4)
+        self.expand = _initialized(nn.Conv2d(channels, inner, 1), gain)
         groups = max(inner // GROUP_WIDTH, 1)
-        self.mix = _scaled(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain)
-        self.contract = _scaled(nn.Conv2d(inner, channels, 1, bias=False), 0)
+        self.mix = _initialized(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain)
+        self.contract = _initialized(nn.Conv2d(inner, channels, 1, bias=False), 0)
         for layer in (self.expand, self.mix):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.leaky_relu(self.expand(x), SLOPE)
-        y = F.leaky_relu(self.mix(y), SLOPE)
+        y = F.leaky_relu(self.expand(x), LEAKY_SLOPE)
+        y = F.leaky_relu(self.mix(y), LEAKY_SLOPE)
         return x + self.contract(y)
 
 
 class Resample(nn.Module):
-    """Twice or half the size, bilinearly, and another number of channels by a convolution 1×1."""
+    """Doubles or halves the size bilinearly, and changes the number of channels by a 1×1 convolution.
 
-    def __init__(self, i: int, o: int, factor: float) -> None:
+    Args:
+        in_channels: number of channels of the input.
+        out_channels: number of channels of the output.
+        factor: 2 or 0.5.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, factor: float) -> None:
         super().__init__()
         self.factor = factor
-        self.channels = _scaled(nn.Conv2d(i, o, 1, bias=False), 1)
+        self.channels = _initialized(nn.Conv2d(in_channels, out_channels, 1, bias=False), 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.factor > 1:  # fewer pixels first
+        if self.factor > 1:  # convolve while there are fewer pixels
             return F.interpolate(self.channels(x), scale_factor=self.factor, mode="bilinear")
-        return self.channels(F.avg_pool2d(x, 2))  # bilinear at half the size, and faster in all memory formats
+        return self.channels(F.avg_pool2d(x, 2))  # equals bilinear halving, and is faster in all memory formats
 
 
 def _widths(width: int, times: int) -> list[int]:
-    """Channels from the largest pictures to the smallest: doubling, at most eightfold."""
+    """Return the number of channels at each size, from the full size down: it doubles up to 8 · ``width``."""
     return [width * min(2**i, 8) for i in range(times + 1)]
 
 
 def _stages(channels: Sequence[int], depth: int, factor: float) -> nn.Sequential:
-    """So many residual blocks at each size, and resampling by the factor in between."""
+    """Return ``depth`` residual blocks for each number of channels, with resampling by ``factor`` in between."""
     layers: list[nn.Module] = []
-    for n, o in enumerate(channels):
-        layers += [Resample(channels[n - 1], o, factor)] if n else []
-        layers += [ResidualBlock(o, depth * len(channels)) for _ in range(depth)]
+    for n, width in enumerate(channels):
+        layers += [Resample(channels[n - 1], width, factor)] if n > 0 else []
+        layers += [ResidualBlock(width, depth * len(channels)) for _ in range(depth)]
     return nn.Sequential(*layers)
 
 
 class Generator(nn.Module):
-    """Latents (B, latent_dim) to samples (B, *sample_shape); unbounded, as the paper has no tanh.
+    """Maps latents (B, latent_dim) to samples (B, *sample_shape), unbounded, as in the paper.
 
     Args:
-        width: channels at full size; they double with each halving.
-        depth: residual blocks at each size.
+        latent_dim: size of a latent.
+        sample_shape: (C, H, W).
+        width: number of channels at full size; it doubles with each halving of the size.
+        depth: number of residual blocks at each size.
+        num_classes: number of classes; None for an unconditional generator.
     """
 
     def __init__(
@@ -97,9 +111,9 @@ class Generator(nn.Module):
         channels = _widths(width, times)[::-1]
         self.latent = LabelledLatent(latent_dim, num_classes)
         self.basis = nn.Parameter(torch.randn(channels[0], base, base))
-        self.linear = _scaled(nn.Linear(self.latent.out_features, channels[0], bias=False), 1)
+        self.linear = _initialized(nn.Linear(self.latent.out_features, channels[0], bias=False), 1)
         self.layers = _stages(channels, depth, factor=2)
-        self.pixels = _scaled(nn.Conv2d(channels[-1], sample_shape[0], 1, bias=False), 1)
+        self.pixels = _initialized(nn.Conv2d(channels[-1], sample_shape[0], 1, bias=False), 1)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -108,11 +122,13 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Samples (B, *sample_shape) to logits (B, 1): the generator's mirror image.
+    """Maps samples (B, *sample_shape) to logits (B, 1), with the layers of the generator in reverse order.
 
     Args:
-        width: channels at full size; they double with each halving.
-        depth: residual blocks at each size.
+        sample_shape: (C, H, W).
+        width: number of channels at full size; it doubles with each halving of the size.
+        depth: number of residual blocks at each size.
+        num_classes: number of classes; None for an unconditional discriminator.
     """
 
     def __init__(
@@ -125,9 +141,9 @@ class Discriminator(nn.Module):
         super().__init__()
         base, times = doublings(sample_shape)
         channels = _widths(width, times)
-        self.pixels = _scaled(nn.Conv2d(sample_shape[0], channels[0], 1, bias=False), 1)
+        self.pixels = _initialized(nn.Conv2d(sample_shape[0], channels[0], 1, bias=False), 1)
         self.layers = _stages(channels, depth, factor=0.5)
-        self.basis = _scaled(nn.Conv2d(channels[-1], channels[-1], base, groups=channels[-1], bias=False), 1)
+        self.basis = _initialized(nn.Conv2d(channels[-1], channels[-1], base, groups=channels[-1], bias=False), 1)
         self.head = ProjectionHead(channels[-1], num_classes)
         self.to(memory_format=torch.channels_last)
 

@@ -1,23 +1,23 @@
-"""What can be put around a discriminator: (discriminator) -> discriminator, chosen with ``wrapper=…``."""
+"""Wrappers of discriminators: functions (discriminator) -> discriminator, chosen with ``wrapper=…`` or ``pack=…``."""
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-WEIGHTED = (nn.Linear, nn.Bilinear, nn.Embedding, nn.modules.conv._ConvNd)  # layers with a ``weight`` to divide
+NORMALIZED_LAYERS = (nn.Linear, nn.Bilinear, nn.Embedding, nn.modules.conv._ConvNd)
 
 
 def spectral_norm(discriminator: nn.Module) -> nn.Module:
-    """Each weight by its largest singular value, found by power iteration (Miyato et al., 2018, arXiv:1802.05957).
+    """Divide each weight by its largest singular value, from power iteration (Miyato et al., 2018, arXiv:1802.05957).
 
-    In place, for all linear, bilinear and convolutional layers, transposed or not, and embeddings. A layer that would
-    start at zero, which has no direction, starts orthogonal instead.
+    Changes all linear, bilinear, convolutional and transposed convolutional layers and embeddings in place. A layer
+    that starts at zero gets orthogonal weights, as zero cannot be normalized.
 
     Raises:
-        ValueError: for a discriminator without such layers.
+        ValueError: if the discriminator has no such layer.
     """
-    layers = [module for module in discriminator.modules() if isinstance(module, WEIGHTED)]
+    layers = [module for module in discriminator.modules() if isinstance(module, NORMALIZED_LAYERS)]
     if not layers:
         raise ValueError(
             f"spectral_norm finds no linear or convolutional layer and no embedding in {type(discriminator).__name__}, "
@@ -31,22 +31,26 @@ def spectral_norm(discriminator: nn.Module) -> nn.Module:
 
 
 def limits_slope(network: nn.Module) -> bool:
-    """Return whether each linear and convolutional layer and embedding has its weight under spectral norm."""
-    layers = [module for module in network.modules() if isinstance(module, WEIGHTED)]
+    """Return True if all linear and convolutional layers and embeddings have spectral norm."""
+    layers = [module for module in network.modules() if isinstance(module, NORMALIZED_LAYERS)]
     return bool(layers) and all(
         any(isinstance(part, parametrizations._SpectralNorm) for part in layer.modules()) for layer in layers
     )
 
 
 def packed(discriminator: nn.Module, size: PositiveInt) -> nn.Module:
-    """PacGAN: ``size`` samples judged as one, which shows a lack of variety (Lin et al., 2018, arXiv:1712.04086)."""
+    """Return a discriminator that sees ``size`` samples as one (PacGAN, Lin et al., 2018, arXiv:1712.04086).
+
+    Samples that lack variety are easier to recognize together.
+    """
     return Packed(discriminator, size) if size > 1 else discriminator
 
 
 class Packed(nn.Module):
-    """Samples (B, C, H, W) to logits (B / size, K) of a discriminator of ``size · C`` channels.
+    """Discriminator that sees ``size`` samples as one: samples (B, C, H, W) to logits (⌈B / size⌉, K).
 
-    A last pack that is not full is filled up with the first samples of the batch.
+    The wrapped discriminator takes ``size · C`` channels. An incomplete last pack is filled with copies of the first
+    sample of the batch.
     """
 
     def __init__(self, discriminator: nn.Module, size: int) -> None:
@@ -61,7 +65,7 @@ class Packed(nn.Module):
 
 
 def mixes_samples(network: nn.Module) -> str | None:
-    """What makes a verdict depend on other samples of the batch, if anything does."""
+    """Return "batch norm" or "packing" if it makes outputs depend on other samples of the batch; else None."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             return "batch norm"

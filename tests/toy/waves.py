@@ -1,6 +1,6 @@
-"""A modality from outside the package, with its evaluator, a data set and networks.
+"""A modality defined outside the package, with its evaluator, a data set and networks.
 
-Waves are 64 numbers of 16 bits. ``conf/`` beside this file has the YAML files.
+A wave is 64 values of 16 bits. The YAML files are in ``conf/`` beside this file.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ CLASSES = 4  # frequencies
 
 
 class Waves(Modality):
-    """Waves of 64 numbers: content (n, 1, 64) int16, samples (n, 1, 64) float in [-1, 1], files of 4 + 128 bytes."""
+    """Waves of 64 values: content (n, 1, 64) int16, samples (n, 1, 64) float in [-1, 1], files of 4 + 128 bytes."""
 
     suffix = ".wave"
     media_type = "application/x-wave"
@@ -74,13 +74,14 @@ class Waves(Modality):
 
 
 def _body(path: Path) -> bytes:
+    """Return the bytes of a wave file after the magic number; raise UserError for any other file."""
     data = path.read_bytes()
     if not data.startswith(MAGIC) or len(data) != len(MAGIC) + 2 * LENGTH:
-        raise UserError(f"{path}: no wave of {LENGTH} numbers")
+        raise UserError(f"{path}: no wave of {LENGTH} values")
     return data[len(MAGIC) :]
 
 
-# How waves are measured -----------------------------------------------------------------------------------------------
+# The evaluator --------------------------------------------------------------------------------------------------------
 
 
 def loudness(content: Tensor) -> float:
@@ -89,13 +90,13 @@ def loudness(content: Tensor) -> float:
 
 
 class WaveEvaluator(Evaluator):
-    """Measures waves by their spectra."""
+    """Evaluator of waves, with their spectra as features."""
 
     metrics = (
         *Evaluator.metrics,
         Metric(
             "loudness",
-            "root mean square, by that of real waves; 1 at best",
+            "root mean square of samples divided by that of real waves; 1 at best",
             lambda reference, generated: loudness(generated.content) / loudness(reference.real.content),
             headline=True,
             warn=lambda value, real: f"loudness: {value:.2g} of that of real waves" if value < 0.5 else None,
@@ -129,7 +130,7 @@ class Sines(Data):
 
 
 class Generator(nn.Module):
-    """Latents (B, latent_dim) to samples (B, 1, 64)."""
+    """Maps latents (B, latent_dim) to samples (B, 1, 64)."""
 
     def __init__(self, latent_dim: int, num_classes: int | None = None) -> None:
         super().__init__()
@@ -149,7 +150,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Samples (B, 1, 64) to logits (B, 1)."""
+    """Maps samples (B, 1, 64) to logits (B, 1)."""
 
     def __init__(self, num_classes: int | None = None) -> None:
         super().__init__()
@@ -171,7 +172,7 @@ class Discriminator(nn.Module):
 
 
 class ImageAndWave(Modality):
-    """A grey image of 8×8 pixels with a wave: a dict of both; in files, one .iw file a sample."""
+    """Grey images of 8×8 pixels, each with a wave: a dict of both, in one .iw file for each sample."""
 
     suffix = ".iw"
     media_type = "application/x-image-and-wave"
@@ -210,7 +211,7 @@ class ImageAndWave(Modality):
 
 
 class Stripes(Data):
-    """Images of stripes, each with the wave that has the same period."""
+    """Images of stripes, each with a wave; the label of the wave sets the width of the stripes."""
 
     def __init__(self, batch_size: int, seed: int) -> None:
         super().__init__(ImageAndWave(), batch_size, seed)
@@ -223,7 +224,7 @@ class Stripes(Data):
 
 
 class JointGenerator(nn.Module):
-    """Latents (B, latent_dim) to an image (B, 1, 8, 8) and a wave (B, 1, 64)."""
+    """Maps latents (B, latent_dim) to images (B, 1, 8, 8) and waves (B, 1, 64)."""
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
@@ -235,7 +236,7 @@ class JointGenerator(nn.Module):
 
 
 class JointDiscriminator(nn.Module):
-    """An image and a wave to two logits (B, 2), one about each."""
+    """Maps images and waves to logits (B, 2), one for each part."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -246,11 +247,11 @@ class JointDiscriminator(nn.Module):
         return torch.cat([self.image(sample["image"]), self.wave(sample["wave"])], 1)
 
 
-# A condition that is content: the wave at an eighth of its rate -------------------------------------------------------
+# A condition that is content: a wave at an eighth of its rate ---------------------------------------------------------
 
 
 class CoarseWaves(Waves):
-    """Waves of 8 numbers: every eighth one of a wave."""
+    """Waves of 8 values: every eighth value of a wave."""
 
     suffix = ".coarse"
 
@@ -274,7 +275,7 @@ class Refinable(Sines):
 
 
 class Refiner(nn.Module):
-    """A coarse wave (B, 1, 8) to a wave (B, 1, 64); there is no latent."""
+    """Maps coarse waves (B, 1, 8) to waves (B, 1, 64), without a latent."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -285,7 +286,7 @@ class Refiner(nn.Module):
 
 
 class RefinementDiscriminator(nn.Module):
-    """A wave and what it was made from to logits (B, 1)."""
+    """Maps waves and the coarse waves they were generated from to logits (B, 1)."""
 
     def __init__(self) -> None:
         super().__init__()
