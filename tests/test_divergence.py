@@ -141,7 +141,7 @@ def test_a_checkpoint_between_two_looks(run, tmp_path, bad_second_branch, monkey
 
 
 def test_weights_that_are_not_finite_are_never_saved(run, tmp_path, bad_second_branch, monkeypatch):
-    monkeypatch.setattr(Divergence, "_look", lambda self: None)
+    monkeypatch.setattr(Divergence, "_check_values", lambda self: None)
     result = run("train", *bad_second_branch)
     assert result.code == 2
     assert "has weights that are not finite" in result.err

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.transforms.functional import gaussian_blur
 
-from gan_lightning.callbacks.collapse_alarm import lost_discriminator
+from gan_lightning.callbacks.collapse_alarm import discriminator_failures
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.data.digits import Digits
 from gan_lightning.data.mnist import MNIST
@@ -213,7 +213,7 @@ TRAINING = {"probability/real": 0.6, "probability/fake": 0.4, "gradient_norm/dis
 )
 def test_collapse(evaluated, quality, training, word):
     evaluator, _ = evaluated
-    found = evaluator.collapsed(HEALTHY | quality) + lost_discriminator(TRAINING | training)
+    found = evaluator.collapsed(HEALTHY | quality) + discriminator_failures(TRAINING | training)
     assert len(found) == (word is not None)
     assert word is None or word in found[0]
 
