@@ -183,8 +183,8 @@ def test_trying_out_changes_nothing():
     vae = VAE(Normal([8]), mlp.Generator(8, [1, 4, 4], [16]), encoder, torch.optim.Adam)
     vae.generator.eval()
     before = {name: value.clone() for name, value in vae.state_dict().items()}
-    assert vae.try_out((1, 4, 4), None).shape == (2, 1, 4, 4)
+    assert vae.check_networks((1, 4, 4), None).shape == (2, 1, 4, 4)
     assert all(torch.equal(value, before[name]) for name, value in vae.state_dict().items())
     assert (vae.encoder.training, vae.generator.training) == (True, False)
     with pytest.raises(ValueError, match="the data have"):
-        vae.try_out((1, 5, 5), None)
+        vae.check_networks((1, 5, 5), None)

@@ -67,9 +67,9 @@ def test_total_is_weighted():
     model = gan({"one": Learned(), "two": Learned()})
     model.term_weights.copy_(torch.tensor([2.0, 3.0]))
     terms = {"one": torch.tensor(5.0), "two": torch.tensor(7.0)}
-    assert model.total(torch.tensor(1.0), terms).item() == 32
+    assert model.add_terms(torch.tensor(1.0), terms).item() == 32
     loss = torch.tensor(1.0)
-    assert gan({}).total(loss, {}) is loss
+    assert gan({}).add_terms(loss, {}) is loss
 
 
 def test_a_term_of_latents_needs_a_prior():
