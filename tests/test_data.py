@@ -20,7 +20,7 @@ from gan_lightning.data.stacked_mnist import StackedMNIST
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl, modes
 from gan_lightning.metrics.extractors import Classifier, StackedClassifier
-from gan_lightning.metrics.images import ImageEvaluator, class_shares
+from gan_lightning.metrics.images import ImageEvaluator, wanted_class_shares
 from gan_lightning.modalities.image import Images, to_uint8
 from gan_lightning.modalities.label import Labels
 
@@ -230,7 +230,10 @@ class TestStackedMNIST:
         """26,000 stacks of real digits, classified channel by channel, are .024 nats from equal shares."""
         evaluator = ImageEvaluator(StackedClassifier(Classifier()), n=26_000, uniform_classes=True)
         evaluator.prepare(stacked(real_data, 52_000))
-        labels, equal = evaluator.reference.other.labels, class_shares(evaluator.reference, evaluator.num_classes)
+        labels, equal = (
+            evaluator.reference.other.labels,
+            wanted_class_shares(evaluator.reference, evaluator.num_classes),
+        )
         assert modes(labels) == 1000
         assert modes(labels, at_least=5) >= 990
         assert class_kl(labels, equal) == pytest.approx(0.0235, abs=0.003)

@@ -245,7 +245,7 @@ def test_a_metric_of_one_s_own_is_one_line(digits):
 
 def test_what_cannot_be_evaluated(digits):
     data, _, _ = digits
-    with pytest.raises(NotEvaluated, match="5 samples beside as many real ones: at least 6 are needed"):
+    with pytest.raises(NotEvaluated, match="n=5: at least 6 samples are needed"):
         prepared(data, n=5)
     with pytest.raises(NotEvaluated, match=r"takes images of \[3, 28, 28\], the data have \[1, 28, 28\]"):
         prepared(data, StackedClassifier(Classifier()))

@@ -12,7 +12,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms.functional import gaussian_blur
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.classes import class_kl, classifier_score, modes, shares
+from gan_lightning.metrics.classes import class_kl, class_shares, classifier_score, modes
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
 from gan_lightning.metrics.extractors import (
     DIGITS,
@@ -172,11 +172,11 @@ class TestClasses:
 
     def test_class_kl(self):
         real = torch.arange(10).repeat(10)
-        equal = shares(real, 10)
+        equal = class_shares(real, 10)
         assert class_kl(real, equal) == 0
         assert class_kl(torch.full((50,), 3), equal) == pytest.approx(np.log(10))
         assert class_kl(real[real != 9], equal) == pytest.approx(np.log(10 / 9))
-        assert class_kl(real, shares(real[real != 9], 10)) == np.inf
+        assert class_kl(real, class_shares(real[real != 9], 10)) == np.inf
 
     def test_modes(self):
         labels = torch.tensor([0, 0, 0, 2, 2, 7])
@@ -251,7 +251,7 @@ class TestExtractors:
         network.body[1].running_var.uniform_(0.5, 2)
         real = normalize(pictures)
         expected = network(real)
-        torch.testing.assert_close(network.fused()(real), expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(network.fuse_batch_norms()(real), expected, rtol=1e-5, atol=1e-6)
 
     def test_stacked(self, pictures):
         """Each channel on its own; the label is the three digits."""
