@@ -6,8 +6,8 @@ from torch import nn
 from gan_lightning.algorithms.averaging import Averaging
 
 
-def test_recurrence_in_closed_form():
-    """average_t = Σ weights of the past, by the warm-up's own products."""
+def test_average_equals_the_recurrence():
+    """The average equals a recurrence computed by hand, with the warm-up; buffers are copied."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
     average = copy.deepcopy(network)
@@ -26,7 +26,7 @@ def test_recurrence_in_closed_form():
     assert torch.equal(average[1].running_mean, network[1].running_mean)
 
 
-def test_the_first_weights_are_soon_forgotten():
+def test_warm_up_soon_forgets_the_initial_weights():
     network = nn.Linear(1, 1, bias=False)
     average = copy.deepcopy(network)
     averaging = Averaging(average, network, 0.9999)

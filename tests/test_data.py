@@ -21,7 +21,7 @@ from gan_lightning.data.stacked_mnist import StackedMNIST
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.classes import class_kl, modes
 from gan_lightning.metrics.extractors import Classifier, StackedClassifier
-from gan_lightning.metrics.images import ImageEvaluator, class_shares
+from gan_lightning.metrics.images import ImageEvaluator, wanted_class_shares
 from gan_lightning.modalities.image import Images, to_uint8
 from gan_lightning.modalities.label import Labels
 
@@ -232,7 +232,7 @@ class TestStackedMNIST:
         evaluator = ImageEvaluator(StackedClassifier(Classifier()), n=26_000, uniform_classes=True)
         evaluator.prepare(stacked(real_data, 52_000))
         labels = evaluator.reference.other.labels
-        uniform = class_shares(evaluator.reference, evaluator.num_classes)
+        uniform = wanted_class_shares(evaluator.reference, evaluator.num_classes)
         assert modes(labels) == 1000
         assert modes(labels, at_least=5) >= 990
         assert class_kl(labels, uniform) == pytest.approx(0.0235, abs=0.003)

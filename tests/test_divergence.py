@@ -1,4 +1,4 @@
-"""Runs that leave the finite numbers: what is said, what is saved, and the way back."""
+"""Runs whose numbers are no longer finite: error message, last checkpoint and rollback."""
 
 import json
 from math import prod
@@ -20,15 +20,15 @@ RUN = [*FAST, "checkpoint.every_n_iterations=4", "hydra.run.dir=run"]
 
 @pytest.fixture
 def diverging(monkeypatch):
-    """diverging(term, iteration): that loss is NaN in that iteration, unless the run has gone back."""
+    """Return a function (term, iteration) that makes a loss NaN in an iteration, unless the run was rolled back."""
 
     def at(term, iteration):
         update = GAN.update
 
         def diverging_update(self, batch):
-            figures = update(self, batch)
+            losses = update(self, batch)
             bad = self.iteration == iteration - 1 and not self.rollbacks
-            return figures | ({term: torch.tensor(torch.nan)} if bad else {})
+            return losses | ({term: torch.tensor(torch.nan)} if bad else {})
 
         monkeypatch.setattr(GAN, "update", diverging_update)
 
@@ -36,7 +36,7 @@ def diverging(monkeypatch):
 
 
 @pytest.mark.parametrize("term", ["loss/discriminator", "loss/generator"])
-def test_a_loss_that_is_no_number_stops_the_run(run, tmp_path, diverging, term):
+def test_loss_that_is_not_a_number_stops_the_run(run, tmp_path, diverging, term):
     diverging(term, 11)
     result = run("train", *RUN, "max_iterations=20")
     assert result.code == 2
@@ -49,14 +49,14 @@ def test_a_loss_that_is_no_number_stops_the_run(run, tmp_path, diverging, term):
 
 
 @pytest.mark.parametrize("rates", ["generator", "discriminator"])
-def test_weights_that_explode(run, tmp_path, rates):
+def test_exploding_weights_stop_the_run(run, tmp_path, rates):
     result = run("train", *RUN, f"model.{rates}_optimizer.lr=1e38", "max_iterations=20")
     assert result.code == 2
     assert "error: iteration " in result.err
     assert "Traceback" not in result.err
 
 
-def test_a_gradient_that_is_not_finite(run, tmp_path, monkeypatch):
+def test_infinite_gradient_stops_the_run(run, tmp_path, monkeypatch):
     backward = GAN.manual_backward
 
     def infinite(self, loss, *arguments):
@@ -68,7 +68,7 @@ def test_a_gradient_that_is_not_finite(run, tmp_path, monkeypatch):
     assert "error: iteration 6: the gradient of the discriminator is" in result.err
 
 
-def test_rollback_goes_on_with_other_noise(run, tmp_path, diverging):
+def test_rollback_continues_with_other_noise(run, tmp_path, diverging):
     run("train", *RUN, "max_iterations=20")
     (tmp_path / "run").rename(tmp_path / "undisturbed")
     diverging("loss/generator", 11)
@@ -90,7 +90,7 @@ def test_rollback_to_the_beginning(run, tmp_path, diverging):
     assert read_last(tmp_path / "run")[1]["iteration"] == 20
 
 
-def test_no_way_out(run, tmp_path):
+def test_run_stops_after_five_rollbacks(run, tmp_path):
     result = run("train", *RUN, "model.generator_optimizer.lr=1e38", "max_iterations=20", "on_divergence=rollback")
     assert result.code == 2
     assert result.out.count("back to iteration 0") == 5
@@ -98,7 +98,7 @@ def test_no_way_out(run, tmp_path):
 
 
 class Branches(mlp.Discriminator):
-    """Two discriminators that see the same sample, each with a logit of its own."""
+    """Two discriminators that see the same sample and return a logit each."""
 
     def __init__(self, sample_shape, hidden_dims, num_classes=None, bias=True):
         super().__init__(sample_shape, hidden_dims, num_classes)
@@ -110,7 +110,7 @@ class Branches(mlp.Discriminator):
 
 @pytest.fixture
 def bad_second_branch(monkeypatch):
-    """In iteration 6, the gradient of one branch is NaN, as if its layers had no finite error."""
+    """Make the gradient of one branch NaN in iteration 6; return the arguments of the run."""
     backward = GAN.manual_backward
 
     def with_nan(self, loss, *arguments):
@@ -124,15 +124,15 @@ def bad_second_branch(monkeypatch):
 
 
 @pytest.mark.parametrize("bias", ["true", "false"])
-def test_a_branch_whose_gradient_is_not_finite(run, bad_second_branch, bias):
+def test_nan_gradient_of_one_branch_stops_the_run(run, bad_second_branch, bias):
     result = run("train", *bad_second_branch, f"+model.discriminator.bias={bias}")
     assert result.code == 2
     assert "error: iteration 6: the gradient of the discriminator is nan" in result.err
     assert "what is saved ends with 4" in result.err
 
 
-def test_a_checkpoint_between_two_looks(run, tmp_path, bad_second_branch, monkeypatch):
-    """Where a look is too dear for every iteration, there is one before a checkpoint is written."""
+def test_gradients_are_checked_before_a_checkpoint(run, tmp_path, bad_second_branch, monkeypatch):
+    """This matters on a GPU, where not every iteration is checked."""
     monkeypatch.setattr(divergence, "CPU_INTERVAL", 50)
     result = run("train", *bad_second_branch)
     assert result.code == 2
@@ -141,7 +141,7 @@ def test_a_checkpoint_between_two_looks(run, tmp_path, bad_second_branch, monkey
 
 
 def test_weights_that_are_not_finite_are_never_saved(run, tmp_path, bad_second_branch, monkeypatch):
-    monkeypatch.setattr(Divergence, "_look", lambda self: None)
+    monkeypatch.setattr(Divergence, "_check_values", lambda self: None)
     result = run("train", *bad_second_branch)
     assert result.code == 2
     assert "has weights that are not finite" in result.err

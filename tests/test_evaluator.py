@@ -1,4 +1,4 @@
-"""All metrics together, on planted faults: each is marked for what it is, and honest samples for nothing."""
+"""All metrics together on planted faults: each fault has its finding, and honest samples have none."""
 
 from types import SimpleNamespace
 from typing import ClassVar
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchvision.transforms.functional import gaussian_blur
 
-from gan_lightning.callbacks.collapse_alarm import lost_discriminator
+from gan_lightning.callbacks.collapse_alarm import discriminator_failures
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.data.digits import Digits
 from gan_lightning.data.mnist import MNIST
@@ -23,71 +23,71 @@ from gan_lightning.modalities.samples import size, take
 ALL = {metric.name for metric in ImageEvaluator.metrics}
 
 
-def prepared(data, features=None, **choices):
+def prepared(data, features=None, **options):
     evaluator = ImageEvaluator(features or Classifier())
-    evaluator.prepare(data, **choices)
+    evaluator.prepare(data, **options)
     return evaluator
 
 
-def shifted(pictures, pixels, generator):
-    by = torch.randint(-pixels, pixels + 1, (len(pictures), 2), generator=generator).tolist()
-    return torch.stack([torch.roll(picture, one, (1, 2)) for picture, one in zip(pictures, by, strict=True)])
+def shifted(images, pixels, generator):
+    shifts = torch.randint(-pixels, pixels + 1, (len(images), 2), generator=generator).tolist()
+    return torch.stack([torch.roll(image, shift, (1, 2)) for image, shift in zip(images, shifts, strict=True)])
 
 
-def planted(pictures, labels, training, n, generator):
-    """n samples of each kind, of real pictures that are not in the training set."""
-    noise = torch.randint(0, 256, (n, *pictures.shape[1:]), dtype=torch.uint8, generator=generator)
+def planted(images, labels, training, n, generator):
+    """Return sets of n samples by the name of their fault, made of real images outside the training set."""
+    noise = torch.randint(0, 256, (n, *images.shape[1:]), dtype=torch.uint8, generator=generator)
     spots = torch.rand(noise.shape, generator=generator) < 0.1
 
     def repeated(few):
         return few.repeat(-(-n // len(few)), 1, 1, 1)[:n]
 
     return {
-        "honest": pictures[:n],
+        "honest": images[:n],
         "copies": training[:n],
-        "half duplicates": repeated(pictures[: n // 2]),
-        "binarised": (pictures[:n] > 127).to(torch.uint8) * 255,
-        "shifted": shifted(pictures[:n], 2, generator),
-        "no 9s": repeated(pictures[labels != 9]),
-        "few pictures": repeated(pictures[: max(n // 100, 6)]),
-        "blurred": gaussian_blur(pictures[:n], 9, 1.0),
-        "10 % noise": torch.where(spots, noise, pictures[:n]),
-        "only 3s": repeated(pictures[labels == 3]),
+        "half duplicates": repeated(images[: n // 2]),
+        "binarised": (images[:n] > 127).to(torch.uint8) * 255,
+        "shifted": shifted(images[:n], 2, generator),
+        "no 9s": repeated(images[labels != 9]),
+        "few images": repeated(images[: max(n // 100, 6)]),
+        "blurred": gaussian_blur(images[:n], 9, 1.0),
+        "10 % noise": torch.where(spots, noise, images[:n]),
+        "only 3s": repeated(images[labels == 3]),
         "noise": noise,
     }
 
 
 @pytest.fixture(scope="module")
 def digits():
-    """scikit-learn's digits in three parts: to train on, to test against, and unseen ones as an honest model's."""
+    """scikit-learn's digits in three parts: training set, test set, and unseen ones as samples of an honest model."""
     data = Digits(64, [1, 28, 28], 10, seed=0)
     data.setup("test")
-    pictures, labels = data.examples
-    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))
+    images, labels = data.examples
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     training, test, unseen = order.split([797, 500, 500])
-    data.examples = Examples(pictures[training], labels[training])
-    data.test_examples = Examples(pictures[test], labels[test])
-    return data, pictures[unseen], labels[unseen]
+    data.examples = Examples(images[training], labels[training])
+    data.test_examples = Examples(images[test], labels[test])
+    return data, images[unseen], labels[unseen]
 
 
 @pytest.fixture(scope="module")
 def evaluated(digits):
-    data, pictures, labels = digits
+    data, images, labels = digits
     evaluator = prepared(data, n=500)
-    sets = planted(pictures, labels, data.examples.content, 500, torch.Generator().manual_seed(0))
+    sets = planted(images, labels, data.examples.content, 500, torch.Generator().manual_seed(0))
     metrics = {
         name: evaluator(samples)
         for name, samples in sets.items()
-        if name != "binarised"  # to these digits, which have few greys and smooth edges, that is noise
+        if name != "binarised"  # these digits have few greys and smooth edges, so that the metrics see noise
     }
     return evaluator, metrics
 
 
-def test_all_metrics_are_there(evaluated):
+def test_all_metrics_are_computed(evaluated):
     evaluator, metrics = evaluated
     assert evaluator.reference.split == "test"
     assert evaluator.real_baseline().keys() == ALL
-    assert metrics["honest"].keys() == ALL - {"label_accuracy"}  # made for no label
+    assert metrics["honest"].keys() == ALL - {"label_accuracy"}  # the samples have no condition
 
 
 def test_quick_metrics_are_a_part_of_all(digits, evaluated):
@@ -105,7 +105,7 @@ def test_a_classifier_tells_only_bad_samples_from_real_ones(evaluated):
     assert metrics["blurred"]["two_sample_auc"] > 0.6
 
 
-def test_a_table_tells_what_each_metric_is(evaluated):
+def test_table_has_the_meaning_of_each_metric(evaluated):
     evaluator, metrics = evaluated
     lines = evaluator.table({"samples": metrics["honest"]}).splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == [
@@ -116,9 +116,9 @@ def test_a_table_tells_what_each_metric_is(evaluated):
 
 def test_pictures(digits, evaluated):
     evaluator, _ = evaluated
-    drawn = evaluator.pictures(digits[1])
-    assert drawn.keys() == {"samples", "nearest_training", "precision_recall", "classes"}
-    assert all(picture.dtype == np.uint8 and picture.shape[2] == 3 for picture in drawn.values())
+    images = evaluator.pictures(digits[1])
+    assert images.keys() == {"samples", "nearest_training", "precision_recall", "classes"}
+    assert all(image.dtype == np.uint8 and image.shape[2] == 3 for image in images.values())
     training = digits[0].examples.content[:8]
     rows = evaluator.pictures(training)["nearest_training"]
     above, below = rows[: len(rows) // 2], rows[len(rows) // 2 :]
@@ -126,28 +126,28 @@ def test_pictures(digits, evaluated):
 
 
 @pytest.mark.parametrize(
-    ("name", "marks"),
+    ("name", "expected"),
     [
         ("honest", []),
         ("copies", ["copies"]),
         ("half duplicates", ["repeats"]),
         ("shifted", ["distance"]),
-        ("few pictures", ["repeats", "classes", "variety"]),
+        ("few images", ["repeats", "classes", "variety"]),
         ("blurred", ["blur"]),
         ("10 % noise", ["fidelity", "variety", "noise"]),
         ("only 3s", ["repeats", "classes", "variety"]),
         ("noise", ["fidelity", "variety", "noise", "distance"]),
     ],
 )
-def test_each_fault_is_marked(evaluated, name, marks):
+def test_each_fault_is_found(evaluated, name, expected):
     evaluator, metrics = evaluated
     found = [line.partition(":")[0] for line in evaluator.findings(metrics[name])]
-    assert set(marks) <= set(found)
+    assert set(expected) <= set(found)
     assert name != "honest" or not found
 
 
 def test_samples_that_fool_the_extractor_do_not_fool_pixels(digits):
-    """Noise with the features of real digits: what training on the extractor makes."""
+    """Noise with the features of real digits, as a generator trained on the extractor could make."""
     data, _, _ = digits
     noise = torch.randint(0, 256, (500, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     evaluator = prepared(data, n=500)
@@ -162,36 +162,36 @@ def test_samples_that_fool_the_extractor_do_not_fool_pixels(digits):
 
 
 def test_without_a_test_split_halves_of_the_training_set_are_compared(digits):
-    data, pictures, _ = digits
+    data, images, _ = digits
     evaluator = prepared(data, split="train")
     n = evaluator.reference.n
     assert evaluator.reference.split == "train"
     assert n == 797 // 2
-    metrics, real = evaluator(pictures[:n]), evaluator.real_baseline()
+    metrics, real = evaluator(images[:n]), evaluator.real_baseline()
     assert "fcd" not in metrics
-    assert max(metrics["fcd_train"], real["fcd_train"]) < 1.5  # few pictures: far from 0
+    assert max(metrics["fcd_train"], real["fcd_train"]) < 1.5  # few images: far from 0
     assert metrics["copy_rate"] < 0.05
     assert evaluator(data.examples.content[:n])["copy_rate"] == 1
 
 
 def test_label_accuracy(digits, monkeypatch):
-    data, pictures, _ = digits
+    data, images, _ = digits
     evaluator = prepared(data, n=500)
-    labels = evaluator.extractor.extract(pictures).labels
+    labels = evaluator.extractor.extract(images).labels
     half_right = torch.where(torch.arange(len(labels)) % 2 == 0, labels, (labels + 1) % 10)
-    samples = evaluator.view(pictures, half_right)
+    samples = evaluator.view(images, half_right)
     assert accuracy(evaluator.reference, samples) == 0.5
-    assert evaluator.real_baseline()["label_accuracy"] > 0.7  # of a classifier that has not seen such digits
+    assert evaluator.real_baseline()["label_accuracy"] > 0.7  # the classifier was trained on MNIST only
     monkeypatch.setattr(data, "num_classes", 3)
     assert accuracy(evaluator.reference, samples) is None
 
 
 def test_without_labels(digits):
-    data, pictures, _ = digits
+    data, images, _ = digits
     evaluator = prepared(data, RandomConvolutions(), n=500)
-    metrics = evaluator(pictures)
-    of_classifiers = {"fcd", "fcd_train", "class_kl", "label_accuracy", "modes", "modes_5", "classifier_score"}
-    assert metrics.keys() == evaluator.real_baseline().keys() == ALL - of_classifiers
+    metrics = evaluator(images)
+    need_a_classifier = {"fcd", "fcd_train", "class_kl", "label_accuracy", "modes", "modes_5", "classifier_score"}
+    assert metrics.keys() == evaluator.real_baseline().keys() == ALL - need_a_classifier
     assert evaluator.findings(metrics) == []
 
 
@@ -213,20 +213,20 @@ TRAINING = {"probability/real": 0.6, "probability/fake": 0.4, "gradient_norm/dis
 )
 def test_collapse(evaluated, quality, training, word):
     evaluator, _ = evaluated
-    found = evaluator.collapsed(HEALTHY | quality) + lost_discriminator(TRAINING | training)
+    found = evaluator.collapsed(HEALTHY | quality) + discriminator_failures(TRAINING | training)
     assert len(found) == (word is not None)
     assert word is None or word in found[0]
 
 
 def test_real_digits_do_not_look_collapsed(digits):
-    data, pictures, _ = digits
+    data, images, _ = digits
     evaluator = prepared(data, n=300, split="train")
-    assert evaluator.collapsed(evaluator(pictures[:300], quick=True)) == []
+    assert evaluator.collapsed(evaluator(images[:300], quick=True)) == []
 
 
-def test_a_metric_of_one_s_own_is_one_line(digits):
-    """And one that fails says so in one line, with its name."""
-    data, pictures, _ = digits
+def test_custom_metrics(digits):
+    """A metric is one line in ``metrics``; the error of a failing one is one line with its name."""
+    data, images, _ = digits
 
     class Mine(ImageEvaluator):
         metrics = (*Evaluator.metrics, Metric("brightness", "mean pixel", lambda real, fake: fake.flat.float().mean()))
@@ -237,15 +237,15 @@ def test_a_metric_of_one_s_own_is_one_line(digits):
     mine, failing = Mine(Classifier()), Failing(Classifier())
     for evaluator in (mine, failing):
         evaluator.prepare(data, n=50)
-    assert mine(pictures[:50])["brightness"] == pytest.approx(pictures[:50].float().mean().item())
+    assert mine(images[:50])["brightness"] == pytest.approx(images[:50].float().mean().item())
     assert mine.real_baseline().keys() == {metric.name for metric in Mine.metrics}
     with pytest.raises(UserError, match="metric broken: ZeroDivisionError division by zero"):
-        failing(pictures[:50])
+        failing(images[:50])
 
 
-def test_what_cannot_be_evaluated(digits):
+def test_reasons_why_data_cannot_be_evaluated(digits):
     data, _, _ = digits
-    with pytest.raises(NotEvaluated, match="5 samples beside as many real ones: at least 6 are needed"):
+    with pytest.raises(NotEvaluated, match="n=5: at least 6 samples are needed"):
         prepared(data, n=5)
     with pytest.raises(NotEvaluated, match=r"takes images of \[3, 28, 28\], the data have \[1, 28, 28\]"):
         prepared(data, StackedClassifier(Classifier()))
@@ -254,7 +254,7 @@ def test_what_cannot_be_evaluated(digits):
 
 
 def test_joint_content_of_any_kind(monkeypatch):
-    """The metrics of every evaluator, on parts that are no images."""
+    """The metrics of every evaluator, on a dictionary of parts that are not images."""
 
     class Pair(Modality):
         suffix, media_type, content_dtype = ".pair", "text/plain", torch.int64
@@ -296,7 +296,7 @@ def test_joint_content_of_any_kind(monkeypatch):
 
 @pytest.mark.slow
 def test_reference_points(real_data):
-    """10,000 training pictures of MNIST, as they are and with faults, against the 10,000 of the test set."""
+    """10,000 training images of MNIST, as they are and with faults, compared with the 10,000 of the test set."""
     data = MNIST(str(real_data), False, "MNIST", None, 64, [1, 28, 28], 10, seed=0)
     data.setup("test")
     generator = torch.Generator().manual_seed(0)
@@ -317,31 +317,33 @@ def test_reference_points(real_data):
     assert 6.5 / 2 < fcd["blurred"] < 8.8 * 2
     assert min(fcd["only 3s"], fcd["noise"]) > 50
 
-    def figure(name, metric):
+    def value(name, metric):
         return found[name][metric]
 
-    assert figure("honest", "precision") == pytest.approx(0.94, abs=0.02)
-    assert figure("honest", "recall") == pytest.approx(0.95, abs=0.02)
-    assert figure("honest", "coverage") == pytest.approx(0.94, abs=0.02)
-    assert figure("half duplicates", "recall") == pytest.approx(0.80, abs=0.04)
-    assert figure("few pictures", "precision") == pytest.approx(0.94, abs=0.06)  # by which hundred they are
-    assert figure("few pictures", "recall") == 0
-    assert figure("few pictures", "coverage") == pytest.approx(0.04, abs=0.02)
-    assert figure("noise", "precision") == 0
-    assert figure("honest", "class_kl") < 0.005
-    assert figure("no 9s", "class_kl") == pytest.approx(0.105, abs=0.01)
-    assert figure("only 3s", "class_kl") == pytest.approx(2.29, abs=0.05)
-    assert 0.95 < figure("honest", "neighbour_ratio") < 1.05
-    assert figure("honest", "copy_rate") < 0.02
+    assert value("honest", "precision") == pytest.approx(0.94, abs=0.02)
+    assert value("honest", "recall") == pytest.approx(0.95, abs=0.02)
+    assert value("honest", "coverage") == pytest.approx(0.94, abs=0.02)
+    assert value("half duplicates", "recall") == pytest.approx(0.80, abs=0.04)
+    assert value("few images", "precision") == pytest.approx(0.94, abs=0.06)  # depends on the choice
+    assert value("few images", "recall") == 0
+    assert value("few images", "coverage") == pytest.approx(0.04, abs=0.02)
+    assert value("noise", "precision") == 0
+    assert value("honest", "class_kl") < 0.005
+    assert value("no 9s", "class_kl") == pytest.approx(0.105, abs=0.01)
+    assert value("only 3s", "class_kl") == pytest.approx(2.29, abs=0.05)
+    assert 0.95 < value("honest", "neighbour_ratio") < 1.05
+    assert value("honest", "copy_rate") < 0.02
 
-    marks = {name: [line.partition(":")[0] for line in evaluator.findings(metrics)] for name, metrics in found.items()}
-    assert marks["honest"] == []
-    assert marks["copies"] == ["copies"]
-    assert marks["half duplicates"] == ["repeats"]
-    assert marks["shifted"] == ["fidelity", "distance"]
-    assert "classes" in marks["no 9s"]
-    assert {"repeats", "variety"} <= set(marks["few pictures"])
-    assert {"variety", "blur"} <= set(marks["blurred"])
-    assert {"fidelity", "noise"} <= set(marks["10 % noise"])
-    assert {"classes", "repeats"} <= set(marks["only 3s"])
-    assert {"classes", "fidelity", "noise"} <= set(marks["noise"])
+    findings = {
+        name: [line.partition(":")[0] for line in evaluator.findings(metrics)] for name, metrics in found.items()
+    }
+    assert findings["honest"] == []
+    assert findings["copies"] == ["copies"]
+    assert findings["half duplicates"] == ["repeats"]
+    assert findings["shifted"] == ["fidelity", "distance"]
+    assert "classes" in findings["no 9s"]
+    assert {"repeats", "variety"} <= set(findings["few images"])
+    assert {"variety", "blur"} <= set(findings["blurred"])
+    assert {"fidelity", "noise"} <= set(findings["10 % noise"])
+    assert {"classes", "repeats"} <= set(findings["only 3s"])
+    assert {"classes", "fidelity", "noise"} <= set(findings["noise"])

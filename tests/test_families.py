@@ -196,7 +196,7 @@ def test_resumed_equals_uninterrupted(run, tmp_path, part):
 REFUSED = {
     "batch norm": (
         ["model=dcgan", "model.discriminator.batch_norm=true", "regularizer=r1"],
-        "R1 is about single samples, but the discriminator has batch norm",
+        "R1 needs a logit for each single sample, but the discriminator has batch norm",
     ),
     "pack": (["pack=3"], "pack=3: does not divide data.batch_size=32"),
     "pack and labels": (["pack=2", "conditional=true"], "several samples as one have no label in common"),

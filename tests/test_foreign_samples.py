@@ -80,7 +80,7 @@ def test_files_without_samples_are_refused(run, tmp_path, name):
     [
         (["samples=samples", "+data.root=x"], ["data.root=x: is no key here unless data=… chooses"]),
         (["samples=samples", "data=digits", "+features.path=x"], ["features.path=x: ", "features=classifier"]),
-        (["samples=samples/00.png", *DIGITS], ["1 samples beside as many real ones: at least 6 are needed"]),
+        (["samples=samples/00.png", *DIGITS], ["n=1: at least 6 samples are needed"]),
     ],
 )
 def test_unusable_settings_and_samples_are_refused(run, tmp_path, arguments, expected):

@@ -1,4 +1,4 @@
-"""The training step against an independent transcript of the article's algorithm."""
+"""GAN.update against an independent implementation of the article's algorithm, and models in general."""
 
 import lightning.pytorch as L
 import pytest
@@ -33,7 +33,7 @@ def article_networks():
 
 
 def article_training(generator, discriminator, batches, noise):
-    """The article's loop in plain PyTorch; returns the losses of each step."""
+    """Run the article's loop in plain PyTorch; return the losses of each step."""
     criterion = nn.BCELoss()
     g_optimizer = torch.optim.Adam(generator.parameters(), lr=0.0002)
     d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=0.0002)
@@ -65,6 +65,7 @@ class LossRecorder(L.Callback):
 
 
 def trained_side_by_side(dtype, steps):
+    """Return the losses of our training, those of the article's, and pairs of their weights."""
     torch.manual_seed(0)
     batches = [torch.rand(64, 1, 28, 28, dtype=dtype) * 2 - 1 for _ in range(steps)]
     noise = [torch.randn(64, 100, dtype=dtype) for _ in range(steps)]
@@ -136,13 +137,13 @@ def test_samples_depend_on_the_seed_alone(small_gan):
     assert not first.requires_grad
 
 
-def test_many_samples_are_made_in_parts(small_gan, monkeypatch):
+def test_many_samples_are_generated_in_parts(small_gan, monkeypatch):
     whole = small_gan.sample(100, seed=1)
     monkeypatch.setattr("gan_lightning.algorithms.model.MAX_FORWARD", 7)
     torch.testing.assert_close(small_gan.sample(100, seed=1), whole)
 
 
-def test_what_never_learns_stays_frozen(small_gan):
+def test_weights_frozen_by_the_user_stay_frozen(small_gan):
     layer = small_gan.discriminator.layers[1]
     layer.bias.requires_grad_(False)
     again = GAN(
@@ -164,7 +165,7 @@ def test_frozen_lets_gradients_through():
 
 
 def test_all_groups_of_an_optimizer_count(small_gan):
-    """And each parameter belongs to a network, not to an optimizer."""
+    """Parameters are listed by network, even if one optimizer trains several networks."""
     hidden, last = small_gan.discriminator.layers, small_gan.discriminator.head
     generator = list(small_gan.generator.parameters())
     groups = [{"params": list(last.parameters())}, {"params": list(hidden.parameters())}, {"params": generator[:1]}]
@@ -175,16 +176,16 @@ def test_all_groups_of_an_optimizer_count(small_gan):
     assert all(ours is theirs for ours, theirs in zip(trained["discriminator"], expected, strict=True))
 
 
-def test_trying_out_changes_nothing():
-    """Batch norm counts no samples, and each network stays in its mode."""
+def test_checking_networks_changes_nothing():
+    """Statistics of batch norms and modes of networks stay the same."""
     norm = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16), nn.Linear(16, 16))
     encoder = nn.Module()
     encoder.norm, encoder.forward = norm, lambda sample, condition: norm(sample)
     vae = VAE(Normal([8]), mlp.Generator(8, [1, 4, 4], [16]), encoder, torch.optim.Adam)
     vae.generator.eval()
     before = {name: value.clone() for name, value in vae.state_dict().items()}
-    assert vae.try_out((1, 4, 4), None).shape == (2, 1, 4, 4)
+    assert vae.check_networks((1, 4, 4), None).shape == (2, 1, 4, 4)
     assert all(torch.equal(value, before[name]) for name, value in vae.state_dict().items())
     assert (vae.encoder.training, vae.generator.training) == (True, False)
     with pytest.raises(ValueError, match="the data have"):
-        vae.try_out((1, 5, 5), None)
+        vae.check_networks((1, 5, 5), None)

@@ -1,4 +1,4 @@
-"""Metrics against scipy, torchmetrics, prdc, closed forms, and planted faults."""
+"""Metrics compared with scipy, torchmetrics, prdc, closed forms, and planted faults."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms.functional import gaussian_blur
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.classes import class_kl, classifier_score, modes, shares
+from gan_lightning.metrics.classes import class_kl, class_shares, classifier_score, modes
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
 from gan_lightning.metrics.extractors import (
     DIGITS,
@@ -99,7 +99,7 @@ class TestOverlap:
         assert torch.equal(found.recalled, expected.recalled)
         assert torch.equal(found.covered, expected.covered)
 
-    def test_few_pictures_repeated_have_no_recall(self, features):
+    def test_few_samples_repeated_have_no_recall(self, features):
         real = features[0]
         found = overlap(Neighbourhoods(real), Neighbourhoods(real[:7].repeat(100, 1)))
         assert found.precision == 1
@@ -125,26 +125,26 @@ class TestOverlap:
 
 class TestNearest:
     @pytest.fixture
-    def pictures(self):
+    def images(self):
         return torch.randint(0, 256, (3, 400, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
     @pytest.mark.parametrize("k", [1, 3])
-    def test_exact(self, pictures, k, monkeypatch):
+    def test_exact(self, images, k, monkeypatch):
         monkeypatch.setattr("gan_lightning.metrics.neighbours.ROWS", 77)
-        a, b, _ = pictures
+        a, b, _ = images
         expected = torch.cdist(a.double(), b.double()).topk(k, largest=False)
         found = nearest(a, b, k)
         torch.testing.assert_close(found.distances, expected.values.float(), rtol=1e-4, atol=0)
         assert torch.equal(found.indices, expected.indices)
 
-    def test_unseen_data_are_no_copies(self, pictures):
-        samples, training, unseen = pictures
+    def test_unseen_data_are_not_copies(self, images):
+        samples, training, unseen = images
         found = copies(*(nearest(points, training).distances[:, 0] for points in (samples, unseen)))
         assert found.neighbour_ratio == pytest.approx(1, abs=0.05)
         assert found.copy_rate < 0.05
 
-    def test_training_data_are_copies(self, pictures):
-        _, training, unseen = pictures
+    def test_training_data_are_copies(self, images):
+        _, training, unseen = images
         found = copies(*(nearest(points, training).distances[:, 0] for points in (training, unseen)))
         assert found.neighbour_ratio < 1e-2
         assert found.copy_rate == 1
@@ -172,11 +172,11 @@ class TestClasses:
 
     def test_class_kl(self):
         real = torch.arange(10).repeat(10)
-        equal = shares(real, 10)
+        equal = class_shares(real, 10)
         assert class_kl(real, equal) == 0
         assert class_kl(torch.full((50,), 3), equal) == pytest.approx(np.log(10))
         assert class_kl(real[real != 9], equal) == pytest.approx(np.log(10 / 9))
-        assert class_kl(real, shares(real[real != 9], 10)) == np.inf
+        assert class_kl(real, class_shares(real[real != 9], 10)) == np.inf
 
     def test_modes(self):
         labels = torch.tensor([0, 0, 0, 2, 2, 7])
@@ -186,25 +186,25 @@ class TestClasses:
 
 class TestExtractors:
     @pytest.fixture(scope="class")
-    def pictures(self):
+    def images(self):
         return torch.randint(0, 256, (70, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
     @pytest.fixture(params=[Classifier, RandomConvolutions])
     def extractor(self, request):
         return request.param()
 
-    def test_order_and_batch_size_do_not_matter(self, extractor, pictures, monkeypatch):
-        whole = extractor.extract(pictures).features
+    def test_order_and_batch_size_do_not_matter(self, extractor, images, monkeypatch):
+        whole = extractor.extract(images).features
         assert whole.dim() == 2
-        torch.testing.assert_close(extractor.extract(pictures.flip(0)).features.flip(0), whole)
+        torch.testing.assert_close(extractor.extract(images.flip(0)).features.flip(0), whole)
         monkeypatch.setattr("gan_lightning.metrics.extractors.BATCH", 9)
-        torch.testing.assert_close(extractor.extract(pictures).features, whole, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(extractor.extract(images).features, whole, rtol=1e-5, atol=1e-5)
 
-    def test_only_uint8_images_are_taken(self, extractor, pictures):
+    def test_only_uint8_images_are_taken(self, extractor, images):
         with pytest.raises(TypeError, match="uint8"):
-            extractor.extract(pictures.float() / 127.5 - 1)
+            extractor.extract(images.float() / 127.5 - 1)
         with pytest.raises(ValueError, match=r"must be \(n, "):
-            extractor.extract(pictures[:, 0])
+            extractor.extract(images[:, 0])
 
     def test_shipped_weights(self):
         shipped = Classifier()
@@ -220,13 +220,13 @@ class TestExtractors:
             Classifier(str(tmp_path / "damaged.safetensors")).extract(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
 
     def test_weights_are_read_at_their_first_use(self, tmp_path):
-        """A command that evaluates nothing needs none of them."""
+        """A command that evaluates nothing does not need the file."""
         ImageEvaluator(Classifier(str(tmp_path / "missing.safetensors")))
         with pytest.raises(UserError, match=r"missing\.safetensors: not a readable"):
             Classifier(str(tmp_path / "missing.safetensors")).extract(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
 
     def test_random_convolutions_are_the_same_every_time(self):
-        """For images of as many channels: made anew for others."""
+        """Weights depend only on the seed and the number of channels, not on earlier calls."""
         grey = torch.randint(0, 256, (6, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
         extractor = RandomConvolutions()
         expected = extractor.extract(grey).features
@@ -235,7 +235,7 @@ class TestExtractors:
         assert expected.double().sum().item() == pytest.approx(363.4590616, rel=1e-4)
         assert not torch.equal(RandomConvolutions(seed=1).extract(grey).features, expected)
 
-    def test_accuracy_is_what_the_weights_say(self, real_data):
+    def test_accuracy_equals_the_one_in_the_file(self, real_data):
         test = MNIST(real_data, train=False)
         labels = Classifier().extract(test.data.unsqueeze(1)).labels
         stated = float(Classifier().facts["accuracy"])
@@ -245,27 +245,26 @@ class TestExtractors:
         with pytest.raises(ValueError, match=r"must be \(n, 1, 28, 28\)"):
             Classifier().extract(torch.zeros(3, 1, 32, 32, dtype=torch.uint8))
 
-    def test_folding_the_norms_changes_nothing(self, pictures):
+    def test_folding_the_norms_changes_nothing(self, images):
         network = ClassifierNetwork().eval()
         network.body[1].running_mean.uniform_(-1, 1)
         network.body[1].running_var.uniform_(0.5, 2)
-        real = normalize(pictures)
+        real = normalize(images)
         expected = network(real)
-        torch.testing.assert_close(network.fused()(real), expected, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(network.fuse_batch_norms()(real), expected, rtol=1e-5, atol=1e-6)
 
-    def test_stacked(self, pictures):
-        """Each channel on its own; the label is the three digits."""
+    def test_stacked(self, images):
+        """Channels are classified one by one; the label consists of the three digits."""
         classifier = Classifier()
-        channels = [classifier.extract(pictures[i : i + 20]) for i in (0, 20, 40)]
-        stacks = torch.cat([pictures[i : i + 20] for i in (0, 20, 40)], 1)
+        channels = [classifier.extract(images[i : i + 20]) for i in (0, 20, 40)]
+        stacks = torch.cat([images[i : i + 20] for i in (0, 20, 40)], 1)
         found = StackedClassifier(classifier).extract(stacks)
         torch.testing.assert_close(found.features, torch.cat([one.features for one in channels], 1))
         red, green, blue = (one.labels for one in channels)
         assert torch.equal(found.labels, 100 * red + 10 * green + blue)
         torch.testing.assert_close(found.probabilities.sum(1), torch.ones(20))
 
-    def test_nothing_of_it_is_trained_or_saved(self, pictures):
-        """As an attribute of a module that is trained, an extractor stays as it is."""
+    def test_extractor_in_a_module_is_not_trained_or_saved(self, images):
 
         class Trained(torch.nn.Module):
             def __init__(self):
@@ -274,9 +273,9 @@ class TestExtractors:
                 self.extractor = Classifier()
 
         module = Trained().train()
-        before = module.extractor.extract(pictures).features
+        before = module.extractor.extract(images).features
         optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
         module.layer(torch.ones(2, 3)).sum().backward()
         optimizer.step()
-        assert torch.equal(module.extractor.extract(pictures).features, before)
+        assert torch.equal(module.extractor.extract(images).features, before)
         assert list(module.state_dict()) == ["layer.weight", "layer.bias"]

@@ -40,18 +40,18 @@ def test_non_saturating_keeps_its_gradient_where_the_sigmoid_rounds_to_zero():
     assert fake.grad.item() == pytest.approx(-1)
 
 
-def test_binary_cross_entropy_loses_it_there():
+def test_binary_cross_entropy_loses_its_gradient_where_the_sigmoid_rounds_to_zero():
     fake = torch.tensor([-200.0], requires_grad=True)
     BinaryCrossEntropy().generator_loss(fake).backward()
     assert fake.grad.item() == 0
 
 
-def both(objective, real, fake):
+def both_losses(objective, real, fake):
     return objective.discriminator_loss(real, fake).item(), objective.generator_loss(fake, real).item()
 
 
-def test_each_against_its_definition(logits):
-    """By loops over single logits, in plain Python."""
+def test_objectives_match_their_definitions(logits):
+    """The expected losses come from loops over single logits in plain Python."""
     real, fake = (x.flatten().tolist() for x in logits)
 
     def mean(function, *lists):
@@ -76,7 +76,7 @@ def test_each_against_its_definition(logits):
         Relativistic: mean(lambda r, f: -log_sigmoid(f - r), real, fake),
     }
     for kind, expected in discriminator.items():
-        assert both(kind(), *logits) == pytest.approx((expected, generator[kind]), rel=1e-12)
+        assert both_losses(kind(), *logits) == pytest.approx((expected, generator[kind]), rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -88,18 +88,18 @@ def test_gradients(logits, kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_each_side_pulls_its_own_way(kind):
-    """D raises the reals' logits and lowers the fakes'; G raises the fakes'."""
+def test_gradients_point_the_right_way(kind):
+    """D raises the logits of reals and lowers those of fakes; G raises the logits of fakes."""
     real, fake = torch.zeros(2, 4, 1, requires_grad=True)
     to_real, to_fake = torch.autograd.grad(kind().discriminator_loss(real, fake), (real, fake), materialize_grads=True)
     assert (to_real < 0).all()
-    assert (to_fake > 0).all() or (kind is LeastSquares and not to_fake.any())  # at its label already
+    assert (to_fake > 0).all() or (kind is LeastSquares and not to_fake.any())  # the fakes have their label already
     (to_fake,) = torch.autograd.grad(kind().generator_loss(fake, real), fake)
     assert (to_fake < 0).all()
 
 
 def test_one_sided_label_smoothing(logits):
-    """Targets of .9 for reals only."""
+    """Only reals have a target of .9."""
     real, fake = logits
     bce = nn.BCEWithLogitsLoss()
     expected = bce(real, torch.full_like(real, 0.9)) + bce(fake, torch.zeros_like(fake))

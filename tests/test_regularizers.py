@@ -1,4 +1,4 @@
-"""Penalties in float64 against closed forms and loops over samples."""
+"""Penalties in float64, compared with closed forms and loops over samples."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from gan_lightning.algorithms.schedules import Linear
 from gan_lightning.networks.mlp import Discriminator
 
 
-def seen_by(discriminator, n=6, shape=(1, 4, 4)):
+def pass_of(discriminator, n=6, shape=(1, 4, 4)):
     torch.manual_seed(0)
     real, fake = torch.randn(2, n, *shape, dtype=torch.float64)
     real.requires_grad_()
@@ -37,7 +37,7 @@ def mlp():
 
 
 def slopes_of_mlp(network, samples):
-    """‖W₂ diag(LeakyReLU′(W₁x + b₁)) W₁‖² of each sample, by hand."""
+    """Return ‖W₂ diag(LeakyReLU′(W₁x + b₁)) W₁‖² of each sample."""
     first, last = network.layers[1], network.head.linear
     before = samples.flatten(1) @ first.weight.T + first.bias
     gradient = (last.weight * torch.where(before > 0, torch.ones_like(before), 0.2)) @ first.weight
@@ -45,7 +45,7 @@ def slopes_of_mlp(network, samples):
 
 
 def test_on_a_linear_discriminator(linear):
-    seen = seen_by(linear)
+    seen = pass_of(linear)
     slope = linear.head.linear.weight.square().sum()
     torch.testing.assert_close(R1(1.0)(linear, seen), slope / 2)
     torch.testing.assert_close(R1R2(1.0)(linear, seen), slope)
@@ -54,7 +54,7 @@ def test_on_a_linear_discriminator(linear):
 
 
 def test_on_an_mlp(mlp):
-    seen = seen_by(mlp)
+    seen = pass_of(mlp)
     at_real, at_fake = slopes_of_mlp(mlp, seen.real), slopes_of_mlp(mlp, seen.fake)
     torch.testing.assert_close(R1(1.0)(mlp, seen), at_real.mean() / 2, rtol=1e-10, atol=0)
     torch.testing.assert_close(R1R2(1.0)(mlp, seen), (at_real.mean() + at_fake.mean()) / 2, rtol=1e-10, atol=0)
@@ -62,8 +62,8 @@ def test_on_an_mlp(mlp):
 
 @pytest.mark.parametrize("penalty", [R1(1.0), R1R2(1.0)])
 def test_gradients_of_the_penalty(mlp, penalty):
-    """What the discriminator learns from it, against the closed form's gradient."""
-    seen = seen_by(mlp)
+    """The gradient of the penalty in the discriminator's weights equals that of the closed form."""
+    seen = pass_of(mlp)
     found = torch.autograd.grad(penalty(mlp, seen), mlp.layers[1].weight)[0]
     expected = slopes_of_mlp(mlp, seen.real).mean() / 2
     if isinstance(penalty, R1R2):
@@ -71,9 +71,9 @@ def test_gradients_of_the_penalty(mlp, penalty):
     torch.testing.assert_close(found, torch.autograd.grad(expected, mlp.layers[1].weight)[0], rtol=1e-10, atol=0)
 
 
-def test_one_pass_over_both_is_the_same(mlp):
-    """Real and fake judged as one batch: the same penalty and gradients as judged apart."""
-    apart = seen_by(mlp)
+def test_one_pass_over_reals_and_fakes_equals_two_passes(mlp):
+    """Penalty and gradients are the same."""
+    apart = pass_of(mlp)
     real_logits, fake_logits = mlp(torch.cat([apart.real, apart.fake])).chunk(2)
     together = apart._replace(real_logits=real_logits, fake_logits=fake_logits)
     penalties = [R1R2(1.0)(mlp, seen) for seen in (apart, together)]
@@ -83,7 +83,7 @@ def test_one_pass_over_both_is_the_same(mlp):
 
 
 def test_gradient_penalty_against_a_loop(mlp):
-    seen = seen_by(mlp)
+    seen = pass_of(mlp)
     torch.manual_seed(5)
     found = GradientPenalty(10.0)(mlp, seen)
     torch.manual_seed(5)
@@ -103,13 +103,13 @@ def test_gradient_penalty_against_a_loop(mlp):
 
 
 def test_gradient_penalty_does_not_reach_the_fakes(mlp):
-    seen = seen_by(mlp)
+    seen = pass_of(mlp)
     GradientPenalty(10.0)(mlp, seen).backward()
     assert seen.fake.grad is None
     assert seen.real.grad is None
 
 
-def test_several_logits_count_by_their_mean():
+def test_several_logits_of_a_sample_are_averaged():
     torch.manual_seed(0)
     patches = nn.Sequential(nn.Flatten(), nn.Linear(16, 5)).double()
     samples = torch.randn(3, 1, 4, 4, dtype=torch.float64, requires_grad=True)
@@ -119,7 +119,7 @@ def test_several_logits_count_by_their_mean():
 
 @pytest.mark.parametrize("penalty", [R1(1.0), R1R2(1.0), GradientPenalty(10.0)])
 def test_gradcheck(penalty):
-    """Of the penalty in a smooth discriminator's weights."""
+    """Numerical gradients of the penalty in the weights of a smooth discriminator."""
     torch.manual_seed(0)
     real, fake = torch.randn(2, 3, 4, dtype=torch.float64)
 

@@ -16,5 +16,5 @@ def test_cosine():
         assert schedule(i) == pytest.approx((1 + math.cos(math.pi * min(i, 100) / 100)) / 2)
 
 
-def test_a_number_never_changes():
+def test_a_number_is_a_constant_schedule():
     assert as_schedule(3.0)(0) == as_schedule(3.0)(10**6) == 3.0

@@ -1,4 +1,4 @@
-"""Terms of the generator's loss."""
+"""Terms of the generator's loss, with closed forms."""
 
 import pytest
 import torch
@@ -20,32 +20,34 @@ def gan(terms, prior=True):
 
 
 class Collapsed(nn.Module):
+    """A generator whose samples are all zero."""
+
     def forward(self, latent, condition=None):
         return {"a": latent[:, :1] * 0, "b": latent[:, :2] * 0}
 
 
-def seen_by(model):
+def pass_of(model):
     latent = model.latents(64)
     fake = model.generator(latent, None)
     return GeneratorPass(latent, None, fake, fake, torch.zeros(64, 1))
 
 
 def test_mode_seeking_of_a_linear_generator():
-    """G(z) = 3 z is 3 times as far apart as its latents are."""
+    """Samples G(z) = 3 z are 3 times as far apart as their latents."""
     model = gan({})
     model.generator = nn.Module()
     model.generator.forward = lambda latent, condition: 3 * latent
-    assert ModeSeeking(1.0)(model, seen_by(model)).item() == pytest.approx(1 / 3, rel=1e-4)
+    assert ModeSeeking(1.0)(model, pass_of(model)).item() == pytest.approx(1 / 3, rel=1e-4)
 
 
 def test_mode_seeking_of_a_collapsed_generator():
     model = gan({})
     model.generator = Collapsed()
-    assert ModeSeeking(1.0)(model, seen_by(model)).item() == pytest.approx(1e5)
+    assert ModeSeeking(1.0)(model, pass_of(model)).item() == pytest.approx(1e5)
 
 
 class Learned(nn.Module):
-    """A term with a weight of its own."""
+    """A term with a parameter that is trained."""
 
     weight = staticmethod(Linear(0.0, 1.0, 10))
 
@@ -57,19 +59,19 @@ class Learned(nn.Module):
         return self.scale * seen.fake.mean()
 
 
-def test_weights_of_a_term_train_with_the_generators():
+def test_parameters_of_a_term_are_trained_by_the_generator_optimizer():
     model = gan({"learned": Learned()})
     _, optimizer = model.configure_optimizers()
     assert any(weight is model.terms["learned"].scale for weight in optimizer.param_groups[0]["params"])
 
 
-def test_total_is_weighted():
+def test_terms_are_added_with_their_weights():
     model = gan({"one": Learned(), "two": Learned()})
     model.term_weights.copy_(torch.tensor([2.0, 3.0]))
     terms = {"one": torch.tensor(5.0), "two": torch.tensor(7.0)}
-    assert model.total(torch.tensor(1.0), terms).item() == 32
+    assert model.add_terms(torch.tensor(1.0), terms).item() == 32
     loss = torch.tensor(1.0)
-    assert gan({}).total(loss, {}) is loss
+    assert gan({}).add_terms(loss, {}) is loss
 
 
 def test_a_term_of_latents_needs_a_prior():
@@ -77,7 +79,7 @@ def test_a_term_of_latents_needs_a_prior():
         gan({"mode_seeking": ModeSeeking(1.0)}, prior=False)
 
 
-def test_train(run, only_run):
+def test_train_logs_a_term(run, only_run):
     result = run("train", *FAST, "term=[mode_seeking]", "terms.mode_seeking.weight=0.5", "max_iterations=50")
     assert result.code == 0, result.err
     assert "loss/mode_seeking" in result.out

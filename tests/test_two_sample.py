@@ -24,7 +24,8 @@ def test_shifted_gaussians(classifier, shift):
     assert found == pytest.approx(expected, abs=0.035 if classifier == "linear" else 0.05)
 
 
-def test_what_no_linear_classifier_sees():
+def test_boosting_sees_a_difference_in_scale():
+    """A linear classifier does not."""
     real, generated = gaussians(0)
     generated *= 2
     assert two_sample_auc(real, generated) == pytest.approx(0.5, abs=0.04)

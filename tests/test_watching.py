@@ -1,4 +1,4 @@
-"""Metrics in training, and the alarm, through train.py."""
+"""Evaluation and alarm during training, through train.py."""
 
 import json
 
@@ -25,7 +25,7 @@ def scalars(folder, tag):
     return {event.step: event.value for event in events.Scalars(tag)}
 
 
-def test_full_set_every_few_epochs_and_at_the_end(run, only_run):
+def test_all_metrics_every_few_epochs_and_at_the_end(run, only_run):
     result = run("train", *EVALUATED, "evaluate_every_n_epochs=2", "trainer.max_epochs=3", "callbacks.evaluation.n=200")
     assert result.code == 0, result.err
     folder = only_run()
@@ -35,7 +35,7 @@ def test_full_set_every_few_epochs_and_at_the_end(run, only_run):
     assert "in brackets real data" in result.out
     assert "variety: " in result.out
 
-    # The same as from the checkpoint.
+    # Metrics of samples from the checkpoint are the same.
     one = load(str(folder))
     one.data.setup("test")
     one.data.evaluator.prepare(one.data, 200)
@@ -55,7 +55,7 @@ def test_training_is_the_same_with_and_without_metrics(run, tmp_path):
         torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
         for name in ("with", "without")
     ]
-    assert weights[0].keys() == weights[1].keys()  # no extractor among them
+    assert weights[0].keys() == weights[1].keys()  # the extractor is not part of the model
     for name, weight in weights[0].items():
         assert torch.equal(weight, weights[1][name])
 
@@ -73,8 +73,8 @@ def test_resumed_metrics_equal_uninterrupted_ones(run, tmp_path):
     assert metrics_of(tmp_path / "parts") == metrics_of(tmp_path / "whole")
 
 
-def test_alarm_rings_on_a_collapse(run, only_run):
-    """A generator that hardly begins to learn makes one picture."""
+def test_alarm_is_raised_on_a_collapse(run, only_run):
+    """A generator that has hardly learned anything generates equal samples."""
     result = run("train", *FAST, *OFTEN, "max_iterations=20", "model.generator_optimizer.lr=1e-6")
     assert result.code == 0, result.err
     assert "alarm: collapsed since iteration 5 or before: " in result.out
@@ -99,7 +99,7 @@ def test_alarm_says_when_a_run_recovers(run, only_run, monkeypatch):
     assert list(scalars(only_run(), "alarm/collapsed").values()) == [0, 1, 1, 0, 0]
 
 
-def test_one_suspicion_is_no_alarm(run, monkeypatch):
+def test_one_suspicious_check_raises_no_alarm(run, monkeypatch):
     verdicts = iter([["lost"], [], ["lost"], []])
     monkeypatch.setattr(ImageEvaluator, "collapsed", lambda *metrics: next(verdicts))
     result = run("train", *FAST, *OFTEN, "max_iterations=20")
@@ -113,7 +113,7 @@ def test_too_few_images_are_not_evaluated(run, tmp_path):
     own = ["data=image_folder", "data.root=few", "data.channels=1", "data.batch_size=4", "trainer=cpu"]
     result = run("train", *own, "max_iterations=5", *OFTEN)
     assert result.code == 0, result.err
-    assert result.out.count("samples will not be evaluated: 4 samples beside as many real ones") == 1
+    assert result.out.count("samples will not be evaluated: data: 4 real examples to compare samples with") == 1
 
 
 BROKEN = """
@@ -143,7 +143,7 @@ class EarlyError(ImageEvaluator):
         ("{_target_: broken.LateError}", "samples are not evaluated: metric "),
     ],
 )
-def test_no_run_ends_for_its_evaluator(run, tmp_path, monkeypatch, evaluator, line):
+def test_failing_evaluator_does_not_stop_a_run(run, tmp_path, monkeypatch, evaluator, line):
     (tmp_path / "broken.py").write_text(BROKEN)
     monkeypatch.syspath_prepend(tmp_path)
     often = [*OFTEN, "evaluate_every_n_epochs=1", "callbacks.evaluation.n=200"]
@@ -164,11 +164,11 @@ def test_a_missing_classifier_is_refused_before_training(run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("experiment", "iterations", "rings"), [("article", 1876, True), ("quickstart", 3000, False)])
-def test_alarm_on_the_experiments(run, real_data, experiment, iterations, rings):
-    """The article's GAN is collapsed in its first two epochs; the quickstart's is not lost."""
+@pytest.mark.parametrize(("experiment", "iterations", "alarm"), [("article", 1876, True), ("quickstart", 3000, False)])
+def test_alarm_on_the_experiments(run, real_data, experiment, iterations, alarm):
+    """The article's GAN is collapsed in its first two epochs; that of the quickstart does not collapse."""
     where = [f"data.root={real_data}"] if experiment == "article" else []
     limits = [f"max_iterations={iterations}", "callbacks.evaluation=null"]
     result = run("train", f"experiment={experiment}", *where, *limits)
     assert result.code == 0, result.err
-    assert ("alarm: collapsed" in result.out) == rings
+    assert ("alarm: collapsed" in result.out) == alarm

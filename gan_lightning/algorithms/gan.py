@@ -1,4 +1,4 @@
-"""Two networks, an objective and a stream of batches."""
+"""Generative adversarial networks: a generator and a discriminator trained against each other."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Unpack
@@ -20,27 +20,27 @@ from gan_lightning.networks.wrappers import limits_slope, mixes_samples
 
 
 class GAN(GenerativeModel):
-    """A generative adversarial network (Goodfellow et al., 2014, https://arxiv.org/abs/1406.2661).
+    """Generative adversarial network (Goodfellow et al., 2014, https://arxiv.org/abs/1406.2661).
 
-    One *iteration* is one call of ``update``: ``discriminator_steps`` updates of the discriminator, each on a
-    batch of its own, and one of the generator. ``iteration`` counts them, and everything is logged, scheduled, limited
-    and saved by that count (Lightning's ``global_step`` counts every optimizer's steps and so runs faster).
+    One *iteration* is one call of ``update``: ``discriminator_steps`` updates of the discriminator, each on a separate
+    batch, and one update of the generator. Logs, schedules, limits and checkpoints all count iterations. Lightning's
+    ``global_step`` counts the steps of every optimizer, and is therefore larger.
 
     Args:
-        prior: n -> latents (n, *shape); None for a generator that the condition alone decides.
+        prior: n -> latents (n, *shape); None for a generator whose only input is the condition.
         generator: (latent, condition) -> sample.
         discriminator: (sample, condition) -> logits (B, K).
-        objective: logits to the two losses.
+        objective: the losses of both networks.
         generator_optimizer: parameters -> optimizer.
         discriminator_optimizer: parameters -> optimizer.
-        regularizer: a penalty on the discriminator.
-        terms: of the generator's loss, beside the objective, by name.
-        wrappers: what is put around the discriminator, from the inside out: name to (discriminator) -> discriminator.
-        discriminator_steps: updates of the discriminator for one of the generator.
+        regularizer: the penalty on the discriminator; None for no penalty.
+        terms: further terms of the generator's loss, by name.
+        wrappers: functions (discriminator) -> discriminator by name, applied in this order.
+        discriminator_steps: number of discriminator updates per generator update.
         settings: see :class:`GenerativeModel`.
 
     Raises:
-        ValueError: for parts that cannot work together, with the reason.
+        ValueError: if the parts cannot work together.
     """
 
     penalty_weight: Tensor
@@ -62,7 +62,7 @@ class GAN(GenerativeModel):
     ) -> None:
         super().__init__(generator, prior, **settings)
         if not isinstance(objective, Objective):
-            raise ValueError(f"objective {type(objective).__name__} needs discriminator_loss and generator_loss")
+            raise ValueError(f"objective {type(objective).__name__}: must define discriminator_loss and generator_loss")
         for wrap in (wrappers or {}).values():
             discriminator = wrap(discriminator)
         self.discriminator = discriminator
@@ -77,7 +77,7 @@ class GAN(GenerativeModel):
         self.register_buffer("penalty_weight", torch.zeros(()), persistent=False)
         self.register_buffer("term_weights", torch.zeros(len(self.terms)), persistent=False)
         self._mixing = mixes_samples(discriminator)
-        self._check()
+        self._check_parts()
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
@@ -93,12 +93,12 @@ class GAN(GenerativeModel):
 
         # The generator learns to make the same fakes pass for real.
         with frozen(self.discriminator_weights):
-            compared = getattr(self.objective, "needs_real_logits", False)
-            real_logits = self.logits(real, condition) if compared else None
+            needs_real_logits = getattr(self.objective, "needs_real_logits", False)
+            real_logits = self.logits(real, condition) if needs_real_logits else None
             fake_logits = self.logits(fake, condition)
             generator_loss = self.objective.generator_loss(fake_logits, real_logits)
             terms = self.generator_terms(GeneratorPass(latent, condition, real, fake, fake_logits))
-        self.minimize(self.total(generator_loss, terms), generator_optimizer)
+        self.minimize(self.add_terms(generator_loss, terms), generator_optimizer)
 
         return {
             "loss/discriminator": discriminator_loss.detach(),
@@ -110,34 +110,34 @@ class GAN(GenerativeModel):
         }
 
     def batches(self, batch: Batch) -> Iterator[Batch]:
-        """Yield what each update of the discriminator gets of an iteration's batch."""
+        """Yield the batch of each discriminator update, as parts of an iteration's batch."""
         steps = min(self.batches_per_iteration, size(batch.real))
         reals = chunk(batch.real, steps)
         conditions = [None] * len(reals) if batch.condition is None else chunk(batch.condition, steps)
         return map(Batch, reals, conditions)
 
     def discriminate(self, real: Sample, fake: Sample, condition: Sample | None) -> DiscriminatorPass:
-        """Return D's logits of both, from one pass where D sees each sample by itself."""
+        """Return D's logits of reals and fakes, from a single pass unless D mixes the samples of a batch."""
         if self.regularizer.needs_input_grad:
             real, fake = (each(lambda one: one.detach().requires_grad_(), sample) for sample in (real, fake))
         if self._mixing:
             real_logits, fake_logits = self.logits(real, condition), self.logits(fake, condition)
         else:
-            twice = None if condition is None else cat([condition, condition])
-            real_logits, fake_logits = self.logits(cat([real, fake]), twice).chunk(2)
+            conditions = None if condition is None else cat([condition, condition])
+            real_logits, fake_logits = self.logits(cat([real, fake]), conditions).chunk(2)
         return DiscriminatorPass(real, fake, condition, real_logits, fake_logits)
 
     def logits(self, sample: Sample, condition: Sample | None) -> Tensor:
-        """Return D's logits (B, K), in float32 at least: in bfloat16 a loss would have three digits."""
+        """Return D's logits (B, K) in float32 or wider, because a loss in bfloat16 has only three digits."""
         logits = self.discriminator(sample, condition)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def generator_terms(self, seen: GeneratorPass) -> dict[str, Tensor]:
-        """Return each term of the generator's loss by name, without its weight."""
+        """Return the terms of the generator's loss by name, without their weights."""
         return {name: term(self, seen) for name, term in self.terms.items()}
 
-    def total(self, loss: Tensor, terms: Mapping[str, Tensor]) -> Tensor:
-        """Return the generator's loss with its weighted terms."""
+    def add_terms(self, loss: Tensor, terms: Mapping[str, Tensor]) -> Tensor:
+        """Return the generator's loss plus its weighted terms."""
         return loss + self.term_weights @ torch.stack(list(terms.values())) if terms else loss
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -147,17 +147,17 @@ class GAN(GenerativeModel):
             self.term_weights[i] = term.weight(self.iteration)
 
     @torch.no_grad()
-    def try_out(self, sample_shape: Shape, condition: Sample | None) -> Sample:
-        sample = super().try_out(sample_shape, condition)
+    def check_networks(self, sample_shape: Shape, condition: Sample | None) -> Sample:
+        sample = super().check_networks(sample_shape, condition)
         with evaluating(self.discriminator):
             self.logits(sample, condition)
         return sample
 
-    def training_pass(self, batch: Batch) -> list[Tensor]:
-        made = []
+    def run_networks(self, batch: Batch) -> list[Tensor]:
+        outputs = []
         for part in self.batches(batch):
-            made += [*super().training_pass(part), self.logits(part.real, part.condition)]
-        return made
+            outputs += [*super().run_networks(part), self.logits(part.real, part.condition)]
+        return outputs
 
     def make_optimizers(self) -> list[Optimizer]:
         return [
@@ -165,18 +165,21 @@ class GAN(GenerativeModel):
             self.generator_optimizer([*self.generator.parameters(), *self.term_networks.parameters()]),
         ]
 
-    def _check(self) -> None:
-        """Refuse what would train without learning what it should."""
-        none = isinstance(self.regularizer, NoPenalty)
-        if not none and self._mixing == "batch norm":
+    def _check_parts(self) -> None:
+        """Raise ValueError for parts that would train, but not as their papers intend."""
+        unpenalized = isinstance(self.regularizer, NoPenalty)
+        if not unpenalized and self._mixing == "batch norm":
             raise ValueError(
-                f"regularizer {type(self.regularizer).__name__} is about single samples, but the discriminator has "
-                "batch norm, which mixes them: regularizer=none, or a discriminator without it"
+                f"regularizer {type(self.regularizer).__name__} needs a logit for each single sample, but the "
+                "discriminator has batch norm, which mixes samples: set regularizer=none, or take a model without it"
             )
         if self.prior is None and any(getattr(term, "needs_latent", False) for term in self.terms.values()):
-            raise ValueError(f"terms {', '.join(self.terms)}: a term compares latents, but the model has no prior")
-        limited = limits_slope(self.discriminator) or clips_weights(self.discriminator_optimizer)
-        if getattr(self.objective, "needs_lipschitz", False) and none and not limited:
+            raise ValueError(
+                f"terms {', '.join(self.terms)}: a term compares latents, but the model has no prior: "
+                "remove the term, or set a prior"
+            )
+        slope_is_limited = limits_slope(self.discriminator) or clips_weights(self.discriminator_optimizer)
+        if getattr(self.objective, "needs_lipschitz", False) and unpenalized and not slope_is_limited:
             raise ValueError(
                 f"objective {type(self.objective).__name__} needs a discriminator of limited slope: "
                 "regularizer=gradient_penalty, wrapper=spectral_norm, or experiment=wgan, which clips its weights"

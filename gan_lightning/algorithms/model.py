@@ -1,4 +1,4 @@
-"""Defines the surface of a model that callbacks and commands use, whatever algorithm trains it."""
+"""Base class of all models: the interface that callbacks and commands use, whatever the algorithm."""
 
 import copy
 from abc import abstractmethod
@@ -22,8 +22,8 @@ from gan_lightning.system.cuda_graph import CapturedUpdate, make_capturable
 from gan_lightning.system.distributed import means_over_processes
 from gan_lightning.system.randomness import ITERATION, derived_seed, seed_device
 
-MAX_FORWARD = 1024  # samples the generator makes at once outside training
-TRIED = 2  # samples that are made before training, to see whether all parts fit
+MAX_FORWARD = 1024  # samples in one forward pass of the generator outside training
+CHECKED_SAMPLES = 2  # samples generated before training to check that all parts fit together
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Weights = Literal["ema", "raw"]
@@ -31,7 +31,7 @@ MatmulPrecision = Literal["highest", "high", "medium"]
 
 
 class ModelSettings(TypedDict, total=False):
-    """Settings that every model takes, whatever trains it; see :class:`GenerativeModel`."""
+    """Settings that every model takes, whatever the algorithm; see :class:`GenerativeModel`."""
 
     learning_rate_schedule: Schedule | None
     ema_decay: Decay | None
@@ -41,28 +41,29 @@ class ModelSettings(TypedDict, total=False):
 
 
 class GenerativeModel(L.LightningModule):
-    """A generator that is trained by some algorithm: the surface that callbacks and commands touch.
+    """Generator that is trained by some algorithm. Callbacks and commands know a model only by this class.
 
-    A subclass says in ``update`` what one iteration does, and in ``make_optimizers`` with which optimizers.
+    A subclass implements one iteration in ``update``, and builds its optimizers in ``make_optimizers``.
 
     Args:
         generator: (latent, condition) -> sample.
-        prior: n -> latents (n, *shape); None for a generator that the condition alone decides.
-        learning_rate_schedule: iteration to a factor of all learning rates; None for a constant 1.
-        ema_decay: of the averaged generator, which is then what is sampled from; None for none.
-        seed: all randomness of iteration i comes from (seed, i, rank).
-        matmul_precision: of matrix products of float32 in ``update``, as for ``torch.set_float32_matmul_precision``:
-            ``medium`` computes them in bfloat16 and sums in float32, where the processor or the GPU can.
-        cuda_graph: whether to replay ``update`` from a CUDA graph.
+        prior: n -> latents (n, *shape); None for a generator whose only input is the condition.
+        learning_rate_schedule: schedule of a factor of all learning rates; None for a constant 1.
+        ema_decay: decay of an averaged generator, which samples are then drawn from; None for no average.
+        seed: seed of the run; all randomness of iteration i is derived from (seed, i, rank).
+        matmul_precision: precision of float32 matrix products in ``update``, as for
+            ``torch.set_float32_matmul_precision``: ``medium`` multiplies in bfloat16 and sums in float32 if the
+            hardware supports it.
+        cuda_graph: True to replay ``update`` from a CUDA graph.
 
     Attributes:
-        iteration: generator updates so far, over all epochs and resumptions.
-        rollbacks: how often the run went back to a checkpoint, and on with other noise.
-        batches_per_iteration: how many batches of the data one ``training_step`` takes, as one.
+        iteration: number of generator updates so far, over all epochs and resumptions.
+        rollbacks: number of times that the run returned to a checkpoint and continued with other noise.
+        batches_per_iteration: number of the data's batches that ``training_step`` takes together as one.
     """
 
     batches_per_iteration = 1
-    on_before_backward = on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]  # see Watcher
+    on_before_backward = on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]  # Lightning skips them
 
     def __init__(
         self,
@@ -85,13 +86,13 @@ class GenerativeModel(L.LightningModule):
         self.matmul_precision = matmul_precision
         self.cuda_graph = cuda_graph
         self._averaging: Averaging | None = None
-        self._replayed = CapturedUpdate(self.update) if cuda_graph else None
+        self._captured_update = CapturedUpdate(self.update) if cuda_graph else None
         self.iteration = 0
         self.rollbacks = 0
 
     @property
     def weights(self) -> list[Weights]:
-        """Which generators there are to sample from, the preferred one first."""
+        """Names of the generators that can be sampled from, the preferred one first."""
         return ["raw"] if self.ema is None else ["ema", "raw"]
 
     @abstractmethod
@@ -110,18 +111,20 @@ class GenerativeModel(L.LightningModule):
         return optimizers
 
     def minimize(self, loss: Tensor, optimizer: Optimizer | LightningOptimizer) -> None:
-        """Take one step of the optimizer down the gradient of the loss."""
+        """Take one step of the optimizer down the gradient of the loss, and clear the gradients."""
         self.manual_backward(loss)
         optimizer.step()
         optimizer.zero_grad()
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        with matmuls(self.matmul_precision):
-            figures = means_over_processes(self._replayed(batch) if self._replayed else self.update(batch))
+        with float32_matmul_precision(self.matmul_precision):
+            scalars = means_over_processes(
+                self._captured_update(batch) if self._captured_update else self.update(batch)
+            )
         if self._averaging is not None:
             self._averaging.update(self.iteration)
         self.iteration += 1
-        return figures
+        return scalars
 
     def on_train_start(self) -> None:
         if self.ema is not None and self.ema_decay is not None:
@@ -139,49 +142,55 @@ class GenerativeModel(L.LightningModule):
     def _scale_learning_rates(self, factor: float) -> None:
         for optimizer in self.trainer.optimizers:
             for group in optimizer.param_groups:
-                if isinstance(group["lr"], Tensor):  # that a CUDA graph reads
+                if isinstance(group["lr"], Tensor):  # a CUDA graph reads this tensor, so it must stay
                     group["lr"].fill_(group["initial_lr"] * factor)
                 else:
                     group["lr"] = group["initial_lr"] * factor
 
-    def try_out(self, sample_shape: Shape, condition: Sample | None) -> Sample:
-        """Return a few samples of the untrained networks; raise ValueError if they do not fit the data.
+    def check_networks(self, sample_shape: Shape, condition: Sample | None) -> Sample:
+        """Generate a few samples to check that the networks fit each other and the data; return them.
 
-        A subclass runs its other networks on them too. Nothing in the networks changes.
+        A subclass runs its other networks on them too. The networks do not change.
 
         Args:
-            sample_shape: of the data's samples.
-            condition: for each sample one; None for an unconditional model.
+            sample_shape: the shape of the data's samples.
+            condition: ``CHECKED_SAMPLES`` conditions; None for an unconditional model.
+
+        Raises:
+            ValueError: if the samples have another shape. Networks may raise other errors.
         """
-        sample = self.sample(TRIED, condition)
+        sample = self.sample(CHECKED_SAMPLES, condition)
         if shape(sample) != sample_shape:
             raise ValueError(f"the generator makes samples of shape {shape(sample)}, the data have {sample_shape}")
         return sample
 
     @torch.no_grad()
-    def try_batch(self, batch: Batch) -> None:
-        """Run the networks on a batch as in training; raise what they raise if it has too few samples for them.
+    def check_batch(self, batch: Batch) -> None:
+        """Run the networks on a batch in training mode, to check that it has enough samples for them.
 
-        Nothing in the networks changes.
+        The networks and the random state do not change.
+
+        Raises:
+            ValueError: if outputs are not finite. Networks may raise other errors.
         """
         with torch.random.fork_rng(devices=[]), _training(self):
-            made = self.training_pass(batch)
-        if not all(one.isfinite().all() for one in made):
-            raise ValueError("what the networks return is not finite")
+            outputs = self.run_networks(batch)
+        if not all(one.isfinite().all() for one in outputs):
+            raise ValueError("outputs of the networks are not finite")
 
-    def training_pass(self, batch: Batch) -> list[Tensor]:
-        """Return what the networks make of a batch, each run on as many samples at once as ``update`` runs it on.
+    def run_networks(self, batch: Batch) -> list[Tensor]:
+        """Return the outputs of the networks on a batch, each run on as many samples at once as in ``update``.
 
         A subclass runs its other networks too.
         """
         return leaves(self.generator(self.latents(size(batch.real)), batch.condition))
 
     def latents(self, n: int) -> Tensor | None:
-        """Return n latents (n, *shape) for training, from the device's random numbers; None without a prior."""
+        """Return n latents (n, *shape) for training, drawn on the device; None without a prior."""
         return None if self.prior is None else self.prior(n, device=self.device)
 
     def sample_latent(self, n: int, seed: int) -> Tensor | None:
-        """Return n latents (n, *shape), drawn on the CPU so that a seed means the same on every device."""
+        """Return the n latents (n, *shape) of a seed, the same on every device; None without a prior."""
         if self.prior is None:
             return None
         return self.prior(n, generator=torch.Generator().manual_seed(seed)).to(self.device)
@@ -196,15 +205,15 @@ class GenerativeModel(L.LightningModule):
         weights: Weights | None = None,
         **options: Any,
     ) -> Sample:
-        """Return n samples in evaluation mode.
+        """Return n samples, generated in evaluation mode.
 
         Args:
-            n: how many.
-            condition: n conditions, on any device, as ``Data.sample_conditions`` draws them; None for an
+            n: number of samples.
+            condition: n conditions on any device, for example from ``Data.sample_conditions``; None for an
                 unconditional model.
-            seed: of the latents.
-            latent: n latents, in place of those that the seed gives.
-            weights: of the averaged generator or of the one that is trained; None for the first of ``weights``.
+            seed: seed of the latents.
+            latent: n latents to use instead of those of the seed.
+            weights: ``ema`` for the averaged generator, ``raw`` for the trained one; None for the preferred one.
             options: keyword arguments of the generator's ``forward``.
         """
         return cat(list(self.sample_parts(n, condition, seed=seed, latent=latent, weights=weights, **options)))
@@ -219,7 +228,7 @@ class GenerativeModel(L.LightningModule):
         weights: Weights | None = None,
         **options: Any,
     ) -> Iterator[Sample]:
-        """Yield what ``sample`` returns in batches of at most ``MAX_FORWARD``, for sets larger than memory."""
+        """Yield the samples of ``sample`` in batches of at most ``MAX_FORWARD``, for sets larger than memory."""
         latent = self.sample_latent(n, seed) if latent is None else latent.to(self.device)
         generator = self.ema if self.ema is not None and weights != "raw" else self.generator
         for start in range(0, n, MAX_FORWARD):
@@ -235,7 +244,6 @@ class GenerativeModel(L.LightningModule):
     def _forward(
         self, generator: nn.Module, latent: Tensor | None, condition: Sample | None, options: dict[str, Any]
     ) -> Sample:
-        """Return one batch of samples."""
         with evaluating(generator):
             return generator(latent, condition, **options)
 
@@ -249,8 +257,8 @@ class GenerativeModel(L.LightningModule):
 
 
 @contextmanager
-def matmuls(precision: MatmulPrecision) -> Iterator[None]:
-    """The precision of float32 matrix products, for a while: metrics and samples have all of it."""
+def float32_matmul_precision(precision: MatmulPrecision) -> Iterator[None]:
+    """Set the precision of float32 matrix products, and restore it afterwards for metrics and samples."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
     try:
@@ -261,7 +269,7 @@ def matmuls(precision: MatmulPrecision) -> Iterator[None]:
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and afterwards back into the mode that it was in."""
+    """Put a network into evaluation mode, and restore its mode afterwards."""
     training = network.training
     network.eval()
     try:
@@ -272,7 +280,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _training(model: nn.Module) -> Iterator[None]:
-    """Put a model into training mode, and afterwards all modes and buffers back to what they were."""
+    """Put a model into training mode, and restore all modes and buffers afterwards."""
     modes = {module: module.training for module in model.modules()}
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     model.train()
@@ -287,7 +295,7 @@ def _training(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Let gradients flow through a network but not into its weights."""
+    """Exclude weights from gradients, which still flow through the network to its input."""
     for weight in weights:
         weight.requires_grad_(False)
     try:

@@ -1,4 +1,4 @@
-"""What the two networks minimize: plain functions of logits, usable without Lightning.
+"""Losses of discriminator and generator: plain functions of logits, usable without Lightning.
 
 Logits have shape (B,) or (B, K); a loss is the mean over all of them.
 """
@@ -15,30 +15,30 @@ RealLabel = Annotated[float, Field(gt=0, le=1)]
 
 @runtime_checkable
 class Objective(Protocol):
-    """A pair of losses. A new objective is a class like those below, one YAML in ``conf/objective/``, one test.
+    """Pair of losses. A new one is a class like those below, a YAML in ``conf/objective/`` and a test.
 
-    One whose ``generator_loss`` needs the logits of the reals says ``needs_real_logits = True``; one that only means
-    something for a discriminator of limited slope, ``needs_lipschitz = True``.
+    An objective sets ``needs_real_logits = True`` if its ``generator_loss`` uses the logits of the reals, and
+    ``needs_lipschitz = True`` if it requires a discriminator of limited slope.
     """
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """What the discriminator minimizes."""
+        """Return the loss () that the discriminator minimizes."""
 
     def generator_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        """What the generator minimizes."""
+        """Return the loss () that the generator minimizes; ``real_logits`` are given if ``needs_real_logits``."""
 
 
 class NonSaturating:
-    """Binary cross-entropy for D, and −log D(G(z)) for G (Goodfellow et al., 2014, section 3).
+    """Non-saturating loss (Goodfellow et al., 2014, arXiv:1406.2661, section 3): G maximizes log D(G(z)).
 
-    Written with log-sigmoids of the logits: Sigmoid followed by BCELoss is the same function, but its
-    gradient dies where the sigmoid rounds to 0 or 1.
+    It is computed by log-sigmoids of the logits. Sigmoid followed by BCELoss is the same function, but its gradient
+    vanishes where the sigmoid rounds to 0 or 1.
 
         L_D = −log D(x) − log(1 − D(G(z)))        L_G = −log D(G(z))
 
     Args:
-        real_label: below 1 for one-sided label smoothing, L_D = −a log D(x) − (1 − a) log(1 − D(x)) − …
-            (Salimans et al., 2016, arXiv:1606.03498, section 3.4).
+        real_label: a, the label of the reals. Below 1 it is one-sided label smoothing (Salimans et al., 2016,
+            arXiv:1606.03498, section 3.4): L_D = −a log D(x) − (1 − a) log(1 − D(x)) − log(1 − D(G(z))).
     """
 
     def __init__(self, real_label: RealLabel = 1.0) -> None:
@@ -53,11 +53,14 @@ class NonSaturating:
 
 
 class Minimax(NonSaturating):
-    """The two-player game itself (Goodfellow et al., 2014, equation 1): G minimizes what D maximizes.
+    """Minimax loss (Goodfellow et al., 2014, arXiv:1406.2661, equation 1): G minimizes what D maximizes.
 
         L_D = −log D(x) − log(1 − D(G(z)))        L_G = log(1 − D(G(z)))
 
-    G's gradient vanishes where D is sure of the fakes.
+    The gradient of G vanishes where D is confident that a sample is fake.
+
+    Args:
+        real_label: as for :class:`NonSaturating`.
     """
 
     def generator_loss(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
@@ -65,11 +68,11 @@ class Minimax(NonSaturating):
 
 
 class BinaryCrossEntropy:
-    """The same pair of losses as tutorials write it: Sigmoid, then BCELoss.
+    """Non-saturating loss as tutorials write it: Sigmoid, then BCELoss.
 
-    In float32 the sigmoid is exactly 1 from a logit of 17 on, and PyTorch limits the logarithm to −100: D's loss on
-    a fake that it is wrong about, and G's on one that D is sure of, then have no gradient. For runs as published;
-    :class:`NonSaturating` is the one to use.
+    In float32 the sigmoid is exactly 1 for logits from 17 on, and PyTorch limits the logarithm to −100. So the
+    gradient of L_D vanishes at fakes with a large logit, and that of L_G at fakes with a very negative one. Use this
+    class to reproduce published runs, and :class:`NonSaturating` otherwise.
     """
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -146,5 +149,5 @@ class Relativistic:
 
 
 def probability(logits: Tensor) -> Tensor:
-    """Mean of D as a probability, for the dashboard: about 1/2 on both sides when D cannot tell."""
+    """Return the mean () of D as a probability: about 1/2 for reals and fakes if D cannot tell them apart."""
     return torch.sigmoid(logits).mean()

@@ -1,4 +1,4 @@
-"""Optimizers that torch does not have."""
+"""Optimizers that PyTorch does not provide."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,7 +13,14 @@ from torch.optim import Adam, Optimizer
 class ClippedAdam(Adam):
     """Adam that keeps each weight in [−limit, limit], as WGAN's critic needs (Arjovsky et al., 2017, arXiv:1701.07875).
 
-    The paper has RMSprop, which is Adam with betas of (0, 0.99) but for the correction of the first steps.
+    The paper uses RMSprop. Adam with betas of (0, 0.99) is RMSprop with bias correction in the first steps.
+
+    Args:
+        params: the parameters to train.
+        limit: the largest absolute value of a weight; .01 in the paper.
+        lr: the learning rate; 5e-5 in the paper.
+        betas: as for Adam.
+        fused: as for Adam.
     """
 
     def __init__(
@@ -37,5 +44,5 @@ class ClippedAdam(Adam):
 
 
 def clips_weights(optimizer: Callable[..., Optimizer]) -> bool:
-    """Whether that is what it makes."""
+    """Return True if ``optimizer`` builds a :class:`ClippedAdam`."""
     return isinstance(optimizer, partial) and optimizer.func is ClippedAdam

@@ -10,9 +10,13 @@ from torch import Tensor
 
 @runtime_checkable
 class Prior(Protocol):
-    """A distribution of latents: n -> latents (n, *shape)."""
+    """Distribution of latents: a call with n returns latents (n, *shape).
 
-    shape: tuple[int, ...]  # of one latent
+    Attributes:
+        shape: the shape of one latent.
+    """
+
+    shape: tuple[int, ...]
 
     def __call__(
         self, n: int, *, device: torch.device | None = None, generator: torch.Generator | None = None
@@ -20,12 +24,12 @@ class Prior(Protocol):
 
 
 class Normal:
-    """z ~ N(0, I).
+    """Standard normal distribution z ~ N(0, I).
 
-    A class, and no function under ``_partial_``: Hydra's partial objects take 0.2 ms a call, in every iteration.
+    This is a class instead of a function with ``_partial_``, because a call of Hydra's partial objects takes 0.2 ms.
 
     Args:
-        shape: of one latent: [latent_dim], or one latent for each position.
+        shape: the shape of one latent: [latent_dim], or [positions, latent_dim] for a latent at each position.
     """
 
     def __init__(self, shape: Sequence[PositiveInt]) -> None:

@@ -1,7 +1,7 @@
-"""Penalties on the discriminator's slope, added to its loss: plain torch, usable without Lightning.
+"""Penalties on the discriminator's slope, added to its loss. They are plain PyTorch, usable without Lightning.
 
-A penalty of one sample is about the gradient of its own logit (of their mean, if it has several), so the discriminator
-must judge each sample by itself: no batch norm.
+A penalty uses the gradient of each sample's logit (the mean, if it has several) with respect to that sample. A
+discriminator that mixes the samples of a batch, as batch norm does, is therefore rejected.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from gan_lightning.modalities.samples import Sample, each, leaves
 
 
 class DiscriminatorPass(NamedTuple):
-    """What one update of the discriminator has seen."""
+    """Tensors of one discriminator update, from which penalties are computed."""
 
     real: Sample  # (B, …)
     fake: Sample  # (B, …), detached from the generator
@@ -26,17 +26,22 @@ class DiscriminatorPass(NamedTuple):
 
 @runtime_checkable
 class Regularizer(Protocol):
-    """A term of the discriminator's loss. A new one is a class, one YAML in ``conf/regularizer/``, one test."""
+    """Penalty in the discriminator's loss. A new one is a class, a YAML in ``conf/regularizer/`` and a test.
 
-    needs_input_grad: bool  # whether real and fake must require gradients before they are judged
-    weight: Schedule  # iteration to weight
+    Attributes:
+        needs_input_grad: True if ``seen.real`` and ``seen.fake`` must require gradients when the logits are computed.
+        weight: the schedule of the penalty's weight.
+    """
+
+    needs_input_grad: bool
+    weight: Schedule
 
     def __call__(self, discriminator: nn.Module, seen: DiscriminatorPass) -> Tensor:
-        """The penalty, without its weight."""
+        """Return the penalty () without its weight."""
 
 
 class NoPenalty:
-    """Nothing."""
+    """No penalty: always zero."""
 
     needs_input_grad = False
     weight = staticmethod(as_schedule(0.0))
@@ -46,7 +51,9 @@ class NoPenalty:
 
 
 class R1:
-    """½ E‖∇D(x)‖² at the reals (Mescheder et al., 2018, arXiv:1801.04406).
+    """R1, the squared slope at the reals (Mescheder et al., 2018, arXiv:1801.04406).
+
+        ½ E‖∇D(x)‖²
 
     Args:
         weight: γ, a number or a schedule.
@@ -63,7 +70,15 @@ class R1:
 
 
 class R1R2(R1):
-    """½ E‖∇D(x)‖² + ½ E‖∇D(G(z))‖² (R3GAN, Huang et al., 2024, arXiv:2501.05441), both in one backward pass."""
+    """R1 + R2, the squared slopes at reals and fakes (R3GAN, Huang et al., 2024, arXiv:2501.05441).
+
+        ½ E‖∇D(x)‖² + ½ E‖∇D(G(z))‖²
+
+    Both come from one backward pass.
+
+    Args:
+        weight: γ, a number or a schedule.
+    """
 
     def __call__(self, discriminator: nn.Module, seen: DiscriminatorPass) -> Tensor:
         logits = torch.cat([seen.real_logits, seen.fake_logits])
@@ -72,9 +87,9 @@ class R1R2(R1):
 
 
 class GradientPenalty:
-    """E(‖∇D(x̂)‖ − 1)² between reals and fakes, x̂ = εx + (1 − ε)G(z).
+    """Gradient penalty of WGAN-GP: slope 1 between reals and fakes (Gulrajani et al., 2017, arXiv:1704.00028).
 
-    WGAN-GP (Gulrajani et al., 2017, arXiv:1704.00028).
+        E(‖∇D(x̂)‖ − 1)², with x̂ = εx + (1 − ε)G(z)
 
     Args:
         weight: λ, a number or a schedule; 10 in the paper.
@@ -90,22 +105,27 @@ class GradientPenalty:
         epsilon = torch.rand(len(first), dtype=first.dtype, device=first.device)
         between = each(lambda real, fake: interpolate(real, fake, epsilon), seen.real, seen.fake)
         (slope,) = squared_slopes(discriminator(between, seen.condition), [between])
-        return ((slope + 1e-12).sqrt() - 1).square().mean()  # the root has no gradient at 0
+        return ((slope + 1e-12).sqrt() - 1).square().mean()  # the square root has no finite gradient at 0
 
 
 def interpolate(real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:
-    """Return εx + (1 − ε)G(z) for ε (B,), as a leaf that gradients are asked of."""
+    """Return εx + (1 − ε)G(z) for ε (B,), as a leaf tensor that requires gradients."""
     epsilon = epsilon.view(-1, *[1] * (real.dim() - 1))
     return (epsilon * real.detach() + (1 - epsilon) * fake.detach()).requires_grad_()
 
 
 def squared_slopes(logits: Tensor, samples: Sequence[Sample]) -> list[Tensor]:
-    """Return ‖∇‖² (B,) of each sample's mean logit over all its tensors, for each batch of samples.
+    """Return the squared gradient norm (B,) of each sample's mean logit, one tensor for each batch in ``samples``.
 
-    The result can itself be differentiated.
+    The norm covers all tensors of a sample. The result is differentiable.
+
+    Args:
+        logits: (n,) or (n, K), of all batches together.
+        samples: the batches that the logits were computed from.
     """
-    total = logits.flatten(1).mean(1).sum() if logits.dim() > 1 else logits.sum()
-    gradients = iter(torch.autograd.grad(total, [leaf for one in samples for leaf in leaves(one)], create_graph=True))
+    summed_logits = logits.flatten(1).mean(1).sum() if logits.dim() > 1 else logits.sum()
+    inputs = [leaf for one in samples for leaf in leaves(one)]
+    gradients = iter(torch.autograd.grad(summed_logits, inputs, create_graph=True))
     return [_sum([next(gradients).flatten(1).square().sum(1) for _ in leaves(one)]) for one in samples]
 
 

@@ -1,4 +1,4 @@
-"""Values that change with the iteration: functions of it alone, so that a resumed run goes on with the same."""
+"""Values that depend only on the iteration, so that a resumed run continues with the same values."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,14 @@ Schedule = Callable[[int], float]
 
 
 class Linear:
-    """From ``begin`` to ``end`` over so many iterations, then ``end``; ``begin`` for ``hold`` iterations first."""
+    """Linear change from one value to another.
+
+    Args:
+        begin: the value of the first ``hold`` iterations.
+        end: the value after ``hold + iterations`` iterations.
+        iterations: the number of iterations from ``begin`` to ``end``.
+        hold: the number of iterations before the change starts.
+    """
 
     def __init__(self, begin: FiniteFloat, end: FiniteFloat, iterations: PositiveInt, hold: NonNegativeInt = 0) -> None:
         self.begin, self.end, self.iterations, self.hold = begin, end, iterations, hold
@@ -22,12 +29,15 @@ class Linear:
 
 
 class Cosine(Linear):
-    """The same along half a cosine, slow at both ends (Loshchilov & Hutter, 2016, arXiv:1608.03983)."""
+    """Change from one value to another along half a cosine (Loshchilov & Hutter, 2016, arXiv:1608.03983).
+
+    Takes the arguments of :class:`Linear`.
+    """
 
     def _progress(self, iteration: int) -> float:
         return (1 - math.cos(math.pi * super()._progress(iteration))) / 2
 
 
 def as_schedule(value: float | Schedule) -> Schedule:
-    """A number as the schedule that never changes."""
+    """Return a schedule as it is, and a number as a constant schedule."""
     return value if callable(value) else lambda iteration: value

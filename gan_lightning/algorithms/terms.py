@@ -1,4 +1,4 @@
-"""Terms that are added to the generator's loss, beside the objective."""
+"""Terms added to the generator's loss besides the objective."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class GeneratorPass(NamedTuple):
-    """Tensors of one update of the generator, for terms of its loss."""
+    """Tensors of one generator update, from which terms are computed."""
 
     latent: Tensor | None  # (B, …)
     condition: Sample | None
@@ -26,21 +26,27 @@ class GeneratorPass(NamedTuple):
 
 @runtime_checkable
 class Term(Protocol):
-    """A term of the generator's loss. A new one is a class, one YAML in ``conf/term/``, one test.
+    """Term of the generator's loss. A new one is a class, a YAML in ``conf/term/`` and a test.
 
-    One that is an ``nn.Module`` has its weights trained with the generator's.
+    The parameters of a term that is an ``nn.Module`` are trained by the generator's optimizer. A term that compares
+    latents sets ``needs_latent = True``; it is rejected for a model without a prior.
+
+    Attributes:
+        weight: the schedule of the term's weight.
     """
 
-    weight: Schedule  # iteration to weight
+    weight: Schedule
 
     def __call__(self, model: GenerativeModel, seen: GeneratorPass) -> Tensor:
-        """Return the term, without its weight."""
+        """Return the term () without its weight."""
 
 
 class ModeSeeking:
-    """‖z₁ − z₂‖₁ / ‖G(z₁) − G(z₂)‖₁, as means: large where different latents give the same sample.
+    """Mode-seeking term of MSGAN (Mao et al., 2019, arXiv:1903.05628): large if different latents give equal samples.
 
-    MSGAN (Mao et al., 2019, arXiv:1903.05628). The second latent of each sample is drawn anew, its condition stays.
+        ‖z₁ − z₂‖₁ / ‖G(z₁) − G(z₂)‖₁, each norm as a mean over elements
+
+    For each fake G(z₂) the term draws another latent z₁, and generates G(z₁) with the same condition.
 
     Args:
         weight: a number or a schedule; 1 in the paper.

@@ -1,4 +1,4 @@
-"""A variational autoencoder, the baseline that is no GAN."""
+"""Variational autoencoder, a baseline that is not a GAN."""
 
 from collections.abc import Callable
 from typing import Unpack
@@ -16,17 +16,17 @@ from gan_lightning.modalities.samples import Sample, Shape
 
 
 class VAE(GenerativeModel):
-    """Kingma & Welling, 2013, Auto-encoding variational Bayes, https://arxiv.org/abs/1312.6114.
+    """Variational autoencoder (Kingma & Welling, 2013, https://arxiv.org/abs/1312.6114).
 
-    The decoder is the generator, with the same prior N(0, I). Numbers in [-1, 1] are taken as Bernoulli, as is usual
+    The decoder is the generator. Samples in [-1, 1] are mapped to [0, 1] and modelled as Bernoulli variables, as usual
     for MNIST.
 
     Args:
-        prior: n -> latents (n, latent_dim); N(0, I).
+        prior: n -> latents (n, latent_dim); must be N(0, I), which the KL divergence assumes.
         generator: the decoder, (latent, condition) -> sample in [-1, 1].
         encoder: (sample, condition) -> (B, 2 · latent_dim), mean and log-variance of q(z | x).
-        optimizer: parameters -> optimizer, of both.
-        kl_weight: β of the β-VAE; 1 is the evidence bound.
+        optimizer: parameters -> optimizer, for both networks.
+        kl_weight: β of the β-VAE (Higgins et al., 2017); 1 gives the evidence lower bound.
         settings: see :class:`GenerativeModel`.
     """
 
@@ -59,21 +59,26 @@ class VAE(GenerativeModel):
         return {"loss/reconstruction": reconstruction.detach(), "loss/kl": divergence.detach()}
 
     @torch.no_grad()
-    def try_out(self, sample_shape: Shape, condition: Sample | None) -> Sample:
-        sample = super().try_out(sample_shape, condition)
+    def check_networks(self, sample_shape: Shape, condition: Sample | None) -> Sample:
+        sample = super().check_networks(sample_shape, condition)
         with evaluating(self.encoder):
             self.encoder(sample, condition)
         return sample
 
-    def training_pass(self, batch: Batch) -> list[Tensor]:
-        return [*super().training_pass(batch), self.encoder(batch.real, batch.condition)]
+    def run_networks(self, batch: Batch) -> list[Tensor]:
+        return [*super().run_networks(batch), self.encoder(batch.real, batch.condition)]
 
     def make_optimizers(self) -> list[Optimizer]:
         return [self.optimizer([*self.encoder.parameters(), *self.generator.parameters()])]
 
 
 def bernoulli_loss(decoded: Tensor, real: Tensor) -> Tensor:
-    """−log p(x | z), summed over a sample, of (x + 1) / 2 with the probabilities (decoded + 1) / 2."""
+    """Return −log p(x | z) (), summed over the elements of a sample and averaged over the batch.
+
+    Args:
+        decoded: (B, …) in [-1, 1]; the probabilities are (decoded + 1) / 2.
+        real: (B, …) in [-1, 1]; the observations are (real + 1) / 2.
+    """
     probabilities = (decoded.float() + 1) / 2
     loss = F.binary_cross_entropy(probabilities.clamp(1e-6, 1 - 1e-6), (real.float() + 1) / 2, reduction="sum")
     return loss / len(real)

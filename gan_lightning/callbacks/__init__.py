@@ -1,4 +1,4 @@
-"""What watches a run; the module itself only trains."""
+"""Callbacks that log, evaluate, save and stop a run; the module itself only trains."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -13,10 +13,10 @@ from gan_lightning.data.datamodule import Data
 
 
 class Watcher(L.Callback):
-    """A callback without the hooks of an iteration but those that a subclass has.
+    """Callback whose hooks within an iteration are None unless a subclass defines them.
 
-    Lightning calls each of them for each callback, which takes longer than what ours do in theirs; it passes over what
-    cannot be called.
+    Lightning calls every hook of every callback in each iteration, which takes longer than the work of our hooks. It
+    skips attributes that are not callable.
     """
 
     on_train_batch_start = None  # type: ignore[assignment]
@@ -28,24 +28,24 @@ class Watcher(L.Callback):
 
 @runtime_checkable
 class Reporter(Protocol):
-    """A callback that has something to say at the end of a run."""
+    """Callback that adds lines to the summary at the end of a run."""
 
     def report(self) -> list[str]:
-        """Lines of the closing summary."""
+        """Return lines for the closing summary."""
 
 
 def data_of(trainer: L.Trainer) -> Data:
-    """The run's data module, an attribute that the Trainer gets from outside, where type checkers do not look."""
+    """Return the run's data module, which Lightning sets on the Trainer without declaring the attribute."""
     return trainer.datamodule  # type: ignore[attr-defined]
 
 
 def epochs_done(trainer: L.Trainer, iteration: int) -> tuple[int, int]:
-    """Whole epochs, and batches of the next one."""
+    """Return how many epochs are complete, and how many batches of the next one are done."""
     return divmod(iteration, int(trainer.num_training_batches))
 
 
 def trained_by(optimizer: Optimizer, pl_module: GenerativeModel) -> dict[str, list[nn.Parameter]]:
-    """Return the parameters that the optimizer trains, by the name of the module's network that they belong to."""
+    """Return the parameters that the optimizer trains, by the name of the network that they belong to."""
     trained = {parameter for group in optimizer.param_groups for parameter in group["params"]}
     networks = {
         name: [parameter for parameter in network.parameters() if parameter in trained]
@@ -54,13 +54,13 @@ def trained_by(optimizer: Optimizer, pl_module: GenerativeModel) -> dict[str, li
     return {name: parameters for name, parameters in networks.items() if parameters}
 
 
-def log_figures(trainer: L.Trainer, figures: Mapping[str, float], iteration: int) -> None:
-    """To the loggers, on the axis of iterations, and to the final metrics of the run."""
+def log_metrics(trainer: L.Trainer, metrics: Mapping[str, float], iteration: int) -> None:
+    """Write metrics to all loggers as of ``iteration``, and add them to the final metrics of the run."""
     for logger in trainer.loggers:
-        logger.log_metrics(dict(figures), step=iteration)
-    keep_figures(trainer, figures)
+        logger.log_metrics(dict(metrics), step=iteration)
+    keep_metrics(trainer, metrics)
 
 
-def keep_figures(trainer: L.Trainer, figures: Mapping[str, float]) -> None:
-    """To the final metrics of the run, where other callbacks find them too."""
-    trainer.callback_metrics.update({name: torch.tensor(value, dtype=torch.float64) for name, value in figures.items()})
+def keep_metrics(trainer: L.Trainer, metrics: Mapping[str, float]) -> None:
+    """Add metrics to the final metrics of the run, which other callbacks read too."""
+    trainer.callback_metrics.update({name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()})

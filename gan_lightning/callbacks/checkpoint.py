@@ -1,4 +1,4 @@
-"""Checkpoints by iterations: Lightning's own callback counts the steps of both optimizers."""
+"""Checkpoints by iterations; Lightning's own callback counts the steps of all optimizers."""
 
 import logging
 import shutil
@@ -22,23 +22,23 @@ log = logging.getLogger(__name__)
 
 
 class Checkpoint(Watcher, L.callbacks.Checkpoint):
-    """Writes ``checkpoints/last.ckpt`` now and then and at the end, and keeps one every few epochs.
+    """Callback that writes ``checkpoints/last.ckpt`` regularly and at the end, and keeps one every few epochs.
 
-    A checkpoint holds tensors and plain values only, and the resolved config. The state of Lightning's loops in it
-    is computed from the iteration, not copied: a checkpoint written after the last batch of an epoch, or in the
-    middle of one, then resumes with the very next batch. How far the logs were written is in it too, and which data the
-    run was trained on, from which iteration on.
+    A checkpoint holds only tensors and plain values, with the resolved config. It records how far the logs were
+    written, and the data that the run was trained on with the iteration from which they were used. The state of
+    Lightning's loops is computed from the iteration, not copied, so that a checkpoint written within an epoch or after
+    its last batch resumes with the very next batch.
 
-    A file is whole on the disk before it takes its name, and the last but one stays as ``last.ckpt.earlier``. One that
-    cannot be written costs a warning; only at the end is it an error. One that signed statements speak of is kept, with
-    them, in a folder of its own when another takes its name.
+    A file takes its name only after it is complete on the disk. The previous ``last.ckpt`` stays as
+    ``last.ckpt.earlier``. A checkpoint that cannot be written is a warning during training, and an error at the end. A
+    checkpoint that signed statements refer to is kept with them in a separate folder when a new one replaces it.
 
     Args:
         config: the resolved config, plain values only.
-        every_n_epochs: how often one is kept, as ``epoch_0025.ckpt``.
-        after_epochs: after which epochs one is kept besides.
-        every_n_minutes: how often ``last.ckpt`` is written.
-        every_n_iterations: and after how many; None for no count.
+        every_n_epochs: epochs between checkpoints that are kept, such as ``epoch_0025.ckpt``.
+        after_epochs: further epochs after which a checkpoint is kept.
+        every_n_minutes: minutes between writes of ``last.ckpt``.
+        every_n_iterations: iterations between further writes of ``last.ckpt``; None for no further writes.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         Path(trainer.default_root_dir, LAST_CHECKPOINT.parent).mkdir(exist_ok=True)
         self._saved_at = time.monotonic()
         self._saved_iteration = pl_module.iteration
-        self.trained_on = with_data(self.trained_on, data_of(trainer).describe(), pl_module.iteration)
+        self.trained_on = add_data(self.trained_on, data_of(trainer).describe(), pl_module.iteration)
         sampler = trainer.train_dataloader.sampler  # type: ignore[union-attr]
         if isinstance(sampler, EpochBatches):
             _, sampler.start = epochs_done(trainer, pl_module.iteration)
@@ -72,27 +72,30 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         _, unfinished = epochs_done(trainer, pl_module.iteration)
-        if unfinished and self._due(pl_module.iteration):
+        if unfinished and self._is_due(pl_module.iteration):
             self._save_last(trainer, pl_module.iteration)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         epoch, unfinished = epochs_done(trainer, pl_module.iteration)
         if not unfinished and (epoch % self.every_n_epochs == 0 or epoch in self.after_epochs):
             self._save(trainer, f"epoch_{epoch:04d}.ckpt")
-        if not unfinished and self._due(pl_module.iteration):  # now that the epoch's end has been logged
+        if not unfinished and self._is_due(pl_module.iteration):  # here, because the epoch's end is logged by now
             self._save_last(trainer, pl_module.iteration)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         if not self._save_last(trainer, pl_module.iteration):
-            raise UserError(f"the end of the run is not saved: {trainer.default_root_dir}: see the warning above")
+            raise UserError(
+                f"the end of the run is not saved: {trainer.default_root_dir}: fix what the warning above reports, "
+                f"then resume={trainer.default_root_dir}"
+            )
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: GenerativeModel, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
         checkpoint["trained_on"] = self.trained_on
         checkpoint["logs"] = [flushed_sizes(logger) for logger in trainer.loggers]
         epoch, batch = epochs_done(trainer, pl_module.iteration)
-        begun = epoch + (batch > 0)
-        epochs = {"ready": begun, "started": begun, "processed": epoch, "completed": epoch}
+        started = epoch + (batch > 0)
+        epochs = {"ready": started, "started": started, "processed": epoch, "completed": epoch}
         loop = checkpoint["loops"]["fit_loop"]
         loop["epoch_progress"] = {"total": epochs, "current": dict(epochs)}
         loop["epoch_loop.batch_progress"] = {
@@ -102,9 +105,9 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         }
         loop["epoch_loop.state_dict"]["_batches_that_stepped"] = pl_module.iteration
 
-    def _due(self, iteration: int) -> bool:
-        counted = self.every_n_iterations is not None and iteration % self.every_n_iterations == 0
-        return counted or max_over_processes(time.monotonic() - self._saved_at) > 60 * self.every_n_minutes
+    def _is_due(self, iteration: int) -> bool:
+        by_count = self.every_n_iterations is not None and iteration % self.every_n_iterations == 0
+        return by_count or max_over_processes(time.monotonic() - self._saved_at) > 60 * self.every_n_minutes
 
     def _save_last(self, trainer: L.Trainer, iteration: int) -> bool:
         self._saved_at = time.monotonic()
@@ -113,13 +116,19 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         return saved
 
     def _save(self, trainer: L.Trainer, name: str, earlier: Path | None = None) -> bool:
-        """Whether it could be written; what has the name takes that of ``earlier``."""
+        """Write a checkpoint; return False, after a warning, if it cannot be written.
+
+        Args:
+            trainer: the trainer whose state is saved.
+            name: the file's name in ``checkpoints/``.
+            earlier: the path that a previous file of this name is moved to; None to replace that file.
+        """
         path = Path(trainer.default_root_dir, LAST_CHECKPOINT.parent, name)
-        unfinished = path.with_name(f".{name}.tmp")  # beside it: a rename within a file system leaves no half file
+        unfinished = path.with_name(f".{name}.tmp")  # in the same folder, where a rename is atomic
         try:
             self._write(trainer, unfinished)
             if trainer.is_global_zero:
-                keep_signed(path)
+                keep_signed_checkpoint(path)
                 if earlier is not None and path.exists():
                     path.replace(earlier)
                 unfinished.replace(path)
@@ -137,25 +146,25 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         try:
             trainer.save_checkpoint(path)
         except OSError:
-            trainer.strategy.barrier()  # that of save_checkpoint, where other processes wait
+            trainer.strategy.barrier()  # the other processes wait at the barrier in save_checkpoint
             raise
 
 
-def with_data(trained_on: list[dict[str, Any]], data: dict[str, Any], iteration: int) -> list[dict[str, Any]]:
-    """Return what a run was trained on, with the data that it goes on with.
+def add_data(trained_on: list[dict[str, Any]], data: dict[str, Any], iteration: int) -> list[dict[str, Any]]:
+    """Return the record of a run's training data, with an entry for ``data`` if they differ from the last entry.
 
     Args:
-        trained_on: the data of each part of the run so far, with the iteration that it began after.
-        data: what :meth:`Data.describe` returns.
-        iteration: that the run has reached.
+        trained_on: the entries so far: descriptions of data, each with the iteration from which they were used.
+        data: the description of the present data, from :meth:`Data.describe`.
+        iteration: the iteration that the run has reached.
     """
     part = {"from_iteration": iteration} | data
     same = trained_on and trained_on[-1] | {"from_iteration": iteration} == part
     return trained_on if same else [*trained_on, part]
 
 
-def keep_signed(checkpoint: Path) -> None:
-    """Keep a checkpoint that signed statements speak of, with them, in a folder named by its digest beside it."""
+def keep_signed_checkpoint(checkpoint: Path) -> None:
+    """Copy a checkpoint with signed statements, and move the statements, to a folder named by its digest."""
     statements = list(checkpoint.parent.glob(f"{checkpoint.name}*{STATEMENT_SUFFIX}"))
     if not statements or not checkpoint.exists():
         return

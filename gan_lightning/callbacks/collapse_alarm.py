@@ -1,4 +1,4 @@
-"""Says so when a run is lost: mode collapse and dead discriminators, which losses do not show."""
+"""Alarm for collapsed runs: mode collapse and failed discriminators, which losses do not show."""
 
 import logging
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.callbacks import Watcher, data_of, keep_figures, log_figures
+from gan_lightning.callbacks import Watcher, data_of, keep_metrics, log_metrics
 from gan_lightning.callbacks.evaluation import prepared_evaluator, sample_metrics
 from gan_lightning.errors import Diverged, UserError
 from gan_lightning.metrics.evaluator import Evaluator, Metrics
@@ -18,21 +18,22 @@ from gan_lightning.metrics.reference import NotEvaluated
 log = logging.getLogger(__name__)
 
 REMEDIES = (
-    "usual remedies: a lower model.discriminator_optimizer.lr, betas=[0.5,0.999] for both optimizers, "
-    "a larger data.batch_size, another seed; some runs recover"
+    "usual remedies: lower model.discriminator_optimizer.lr, set betas=[0.5,0.999] in both optimizers, "
+    "raise data.batch_size, change seed; some runs recover"
 )
 
 
 class CollapseAlarm(Watcher):
-    """Logs cheap metrics as ``quality/*``, and rings when two checks in a row show a collapse.
+    """Callback that logs cheap metrics as ``quality/*``, and raises an alarm when two checks in a row show a collapse.
 
-    It rings as a warning in the log, as ``alarm/collapsed`` and a text on the dashboard, and in the closing summary.
-    Samples are compared with training examples. Where they cannot be evaluated, it watches the discriminator alone.
+    The alarm is a warning in the log, the scalar ``alarm/collapsed``, a text on the dashboard, and a line of the
+    closing summary. It ends with the first check that shows no collapse. Samples are compared with training examples.
+    If they cannot be evaluated, only the discriminator is checked.
 
     Args:
-        every_n_iterations: how often.
-        n: samples; fewer where there are not as many real examples.
-        seed: of the latents.
+        every_n_iterations: iterations between two checks.
+        n: number of samples in a check; fewer if there are not as many real examples.
+        seed: seed of the latents.
     """
 
     def __init__(self, every_n_iterations: PositiveInt, n: PositiveInt, seed: NonNegativeInt) -> None:
@@ -41,15 +42,15 @@ class CollapseAlarm(Watcher):
         self.seed = seed
         self._evaluator: Evaluator | None = None
         self._metrics: Metrics = {}
-        self._suspected = False  # by the last check
-        self._collapses: list[dict[str, Any]] = []  # since, why, and until where it recovered
+        self._suspected = False  # True if the last check showed a collapse
+        self._collapses: list[dict[str, Any]] = []  # with keys since, until (None while it lasts) and why
 
     @property
-    def ringing(self) -> bool:
+    def alarm_active(self) -> bool:
         return bool(self._collapses) and self._collapses[-1]["until"] is None
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        keep_figures(trainer, self._metrics)
+        keep_metrics(trainer, self._metrics)
         if trainer.is_global_zero:
             try:
                 self._evaluator = prepared_evaluator(data_of(trainer), self.n, "train")
@@ -77,23 +78,23 @@ class CollapseAlarm(Watcher):
             + f": {one['why']}"
             for one in self._collapses
         )
-        return [f"{'alarm':<11} {span}" for span in spans] + ([f"{'':<11} {REMEDIES}"] if self.ringing else [])
+        return [f"{'alarm':<11} {span}" for span in spans] + ([f"{'':<11} {REMEDIES}"] if self.alarm_active else [])
 
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        quality, reasons = self._quality(trainer, pl_module)
-        reasons += lost_discriminator({name: value.item() for name, value in trainer.callback_metrics.items()})
-        if reasons and self._suspected and not self.ringing:
-            self._ring(trainer, pl_module.iteration, "; ".join(reasons))
-        elif not reasons and self.ringing:
+        quality, reasons = self._check_samples(trainer, pl_module)
+        reasons += discriminator_failures({name: value.item() for name, value in trainer.callback_metrics.items()})
+        if reasons and self._suspected and not self.alarm_active:
+            self._raise_alarm(trainer, pl_module.iteration, "; ".join(reasons))
+        elif not reasons and self.alarm_active:
             self._collapses[-1]["until"] = pl_module.iteration
             log.info("alarm: the run has recovered by iteration %s", f"{pl_module.iteration:,}")
         self._suspected = bool(reasons)
         self._metrics = {f"quality/{name}": value for name, value in quality.items()}
-        self._metrics["alarm/collapsed"] = float(self.ringing)
-        log_figures(trainer, self._metrics, pl_module.iteration)
+        self._metrics["alarm/collapsed"] = float(self.alarm_active)
+        log_metrics(trainer, self._metrics, pl_module.iteration)
 
-    def _quality(self, trainer: L.Trainer, pl_module: GenerativeModel) -> tuple[Metrics, list[str]]:
-        """Return cheap metrics of samples, and why they look lost; nothing where they cannot be evaluated."""
+    def _check_samples(self, trainer: L.Trainer, pl_module: GenerativeModel) -> tuple[Metrics, list[str]]:
+        """Return cheap metrics of samples, and the signs of a collapse; neither if they cannot be evaluated."""
         if self._evaluator is None:
             return {}, []
         try:
@@ -104,7 +105,7 @@ class CollapseAlarm(Watcher):
             self._evaluator = None
             return {}, []
 
-    def _ring(self, trainer: L.Trainer, iteration: int, why: str) -> None:
+    def _raise_alarm(self, trainer: L.Trainer, iteration: int, why: str) -> None:
         since = iteration - self.every_n_iterations
         self._collapses.append({"since": since, "until": None, "why": why})
         log.warning("alarm: collapsed since iteration %s or before: %s; %s", f"{since:,}", why, REMEDIES)
@@ -114,24 +115,25 @@ class CollapseAlarm(Watcher):
 
 
 class CollapseStop(CollapseAlarm):
-    """Ends the run when the alarm rings, as :class:`Divergence` does: for searches, where others can be tried."""
+    """Alarm that also stops the run by raising :class:`Diverged`, for searches, where the next trial can start."""
 
-    def _ring(self, trainer: L.Trainer, iteration: int, why: str) -> None:
-        super()._ring(trainer, iteration, why)
+    def _raise_alarm(self, trainer: L.Trainer, iteration: int, why: str) -> None:
+        super()._raise_alarm(trainer, iteration, why)
         raise Diverged(iteration, f"collapsed: {why}")
 
 
-def lost_discriminator(training: Mapping[str, float]) -> list[str]:
-    """Return why a discriminator looks lost; nothing while it may go on, or where there is none.
+def discriminator_failures(metrics: Mapping[str, float]) -> list[str]:
+    """Return why the discriminator can no longer train the generator; an empty list if it can.
 
     Args:
-        training: what the run logs of itself, as far as it does: ``probability/*``, ``gradient_norm/*``.
+        metrics: the run's logged metrics. Without ``probability/*`` nothing can be found, as for a model without a
+            discriminator; ``gradient_norm/discriminator`` may be missing.
     """
-    if not {"probability/real", "probability/fake"} <= training.keys():
+    if not {"probability/real", "probability/fake"} <= metrics.keys():
         return []
-    real, fake = training["probability/real"], training["probability/fake"]
+    real, fake = metrics["probability/real"], metrics["probability/fake"]
     if real > 0.999 and fake < 0.001:
         return ["the discriminator has won: D(real) > .999, D(fake) < .001"]
-    if abs(real - fake) < 1e-3 and training.get("gradient_norm/discriminator", 1) < 1e-3:
-        return ["the discriminator is dead: the same verdict on everything, no gradient"]
+    if abs(real - fake) < 1e-3 and metrics.get("gradient_norm/discriminator", 1) < 1e-3:
+        return ["the discriminator is dead: D(real) = D(fake) to .001, gradient norm < .001"]
     return []

@@ -1,4 +1,4 @@
-"""All metrics of the samples, seldom and at the end."""
+"""Evaluates samples by all metrics, every few epochs and at the end of training."""
 
 import copy
 import logging
@@ -9,7 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.callbacks import Watcher, data_of, epochs_done, keep_figures, log_figures
+from gan_lightning.callbacks import Watcher, data_of, epochs_done, keep_metrics, log_metrics
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class Evaluation(Watcher):
-    """Logs ``evaluation/*`` every ``every_n_epochs`` and when training has ended, but not after an interruption.
+    """Callback that logs ``evaluation/*`` every few epochs and when training ends, but not after an interruption.
 
-    What the evaluator cannot do is a warning: no run ends for it.
+    An evaluator that fails causes a warning; the run continues.
 
     Args:
-        every_n_epochs: how often.
-        n: samples; None for the evaluator's own number. Fewer where there are not as many real examples.
-        seed: of the latents.
+        every_n_epochs: epochs between two evaluations.
+        n: number of samples; None for the evaluator's own ``n``. Fewer if there are not as many real examples.
+        seed: seed of the latents.
     """
 
     def __init__(self, every_n_epochs: PositiveInt, n: PositiveInt | None, seed: NonNegativeInt) -> None:
@@ -40,7 +40,7 @@ class Evaluation(Watcher):
         self._report: list[str] = []
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        keep_figures(trainer, _logged(self._metrics))
+        keep_metrics(trainer, _add_prefix(self._metrics))
         if trainer.is_global_zero:
             try:
                 self._evaluator = prepared_evaluator(data_of(trainer), self.n, "test")
@@ -53,7 +53,7 @@ class Evaluation(Watcher):
             self._evaluate(trainer, pl_module)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        """The last checkpoint has been written by now."""
+        """Evaluate the end of the run, after its last checkpoint has been written."""
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         interrupted = any(isinstance(callback, Stop) and callback.signal for callback in callbacks)
         if not interrupted and pl_module.iteration != self._last_iteration:
@@ -75,33 +75,38 @@ class Evaluation(Watcher):
             return
         try:
             self._metrics = sample_metrics(self._evaluator, pl_module, data_of(trainer), self.seed)
-            self._report = _report(self._evaluator, self._metrics)
-            text = _text(self._evaluator, self._metrics)
+            self._report = _summary_lines(self._evaluator, self._metrics)
+            text = _dashboard_text(self._evaluator, self._metrics)
         except UserError as error:
             log.warning("samples are not evaluated: %s", error)
             self._evaluator = None
             return
         self._last_iteration = pl_module.iteration
-        log_figures(trainer, _logged(self._metrics), pl_module.iteration)
+        log_metrics(trainer, _add_prefix(self._metrics), pl_module.iteration)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_text("evaluation", text, pl_module.iteration)
 
 
 def prepared_evaluator(data: Data, n: int | None, split: Split) -> Evaluator:
-    """Return an evaluator of the data's own that is ready to measure samples.
+    """Return the data's evaluator, with real examples to compare samples with.
+
+    Args:
+        data: the data of the run.
+        n: number of samples to evaluate; None for the evaluator's own ``n``.
+        split: the split to take the real examples from.
 
     Raises:
         NotEvaluated: if samples of the data cannot be evaluated.
         UserError: if the evaluator's files are missing or damaged.
     """
     data.setup("test")
-    evaluator = copy.copy(evaluator_of(data))  # each callback compares with examples of its own
+    evaluator = copy.copy(evaluator_of(data))  # each callback prepares its own examples
     try:
         evaluator.prepare(data, n, split)
     except UserError:
         raise
-    except Exception as error:  # an evaluator of one's own may raise anything
+    except Exception as error:  # a user's evaluator may raise anything
         reason = " ".join(str(error).split())
         raise NotEvaluated(f"data.evaluator: {type(error).__name__} {reason}") from error
     return evaluator
@@ -110,26 +115,24 @@ def prepared_evaluator(data: Data, n: int | None, split: Split) -> Evaluator:
 def sample_metrics(
     evaluator: Evaluator, model: GenerativeModel, data: Data, seed: int, *, quick: bool = False
 ) -> Metrics:
-    """Return the metrics of samples that the model makes, as content."""
+    """Generate samples from the model and return their metrics."""
     n = evaluator.reference.n
     condition = data.sample_conditions(n, seed)
     return evaluator(data.modality.decode(model.sample(n, condition, seed=seed)), condition, quick=quick)
 
 
-def _logged(metrics: Metrics) -> Metrics:
+def _add_prefix(metrics: Metrics) -> Metrics:
     return {f"evaluation/{name}": value for name, value in metrics.items()}
 
 
-def _report(evaluator: Evaluator, metrics: Metrics) -> list[str]:
-    """Return lines of a run's closing summary."""
+def _summary_lines(evaluator: Evaluator, metrics: Metrics) -> list[str]:
     real = evaluator.real_baseline()
     shown = [f"{name} {metrics[name]:.4g} ({real[name]:.4g})" for name in evaluator.headline() if name in metrics]
     found = evaluator.findings(metrics)
     return [f"{'evaluation':<11} {'   '.join(shown)}, in brackets real data", *(f"{'':<11} {one}" for one in found)]
 
 
-def _text(evaluator: Evaluator, metrics: Metrics) -> str:
-    """Return the text on the dashboard."""
+def _dashboard_text(evaluator: Evaluator, metrics: Metrics) -> str:
     n, split = evaluator.reference.n, evaluator.reference.split
-    compared = f"{n:,} samples against as many real ones ({split}), by {evaluator.describe()['name']}"
+    compared = f"{n:,} samples compared with as many real examples ({split}), by {evaluator.describe()['name']}"
     return "\n\n".join([compared, evaluator.table({"samples": metrics}), *evaluator.findings(metrics)])

@@ -1,4 +1,4 @@
-"""One progress bar for the whole run; in a log file, a line now and then."""
+"""A progress bar for the whole run, or lines in the log if there is no terminal."""
 
 import logging
 import sys
@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES = 30
 
 
 class Progress(Watcher):
-    """Iterations, epochs, losses and samples per second."""
+    """Callback that shows iterations, epochs, losses and samples per second."""
 
     def __init__(self) -> None:
         self._bar: tqdm | None = None
@@ -35,11 +35,11 @@ class Progress(Watcher):
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self._bar is not None:
-            if self._bar.update():  # only when it was drawn: some ten times a second
-                self._bar.set_postfix_str(_state(trainer), refresh=False)
+            if self._bar.update():  # True only if the bar was redrawn, about ten times a second
+                self._bar.set_postfix_str(_progress_text(trainer), refresh=False)
         elif time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            log.info("iteration %d/%s, %s", pl_module.iteration, self._total or "∞", _state(trainer))
+            log.info("iteration %d/%s, %s", pl_module.iteration, self._total or "∞", _progress_text(trainer))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._close()
@@ -54,15 +54,15 @@ class Progress(Watcher):
 
 
 def _total_iterations(trainer: L.Trainer) -> int | None:
-    """Where the run is going to end, None if it has no limit."""
+    """Return the iteration at which the run will end; None if it has no limit."""
     if trainer.max_epochs is not None and trainer.max_epochs >= 0:
         return trainer.max_epochs * int(trainer.num_training_batches)
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     return next((callback.max_iterations for callback in callbacks if isinstance(callback, Stop)), None)
 
 
-def _state(trainer: L.Trainer) -> str:
-    """The figures of the last window that was logged."""
+def _progress_text(trainer: L.Trainer) -> str:
+    """Return the epoch, and the losses and the speed that were logged last."""
     epochs = f"/{trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
     metrics = trainer.callback_metrics
     losses = [f"{name.split('/')[1]} {value:.3f}" for name, value in metrics.items() if name.startswith("loss/")]

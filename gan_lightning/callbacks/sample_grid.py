@@ -1,4 +1,4 @@
-"""A sheet of what the generator makes of the same latents, as training goes on."""
+"""Sheets of samples from the same latents in the course of training."""
 
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,19 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
-from gan_lightning.callbacks.sheets import draw, sheet
+from gan_lightning.callbacks.sheets import samples_for_sheet, sheet
 from gan_lightning.modalities.sheets import SUFFIX, write_sheet
 
 
 class SampleGrid(Watcher):
-    """Samples from fixed latents after the first epoch, every ``every_n_epochs``, and at the end.
+    """Callback that generates samples from fixed latents after the first epoch, every few epochs, and at the end.
 
-    Written to ``samples/`` in the run's folder and to TensorBoard on the axis of iterations.
+    A sheet of them is written to ``samples/`` in the run's folder, and to TensorBoard on the axis of iterations.
 
     Args:
-        every_n_epochs: how often.
-        n: how many samples.
-        seed: of the latents.
+        every_n_epochs: epochs between two sheets.
+        n: number of samples.
+        seed: seed of the latents and conditions.
     """
 
     def __init__(self, every_n_epochs: PositiveInt, n: PositiveInt, seed: NonNegativeInt) -> None:
@@ -33,11 +33,11 @@ class SampleGrid(Watcher):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         epoch, unfinished = epochs_done(trainer, pl_module.iteration)
         if not unfinished and (epoch == 1 or epoch % self.every_n_epochs == 0):
-            self._draw(trainer, pl_module)
+            self._write_samples(trainer, pl_module)
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         if pl_module.iteration != self._last_iteration:
-            self._draw(trainer, pl_module)
+            self._write_samples(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         return {"last_iteration": self._last_iteration}
@@ -45,12 +45,12 @@ class SampleGrid(Watcher):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._last_iteration = state_dict["last_iteration"]
 
-    def _draw(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
+    def _write_samples(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._last_iteration = pl_module.iteration
         if not trainer.is_global_zero:
             return
         data = data_of(trainer)
-        drawn = draw(pl_module, data, self.n, self.seed)
+        drawn = samples_for_sheet(pl_module, data, self.n, self.seed)
         folder = Path(trainer.default_root_dir, "samples")
         folder.mkdir(parents=True, exist_ok=True)
         write_sheet(folder / f"iteration_{pl_module.iteration:07d}{SUFFIX}", sheet(data, drawn))

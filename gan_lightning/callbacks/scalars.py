@@ -1,4 +1,4 @@
-"""Losses, D(real) and D(fake), gradient norms and speed, on the axis of iterations."""
+"""Logs losses, D(real) and D(fake), gradient norms and speed, on the axis of iterations."""
 
 import time
 from typing import Any
@@ -10,26 +10,26 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.callbacks import Watcher, data_of, keep_figures, trained_by
+from gan_lightning.callbacks import Watcher, data_of, keep_metrics, trained_by
 
 
 class Scalars(Watcher):
-    """Logs what ``training_step`` returned, as means over the last ``every_n_iterations``.
+    """Callback that logs the values ``training_step`` returns, as means over ``every_n_iterations`` iterations.
 
-    The figures also go to ``trainer.callback_metrics``, where other callbacks find them. Reading a value makes
-    the device finish its work, and ``self.log`` takes 0.4 ms a call: so neither is done every iteration.
+    The means are also stored in ``trainer.callback_metrics``, which other callbacks read. Values are not read in every
+    iteration, because that makes the device finish its work, and not logged by ``self.log``, which takes 0.4 ms a call.
     """
 
     def __init__(self, every_n_iterations: PositiveInt) -> None:
         self.every_n_iterations = every_n_iterations
         self._window: list[dict[str, Tensor]] = []
         self._norms: dict[str, Tensor] = {}
-        self._figures: dict[str, float] = {}
+        self._metrics: dict[str, float] = {}
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         self._since = time.perf_counter()
         self._since_iteration = pl_module.iteration
-        keep_figures(trainer, self._figures)
+        keep_metrics(trainer, self._metrics)
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: GenerativeModel, optimizer: Optimizer) -> None:
         if (pl_module.iteration + 1) % self.every_n_iterations == 0:
@@ -46,17 +46,17 @@ class Scalars(Watcher):
             self._window = []
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
-        if self._window:  # after the last checkpoint: a resumed run will complete it
+        if self._window:  # comes after the last checkpoint, so that a resumed run completes this window
             self._log(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        figures = {name: value for name, value in self._figures.items() if not name.startswith("time/")}
-        return {"window": self._window, "norms": self._norms, "figures": figures}
+        metrics = {name: value for name, value in self._metrics.items() if not name.startswith("time/")}
+        return {"window": self._window, "norms": self._norms, "figures": metrics}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._window = state_dict["window"]
         self._norms = state_dict["norms"]
-        self._figures = state_dict["figures"]
+        self._metrics = state_dict["figures"]
 
     def _log(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         iteration = pl_module.iteration
@@ -70,8 +70,8 @@ class Scalars(Watcher):
         self._since, self._since_iteration = now, iteration
 
         norms = {f"gradient_norm/{name}": norm.item() for name, norm in self._norms.items()}
-        measured = norms if iteration % self.every_n_iterations == 0 else {}  # else they are of an earlier iteration
+        measured = norms if iteration % self.every_n_iterations == 0 else {}  # at other iterations they are old
         for logger in trainer.loggers:
             logger.log_metrics(metrics | measured, step=iteration)
-        self._figures = metrics | norms
-        keep_figures(trainer, self._figures)
+        self._metrics = metrics | norms
+        keep_metrics(trainer, self._metrics)

@@ -1,4 +1,4 @@
-"""Sheets of samples for people to look at."""
+"""Sheets of samples: samples and their conditions as one image."""
 
 import math
 from typing import NamedTuple
@@ -11,18 +11,19 @@ from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample, each, size
 
 MAX_SAMPLES = 4096  # on one sheet
-MAX_ROWS = 30  # values of a condition that have a row each
+MAX_ROWS = 30  # a condition with more values has no row for each
 WHITE = 255
 
 
-class Drawn(NamedTuple):
+class SheetSamples(NamedTuple):
     """Samples in the order in which a sheet shows them.
 
     Attributes:
-        content: of the samples.
-        columns: samples in a row; None for as many as there are rows.
-        condition: content that each was made from, to be shown beside all; None where it is that of a row, or none.
-        rows: content that all samples in a row were made from, a value a row, to be shown at its left.
+        content: the samples as content.
+        columns: number of samples in a row; None for a square sheet.
+        condition: the condition of each sample as content, for a second sheet on the left; None if there is none, or
+            if ``rows`` is set.
+        rows: the condition of each row as content, for labels on the left; None if rows have no common condition.
     """
 
     content: Content
@@ -31,42 +32,44 @@ class Drawn(NamedTuple):
     rows: Content | None = None
 
 
-def draw(model: GenerativeModel, data: Data, n: int, seed: int, weights: Weights | None = None) -> Drawn:
-    """Return n samples for people to look at.
+def samples_for_sheet(
+    model: GenerativeModel, data: Data, n: int, seed: int, weights: Weights | None = None
+) -> SheetSamples:
+    """Generate about ``n`` samples, arranged for a sheet.
 
-    Where the condition has a few values, as class labels do, each has a row, and each latent a column.
+    If the condition has at most ``MAX_ROWS`` values, as class labels do, each value has a row and each latent a column.
 
     Args:
-        model: to draw samples from.
-        data: that the model was trained on.
-        n: how many samples, at most about ``MAX_SAMPLES``.
-        seed: of latents and conditions.
-        weights: of the averaged or of the trained generator.
+        model: the model to sample from.
+        data: the data that the model was trained on.
+        n: number of samples, rounded up to whole rows of a condition; at most about ``MAX_SAMPLES``.
+        seed: seed of the latents and conditions.
+        weights: ``ema`` or ``raw``; None for the model's preferred generator.
     """
     values = None if data.condition is None else data.condition.values()
     if data.condition is not None and values is not None and size(values) <= MAX_ROWS:
         columns = math.ceil(n / size(values))
-        samples = _rows(model, data.condition.encode(values), columns, seed, weights)
-        return Drawn(data.modality.decode(samples), columns, rows=values)
+        samples = _sample_rows(model, data.condition.encode(values), columns, seed, weights)
+        return SheetSamples(data.modality.decode(samples), columns, rows=values)
     condition = data.sample_conditions(n, seed)
     content = data.modality.decode(model.sample(n, condition, seed=seed, weights=weights))
     if data.condition is None or condition is None:
-        return Drawn(content)
-    return Drawn(content, math.ceil(math.sqrt(n)), data.condition.decode(condition))
+        return SheetSamples(content)
+    return SheetSamples(content, math.ceil(math.sqrt(n)), data.condition.decode(condition))
 
 
-def sheet(data: Data, drawn: Drawn) -> np.ndarray:
-    """Return one image (H, W, 3) uint8 of samples, with their conditions on the left if they are to be shown."""
+def sheet(data: Data, drawn: SheetSamples) -> np.ndarray:
+    """Return one image (H, W, 3) uint8 of the samples, with their conditions, if any, on the left."""
     samples = data.modality.sheet(drawn.content, drawn.columns)
     if data.condition is not None and drawn.rows is not None:
-        return beside(_heads(data.condition, drawn.rows, len(samples)), samples)
+        return side_by_side(_row_labels(data.condition, drawn.rows, len(samples)), samples)
     if data.condition is None or drawn.condition is None:
         return samples
-    return beside(data.condition.sheet(drawn.condition, drawn.columns), samples)
+    return side_by_side(data.condition.sheet(drawn.condition, drawn.columns), samples)
 
 
-def _rows(model: GenerativeModel, values: Sample, columns: int, seed: int, weights: Weights | None) -> Sample:
-    """Return samples of the same latents for each value of a condition, value by value."""
+def _sample_rows(model: GenerativeModel, values: Sample, columns: int, seed: int, weights: Weights | None) -> Sample:
+    """Return samples (values · columns, …): for each value of the condition, samples of the same latents."""
     latent = model.sample_latent(columns, seed)
     if latent is not None:
         latent = latent.repeat(size(values), *[1] * (latent.dim() - 1))
@@ -74,20 +77,21 @@ def _rows(model: GenerativeModel, values: Sample, columns: int, seed: int, weigh
     return model.sample(size(condition), condition, seed=seed, latent=latent, weights=weights)
 
 
-def _heads(condition: Modality, rows: Content, height: int) -> np.ndarray:
-    """Return a column of the values that rows were made from, each in the middle of its row of a sheet so high."""
-    heads = condition.sheet(rows, 1)
-    cell, pitch = len(heads) // size(rows), height / size(rows)
-    column = np.full((height, *heads.shape[1:]), WHITE, np.uint8)
-    shown = min(cell, int(pitch))
+def _row_labels(condition: Modality, rows: Content, height: int) -> np.ndarray:
+    """Return a column (height, W, 3) that shows the condition of each row, centred on the row and cropped to it."""
+    labels = condition.sheet(rows, 1)
+    label_height, row_height = len(labels) // size(rows), height / size(rows)
+    column = np.full((height, *labels.shape[1:]), WHITE, np.uint8)
+    shown = min(label_height, int(row_height))
     for i in range(size(rows)):
-        top, start = int(i * pitch + (pitch - shown) / 2), i * cell + (cell - shown) // 2
-        column[top : top + shown] = heads[start : start + shown]
+        top = int(i * row_height + (row_height - shown) / 2)
+        start = i * label_height + (label_height - shown) // 2
+        column[top : top + shown] = labels[start : start + shown]
     return column
 
 
-def beside(*sheets: np.ndarray) -> np.ndarray:
-    """Return sheets (H, W, 3) side by side, white below those that are not as high as others."""
+def side_by_side(*sheets: np.ndarray) -> np.ndarray:
+    """Return sheets (H, W, 3) side by side, with white below the lower ones."""
     height = max(len(sheet) for sheet in sheets)
     return np.concatenate(
         [np.pad(one, ((0, height - len(one)), (0, 0), (0, 0)), constant_values=WHITE) for one in sheets], axis=1

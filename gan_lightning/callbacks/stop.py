@@ -1,4 +1,4 @@
-"""Ends a run between two iterations: at its limit, on Ctrl-C, SIGTERM or SIGHUP, on a scheduler's signal."""
+"""Stops a run between two iterations: at a limit, on Ctrl-C, SIGTERM or SIGHUP, or on a scheduler's signal."""
 
 import math
 import signal
@@ -16,16 +16,15 @@ from gan_lightning.system.interrupts import STOP_SIGNALS, active_stop_signals, e
 
 
 class Stop(Watcher):
-    """Asks the Trainer to stop after the iteration that is under way, so that what is saved is whole.
+    """Callback that makes the Trainer stop after the current iteration, so that the checkpoint holds whole iterations.
 
-    Ctrl-C, SIGTERM and SIGHUP are remembered in ``signal``; a second Ctrl-C or SIGTERM ends the process at once.
-    SIGUSR1 and SIGUSR2 are remembered where somebody waits for them: see :meth:`Interrupted.exit_process`. Of several
+    Ctrl-C, SIGTERM and SIGHUP are stored in ``signal``; a second Ctrl-C or SIGTERM ends the process at once. SIGUSR1
+    and SIGUSR2 are stored if the process has a handler for them, see :meth:`Interrupted.exit_process`. Several
     processes all stop after the same iteration.
 
     Args:
-        max_iterations: generator updates; None for no limit of this kind.
-        max_cpu_minutes: processor time of all threads of all processes, from where they begin to train; None for no
-            limit.
+        max_iterations: number of generator updates to stop after; None for no limit.
+        max_cpu_minutes: processor time of all threads of all processes since training started; None for no limit.
     """
 
     def __init__(self, max_iterations: int | None, max_cpu_minutes: float | None = None) -> None:
@@ -37,7 +36,7 @@ class Stop(Watcher):
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         handled = [number for number in RERAISED_SIGNALS if callable(signal.getsignal(number))]
         for number in (*active_stop_signals(), *handled):
-            self._handlers[number] = signal.signal(number, self._remember)
+            self._handlers[number] = signal.signal(number, self._store_signal)
         self._cpu_seconds_before = time.process_time()
         self._check(trainer, pl_module)  # a resumed run may have reached its limit already
 
@@ -54,16 +53,16 @@ class Stop(Watcher):
         reached = self.max_iterations is not None and pl_module.iteration >= self.max_iterations
         if number := max_over_processes(self.signal or 0):
             self.signal = signal.Signals(int(number))
-        if reached or self.signal is not None or self._spent(trainer):
+        if reached or self.signal is not None or self._cpu_time_is_over(trainer):
             trainer.should_stop = True
 
-    def _spent(self, trainer: L.Trainer) -> bool:
+    def _cpu_time_is_over(self, trainer: L.Trainer) -> bool:
         if self.max_cpu_seconds == math.inf:
             return False
         cpu_seconds = max_over_processes(time.process_time() - self._cpu_seconds_before)
         return trainer.world_size * cpu_seconds >= self.max_cpu_seconds
 
-    def _remember(self, number: int, frame: FrameType | None) -> None:
+    def _store_signal(self, number: int, frame: FrameType | None) -> None:
         if self.signal not in RERAISED_SIGNALS:
             self.signal = signal.Signals(number)
         if number in STOP_SIGNALS:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.callbacks.sheets import MAX_SAMPLES, draw, sheet
+from gan_lightning.callbacks.sheets import MAX_SAMPLES, samples_for_sheet, sheet
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import make_folder, write_atomically
@@ -129,7 +129,7 @@ def _unfinished(output: Path) -> Iterator[Path]:
 def _sheet(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> np.ndarray:
     """Return a sheet of samples: with a row for each class, say, unless a condition is asked for."""
     if cfg.condition is None:
-        drawn = draw(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)
+        drawn = samples_for_sheet(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)
         return sheet(trained.data, drawn)
     samples = trained.model.sample(cfg.n, condition, seed=cfg.seed, weights=cfg.weights)
     return trained.data.modality.sheet(trained.data.modality.decode(samples))

@@ -17,7 +17,7 @@ import lightning.pytorch as L
 import numpy as np
 from lightning.pytorch.loggers import Logger
 
-from gan_lightning.algorithms.model import TRIED, GenerativeModel
+from gan_lightning.algorithms.model import CHECKED_SAMPLES, GenerativeModel
 from gan_lightning.callbacks import Reporter
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.divergence import Divergence
@@ -202,9 +202,9 @@ def read_data(run: Run) -> None:
 
 def try_out(model: GenerativeModel, data: Data) -> None:
     """Raise UserError if networks, data and modality do not fit together, before anything is written."""
-    condition = data.sample_conditions(TRIED, 0)
+    condition = data.sample_conditions(CHECKED_SAMPLES, 0)
     with _one_line("model: the networks do not fit together or to the data"):
-        sample = model.try_out(data.modality.sample_shape, condition)
+        sample = model.check_networks(data.modality.sample_shape, condition)
     with _one_line(f"data: {type(data.modality).__name__} does not fit the samples"):
         content = data.modality.check(data.modality.decode(sample), "what decode() returns")
         sheet = data.modality.sheet(content)

@@ -1,1 +1,1 @@
-"""How samples are measured: an evaluator for each modality, and the functions of features that its metrics use."""
+"""Evaluation of samples: evaluators of modalities, and the functions of features behind their metrics."""

@@ -1,14 +1,17 @@
-"""What a classifier's verdicts on samples tell."""
+"""Metrics of the class labels and class probabilities that a classifier assigns to samples."""
 
 import torch
 from torch import Tensor
 
 
 def classifier_score(probabilities: Tensor) -> float:
-    """exp of the mean KL(p(y | x) ‖ p(y)) of (n, classes), between 1 and their number.
+    """Return exp of the mean KL(p(y | x) ‖ p(y)), between 1 and the number of classes.
 
-    With an Inception network it is the Inception score (Salimans et al., 2016, arXiv:1606.03498). A confident
-    classifier is no proof of good samples: noise can score high.
+    With an Inception network it is the Inception score (Salimans et al., 2016, arXiv:1606.03498). A high score does not
+    prove good samples: a classifier may be confident about noise.
+
+    Args:
+        probabilities: (n, classes), a row for each sample.
     """
     p = probabilities.clamp(min=1e-30)
     marginal = p.mean(0, dtype=torch.float64)
@@ -17,25 +20,29 @@ def classifier_score(probabilities: Tensor) -> float:
 
 
 def class_kl(labels: Tensor, reference: Tensor) -> float:
-    """KL(classes of the samples ‖ reference), in nats, of labels (n,) and probabilities (classes,).
+    """Return the KL divergence of the samples' classes from the reference, in nats.
 
-    Never negative, 0 for equal shares, inf if there is a class that the reference does not have.
+    It is at least 0, 0 for equal shares, and infinite if a sample's class has probability 0 in the reference.
+
+    Args:
+        labels: (n,), the class of each sample.
+        reference: (classes,), the probability of each class.
     """
-    p = shares(labels, len(reference))
-    seen = p > 0
-    return (p[seen] * (p[seen] / reference[seen]).log()).sum().item()
+    p = class_shares(labels, len(reference))
+    present = p > 0
+    return (p[present] * (p[present] / reference[present]).log()).sum().item()
 
 
-def shares(labels: Tensor, num_classes: int) -> Tensor:
-    """Share (classes,) of each class among labels (n,)."""
+def class_shares(labels: Tensor, num_classes: int) -> Tensor:
+    """Return the share of each class (classes,) among labels (n,)."""
     return torch.bincount(labels, minlength=num_classes).double() / len(labels)
 
 
 def label_accuracy(labels: Tensor, wanted: Tensor) -> float:
-    """Share of samples (n,) that have the class they were made for."""
+    """Return the share of samples whose label (n,) equals the class (n,) that they were generated for."""
     return (labels == wanted.to(labels.device)).double().mean().item()
 
 
 def modes(labels: Tensor, at_least: int = 1) -> int:
-    """How many classes have that many samples."""
+    """Return how many classes have at least ``at_least`` of the samples."""
     return int((torch.bincount(labels) >= at_least).sum())

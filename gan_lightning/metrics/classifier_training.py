@@ -1,4 +1,4 @@
-"""Trains the classifier that metrics of images use."""
+"""Trains a classifier whose features are used to evaluate images."""
 
 import json
 from pathlib import Path
@@ -18,25 +18,26 @@ from gan_lightning.metrics.extractors import BATCH, Classifier, ClassifierNetwor
 from gan_lightning.modalities.image import normalize
 from gan_lightning.networks.augment import shift
 
-TRAINING_BATCH, LEARNING_RATE, SHIFT = 128, 4e-3, 2
-HELD_OUT = 10  # every tenth image, where there is no test split
+TRAINING_BATCH, LEARNING_RATE = 128, 4e-3
+MAX_SHIFT = 2  # pixels
+HELD_OUT = 10  # without a test split, one of so many images is held out
 
 
 def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str | None = None) -> tuple[float, int]:
     """Train a classifier of labelled images and write it to a file.
 
     Args:
-        data: after ``setup("test")``.
-        path: of the .safetensors file.
-        epochs: how long.
-        seed: of initial weights and order.
-        name: what metrics are labelled with; ``classifier-<checksum of the data>`` if None.
+        data: labelled images, after ``setup("test")``.
+        path: the .safetensors file to write.
+        epochs: number of epochs.
+        seed: seed of the initial weights and of the order of the images.
+        name: name of the extractor in results; ``classifier-<checksum of the data>`` if None.
 
     Returns:
-        Its accuracy on held-out images, and how many these are.
+        The accuracy on held-out images, and their number.
 
     Raises:
-        UserError: for data that have no images with labels, or only one label to learn.
+        UserError: if the data have no images with labels, or fewer than two labels to learn.
     """
     if not isinstance(data, LabelledImages):
         raise UserError(f"data: {type(data).__name__} has no images with labels")
@@ -57,15 +58,15 @@ def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str |
     }
     with write_atomically(path) as unfinished:
         save_classifier(network, unfinished, facts)
-        found = Classifier(str(unfinished)).extract(test[0]).labels  # of the weights as written, in float16
-        assert found is not None
-        accuracy = label_accuracy(found, test[1])
+        predicted = Classifier(str(unfinished)).extract(test[0]).labels  # by the weights in the file, in float16
+        assert predicted is not None
+        accuracy = label_accuracy(predicted, test[1])
         save_classifier(network, unfinished, facts | {"accuracy": f"{accuracy:.4f}"})
     return accuracy, len(test[0])
 
 
 def _splits(data: LabelledImages) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return images with labels to train on, and others to test on."""
+    """Return (images, labels) to train on, and others to test on."""
     images, labels = data.examples.content, data.labels
     assert isinstance(images, Tensor)
     if data.test_examples is not None:
@@ -75,7 +76,7 @@ def _splits(data: LabelledImages) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, 
 
 
 def train(images: Tensor, labels: Tensor, num_classes: int, epochs: int, seed: int) -> ClassifierNetwork:
-    """Return a classifier of images (n, C, H, W) uint8, in evaluation mode."""
+    """Return a classifier trained on images (n, C, H, W) uint8 with labels (n,), in evaluation mode."""
     torch.manual_seed(seed)
     network = ClassifierNetwork(images.shape[1:], num_classes)
     steps = max(epochs * len(images) // TRAINING_BATCH, 1)
@@ -83,7 +84,7 @@ def train(images: Tensor, labels: Tensor, num_classes: int, epochs: int, seed: i
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     order = torch.cat([torch.randperm(len(images)) for _ in range(epochs)])
     for batch in tqdm(order.split(TRAINING_BATCH)[:steps], "training", disable=None):
-        real = normalize(shifted(images[batch]))
+        real = normalize(shift_randomly(images[batch]))
         with torch.autocast("cpu", torch.bfloat16):
             logits = network.classify(network(real))
         loss = F.cross_entropy(logits.float(), labels[batch])
@@ -96,7 +97,7 @@ def train(images: Tensor, labels: Tensor, num_classes: int, epochs: int, seed: i
     return network
 
 
-def shifted(images: Tensor) -> Tensor:
-    """Return each image (n, C, H, W) moved by up to SHIFT pixels both ways, black filling in."""
-    rows, columns = (torch.randint(-SHIFT, SHIFT + 1, (len(images),)) for _ in range(2))
+def shift_randomly(images: Tensor) -> Tensor:
+    """Return images (n, C, H, W), each moved by up to ``MAX_SHIFT`` pixels in both directions over black."""
+    rows, columns = (torch.randint(-MAX_SHIFT, MAX_SHIFT + 1, (len(images),)) for _ in range(2))
     return shift(images, rows, columns, fill=0)

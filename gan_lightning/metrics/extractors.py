@@ -1,7 +1,7 @@
-"""What makes features of images: classifiers with fixed weights, and a network that nobody trained.
+"""Extractors of features of images: classifiers with fixed weights, and a network with random weights.
 
-An extractor is no ``nn.Module``: as an attribute of one it stays out of its parameters, its checkpoints and its
-``train()``. Its weights never change, so that metrics of different runs can be compared.
+An extractor is not an ``nn.Module``, so that a module with an extractor as attribute does not train it or store it in
+checkpoints. Its weights never change, so that metrics of different runs can be compared.
 """
 
 import hashlib
@@ -26,31 +26,36 @@ from gan_lightning.marks import InputPath
 from gan_lightning.modalities.image import normalize
 
 DIGITS = Path(__file__).with_name("digits-v1.safetensors")
-BATCH = 500  # images at once
+BATCH = 500  # images in one forward pass
 
 
 class Extracted(NamedTuple):
-    """What an extractor makes of n images."""
+    """Output of an extractor for n images.
 
-    features: Tensor  # (n, d) float32
-    probabilities: Tensor | None = None  # (n, classes), of a classifier
+    Attributes:
+        features: (n, d) float32.
+        probabilities: (n, classes); None if the extractor is not a classifier.
+    """
+
+    features: Tensor
+    probabilities: Tensor | None = None
 
     @property
     def labels(self) -> Tensor | None:
-        """The likeliest class (n,)."""
+        """The most probable class of each image (n,); None if the extractor is not a classifier."""
         return None if self.probabilities is None else self.probabilities.argmax(1)
 
 
 class Extractor(ABC):
-    """Makes features of images.
+    """Base class of extractors, which compute features of images.
 
-    Constructors are light: weights are read at their first use.
+    Constructors must be cheap: read weights at the first use.
 
     Attributes:
-        name: what metrics are labelled with.
-        sha256: of what determines the features.
-        facts: what else a reader should know of it.
-        sample_shape: (C, H, W) of the images that it takes; None for any.
+        name: the name in results.
+        sha256: the SHA-256 of the weights, or of whatever else determines the features.
+        facts: further facts about the extractor for ``metrics.json``.
+        sample_shape: the shape (C, H, W) of the images that it takes; None for any shape.
     """
 
     name: str
@@ -60,14 +65,18 @@ class Extractor(ABC):
 
     @abstractmethod
     def extract(self, images: Tensor) -> Extracted:
-        """Return features of images (n, C, H, W) uint8, and class probabilities if this is a classifier."""
+        """Return features of images (n, C, H, W) uint8, and class probabilities if the extractor is a classifier."""
 
 
 class ClassifierNetwork(nn.Module):
-    """Five convolutions with batch norm, 64 features, classes; 112,000 parameters for 1×28×28 images and 10 classes.
+    """Classifier with five convolutions, batch norm and 64 features.
 
-    ``scale`` gives the features of real images a variance of 1 on average, so that distances between them mean the
-    same whatever a training run makes of the last layer.
+    It has 112,000 parameters for 1×28×28 images and 10 classes. ``scale`` gives the features of real images a mean
+    variance of 1, so that distances do not depend on the scale of the weights.
+
+    Args:
+        sample_shape: the shape (C, H, W) of the images.
+        num_classes: number of classes.
     """
 
     scale: Tensor
@@ -87,21 +96,21 @@ class ClassifierNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, C, H, W) in [-1, 1] to features (n, 64)."""
+        """Return features (n, 64) of images (n, C, H, W) in [-1, 1]."""
         return self.body(images) * self.scale
 
     def classify(self, features: Tensor) -> Tensor:
-        """Features (n, 64) to logits (n, classes)."""
+        """Return logits (n, classes) of features (n, 64)."""
         return self.head(features / self.scale)
 
     @torch.no_grad()
     def standardize(self, images: Tensor) -> None:
-        """Set ``scale`` by real images (n, C, H, W) in [-1, 1]."""
+        """Set ``scale`` by the features of real images (n, C, H, W) in [-1, 1]."""
         features = torch.cat([self.body(part) for part in images.split(BATCH)])
         self.scale.copy_(features.var(0).mean().rsqrt())
 
-    def fused(self) -> "ClassifierNetwork":
-        """For evaluation: each batch norm folded into its convolution."""
+    def fuse_batch_norms(self) -> "ClassifierNetwork":
+        """Fold each batch norm into its convolution, in place; the network can then only be evaluated."""
         layers = list(self.body)
         for i, layer in enumerate(layers):
             if isinstance(layer, nn.BatchNorm2d):
@@ -112,7 +121,7 @@ class ClassifierNetwork(nn.Module):
 
 
 class LoadedClassifier(NamedTuple):
-    """What the file of a classifier holds."""
+    """Content of a classifier's file."""
 
     network: ClassifierNetwork
     facts: dict[str, str]
@@ -121,15 +130,13 @@ class LoadedClassifier(NamedTuple):
 
 
 class Classifier(Extractor):
-    """A trained :class:`ClassifierNetwork`.
+    """Extractor that uses a trained :class:`ClassifierNetwork`.
 
     Args:
-        path: of a file that scripts/train_extractor.py has written; None for the classifier that comes with the
-            package, trained on MNIST.
+        path: a file written by scripts/train_extractor.py; None for the classifier in the package, trained on MNIST.
 
     Raises:
-        UserError: at the first use, if there is no such file, or it is no classifier or damaged, by the hash that it
-            carries.
+        UserError: at the first use, if the file is missing or damaged, or does not hold a classifier.
     """
 
     def __init__(self, path: InputPath[str | None] = None) -> None:
@@ -164,10 +171,10 @@ class Classifier(Extractor):
 
 
 class StackedClassifier(Extractor):
-    """Sees images of three channels as three grey ones: 3 times the features, classes³ classes.
+    """Extractor that applies a classifier to each of three channels: 3 times the features, classes³ classes.
 
     Args:
-        classifier: of grey images.
+        classifier: the classifier of grey images.
     """
 
     def __init__(self, classifier: Classifier) -> None:
@@ -198,13 +205,13 @@ class StackedClassifier(Extractor):
 
 
 class RandomConvolutions(Extractor):
-    """Features of a convolutional network that nobody trained: nothing can have been optimized against it.
+    """Extractor with random convolutions. No generator can have been optimized against its features.
 
-    Three convolutions with fixed random weights, each feature map summed up by its mean and standard deviation.
+    The features are the mean and the standard deviation of each feature map after the last convolution.
 
     Args:
-        widths: channels after each convolution.
-        seed: of the weights.
+        widths: number of channels after each convolution.
+        seed: seed of the weights.
     """
 
     sample_shape = None
@@ -219,10 +226,10 @@ class RandomConvolutions(Extractor):
     def extract(self, images: Tensor) -> Extracted:
         check_images(images)
         kernels = self._kernels(images.shape[1])
-        return Extracted(torch.cat([_convolved(normalize(part), kernels) for part in images.split(BATCH)]))
+        return Extracted(torch.cat([_convolve(normalize(part), kernels) for part in images.split(BATCH)]))
 
     def _kernels(self, channels: int) -> list[Tensor]:
-        """Return the weights for images of so many channels: the same every time."""
+        """Return the weights for images with ``channels`` channels, the same in every call."""
         generator = torch.Generator().manual_seed(self.seed)
         return [
             torch.randn(o, i, 3, 3, generator=generator) * (2 / (9 * i)) ** 0.5
@@ -230,14 +237,19 @@ class RandomConvolutions(Extractor):
         ]
 
 
-def _convolved(x: Tensor, kernels: Sequence[Tensor]) -> Tensor:
+def _convolve(x: Tensor, kernels: Sequence[Tensor]) -> Tensor:
     for kernel in kernels:
         x = F.relu(F.conv2d(x, kernel, stride=2, padding=1))
     return torch.cat([x.mean((2, 3)), x.std((2, 3))], 1)
 
 
 def check_images(images: Tensor, sample_shape: Sequence[int] | None = None) -> None:
-    """Refuse anything but (n, C, H, W) uint8: a wrong range gives metrics that look plausible."""
+    """Raise unless images are (n, C, H, W) uint8, because a wrong range would give plausible metrics.
+
+    Raises:
+        TypeError: if the images are not uint8.
+        ValueError: if they have another shape.
+    """
     if images.dtype != torch.uint8:
         raise TypeError(f"images must be uint8 in 0…255, not {images.dtype}: to_uint8() converts from [-1, 1]")
     expected = "(n, C, H, W)" if sample_shape is None else f"(n, {', '.join(map(str, sample_shape))})"
@@ -246,7 +258,7 @@ def check_images(images: Tensor, sample_shape: Sequence[int] | None = None) -> N
 
 
 def load_classifier(path: Path) -> LoadedClassifier:
-    """Return the classifier in a file; raise UserError if it is none."""
+    """Return the classifier in a file; raise UserError if the file is missing or damaged, or holds none."""
     try:
         check_regular(path)
         weights = load_file(path)
@@ -255,21 +267,21 @@ def load_classifier(path: Path) -> LoadedClassifier:
     except (OSError, SafetensorError) as error:
         raise UserError(f"features.path={path}: not a readable .safetensors file ({error})") from error
     if not {"name", "sha256", "sample_shape"} <= facts.keys():
-        raise UserError(f"features.path={path}: not a classifier that scripts/train_extractor.py wrote")
+        raise UserError(f"features.path={path}: not written by scripts/train_extractor.py: train a classifier with it")
     sha256 = weights_hash(weights)
     if facts["sha256"] != sha256:
-        raise UserError(f"{path}: expected SHA-256 {facts['sha256']}, found {sha256}: get it again")
+        raise UserError(f"{path}: expected SHA-256 {facts['sha256']}, found {sha256}: get the file again")
     try:
         sample_shape = tuple(json.loads(facts["sample_shape"]))
         network = ClassifierNetwork(sample_shape, len(weights["head.bias"])).eval().requires_grad_(False)
         network.load_state_dict({name: weight.float() for name, weight in weights.items()})
     except (ValueError, LookupError, TypeError, RuntimeError) as error:
         raise UserError(f"features.path={path}: its weights make no classifier ({type(error).__name__})") from error
-    return LoadedClassifier(network.fused(), facts, sha256, sample_shape)
+    return LoadedClassifier(network.fuse_batch_norms(), facts, sha256, sample_shape)
 
 
 def save_classifier(network: ClassifierNetwork, path: Path, facts: dict[str, str]) -> None:
-    """Write a classifier's weights in float16, with what is to be known of it and their hash."""
+    """Write a classifier's weights in float16, with facts about it and the hash of the weights."""
     weights = {
         key: weight.half() if weight.is_floating_point() else weight for key, weight in network.state_dict().items()
     }
@@ -277,7 +289,7 @@ def save_classifier(network: ClassifierNetwork, path: Path, facts: dict[str, str
 
 
 def weights_hash(weights: dict[str, Tensor]) -> str:
-    """Return the SHA-256 of names, types, shapes and values."""
+    """Return the SHA-256 of the names, types, shapes and values of weights."""
     digest = hashlib.sha256()
     for name, weight in sorted(weights.items()):
         digest.update(json.dumps([name, str(weight.dtype), list(weight.shape)]).encode())

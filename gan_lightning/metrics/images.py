@@ -1,4 +1,4 @@
-"""Measures samples of images."""
+"""Evaluator and metrics of images."""
 
 import math
 from functools import cached_property
@@ -11,22 +11,22 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from gan_lightning.data.datamodule import Data
-from gan_lightning.metrics.classes import class_kl, classifier_score, label_accuracy, modes, shares
+from gan_lightning.metrics.classes import class_kl, class_shares, classifier_score, label_accuracy, modes
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
-from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics
+from gan_lightning.metrics.evaluator import MORE_VARIETY, Evaluator, Metric, Metrics
 from gan_lightning.metrics.extractors import Classifier, Extracted, Extractor, RandomConvolutions
-from gan_lightning.metrics.pictures import class_histogram, precision_and_recall
 from gan_lightning.metrics.pixels import sharpness
+from gan_lightning.metrics.plots import plot_class_shares, plot_precision_and_recall
 from gan_lightning.metrics.reference import NotEvaluated, Reference, Split, View
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.samples import Content, Sample
 from gan_lightning.paths import cache_dir
 
-UNTRAINED = RandomConvolutions()
+RANDOM_CONVOLUTIONS = RandomConvolutions()
 
 
 class ImageView(View):
-    """Images as metrics see them."""
+    """View of images, with the labels and class probabilities that the extractor gives them."""
 
     evaluator: "ImageEvaluator"
     content: Tensor
@@ -48,51 +48,52 @@ class ImageView(View):
         return self.extracted.labels
 
     @cached_property
-    def untrained_features(self) -> Tensor:
-        return UNTRAINED.extract(self.content).features
+    def random_features(self) -> Tensor:
+        """Features (n, d) of random convolutions, whatever the evaluator's extractor."""
+        return RANDOM_CONVOLUTIONS.extract(self.content).features
 
 
 ImageReference: TypeAlias = Reference[ImageView]
 
 
 def fcd(reference: ImageReference, samples: ImageView) -> float | None:
-    if reference.split == "train" or samples.evaluator.untrained:
+    if reference.split == "train" or samples.evaluator.uses_random_convolutions:
         return None
     return frechet_distance(samples.features, reference.real.features)
 
 
 def fcd_train(reference: ImageReference, samples: ImageView) -> float | None:
-    if samples.evaluator.untrained:
+    if samples.evaluator.uses_random_convolutions:
         return None
     training = reference.real if reference.split == "train" else reference.other
     return frechet_distance(samples.features, training.features)
 
 
 def fcd_train_of_real(reference: ImageReference) -> float | None:
-    if reference.real.evaluator.untrained:
+    if reference.real.evaluator.uses_random_convolutions:
         return None
     return frechet_distance(reference.other.features, reference.real.features)
 
 
 def frechet_random_conv(reference: ImageReference, samples: ImageView) -> float:
-    return frechet_distance(samples.untrained_features, reference.real.untrained_features)
+    return frechet_distance(samples.random_features, reference.real.random_features)
 
 
 def kernel(reference: ImageReference, samples: ImageView) -> float:
     return kernel_distance(samples.features, reference.real.features)
 
 
-def class_shares(reference: ImageReference, num_classes: int) -> Tensor:
-    """Return the share of each class (classes,) that samples should have."""
+def wanted_class_shares(reference: ImageReference, num_classes: int) -> Tensor:
+    """Return the share (classes,) that each class should have among samples."""
     if reference.real.evaluator.uniform_classes or reference.real.labels is None:
         return torch.full((num_classes,), 1 / num_classes, dtype=torch.float64)
-    return shares(reference.real.labels, num_classes)
+    return class_shares(reference.real.labels, num_classes)
 
 
 def class_distance(reference: ImageReference, samples: ImageView) -> float | None:
     if samples.labels is None:
         return None
-    return class_kl(samples.labels, class_shares(reference, samples.evaluator.num_classes))
+    return class_kl(samples.labels, wanted_class_shares(reference, samples.evaluator.num_classes))
 
 
 def accuracy(reference: ImageReference, samples: ImageView) -> float | None:
@@ -120,41 +121,43 @@ def relative_sharpness(reference: ImageReference, samples: ImageView) -> float:
 
 
 def uneven_classes(value: float, real: float) -> str | None:
-    return f"classes: unevenly seen (class KL {value:.2g}, real {real:.2g})" if value > 0.05 + real else None
+    uneven = f"the samples have other shares of classes than the data (class KL {value:.2g}, real {real:.2g})"
+    return f"classes: {uneven}; {MORE_VARIETY}" if value > 0.05 + real else None
 
 
 def missing_classes(value: float, real: float) -> str | None:
-    return f"classes: {value:.0f} of {real:.0f} seen" if value < 0.95 * real else None
+    seen = f"{value:.0f} of {real:.0f} classes are among the samples"
+    return f"classes: {seen}; {MORE_VARIETY}" if value < 0.95 * real else None
 
 
 def odd_sharpness(value: float, real: float) -> str | None:
     if value < 0.5:
-        return f"blur: {value:.2g} of the sharpness of real images"
-    return f"noise: {value:.2g} times the sharpness of real images" if value > 2 else None
+        return f"blur: {value:.2g} times the sharpness of real images; train longer"
+    return f"noise: {value:.2g} times the sharpness of real images; train longer" if value > 2 else None
 
 
 class ImageEvaluator(Evaluator):
-    """Measures images in the features of a classifier, and in pixels.
+    """Evaluator of images, by features of an extractor and by pixels.
 
     Args:
-        features: makes features of images. If None, a classifier that scripts/train_extractor.py has trained on the
-            same data; where there is none, random convolutions.
-        n: how many samples are measured.
-        uniform_classes: whether samples should have all classes equally often, and not as often as the data.
+        features: the extractor; None for the classifier that scripts/train_extractor.py trained on the same data, or
+            random convolutions if there is none.
+        n: default number of samples to evaluate.
+        uniform_classes: True if samples should have equal shares of all classes, False for the shares of the data.
     """
 
     metrics = (
         Metric("fcd", "Fréchet classifier distance to the test set; 0 at best", fcd, headline=True),
         Metric(
             "fcd_train",
-            "the same to training images: to choose between models",
+            "Fréchet classifier distance to training images; to choose between models",
             fcd_train,
             baseline=fcd_train_of_real,
             headline=True,
         ),
         Metric(
             "frechet_random_conv",
-            "Fréchet distance of a network that nobody trained",
+            "Fréchet distance in features of random convolutions",
             frechet_random_conv,
             headline=True,
         ),
@@ -162,17 +165,24 @@ class ImageEvaluator(Evaluator):
         *Evaluator.metrics,
         Metric(
             "class_kl",
-            "how far the samples' classes are from the data's, nats",
+            "KL divergence of the samples' classes from the data's, in nats",
             class_distance,
             quick=True,
             headline=True,
             warn=uneven_classes,
         ),
-        Metric("label_accuracy", "share that has the class it was made for", accuracy, headline=True),
-        Metric("modes", "classes seen", modes_seen, quick=True, warn=missing_classes),
-        Metric("modes_5", "classes with 5 samples or more", modes_seen_often),
-        Metric("classifier_score", "confident and varied classes; their number at best", score),
-        Metric("sharpness", "below 1 blurred, above 1 noisy", relative_sharpness, warn=odd_sharpness),
+        Metric(
+            "label_accuracy", "share of samples that have the class they were generated for", accuracy, headline=True
+        ),
+        Metric("modes", "number of classes among the samples", modes_seen, quick=True, warn=missing_classes),
+        Metric("modes_5", "number of classes with 5 samples or more", modes_seen_often),
+        Metric("classifier_score", "how confident and varied the classes are; their number at best", score),
+        Metric(
+            "sharpness",
+            "sharpness relative to real images; below 1 blurred, above 1 noisy",
+            relative_sharpness,
+            warn=odd_sharpness,
+        ),
     )
 
     reference: ImageReference
@@ -184,32 +194,35 @@ class ImageEvaluator(Evaluator):
         super().__init__(n)
         if features is not None and not isinstance(features, Extractor):
             raise TypeError(f"features: makes a {type(features).__name__}: it must be an Extractor")
-        self.chosen = features
+        self.given_extractor = features
         self.uniform_classes = uniform_classes
 
     @property
-    def untrained(self) -> bool:
-        """True if the features are those of random convolutions, whose distance is a metric anyway."""
+    def uses_random_convolutions(self) -> bool:
+        """True if the extractor is random convolutions; ``frechet_random_conv`` then replaces the FCD."""
         return isinstance(self.extractor, RandomConvolutions)
 
     @property
     def num_classes(self) -> int:
-        """Number of classes that the extractor tells apart; 1 if it is no classifier."""
+        """Number of classes the extractor predicts; 1 if it is not a classifier."""
         probabilities = self.reference.real.probabilities
         return 1 if probabilities is None else probabilities.shape[1]
 
     def prepare(self, data: Data, n: int | None = None, split: Split = "test", seed: int = 0) -> None:
         if not isinstance(data.modality, Images):
-            raise NotEvaluated(f"data.evaluator: {type(self).__name__} measures no {type(data.modality).__name__}")
-        self.extractor = self.chosen or default_extractor(data)
+            raise NotEvaluated(
+                f"data.evaluator: {type(self).__name__} evaluates images, and the data are "
+                f"{type(data.modality).__name__}: choose another evaluator"
+            )
+        self.extractor = self.given_extractor or default_extractor(data)
         expected, found = self.extractor.sample_shape, data.modality.sample_shape
         if expected not in (None, found):
             raise NotEvaluated(
                 f"features: {self.extractor.name} takes images of {list(expected or ())}, the data have {list(found)}: "
-                "random_convolutions take any"
+                "choose random_convolutions, which take any size"
             )
         super().prepare(data, n, split, seed)
-        self.extractor.extract(self.reference.real.content[:1])  # what is wrong with it shows now, not after hours
+        self.extractor.extract(self.reference.real.content[:1])  # errors of the extractor appear now, not hours later
 
     def features(self, content: Content) -> Tensor:
         assert isinstance(content, Tensor)
@@ -219,31 +232,32 @@ class ImageEvaluator(Evaluator):
         return ImageView(self, content, condition)
 
     def collapsed(self, metrics: Metrics) -> list[str]:
-        found = super().collapsed(metrics)
+        signs = super().collapsed(metrics)
         if metrics.get("class_kl", 0) > 0.75 * math.log(self.num_classes):
-            found.insert(
+            signs.insert(
                 0, f"few classes: {metrics['modes']:.0f} of {self.num_classes} (class KL {metrics['class_kl']:.2g})"
             )
-        return found
+        return signs
 
     def pictures(self, content: Content, condition: Sample | None = None) -> dict[str, np.ndarray]:
         samples, real = self.view(content, condition), self.reference.real
-        drawn = super().pictures(content, condition)
-        drawn["precision_recall"] = precision_and_recall(real, samples)
+        images = super().pictures(content, condition)
+        images["precision_recall"] = plot_precision_and_recall(real, samples)
         if samples.labels is not None:
-            drawn["classes"] = class_histogram(samples.labels, class_shares(self.reference, self.num_classes))
-        return drawn
+            wanted = wanted_class_shares(self.reference, self.num_classes)
+            images["classes"] = plot_class_shares(samples.labels, wanted)
+        return images
 
     def describe(self) -> dict[str, str]:
         return {"name": self.extractor.name, "sha256": self.extractor.sha256} | self.extractor.facts
 
 
 def default_extractor(data: Data) -> Extractor:
-    """Return the classifier that was trained on the data; where there is none, random convolutions."""
+    """Return the cached classifier trained on the data, or random convolutions if there is none."""
     trained = cached_classifier(data)
     return Classifier(str(trained)) if trained.is_file() else RandomConvolutions()
 
 
 def cached_classifier(data: Data) -> Path:
-    """Return where a classifier that was trained on the data is kept, by the hash of the examples."""
+    """Return the path of a classifier trained on the data, named by the hash of the examples, in the cache."""
     return cache_dir() / "extractors" / f"{data.describe()['sha256'][:32]}.safetensors"

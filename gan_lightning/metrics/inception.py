@@ -1,4 +1,4 @@
-"""The Inception network of the FID, for those who have its weights; its features tell little of small grey digits."""
+"""The Inception network of the FID. Its features are meant for colour photos, not for small grey digits."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -18,13 +18,13 @@ BATCH = 50  # images at once
 
 
 class Inception(Extractor):
-    """2,048 features of Inception v3 with the weights of Heusel et al., 2017, through torch-fidelity.
+    """Extractor of the 2,048 features of Inception v3, by torch-fidelity with the weights of Heusel et al., 2017.
 
-    Grey images become three equal channels; all are resized to 299×299 as TensorFlow 1 did.
+    Grey images become three equal channels. All images are resized to 299×299 as in TensorFlow 1.
 
     Raises:
-        UserError: at the first use, if torch-fidelity is not installed, or the weights are neither in PyTorch's cache
-            nor to be had.
+        UserError: at the first use, if torch-fidelity is not installed, or if the weights are not in PyTorch's cache
+            and cannot be downloaded.
     """
 
     name = "inception-2015-12-05"
@@ -36,7 +36,7 @@ class Inception(Extractor):
 
     @cached_property
     def path(self) -> Path:
-        """Where the weights are, after a download if need be."""
+        """Path of the weights in PyTorch's cache; they are downloaded if they are missing."""
         path = Path(torch.hub.get_dir(), "checkpoints", WEIGHTS)
         try:
             if not path.is_file():
@@ -49,7 +49,7 @@ class Inception(Extractor):
     @cached_property
     def sha256(self) -> str:  # type: ignore[override]
         found = file_digest(self.path)
-        if not found.startswith(self.path.stem.rpartition("-")[2]):  # before torch-fidelity unpickles it
+        if not found.startswith(self.path.stem.rpartition("-")[2]):  # checked before torch-fidelity unpickles it
             raise UserError(f"features=inception: {self.path} is damaged: delete it, and it will be downloaded again")
         return found
 
@@ -59,7 +59,7 @@ class Inception(Extractor):
             from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
         except ImportError as error:
             raise UserError("features=inception: needs an extra: pip install 'gan-lightning[inception]'") from error
-        assert self.sha256  # is checked
+        assert self.sha256  # checks the file
         return FeatureExtractorInceptionV3("inception", ["2048"], str(self.path))
 
     def extract(self, images: Tensor) -> Extracted:

@@ -1,62 +1,70 @@
-"""What nearest neighbours tell: fidelity and diversity apart, memorised pictures, repeated pictures."""
+"""Metrics of nearest neighbours: fidelity, diversity, duplicates and copies of training examples."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-ROWS = 250  # of a matrix of distances that are in memory at once; with more, pages are mapped anew for each
+ROWS = 250  # rows of a distance matrix in memory at once; larger blocks are slow, as the system maps their memory anew
 
 
 class Neighbourhoods:
-    """Points (n, d) with the squared distances (n, k) to their k nearest others, ascending.
+    """Points (n, d) and the squared distances (n, k) to their k nearest other points, ascending.
 
-    A point's neighbourhood is the open ball that reaches its k-th nearest. Computed in the points' own type.
+    The neighbourhood of a point is the open ball around it whose radius is the distance to the k-th nearest point.
+    Distances are computed in the points' own type.
     """
 
     def __init__(self, points: Tensor, k: int = 5) -> None:
         self.points = points
         self.k = k
-        centered = points - points.mean(0)  # distances by products lose fewer digits around zero
+        centered = points - points.mean(0)  # distances from dot products lose fewer digits around 0
         self.squared = torch.cat(
             [
-                squared_distances(rows, centered).topk(k + 1, largest=False).values[:, 1:]  # the 0th is itself
+                squared_distances(rows, centered).topk(k + 1, largest=False).values[:, 1:]  # [0] is the point itself
                 for rows in centered.split(ROWS)
             ]
         )
 
 
 class Overlap(NamedTuple):
-    """Who lies in whose neighbourhoods."""
+    """Membership of m samples and n real points in each other's neighbourhoods.
 
-    inside: Tensor  # (m,) in how many real neighbourhoods each sample lies
-    recalled: Tensor  # (n,) whether each real point lies in a sample's neighbourhood
-    covered: Tensor  # (n,) whether each real neighbourhood has a sample in it
+    Attributes:
+        inside: (m,), the number of real neighbourhoods that each sample lies in.
+        recalled: (n,), True for real points that lie in the neighbourhood of a sample.
+        covered: (n,), True for real points with a sample in their neighbourhood.
+        k: the number of neighbours that defines a neighbourhood.
+    """
+
+    inside: Tensor
+    recalled: Tensor
+    covered: Tensor
     k: int
 
     @property
     def precision(self) -> float:
-        """Share of the samples that lie among real data (Kynkäänniemi et al., 2019, arXiv:1904.06991)."""
+        """Share of the samples in a real neighbourhood (Kynkäänniemi et al., 2019, arXiv:1904.06991)."""
         return (self.inside > 0).double().mean().item()
 
     @property
     def recall(self) -> float:
-        """Share of the real data that lie among samples (Kynkäänniemi et al., 2019)."""
+        """Share of the real points in a sample's neighbourhood (Kynkäänniemi et al., 2019)."""
         return self.recalled.double().mean().item()
 
     @property
     def density(self) -> float:
-        """How many real neighbourhoods a sample lies in, by k; may exceed 1 (Naeem et al., 2020, arXiv:2002.09797)."""
+        """Mean number of real neighbourhoods of a sample, divided by k (Naeem et al., 2020, arXiv:2002.09797)."""
         return self.inside.double().mean().item() / self.k
 
     @property
     def coverage(self) -> float:
-        """Share of the real data that have a sample in their neighbourhood (Naeem et al., 2020)."""
+        """Share of the real points with a sample in their neighbourhood (Naeem et al., 2020)."""
         return self.covered.double().mean().item()
 
 
 def overlap(real: Neighbourhoods, fake: Neighbourhoods) -> Overlap:
-    """Compare n real points with m samples."""
+    """Return which real points and samples lie in each other's neighbourhoods."""
     center = real.points.mean(0)
     points, samples = real.points - center, fake.points - center
     real_radius, fake_radius = real.squared[:, -1], fake.squared[:, -1]
@@ -71,21 +79,24 @@ def overlap(real: Neighbourhoods, fake: Neighbourhoods) -> Overlap:
 
 
 def duplicate_rate(samples: Neighbourhoods, real: Neighbourhoods) -> float:
-    """Share of samples that have another sample nearer than 99 % of real pictures have another real one.
+    """Return the share of samples whose nearest sample is nearer than 99 % of the nearest pairs of real points.
 
-    Both of the same number: in a larger set the nearest is nearer. About .01 for real data, 1 for one picture.
+    It is about .01 for real data, and 1 if all samples are equal. Both sets must have the same size, because nearest
+    points are nearer in a larger set.
     """
     limit = real.squared[:, 0].quantile(0.01)
     return (samples.squared[:, 0] < limit).double().mean().item()
 
 
 class Nearest(NamedTuple):
-    distances: Tensor  # (n, k), ascending
-    indices: Tensor  # (n, k)
+    """The k nearest points to each of n points: their distances (n, k), ascending, and their indices (n, k)."""
+
+    distances: Tensor
+    indices: Tensor
 
 
 def nearest(points: Tensor, others: Tensor, k: int = 1) -> Nearest:
-    """The k nearest of the others (m, d), of any type and number, to each point (n, d)."""
+    """Return the k nearest ``others`` (m, d) to each of the points (n, d); both may be of any type."""
     points = points.float()
     found = Nearest(torch.empty(len(points), 0), torch.empty(len(points), 0, dtype=torch.long))
     for start in range(0, len(others), ROWS):
@@ -98,25 +109,35 @@ def nearest(points: Tensor, others: Tensor, k: int = 1) -> Nearest:
 
 
 class Copies(NamedTuple):
-    """Whether samples are training pictures."""
+    """Measures of how close samples are to training examples.
 
-    neighbour_ratio: float  # median distance to the nearest training picture, by that of unseen real pictures
-    copy_rate: float  # share that lies nearer to one than 99 % of unseen real pictures do
+    Attributes:
+        neighbour_ratio: median distance of the samples to the nearest training example, divided by the median distance
+            of unseen real examples.
+        copy_rate: share of the samples nearer to a training example than 99 % of unseen real examples.
+    """
+
+    neighbour_ratio: float
+    copy_rate: float
 
 
-def copies(of_samples: Tensor, of_unseen: Tensor) -> Copies:
-    """Compare the distances (n,) of samples to the nearest training picture with those of unseen real pictures (m,).
+def copies(sample_distances: Tensor, unseen_distances: Tensor) -> Copies:
+    """Return how close samples are to training examples, compared with unseen real examples.
 
-    Honest models have a ratio near 1 and a copy rate near .01 or below; a model that repeats its training set has 0
-    and 1.
+    A model that generalizes has a ratio near 1 and a copy rate of about .01 or less. A model that repeats its training
+    set has 0 and 1.
+
+    Args:
+        sample_distances: (n,), the distance of each sample to the nearest training example.
+        unseen_distances: (m,), the same of real examples outside the training set.
     """
     return Copies(
-        neighbour_ratio=(of_samples.median() / of_unseen.median()).item(),
-        copy_rate=(of_samples < of_unseen.quantile(0.01)).double().mean().item(),
+        neighbour_ratio=(sample_distances.median() / unseen_distances.median()).item(),
+        copy_rate=(sample_distances < unseen_distances.quantile(0.01)).double().mean().item(),
     )
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """|a − b|², (n, m), never negative."""
+    """Return |a − b|² (n, m) of points (n, d) and (m, d), at least 0."""
     products = torch.addmm((b * b).sum(1), a, b.T, alpha=-2)
     return products.add_((a * a).sum(1, keepdim=True)).clamp_(min=0)

@@ -1,4 +1,4 @@
-"""What samples are compared with: real examples, and what metrics see of both."""
+"""Real examples that samples are compared with, and the view of both that metrics are computed from."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
     from gan_lightning.metrics.evaluator import Evaluator
 
 Split = Literal["test", "train"]
-NEIGHBOURS = 5  # k of precision, recall, density, coverage
-COMPARED_WITH_TRAINING = 1000  # samples whose nearest training examples are looked for
+NEIGHBOURS = 5  # k of precision, recall, density and coverage
+MAX_COMPARED_WITH_TRAINING = 1000  # samples compared with all training examples, a slow search
 
 T = TypeVar("T")
 
 
 class NotEvaluated(UserError):
-    """The data cannot be evaluated: training goes on without, a command ends."""
+    """Samples of the data cannot be evaluated. Training continues without metrics; a command stops."""
 
 
 class View:
-    """Samples as metrics see them; everything is computed at its first use, and once.
+    """Samples and the quantities that metrics need of them, each computed once, at its first use.
 
     Args:
-        evaluator: makes the features.
-        content: n samples.
-        condition: that each was made for, as the generator is given it; None where they were made for none.
+        evaluator: the evaluator that computes the features.
+        content: n samples as content.
+        condition: the conditions of the samples, encoded as for the generator; None if they have none.
     """
 
     def __init__(self, evaluator: "Evaluator", content: Content, condition: Sample | None = None) -> None:
         self.evaluator = evaluator
         self.content = content
         self.condition = condition
-        self._results: dict[Any, Any] = {}
+        self._shared_results: dict[Any, Any] = {}
 
     @cached_property
     def features(self) -> Tensor:
-        """Features (n, d)."""
+        """Features (n, d) of floating point."""
         features = self.evaluator.features(self.content)
         if not features.is_floating_point() or features.dim() != 2:
             found = f"{str(features.dtype).removeprefix('torch.')} {tuple(features.shape)}"
@@ -57,15 +57,15 @@ class View:
 
     @cached_property
     def neighbourhoods(self) -> Neighbourhoods:
-        """Each sample's distances to its nearest others, in features."""
+        """Neighbourhoods of the samples in feature space."""
         return Neighbourhoods(self.features, NEIGHBOURS)
 
-    def once(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Return ``function(self, *arguments)``: computed the first time, remembered for metrics that share it."""
+    def compute_once(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Return ``function(self, *arguments)``, which is computed once for all metrics that share it."""
         key = (function, *arguments)
-        if key not in self._results:
-            self._results[key] = function(self, *arguments)
-        return self._results[key]
+        if key not in self._shared_results:
+            self._shared_results[key] = function(self, *arguments)
+        return self._shared_results[key]
 
 
 V = TypeVar("V", bound=View)
@@ -74,24 +74,27 @@ V = TypeVar("V", bound=View)
 class Reference(Generic[V]):
     """Real examples that samples are compared with.
 
-    With a test split, samples are compared with it. Without one they are compared with one half of the examples, and
-    the other half gives the real baseline. Examples are drawn at random from their whole split: the first and the
-    second half of MNIST's test set were written by two populations, 1.27 apart where random halves are .08.
+    Samples are compared with the test split. Without one, they are compared with one half of the training examples, and
+    the other half gives the baseline. Examples are chosen at random from the whole split, because its parts may differ:
+    the two halves of MNIST's test set, written by different people, have a Fréchet distance of 1.27, random halves .08.
 
     Args:
-        evaluator: makes views of them.
-        data: after ``setup("test")``.
-        n: how many samples are measured; fewer where there are not as many real examples.
-        split: what samples are compared with: ``train`` for whatever decides something about a run, so that metrics
-            on ``test`` stay unseen.
-        seed: of which real examples, where there are more.
+        evaluator: the evaluator that creates the views.
+        data: the data, after ``setup("test")``.
+        n: number of samples to evaluate; reduced to the number of real examples.
+        split: the split to compare with. Use ``train`` for decisions about a run, such as a search, so that metrics on
+            ``test`` stay independent of them.
+        seed: seed of the choice of real examples.
 
     Attributes:
-        n: how many samples can be measured beside as many real examples.
-        split: ``train`` too if there is no test split.
+        n: number of samples to evaluate, and of real examples in ``real`` and in ``other``.
+        split: the split compared with; ``train`` if there is no test split.
         training: content of all training examples.
-        real: what samples are compared with.
-        other: as many other real examples, of the training set: the real baseline.
+        real: view of the real examples that samples are compared with.
+        other: view of other real examples, from the training set, whose metrics are the baseline.
+
+    Raises:
+        NotEvaluated: if ``n`` or the number of real examples is too small for nearest neighbours.
     """
 
     def __init__(self, evaluator: "Evaluator", data: Data, n: int, split: Split = "test", seed: int = 0) -> None:
@@ -100,9 +103,15 @@ class Reference(Generic[V]):
         test = None if split == "train" else data.test_examples
         self.split: Split = "train" if test is None else "test"
         available = size(self.training)
-        self.n = min(n, available // 2 if test is None else min(available, size(test.content)))
-        if self.n <= NEIGHBOURS:
-            raise NotEvaluated(f"{self.n} samples beside as many real ones: at least {NEIGHBOURS + 1} are needed")
+        real_examples = available // 2 if test is None else min(available, size(test.content))
+        self.n = min(n, real_examples)
+        if real_examples <= NEIGHBOURS:
+            raise NotEvaluated(
+                f"data: {real_examples} real examples to compare samples with: "
+                f"at least {NEIGHBOURS + 1} are needed: add examples"
+            )
+        if n <= NEIGHBOURS:
+            raise NotEvaluated(f"n={n}: at least {NEIGHBOURS + 1} samples are needed: raise n, or add samples")
         generator = torch.Generator().manual_seed(seed)
         in_training = torch.randperm(available, generator=generator)
         if test is None:
@@ -121,16 +130,14 @@ class Reference(Generic[V]):
 
     @cached_property
     def unseen_distances(self) -> Tensor:
-        """Distances of real examples to the nearest training example.
-
-        Where the real examples are training examples themselves, distances to the second nearest.
-        """
-        seen = self.split == "train"
-        return nearest(spread(self.real.flat, COMPARED_WITH_TRAINING), self.flat_training, k=1 + seen).distances[:, -1]
+        """Distances of real examples to the nearest training example other than themselves."""
+        k = 2 if self.split == "train" else 1  # in the training split, the nearest example is the example itself
+        compared = evenly_spaced(self.real.flat, MAX_COMPARED_WITH_TRAINING)
+        return nearest(compared, self.flat_training, k).distances[:, -1]
 
 
 def _view(evaluator: "Evaluator", data: Data, examples: Examples, index: Tensor) -> Any:
-    """Return a view of the examples that an index names; unpaired ones have no condition of their own."""
+    """Return a view of the examples at ``index``; without conditions unless each example has one."""
     condition = examples.condition
     if condition is not None and size(condition) == size(examples.content):
         chosen = take(condition, index)
@@ -139,6 +146,6 @@ def _view(evaluator: "Evaluator", data: Data, examples: Examples, index: Tensor)
     return evaluator.view(take(examples.content, index))
 
 
-def spread(samples: Tensor, n: int) -> Tensor:
-    """Return at most n of the samples, from all over the set: files may be in the order of their classes."""
+def evenly_spaced(samples: Tensor, n: int) -> Tensor:
+    """Return at most n of the samples, evenly spaced, because files may be sorted by class."""
     return samples[torch.linspace(0, len(samples) - 1, min(len(samples), n)).long()]

@@ -39,18 +39,19 @@ def limits_slope(network: nn.Module) -> bool:
 
 
 def packed(discriminator: nn.Module, size: PositiveInt) -> nn.Module:
-    """Return a discriminator that sees ``size`` samples as one (PacGAN, Lin et al., 2018, arXiv:1712.04086).
-
-    Samples that lack variety are easier to recognize together.
-    """
+    """Return a discriminator of ``size`` samples at once (PacGAN); with ``size`` 1, the discriminator itself."""
     return Packed(discriminator, size) if size > 1 else discriminator
 
 
 class Packed(nn.Module):
-    """Discriminator that sees ``size`` samples as one: samples (B, C, H, W) to logits (⌈B / size⌉, K).
+    """Discriminator that sees ``size`` samples as one, and so sees a lack of variety (PacGAN, Lin et al., 2018).
 
-    The wrapped discriminator takes ``size · C`` channels. An incomplete last pack is filled with copies of the first
-    sample of the batch.
+    Samples (B, C, H, W) become logits (B / size, K), rounded up. A last pack that is not full is filled with copies of
+    the first sample of the batch. See arXiv:1712.04086.
+
+    Args:
+        discriminator: a discriminator of images with ``size · C`` channels.
+        size: number of samples in a pack.
     """
 
     def __init__(self, discriminator: nn.Module, size: int) -> None:

@@ -42,7 +42,7 @@ def _obstacle(model: GenerativeModel, data: Data, n: int) -> str | None:
     content, condition = data.examples
     few = take(content, slice(n)), None if condition is None else take(condition, slice(n))
     try:
-        model.try_batch(data.batch(Examples(*few)))
+        model.check_batch(data.batch(Examples(*few)))
     except Exception as error:  # networks raise what they like
         return " ".join(f"{type(error).__name__} {error}".split())
     return None

@@ -50,7 +50,9 @@ def check_processes(settings: TrainSettings) -> None:
     strategy = trainer.get("strategy")
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
     if begun is None and tasks > 1:
-        raise UserError(f"srun has begun {tasks} tasks: --ntasks=1, or one a machine for torchrun (docs/how-to/distribute.md)")
+        raise UserError(
+            f"srun has begun {tasks} tasks: --ntasks=1, or one a machine for torchrun (docs/how-to/distribute.md)"
+        )
     if not (isinstance(strategy, dict) and strategy["_target_"] == f"{DDP.__module__}.{DDP.__name__}"):
         if begun is not None:
             raise UserError(f"torchrun has begun {begun} processes: trainer=ddp, or trainer=ddp_cpu on processors")

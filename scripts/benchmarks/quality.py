@@ -20,7 +20,7 @@ from torch import Tensor
 from gan_lightning.errors import UserError
 from gan_lightning.files import write_json
 from gan_lightning.metrics.images import ImageEvaluator, fcd
-from gan_lightning.metrics.pictures import drawn
+from gan_lightning.metrics.plots import render
 from gan_lightning.modalities.image import to_uint8
 from gan_lightning.paths import MANIFEST
 from gan_lightning.runs.checkpoints import load
@@ -223,7 +223,7 @@ def curves(points: dict[str, list[Point]]) -> np.ndarray:
     axes.set_ylabel("fcd to the test set")
     axes.grid(which="both", color="0.9")
     axes.legend()
-    return drawn(figure)
+    return render(figure)
 
 
 def samples(contestants: Sequence[Contestant], points: dict[str, list[Point]]) -> np.ndarray:
@@ -235,4 +235,4 @@ def samples(contestants: Sequence[Contestant], points: dict[str, list[Point]]) -
         axes.imshow(pictures, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
         axes.set_title(f"{one.name}, {clock(point.seconds)}: fcd {point.fcd:.3g}")
         axes.set_axis_off()
-    return drawn(figure)
+    return render(figure)

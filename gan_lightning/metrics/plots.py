@@ -1,4 +1,4 @@
-"""What metrics stand for, drawn as images (H, W, 3) uint8 for people to look at."""
+"""Plots that explain metrics, as images (H, W, 3) uint8."""
 
 import numpy as np
 import torch
@@ -7,17 +7,22 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from gan_lightning.metrics.classes import shares
+from gan_lightning.metrics.classes import class_shares
 from gan_lightning.metrics.neighbours import overlap
 from gan_lightning.metrics.reference import View
 
-POINTS = 3000  # of a scatter plot
-MAX_BARS = 50
+MAX_POINTS = 3000  # in a scatter plot
+MAX_BARS = 50  # more classes are plotted as lines
 
 
-def class_histogram(labels: Tensor, wanted: Tensor) -> np.ndarray:
-    """Draw the share of each class among labels (n,) of samples beside the share that it should have (classes,)."""
-    found = shares(labels, len(wanted))
+def plot_class_shares(labels: Tensor, wanted: Tensor) -> np.ndarray:
+    """Plot the share of each class among the samples, and the share that it should have.
+
+    Args:
+        labels: (n,), the classes of the samples.
+        wanted: (classes,), the share that each class should have.
+    """
+    found = class_shares(labels, len(wanted))
     figure = Figure((8, 4), layout="constrained")
     axes = figure.add_subplot()
     if len(wanted) <= MAX_BARS:
@@ -32,11 +37,14 @@ def class_histogram(labels: Tensor, wanted: Tensor) -> np.ndarray:
         axes.set_xlabel("classes, most frequent first")
     axes.set_ylabel("share")
     axes.legend()
-    return drawn(figure)
+    return render(figure)
 
 
-def precision_and_recall(real: View, samples: View) -> np.ndarray:
-    """Draw features in the plane of the real ones' two principal components: what is missed, and what lies astray."""
+def plot_precision_and_recall(real: View, samples: View) -> np.ndarray:
+    """Plot real examples and samples in the plane of the two principal components of the real features.
+
+    Real examples that no sample is near, and samples that are near no real example, are red.
+    """
     found = overlap(real.neighbourhoods, samples.neighbourhoods)
     center = real.features.mean(0)
     _, vectors = torch.linalg.eigh(torch.cov(real.features.double().T))  # by ascending variance
@@ -46,19 +54,19 @@ def precision_and_recall(real: View, samples: View) -> np.ndarray:
     planes = [((view.features - center).double() @ components).numpy() for view in (real, samples)]
     _scatter(left, planes[0], found.recalled.numpy(), "real, among samples", "real, missed")
     left.set_title(f"recall {found.recall:.2f}")
-    _scatter(right, planes[1], (found.inside > 0).numpy(), "sample, among real", "sample, astray")
+    _scatter(right, planes[1], (found.inside > 0).numpy(), "sample, among real", "sample, outside")
     right.set_title(f"precision {found.precision:.2f}")
-    return drawn(figure)
+    return render(figure)
 
 
-def _scatter(axes: Axes, points: np.ndarray, good: np.ndarray, yes: str, no: str) -> None:
-    points, good = points[:POINTS], good[:POINTS]
-    for chosen, label, color in ((good, yes, "tab:blue"), (~good, no, "tab:red")):
+def _scatter(axes: Axes, points: np.ndarray, good: np.ndarray, good_label: str, bad_label: str) -> None:
+    points, good = points[:MAX_POINTS], good[:MAX_POINTS]
+    for chosen, label, color in ((good, good_label, "tab:blue"), (~good, bad_label, "tab:red")):
         axes.scatter(points[chosen, 0], points[chosen, 1], s=3, label=label, color=color)
     axes.legend(loc="upper right", markerscale=3)
 
 
-def drawn(figure: Figure) -> np.ndarray:
+def render(figure: Figure) -> np.ndarray:
     """Return the figure as an image (H, W, 3) uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
