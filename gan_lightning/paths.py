@@ -34,16 +34,20 @@ def data_dir() -> str:
 
 def xdg_dir(variable: str, default: str) -> Path:
     """Return a folder of the XDG specification, which has relative ones ignored."""
-    path = at_home(os.environ.get(variable) or default, variable)
-    return path if path.is_absolute() else at_home(default, variable)
+    path = Path(expand_home(os.environ.get(variable) or default, variable))
+    return path if path.is_absolute() else Path(expand_home(default, variable))
 
 
-def at_home(path: str | Path, key: str) -> Path:
-    """Return the path with the user's home folder for ``~``; ``key`` is what else may say where."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise UserError(f"{path}: this user has no home folder: set {key}, or HOME") from error
+def expand_home(path: str | Path, key: str) -> str:
+    """Return the path with the user's home folder in place of ``~``.
+
+    Raises:
+        UserError: if that folder is not known; it names ``key``, the setting or variable that can hold another path.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise UserError(f"{path}: this user has no home folder: set {key}, or HOME")
+    return expanded
 
 
 def near(path: Path) -> Path:

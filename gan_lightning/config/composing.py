@@ -11,11 +11,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from gan_lightning.config.grammar import elements, quote
-from gan_lightning.config.settings import Node
+from gan_lightning.config.settings import Config
 from gan_lightning.paths import CONF_DIR
 
 
-def compose_known(config_name: str, typed: Sequence[str]) -> Node:
+def compose_known(config_name: str, typed: Sequence[str]) -> Config:
     """Return the command's config with the options and classes that are typed, and nothing else typed; unresolved.
 
     Of a key with several values, in a sweep, the first one counts.
@@ -66,8 +66,8 @@ def _choice(argument: str, folders: Sequence[Path]) -> str | None:
 
 
 @functools.cache  # takes a tenth of a second, and what is wrong with a command line is looked up once more
-def _compose(config_name: str, overrides: tuple[str, ...]) -> Node:
+def _compose(config_name: str, overrides: tuple[str, ...]) -> Config:
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config: Any = hydra.compose(config_name, overrides=list(overrides))
-    return cast(Node, OmegaConf.to_container(config, resolve=False))
+    return cast(Config, OmegaConf.to_container(config, resolve=False))

@@ -1,14 +1,13 @@
 """Which keys of a config have an effect on what: by the marks at their annotations (:mod:`gan_lightning.marks`)."""
 
-import typing
 from typing import Any
 
-from gan_lightning.config.settings import Node, Settings, TrainSettings
-from gan_lightning.config.signature import load_target, marks, marks_of
+from gan_lightning.config.settings import Config, Settings, TrainSettings
+from gan_lightning.config.signature import load_target, marks
 from gan_lightning.marks import Mark
 
 
-def result_settings(config: Node, schema: Node | None = None) -> Node:
+def result_settings(config: Config, schema: Config | None = None) -> Config:
     """Return the config of a run without the keys that no result depends on.
 
     Args:
@@ -25,15 +24,14 @@ def result_settings(config: Node, schema: Node | None = None) -> Node:
     }
 
 
-def example_settings(data: Node) -> Node:
+def example_settings(data: Config) -> Config:
     """Return the keys of a data set's node that say which examples it has."""
     return _without({Mark.WITHOUT_EFFECT, Mark.SERVING}, data, data)
 
 
 def settings_marked(settings: type[Settings], mark: Mark) -> set[str]:
     """Return the keys of a command's settings that have a mark."""
-    hints = typing.get_type_hints(settings, include_extras=True)
-    return {key for key, hint in hints.items() if mark in marks_of(hint)}
+    return {key for key, field in settings.model_fields.items() if mark in field.metadata}
 
 
 def _without(unwanted: set[Mark], value: Any, schema: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Reads what a ``_target_`` can be called with: its constructor is the schema of its node."""
+"""Reads the signature of what a ``_target_`` names: it is the schema of that node."""
 
 import functools
 import inspect
@@ -6,15 +6,27 @@ import pkgutil
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, NotRequired, Required, Unpack
+from functools import cached_property
+from typing import Annotated, Any, Literal, NotRequired, Required, Unpack
 
-from pydantic import PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PositiveInt, TypeAdapter
+from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
-from gan_lightning.config.settings import Beta, Rate
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Mark
 
-# What third parties do not say in their annotations: what they refuse later, when files have been written, and marks.
+
+def _check_float(value: Any) -> Any:
+    if isinstance(value, int) and value == 0:
+        raise ValueError("must be written 0.0: torch wants two floats")
+    return value
+
+
+Beta = Annotated[float, BeforeValidator(_check_float), Field(ge=0, lt=1)]
+Rate = Annotated[FiniteFloat, Field(ge=0)]
+ARBITRARY_TYPES = ConfigDict(arbitrary_types_allowed=True)
+
+# Annotations that third parties lack: ranges that they would check only after files have been written, and marks.
 RANGES: dict[str, dict[str, Any]] = {
     "torch.optim": {"lr": Rate, "betas": tuple[Beta, Beta], "weight_decay": Rate},
     "lightning.pytorch": {
@@ -28,25 +40,40 @@ RANGES: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Signature:
-    """The keys that a target takes.
+    """Keys that a target takes.
 
     Attributes:
-        names: all that it names.
-        needed: those without a default.
-        optional: those whose default is None, which they may be set to, whatever their annotation.
-        hints: annotations, of those that have one.
-        open_ended: whether it takes others.
+        hints: the annotation of each key that it names; ``Any`` for a key without one.
+        required: keys without a default.
+        nullable: keys whose default is None, which is allowed whatever the annotation.
+        open_ended: True if it takes other keys too.
     """
 
-    names: list[str]
-    needed: list[str]
-    optional: list[str]
     hints: dict[str, Any]
+    required: list[str]
+    nullable: list[str]
     open_ended: bool
+
+    @cached_property
+    def validator(self) -> SchemaValidator:
+        """Validator of the keys and values of a node, written as JSON: there a list is a tuple and an int a float."""
+        fields = {
+            name: core_schema.typed_dict_field(
+                core_schema.nullable_schema(_schema(hint)) if name in self.nullable else _schema(hint),
+                required=name in self.required,
+            )
+            for name, hint in self.hints.items()
+        }
+        extra: Literal["allow", "forbid"] = "allow" if self.open_ended else "forbid"
+        return SchemaValidator(core_schema.typed_dict_schema(fields, extra_behavior=extra))
 
 
 def load_target(target: Any, key: str) -> Callable[..., Any]:
-    """Return the object that a ``_target_`` names."""
+    """Return the class or function that a ``_target_`` names.
+
+    Raises:
+        UserError: if it cannot be imported or called; ``key`` is the key of the ``_target_``.
+    """
     try:
         found = pkgutil.resolve_name(target)
     except Exception as error:
@@ -57,9 +84,9 @@ def load_target(target: Any, key: str) -> Callable[..., Any]:
     return found
 
 
-@functools.cache  # a config asks for each of them a hundred times
+@functools.cache  # a config names each target many times
 def signature_of(target: Callable[..., Any]) -> Signature | None:
-    """Return what a target takes; None for one that is written in C and does not say it.
+    """Return the signature of a target; None if it is written in C and has none.
 
     ``**settings: Unpack[Settings]`` (PEP 692) stands for the keys of that TypedDict.
     """
@@ -70,20 +97,19 @@ def signature_of(target: Callable[..., Any]) -> Signature | None:
     hints = _hints(target)
     single = [one for one in parameters if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)]
     others = next((one for one in parameters if one.kind is one.VAR_KEYWORD), None)
-    unpacked = _unpacked(hints.pop(others.name, None)) if others else None
-    names = [one.name for one in single]
-    needed = [one.name for one in single if one.default is one.empty]
+    unpacked = _unpacked(hints.get(others.name)) if others else None
+    keys = {one.name: hints.get(one.name, Any) for one in single}
+    required = [one.name for one in single if one.default is one.empty]
     if unpacked:
-        keys = typing.get_type_hints(unpacked, include_extras=True)
-        names += keys
-        needed += [name for name, hint in keys.items() if _is_required(unpacked, name, hint)]
-        hints |= {name: _without_qualifier(hint) for name, hint in keys.items()}
-    optional = [one.name for one in single if one.default is None]
-    return Signature(names, needed, optional, hints, open_ended=others is not None and unpacked is None)
+        more = typing.get_type_hints(unpacked, include_extras=True)
+        required += [name for name, hint in more.items() if _is_required(unpacked, name, hint)]
+        keys |= {name: _without_qualifier(hint) for name, hint in more.items()}
+    nullable = [one.name for one in single if one.default is None]
+    return Signature(keys, required, nullable, open_ended=others is not None and unpacked is None)
 
 
 def marks(target: Callable[..., Any], name: str) -> set[Mark]:
-    """Return the marks of a key of a target; what a base class marks is marked in its subclasses."""
+    """Return the marks of a key of a target; a subclass has the marks of its base classes."""
     places = target.__mro__ if inspect.isclass(target) else (target,)
     signatures = [found for place in places if (found := signature_of(place))]
     return {mark for found in signatures for mark in marks_of(found.hints.get(name))}
@@ -93,8 +119,16 @@ def marks_of(annotation: Any) -> set[Mark]:
     return {mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, Mark)}
 
 
+def _schema(annotation: Any) -> CoreSchema:
+    """Return pydantic's schema of an annotation; one that accepts all if pydantic has none for it."""
+    try:
+        return TypeAdapter(annotation, config=ARBITRARY_TYPES).core_schema
+    except Exception:  # annotations of third parties may be anything
+        return core_schema.any_schema()
+
+
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    """Return the annotations of a callable's parameters, narrowed by RANGES."""
+    """Return the annotations of a target's parameters; those in RANGES replace its own."""
     try:
         hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
     except (NameError, TypeError):  # names that exist for type checkers only
@@ -106,12 +140,12 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _unpacked(annotation: Any) -> Any:
-    """Return the TypedDict in ``Unpack[…]``."""
+    """Return the TypedDict in ``Unpack[…]``; None for another annotation."""
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Unpack else None
 
 
 def _is_required(settings: Any, name: str, annotation: Any) -> bool:
-    # A TypedDict in a module with postponed annotations knows only of ``total``.
+    # Where annotations are postponed, __required_keys__ depends on ``total`` alone.
     origin = typing.get_origin(annotation)
     return origin is Required or (name in settings.__required_keys__ and origin is not NotRequired)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from hydra.conf import HydraConf
 
 from gan_lightning.config.composing import compose_known, config_folders
-from gan_lightning.config.settings import Node, Settings
+from gan_lightning.config.settings import Config, Settings
 from gan_lightning.config.signature import load_target, marks, marks_of, signature_of
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location, Mark
@@ -68,7 +68,7 @@ class Keys:
         return self._text_of_class(parts) if of_class else _text(annotation)
 
     @cached_property
-    def _config(self) -> Node:
+    def _config(self) -> Config:
         return compose_known(self.config_name, self.arguments)
 
     def _text_of_class(self, parts: Sequence[str]) -> Text | None:
@@ -90,7 +90,7 @@ class Keys:
         name, *rest = below
         annotation = _value_type(signature.hints.get(name), rest)
         path = not rest and Mark.PATH in marks(found, name)
-        return _text(annotation, path=path, nullable=not rest and name in signature.optional)
+        return _text(annotation, path=path, nullable=not rest and name in signature.nullable)
 
 
 def _below(owner: Any, parts: Sequence[str]) -> Any:

@@ -19,7 +19,7 @@ from gan_lightning.data.pictures import check_brightness, read_picture
 from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.marks import Location, WithoutEffect
 from gan_lightning.modalities.image import has_several_frames, open_image
-from gan_lightning.paths import at_home
+from gan_lightning.paths import expand_home
 from gan_lightning.system.distributed import first_process
 
 RULE = "v4"  # of read_picture: another one for each change of what it returns, or old images come from the cache
@@ -69,7 +69,7 @@ class ImageFolder(LabelledImages):
         super().__init__(batch_size, sample_shape, num_classes, seed, conditional, evaluator)
         self.root = Path(root).expanduser()
         self.source, self.licence = self.root.name, licence
-        self.cache_dir = at_home(cache_dir, "data.cache_dir or XDG_CACHE_HOME")
+        self.cache_dir = Path(expand_home(cache_dir, "data.cache_dir or XDG_CACHE_HOME"))
         self.image_size = image_size
         self.channels = channels
         self.follow_links = follow_links

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from gan_lightning.errors import UserError
-from gan_lightning.paths import at_home, xdg_dir
+from gan_lightning.paths import expand_home, xdg_dir
 
 CHAIN, KEY, ROOT, ROOT_KEY = "chain.pem", "key.pem", "root.pem", "root_key.pem"
 # Credentials without a timestamp of an authority are invalid from the day on which their signer's certificate expires.
@@ -69,7 +69,7 @@ class Identity:
 def folder() -> Path:
     """Where the identity is, or is to be."""
     if named := os.environ.get("GAN_IDENTITY_DIR"):
-        return at_home(named, "GAN_IDENTITY_DIR").absolute()
+        return Path(expand_home(named, "GAN_IDENTITY_DIR")).absolute()
     return xdg_dir("XDG_CONFIG_HOME", "~/.config") / "gan-lightning"
 
 

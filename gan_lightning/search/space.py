@@ -7,7 +7,7 @@ from optuna.trial import Trial
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gan_lightning.config.grammar import quote
-from gan_lightning.config.settings import Node
+from gan_lightning.config.settings import Config
 from gan_lightning.errors import UserError
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
@@ -30,7 +30,7 @@ class Choices(BaseModel):
     choices: list[bool | int | float | str | None] = Field(min_length=1)
 
 
-def distribution(key: str, node: Node) -> Distribution:
+def distribution(key: str, node: Config) -> Distribution:
     """Optuna's; a UserError for one that cannot be."""
     try:
         tried = TypeAdapter(Choices if "choices" in node else Range).validate_python(node)
