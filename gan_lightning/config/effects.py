@@ -1,4 +1,4 @@
-"""Which keys of a config have an effect on what: by the marks at their annotations (:mod:`gan_lightning.marks`)."""
+"""Selects the keys of a config that have an effect, by the marks of their annotations (:mod:`gan_lightning.marks`)."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ def result_settings(config: Config, schema: Config | None = None) -> Config:
 
     Args:
         config: plain values, interpolations resolved or not.
-        schema: the config whose targets say which keys these are, where ``config`` itself comes from a file and its
-            targets are not to be imported; None for ``config``.
+        schema: the config whose targets are imported to find these keys; None for ``config`` itself. Give one where
+            ``config`` comes from a file, whose targets must not be imported.
     """
     schema = config if schema is None else schema
     without = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
@@ -25,7 +25,7 @@ def result_settings(config: Config, schema: Config | None = None) -> Config:
 
 
 def example_settings(data: Config) -> Config:
-    """Return the keys of a data set's node that say which examples it has."""
+    """Return the node of a data set without the keys that do not change its examples."""
     return _without({Mark.WITHOUT_EFFECT, Mark.SERVING}, data, data)
 
 

@@ -15,8 +15,6 @@ NOT_FOR_TWO_OPTIMIZERS = {
     "accumulate_grad_batches": "accumulates for one optimizer only: use a larger data.batch_size",
     "overfit_batches": "replaces the order of the data: use +trainer.limit_train_batches",
 }
-
-
 NOT_A_NODE = "must be a node with a _target_"
 
 
@@ -88,14 +86,10 @@ class TrainSettings(Settings):
     logger: Node
 
     @model_validator(mode="after")
-    def _check_trainer(self) -> Self:
+    def _check_combinations(self) -> Self:
         for key, reason in NOT_FOR_TWO_OPTIMIZERS.items():
             if self.trainer.get(key) is not None:
                 raise ValueError(f"trainer.{key}={self.trainer[key]}: {reason}")
-        return self
-
-    @model_validator(mode="after")
-    def _check_pack(self) -> Self:
         batch_size = self.data.get("batch_size")
         if isinstance(batch_size, int) and batch_size % self.pack:
             raise ValueError(f"pack={self.pack}: does not divide data.batch_size={batch_size}")

@@ -7,10 +7,11 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, NotRequired, Required, Unpack
+from typing import Annotated, Any, NotRequired, Required, Unpack
 
-from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, PositiveInt, TypeAdapter
-from pydantic_core import CoreSchema, SchemaValidator, core_schema
+from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, GetCoreSchemaHandler, PositiveInt, TypeAdapter
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import TypedDict  # before Python 3.12, pydantic does not take typing's
 
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Mark
@@ -55,25 +56,33 @@ class Signature:
     open_ended: bool
 
     @cached_property
-    def validator(self) -> SchemaValidator:
-        """Validator of the keys and values of a node, written as JSON: there a list is a tuple and an int a float."""
-        fields = {
-            name: core_schema.typed_dict_field(
-                core_schema.nullable_schema(_schema(hint)) if name in self.nullable else _schema(hint),
-                required=name in self.required,
-            )
-            for name, hint in self.hints.items()
-        }
-        extra: Literal["allow", "forbid"] = "allow" if self.open_ended else "forbid"
-        return SchemaValidator(core_schema.typed_dict_schema(fields, extra_behavior=extra))
+    def validator(self) -> TypeAdapter[Any]:
+        """Validator of a node's keys and values, written as JSON: there a list is a tuple, and an int a float."""
+        fields: dict[str, Any] = {name: Annotated[Any, _Lenient(hint)] for name, hint in self.hints.items()}
+        fields |= {name: fields[name] | None for name in self.nullable}
+        fields |= {name: NotRequired[fields[name]] for name in fields if name not in self.required}
+        typed_dict: Any = TypedDict  # type checkers allow only constant keys
+        keys = typed_dict("keys", fields)
+        keys.__pydantic_config__ = ConfigDict(extra="allow" if self.open_ended else "forbid", **ARBITRARY_TYPES)
+        return TypeAdapter(keys)
+
+
+@dataclass(eq=False)  # which keeps it hashable, as metadata have to be
+class _Lenient:
+    """Metadata that gives pydantic the schema of another annotation; if it has none for that, every value fits."""
+
+    hint: Any
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        try:
+            TypeAdapter(self.hint, config=ARBITRARY_TYPES)
+        except Exception:  # annotations of third parties may be anything
+            return core_schema.any_schema()
+        return handler.generate_schema(self.hint)
 
 
 def load_target(target: Any, key: str) -> Callable[..., Any]:
-    """Return the class or function that a ``_target_`` names.
-
-    Raises:
-        UserError: if it cannot be imported or called; ``key`` is the key of the ``_target_``.
-    """
+    """Return the class or function that a ``_target_`` names; raise UserError, with its ``key``, if there is none."""
     try:
         found = pkgutil.resolve_name(target)
     except Exception as error:
@@ -100,11 +109,13 @@ def signature_of(target: Callable[..., Any]) -> Signature | None:
     unpacked = _unpacked(hints.get(others.name)) if others else None
     keys = {one.name: hints.get(one.name, Any) for one in single}
     required = [one.name for one in single if one.default is one.empty]
-    if unpacked:
-        more = typing.get_type_hints(unpacked, include_extras=True)
-        required += [name for name, hint in more.items() if _is_required(unpacked, name, hint)]
-        keys |= {name: _without_qualifier(hint) for name, hint in more.items()}
     nullable = [one.name for one in single if one.default is None]
+    for name, hint in typing.get_type_hints(unpacked, include_extras=True).items() if unpacked else ():
+        qualifier = typing.get_origin(hint)
+        keys[name] = typing.get_args(hint)[0] if qualifier in (Required, NotRequired) else hint
+        # Where annotations are postponed, __required_keys__ depends on ``total`` alone.
+        if qualifier is Required or (name in unpacked.__required_keys__ and qualifier is not NotRequired):
+            required.append(name)
     return Signature(keys, required, nullable, open_ended=others is not None and unpacked is None)
 
 
@@ -117,14 +128,6 @@ def marks(target: Callable[..., Any], name: str) -> set[Mark]:
 
 def marks_of(annotation: Any) -> set[Mark]:
     return {mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, Mark)}
-
-
-def _schema(annotation: Any) -> CoreSchema:
-    """Return pydantic's schema of an annotation; one that accepts all if pydantic has none for it."""
-    try:
-        return TypeAdapter(annotation, config=ARBITRARY_TYPES).core_schema
-    except Exception:  # annotations of third parties may be anything
-        return core_schema.any_schema()
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
@@ -142,13 +145,3 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
 def _unpacked(annotation: Any) -> Any:
     """Return the TypedDict in ``Unpack[…]``; None for another annotation."""
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Unpack else None
-
-
-def _is_required(settings: Any, name: str, annotation: Any) -> bool:
-    # Where annotations are postponed, __required_keys__ depends on ``total`` alone.
-    origin = typing.get_origin(annotation)
-    return origin is Required or (name in settings.__required_keys__ and origin is not NotRequired)
-
-
-def _without_qualifier(annotation: Any) -> Any:
-    return typing.get_args(annotation)[0] if typing.get_origin(annotation) in (Required, NotRequired) else annotation

@@ -52,11 +52,7 @@ def validate(config: DictConfig, settings: type[S]) -> S:
 
 
 def resolve(config: DictConfig) -> Config:
-    """Return a config as plain values, with interpolations resolved.
-
-    Raises:
-        UserError: for a key that is not set, or a value that cannot be computed.
-    """
+    """Return a config as plain values; raise UserError for a key that is not set or an interpolation that fails."""
     for key, value in keys(OmegaConf.to_container(config, resolve=False)):
         if value == "???":
             raise UserError(f"{key} is not set: {key}=…")
@@ -71,11 +67,7 @@ def resolve(config: DictConfig) -> Config:
 
 
 def instantiate(node: Mapping[str, Any], key: str, **kwargs: Any) -> Any:
-    """Return the object that a node describes.
-
-    Raises:
-        UserError: if its constructor refuses the values.
-    """
+    """Return the object that a node describes; an error in its values or imports becomes a UserError."""
     try:
         return hydra_instantiate(node, **kwargs, _convert_="all")
     except Exception as error:
@@ -93,11 +85,7 @@ def instantiate(node: Mapping[str, Any], key: str, **kwargs: Any) -> Any:
 
 
 def check_nodes(value: Any, key: str) -> None:
-    """Check every node in ``value``, which stands at ``key`` of a config.
-
-    Raises:
-        UserError: for a node that does not fit the signature of its target.
-    """
+    """Raise UserError unless all nodes in the value of ``key`` fit the signatures of their targets."""
     if isinstance(value, list):
         for i, item in enumerate(value):
             check_nodes(item, f"{key}[{i}]")
@@ -114,20 +102,21 @@ def check_node(node: Node, key: str) -> None:
     if signature is None:
         return
     values = {name: value for name, value in node.items() if name not in HYDRA_KEYS}
-    partial = node.get("_partial_") or "_args_" in node
+    validator = signature.validator
     try:
-        signature.validator.validate_json(json.dumps(values, default=str, skipkeys=True), strict=True)
+        validator.validate_json(json.dumps(values, default=str, skipkeys=True), strict=True)
     except TypeError:  # a constraint that does not apply to the type of a value
         return
     except ValidationError as error:
-        errors = [
-            one
-            for one in error.errors()
-            if not (partial and one["type"] == "missing")
-            and (one["type"] in FIRST or not one["loc"] or not _contains_node(values[str(one["loc"][0])]))
-        ]
-        if errors:
+        if errors := [one for one in error.errors() if not _is_premature(one, node)]:
             raise UserError(_explain(errors, values, signature.hints, key, node["_target_"])) from error
+
+
+def _is_premature(error: ErrorDetails, node: Node) -> bool:
+    """Return True if an error is about a key to be given later, or a value that holds nodes still to be built."""
+    if error["type"] == "missing":
+        return bool(node.get("_partial_")) or "_args_" in node
+    return error["type"] != "extra_forbidden" and any(_contains_node(node[str(name)]) for name in error["loc"][:1])
 
 
 def _contains_node(value: Any) -> bool:
@@ -144,19 +133,19 @@ def _explain(
     The values stand at the key ``prefix`` of the config, and may have the names ``known``.
     """
     first = min(errors, key=lambda error: FIRST.index(error["type"]) if error["type"] in FIRST else len(FIRST))
-    *above, name = first["loc"] or ("",)
     path, value = _follow(first["loc"], values)
     key = ".".join(filter(None, (prefix, *path)))
     if first["type"] == "missing":
-        return f"{'.'.join(filter(None, (key, str(name))))}: missing{target and f', {target} needs it'}"
+        missing = f"{key}.{first['loc'][-1]}".removeprefix(".")
+        return f"{missing}: missing, {target} needs it" if target else f"{missing}: missing"
     if first["type"] == "extra_forbidden":
-        for part in above:
-            known = known[str(part)].annotation.model_fields
-        return f"{key}: unknown key{target and f' of {target}'}{_why_unknown(key, known)}"
+        for part in path[:-1]:
+            known = getattr(known.get(part), "annotation", Settings).model_fields
+        return f"{key}: unknown key{f' of {target}' if target else ''}{_why_unknown(key, known)}"
     same_key = (error for error in errors if _follow(error["loc"], values)[0] == path)
     problems = dict.fromkeys(_problem(error, len(path)) for error in same_key if error["type"] not in NEEDS_OBJECT)
     line = " or ".join(problems) or NOT_A_NODE
-    return f"{key}={value}: {line}" if path else line
+    return f"{key}={value}: {line}" if path else ": ".join(filter(None, (prefix, line)))
 
 
 def _follow(location: Sequence[int | str], values: Any) -> tuple[list[str], Any]:
