@@ -39,7 +39,7 @@ def test_misplaced_mnist(run, idx_folder, tmp_path, folder, name):
         (["model=mpl"], ["model=mpl", "did you mean 'mlp'", "mlp_small"]),
         (["trainer.max_epoch=3"], ["did you mean 'trainer.max_epochs'"]),
         (["batch_size=3"], ["did you mean 'data.batch_size'"]),
-        (["+trainer.max_epoch=3"], ["trainer.max_epoch=3", "did you mean 'max_epochs'"]),
+        (["+trainer.max_epoch=3"], ["trainer.max_epoch: unknown key", "did you mean 'max_epochs'"]),
         (["+model.generator.hiden_dims=[3]"], ["hiden_dims", "did you mean 'hidden_dims'"]),
         (["+sead=3"], ["sead", "did you mean 'seed'"]),
         (["+checkpoint.every_n_epoch=3"], ["checkpoint.every_n_epoch", "did you mean 'every_n_epochs'"]),

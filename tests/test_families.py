@@ -199,7 +199,7 @@ REFUSED = {
         "R1 needs a logit for each single sample, but the discriminator has batch norm",
     ),
     "pack": (["pack=3"], "pack=3: does not divide data.batch_size=32"),
-    "pack and labels": (["pack=2", "conditional=true"], "several samples as one have no label in common"),
+    "pack and labels": (["pack=2", "conditional=true"], "the samples of a pack have no label in common"),
     "no classes": (["conditional=true", "data.num_classes=null"], "conditional=true: the data have no classes"),
     "too few classes": (["data.num_classes=5"], "data.num_classes=5: there are 10 classes"),
     "size": (["model=dcgan", "data.sample_shape=[1,30,30]"], "must be 28, 32, 64 or so"),

@@ -6,7 +6,7 @@ import pytest
 from pydantic import PositiveInt
 
 from gan_lightning.config.signature import marks, signature_of
-from gan_lightning.config.validation import check_call
+from gan_lightning.config.validation import check_node
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location, Mark
 
@@ -50,14 +50,14 @@ def node(target, **keys):
     ],
 )  # fmt: skip
 def test_what_fits(good):
-    check_call(good, "model")
+    check_node(good, "model")
 
 
 @pytest.mark.parametrize(
     ("bad", "line"),
     [
-        (node(Own, width=2, steps=1, deccay=0.5), "model.deccay=0.5: unknown key of .*Own, did you mean 'decay'?"),
-        (node(Own, width=2, settings={}), "model.settings={}: unknown key of"),
+        (node(Own, width=2, steps=1, deccay=0.5), "model.deccay: unknown key of .*Own, did you mean 'decay'?"),
+        (node(Own, width=2, settings={}), "model.settings: unknown key of"),
         (node(Own, width=2), "model.steps: missing, .*Own needs it"),
         (node(Own, steps=2), "model.width: missing, .*Own needs it"),
         (node(Total, decay=2.0), "model.steps: missing"),
@@ -68,10 +68,10 @@ def test_what_fits(good):
 )
 def test_what_does_not(bad, line):
     with pytest.raises(UserError, match=f"^{line}"):
-        check_call(bad, "model")
+        check_node(bad, "model")
 
 
 def test_marks_inside():
     assert marks(Own, "folder") == {Mark.PATH, Mark.WITHOUT_EFFECT}
     assert marks(Own, "steps") == set()
-    assert signature_of(Own).names == ["width", "steps", "decay", "folder"]
+    assert list(signature_of(Own).hints) == ["width", "steps", "decay", "folder"]

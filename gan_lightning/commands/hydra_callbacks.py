@@ -18,7 +18,7 @@ from gan_lightning.commands.session import Session, overrides_of_hydra
 from gan_lightning.config.explain import explain_value
 from gan_lightning.config.grammar import quote
 from gan_lightning.errors import UserError, exit_with_error, os_errors_as_user_errors, user_error_from
-from gan_lightning.paths import MANIFEST, path_override
+from gan_lightning.paths import MANIFEST, expand_home, path_override
 from gan_lightning.system import interrupts
 
 
@@ -50,13 +50,14 @@ class RunGuard(Callback):
     @strict
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         from gan_lightning.config.settings import TrainSettings
-        from gan_lightning.config.validation import at_home, validate
+        from gan_lightning.config.validation import validate
         from gan_lightning.runs.folders import check_folder
         from gan_lightning.system import distributed
 
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
-        run_dir, chosen = at_home(config.hydra.run.dir), _chosen(config, "hydra.run.dir")
-        config.resume = at_home(config.resume)
+        run_dir, chosen = str(expand_home(config.hydra.run.dir, "hydra.run.dir")), _chosen(config, "hydra.run.dir")
+        if isinstance(config.resume, str):
+            config.resume = str(expand_home(config.resume, "resume"))
         check_folder("hydra.run.dir", run_dir)
         if chosen and config.resume is not None and not _same_folder(run_dir, config.resume):
             raise UserError(
@@ -94,12 +95,11 @@ class RunGuard(Callback):
 
     @strict
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from gan_lightning.config.validation import at_home
         from gan_lightning.runs.folders import check_folder
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
-        session, sweep_dir = Session.current(), at_home(config.hydra.sweep.dir)
+        session, sweep_dir = Session.current(), str(expand_home(config.hydra.sweep.dir, "hydra.sweep.dir"))
         check_folder("hydra.sweep.dir", sweep_dir)
         for key in ("resume", "reproduce"):
             if config[key] is not None:

@@ -36,9 +36,9 @@ def train_job(cfg: DictConfig) -> dict[str, float] | None:
         return _sweep_job(cfg)
     try:
         from gan_lightning.commands.train import train_and_compare
-        from gan_lightning.config.validation import read_settings
+        from gan_lightning.config.validation import validate
 
-        return train_and_compare(read_settings(cfg, TrainSettings))
+        return train_and_compare(validate(cfg, TrainSettings))
     except Interrupted as interruption:
         interruption.exit_process()
     except BaseException as error:

@@ -24,7 +24,7 @@ from gan_lightning.callbacks.divergence import Divergence
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.commands.session import Session
 from gan_lightning.config.effects import result_settings
-from gan_lightning.config.settings import Node, TrainSettings
+from gan_lightning.config.settings import Config, TrainSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import Diverged, Interrupted, UserError
@@ -65,7 +65,7 @@ class Run:
     """The parts of a run, built and not yet begun."""
 
     settings: TrainSettings
-    config: Node
+    config: Config
     data: Data
     model: GenerativeModel
     trainer: L.Trainer
@@ -156,12 +156,12 @@ def prepare(settings: TrainSettings) -> None:
     L.seed_everything(settings.seed, verbose=False)
     check_processes(settings)
     if settings.reproduce is not None:
-        check_config(Path(settings.reproduce), settings.plain())
+        check_config(Path(settings.reproduce), settings.model_dump())
 
 
 def build(settings: TrainSettings, rollbacks: int) -> Run:
     """Build all parts of a run; the data are not read yet."""
-    config = settings.plain()
+    config = settings.model_dump()
     data = instantiate(settings.data, "data")
     if settings.conditional and data.condition is None:
         name = type(data).__name__
@@ -175,7 +175,7 @@ def build(settings: TrainSettings, rollbacks: int) -> Run:
     trainer = instantiate(
         settings.trainer,
         "trainer",
-        callbacks=[stop, Divergence(), *watchers, Checkpoint(config, **config["checkpoint"])],
+        callbacks=[stop, Divergence(), *watchers, Checkpoint(config, **dict(settings.checkpoint))],
         logger=logger,
         plugins=[SynchronizedIO(), cluster_environment()],
         max_epochs=-1 if settings.max_iterations else settings.trainer["max_epochs"],

@@ -25,7 +25,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.ERROR)  # the first process tells the rest
     try:
-        train_once(TrainSettings.of(job["config"]), job["rollbacks"])
+        train_once(TrainSettings.model_validate(job["config"]), job["rollbacks"])
     except Interrupted:
         pass
     except Diverged:

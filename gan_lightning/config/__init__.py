@@ -1,1 +1,1 @@
-"""Checks, explains and instantiates what Hydra composed, and says whose code a config from a file may run."""
+"""Checks the config that Hydra composed, explains what is wrong with it, and instantiates its nodes."""

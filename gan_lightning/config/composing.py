@@ -1,4 +1,4 @@
-"""Composes a command's config from as much of a command line as can be composed, to read its nodes from it."""
+"""Composes a command's config from the part of a command line that chooses groups and classes."""
 
 import functools
 import re
@@ -11,17 +11,17 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from gan_lightning.config.grammar import elements, quote
-from gan_lightning.config.settings import Node
+from gan_lightning.config.settings import Config
 from gan_lightning.paths import CONF_DIR
 
 
-def compose_known(config_name: str, typed: Sequence[str]) -> Node:
-    """Return the command's config with the options and classes that are typed, and nothing else typed; unresolved.
+def compose_known(config_name: str, typed: Sequence[str]) -> Config:
+    """Return the command's config with the options and classes that are typed, interpolations not resolved.
 
-    Of a key with several values, in a sweep, the first one counts.
+    Other overrides are left out. Of several values for a key, as in a sweep, the first one is taken.
 
     Args:
-        config_name: of the command's config; ``--config-name`` replaces it.
+        config_name: the name of the command's config; ``--config-name`` replaces it.
         typed: the command line, without the program.
     """
     folders = config_folders(typed)
@@ -30,18 +30,18 @@ def compose_known(config_name: str, typed: Sequence[str]) -> Node:
     name = option(typed, "--config-name", "-cn") or config_name
     try:
         return _compose(name, tuple(chosen))
-    except Exception:  # Hydra's are of many classes, for options that cannot be chosen like that
+    except Exception:  # Hydra's errors for options that do not go together have many classes
         return _compose(config_name, ())
 
 
 def config_folders(typed: Sequence[str]) -> list[Path]:
-    """Return where options of groups lie: our own folder, and that of ``--config-dir``."""
+    """Return the folders that hold the options of groups: our own, and the one of ``--config-dir``."""
     own = option(typed, "--config-dir", "-cd")
     return [CONF_DIR, *([Path(own)] if own else [])]
 
 
 def option(typed: Sequence[str], *names: str) -> str | None:
-    """Return the value of one of Hydra's own options, ``--name value`` or ``--name=value``; None if it is not typed."""
+    """Return the value of one of Hydra's options, ``--name value`` or ``--name=value``; None if it is not typed."""
     for argument, following in zip(typed, [*typed[1:], ""], strict=False):
         name, given, value = argument.partition("=")
         if name in names:
@@ -50,7 +50,7 @@ def option(typed: Sequence[str], *names: str) -> str | None:
 
 
 def _choice(argument: str, folders: Sequence[Path]) -> str | None:
-    """Return an argument if it chooses options that there are, or a class; None for any other."""
+    """Return what an argument chooses, as an override: an existing option, or a class; None for other arguments."""
     if re.fullmatch(r"\+{0,2}[\w.]+\._target_=[\w.]+", argument):
         return argument
     found = re.fullmatch(r"(\+?([\w/]+)(?:@[\w.]+)?)=(.+)", argument)
@@ -65,9 +65,9 @@ def _choice(argument: str, folders: Sequence[Path]) -> str | None:
     return f"{start}={f'[{chosen}]' if first.startswith('[') else chosen}" if there else None
 
 
-@functools.cache  # takes a tenth of a second, and what is wrong with a command line is looked up once more
-def _compose(config_name: str, overrides: tuple[str, ...]) -> Node:
+@functools.cache  # composing takes a tenth of a second, and explaining an error composes again
+def _compose(config_name: str, overrides: tuple[str, ...]) -> Config:
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         config: Any = hydra.compose(config_name, overrides=list(overrides))
-    return cast(Node, OmegaConf.to_container(config, resolve=False))
+    return cast(Config, OmegaConf.to_container(config, resolve=False))

@@ -1,20 +1,19 @@
-"""Which keys of a config have an effect on what: by the marks at their annotations (:mod:`gan_lightning.marks`)."""
+"""Selects the keys of a config that have an effect, by the marks of their annotations (:mod:`gan_lightning.marks`)."""
 
-import typing
 from typing import Any
 
-from gan_lightning.config.settings import Node, Settings, TrainSettings
-from gan_lightning.config.signature import load_target, marks, marks_of
+from gan_lightning.config.settings import Config, Settings, TrainSettings
+from gan_lightning.config.signature import load_target, marks
 from gan_lightning.marks import Mark
 
 
-def result_settings(config: Node, schema: Node | None = None) -> Node:
+def result_settings(config: Config, schema: Config | None = None) -> Config:
     """Return the config of a run without the keys that no result depends on.
 
     Args:
         config: plain values, interpolations resolved or not.
-        schema: the config whose targets say which keys these are, where ``config`` itself comes from a file and its
-            targets are not to be imported; None for ``config``.
+        schema: the config whose targets are imported to find these keys; None for ``config`` itself. Give one where
+            ``config`` comes from a file, whose targets must not be imported.
     """
     schema = config if schema is None else schema
     without = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
@@ -25,15 +24,14 @@ def result_settings(config: Node, schema: Node | None = None) -> Node:
     }
 
 
-def example_settings(data: Node) -> Node:
-    """Return the keys of a data set's node that say which examples it has."""
+def example_settings(data: Config) -> Config:
+    """Return the node of a data set without the keys that do not change its examples."""
     return _without({Mark.WITHOUT_EFFECT, Mark.SERVING}, data, data)
 
 
 def settings_marked(settings: type[Settings], mark: Mark) -> set[str]:
     """Return the keys of a command's settings that have a mark."""
-    hints = typing.get_type_hints(settings, include_extras=True)
-    return {key for key, hint in hints.items() if mark in marks_of(hint)}
+    return {key for key, field in settings.model_fields.items() if mark in field.metadata}
 
 
 def _without(unwanted: set[Mark], value: Any, schema: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Explains in one line what Hydra and OmegaConf refuse: the key, the value, the remedy."""
+"""Explains errors of Hydra and OmegaConf in one line: the key, the value and the remedy."""
 
 import re
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ from gan_lightning.config.names import did_you_mean, keys
 from gan_lightning.errors import UserError
 
 UNREADABLE = "holds a ${…} that cannot be read: its braces and quotes must be closed"
-UNFIT = "does not fit the config: --help shows which keys hold others, and which a value"
+UNFIT = "does not fit the config: --help shows which keys hold other keys, and which a value"
 
 
 def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
-    """Say why a command line could not be composed, with the nearest name where one was not known.
+    """Return a line that says why a command line cannot be composed, with the nearest name for an unknown one.
 
     Args:
-        error: what Hydra has raised.
-        config_name: of the command's config.
+        error: the error that Hydra raised.
+        config_name: the name of the command's config.
         typed: the command line, without the program.
     """
     text = str(error)
@@ -51,7 +51,7 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
         )
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
-    if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra did not think of it
+    if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra does not check for this mistake
         return f"{' '.join(typed)}: cannot be composed: --help shows which groups and keys there are"
     if "Config group override" in text and (emptied := [one for one in typed if re.search(r"=(null|\W|\d)", one)]):
         return f"{emptied[0]}: the group needs an option; --help lists them"
@@ -68,7 +68,7 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
 
 
 def explain_value(error: BaseException) -> str:
-    """Say why a value of a config cannot be computed."""
+    """Return a line that says why a value of a config cannot be computed."""
     if (own := _in_chain(error, UserError)) is not None:
         return str(own)
     key, text = getattr(error, "full_key", None), str(error).strip().splitlines()[0]
@@ -86,7 +86,7 @@ def explain_value(error: BaseException) -> str:
 
 
 def _options(error: MissingConfigException, typed: Sequence[str]) -> Sequence[str]:
-    """Return the options of the group of which one is not there."""
+    """Return the options of the group in which one was not found."""
     group = str(error.missing_cfg_file).rpartition("/")[0]
     paths = [path for folder in config_folders(typed) for path in (folder / group).glob("*.yaml") if group]
     return error.options or sorted({path.stem for path in paths})
@@ -116,7 +116,7 @@ def _unresolved(text: str) -> str:
 
 
 def _unreadable_file(error: BaseException, typed: Sequence[str]) -> str:
-    """Say which config file of the user's own cannot be read, and where in it."""
+    """Return a line that names the user's config file that cannot be read, and the place in it."""
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         return f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}: no YAML: {error.problem}"
@@ -134,7 +134,7 @@ def _is_text(path: Path) -> bool:
 
 
 def _in_chain(error: BaseException | None, *kinds: type[BaseException]) -> BaseException | None:
-    """Return the first of these kinds among an error and those that it came from."""
+    """Return the first error of one of these kinds among an error and its causes."""
     while error is not None and not isinstance(error, kinds):
         error = error.__cause__ or error.__context__
     return error

@@ -1,4 +1,4 @@
-"""Hydra's grammar for what stands behind ``key=``."""
+"""Reads and writes values in Hydra's grammar, as they stand behind ``key=``."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ UNREADABLE = object()
 
 
 def read(text: str) -> Any:
-    """Return the value that Hydra reads, a Sweep for several; ``UNREADABLE`` for what it cannot read."""
+    """Return the value that Hydra reads: a Sweep if there are several, ``UNREADABLE`` if it cannot read the text."""
     try:
         return OverridesParser.create().parse_override(f"key={text}").value()
     except HydraException:
@@ -21,7 +21,7 @@ def read(text: str) -> Any:
 
 
 def quote(text: str) -> str:
-    """Return text as Hydra has to be given it, in quotes where it would read something else."""
+    """Return text for Hydra, in quotes if it would read something else without them."""
     return text if read(text) == text else QuotedString(text, Quote.single).with_quotes()
 
 
@@ -30,10 +30,10 @@ def is_quoted(text: str) -> bool:
 
 
 def unquoted(text: str) -> str:
-    """Return text without the quotes that were for Hydra."""
+    """Return text without Hydra's quotes."""
     return str(read(text)) if is_quoted(text) else text
 
 
 def elements(text: str) -> list[str]:
-    """Return what stands between the commas of ``a,'b,c',[d,e]``, three of them."""
+    """Return the elements of a list without brackets: three for ``a,'b,c',[d,e]``."""
     return ELEMENT.findall(f"{text},") if text.strip() else []

@@ -1,4 +1,4 @@
-"""Names of keys: as paths, and which of them somebody may have meant."""
+"""Lists the keys of a config by path, and suggests the key that a mistyped one may stand for."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield a config's leaves by path, and each ``_target_`` as the value of its node."""
+    """Yield the path and value of each leaf of a config, and of each node its ``_target_`` as the value."""
     for key, value in node.items():
         if isinstance(value, dict):
             if "_target_" in value:
@@ -17,7 +17,7 @@ def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def keys(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield all keys of a config by their paths, nodes and leaves, with their values."""
+    """Yield the path and value of each key of a config, of nodes and leaves."""
     if isinstance(node, dict):
         for key, value in node.items():
             yield f"{prefix}{key}", value
@@ -25,7 +25,7 @@ def keys(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ", did you mean 'x'?" for the known names that end in the same part or are nearest, or nothing."""
+    """Return ", did you mean 'x'?" for known names with the same last part, else the nearest; "" if none is near."""
     known = list(known)
     same = [candidate for candidate in known if candidate.split(".")[-1] == name]
     near = same or difflib.get_close_matches(name, known, n=1, cutoff=0.6)

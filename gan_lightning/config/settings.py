@@ -1,47 +1,48 @@
-"""The keys at the top of each command's config, with their types and ranges."""
+"""Schemas of the commands' configs: the keys at the top of each, with their types and ranges."""
 
-import inspect
-import typing
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat, PositiveFloat, PositiveInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from gan_lightning.marks import Location, WithoutEffect
 
-Node = dict[str, Any]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-SampleSeed = Annotated[int, Field(ge=0, lt=2**63)]
+# What Lightning's Trainer offers but cannot do when two optimizers take turns.
+NOT_FOR_TWO_OPTIMIZERS = {
+    "max_steps": "counts the steps of both optimizers: use max_iterations",
+    "min_steps": "counts the steps of both optimizers: leave it out",
+    "min_epochs": "would continue past max_iterations and Ctrl-C: leave it out",
+    "gradient_clip_val": "clips for one optimizer only: leave it out",
+    "accumulate_grad_batches": "accumulates for one optimizer only: use a larger data.batch_size",
+    "overfit_batches": "replaces the order of the data: use +trainer.limit_train_batches",
+}
+NOT_A_NODE = "must be a node with a _target_"
 
 
-def _float(value: Any) -> Any:
-    if isinstance(value, int) and value == 0:
-        raise ValueError("must be written 0.0: torch wants two floats")
+def is_node(value: Any) -> bool:
+    """Return True if a value of a config describes an object to build."""
+    return isinstance(value, dict) and "_target_" in value
+
+
+def _check_node(value: Any) -> Any:
+    if not is_node(value):
+        raise ValueError(NOT_A_NODE)
     return value
 
 
-Beta = Annotated[float, BeforeValidator(_float), Field(ge=0, lt=1)]
-Rate = Annotated[FiniteFloat, Field(ge=0)]
+Config = dict[str, Any]
+"""Plain values of a config, or of a part of it, by key."""
+
+Node = Annotated[Config, BeforeValidator(_check_node)]
+"""The part of a config that describes an object: a class or function in ``_target_``, and the arguments to call it."""
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+SampleSeed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Settings(BaseModel):
     """Settings of a command, or a part of them."""
 
-    @classmethod
-    def of(cls, values: Node) -> Self:
-        """Return settings that hold ``values`` as they are; :func:`~gan_lightning.config.validation.validate` has
-        checked them."""
-        parts = {name: part.of(values[name]) for name, part in cls.parts().items()}
-        return cls.model_construct(**values | parts)
-
-    @classmethod
-    def parts(cls) -> "dict[str, type[Settings]]":
-        """Return the classes of those keys that hold settings themselves."""
-        hints = typing.get_type_hints(cls)
-        return {name: hint for name, hint in hints.items() if inspect.isclass(hint) and issubclass(hint, Settings)}
-
-    def plain(self) -> Node:
-        """Return plain values, as ``of`` took them."""
-        return {name: value.plain() if isinstance(value, Settings) else value for name, value in self}
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class CheckpointSettings(Settings):
@@ -52,14 +53,14 @@ class CheckpointSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """The top-level keys of ``conf/train.yaml``."""
+    """The keys at the top of ``conf/train.yaml``."""
 
     name: str
     seed: Seed
     max_iterations: PositiveInt | None
     max_cpu_minutes: PositiveFloat | None
     conditional: bool
-    ema_decay: Beta | None
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] | None
     matmul_precision: Literal["highest", "high", "medium"]
     deterministic: bool
     pack: PositiveInt
@@ -83,6 +84,20 @@ class TrainSettings(Settings):
     trainer: Node
     callbacks: dict[str, Node | None]
     logger: Node
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> Self:
+        for key, reason in NOT_FOR_TWO_OPTIMIZERS.items():
+            if self.trainer.get(key) is not None:
+                raise ValueError(f"trainer.{key}={self.trainer[key]}: {reason}")
+        batch_size = self.data.get("batch_size")
+        if isinstance(batch_size, int) and batch_size % self.pack:
+            raise ValueError(f"pack={self.pack}: does not divide data.batch_size={batch_size}")
+        if self.pack > 1 and self.conditional:
+            raise ValueError(
+                f"pack={self.pack}: the samples of a pack have no label in common: conditional=false, or pack=1"
+            )
+        return self
 
 
 class GenerateSettings(Settings):
@@ -110,8 +125,8 @@ class EvaluateSettings(Settings):
     n: PositiveInt | None
     seeds: Annotated[list[SampleSeed], Field(min_length=1)]
     seed: SampleSeed
-    features: Node | None
-    data: Node | None
+    features: Config | None
+    data: Config | None
     trust: list[str]
     output: Location[str | None]
     debug: bool
@@ -121,7 +136,7 @@ class SearchSpace(Settings):
     """The keys of a file in ``conf/search/``."""
 
     overrides: list[str]
-    space: Annotated[dict[str, Node], Field(min_length=1)]
+    space: Annotated[dict[str, Config], Field(min_length=1)]
 
 
 class SearchSettings(Settings):

@@ -1,4 +1,4 @@
-"""Reads what a ``_target_`` can be called with: its constructor is the schema of its node."""
+"""Reads the signature of what a ``_target_`` names: it is the schema of that node."""
 
 import functools
 import inspect
@@ -6,15 +6,28 @@ import pkgutil
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, NotRequired, Required, Unpack
 
-from pydantic import PositiveInt
+from pydantic import BeforeValidator, ConfigDict, Field, FiniteFloat, GetCoreSchemaHandler, PositiveInt, TypeAdapter
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import TypedDict  # before Python 3.12, pydantic does not take typing's
 
-from gan_lightning.config.settings import Beta, Rate
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Mark
 
-# What third parties do not say in their annotations: what they refuse later, when files have been written, and marks.
+
+def _check_float(value: Any) -> Any:
+    if isinstance(value, int) and value == 0:
+        raise ValueError("must be written 0.0: torch wants two floats")
+    return value
+
+
+Beta = Annotated[float, BeforeValidator(_check_float), Field(ge=0, lt=1)]
+Rate = Annotated[FiniteFloat, Field(ge=0)]
+ARBITRARY_TYPES = ConfigDict(arbitrary_types_allowed=True)
+
+# Annotations that third parties lack: ranges that they would check only after files have been written, and marks.
 RANGES: dict[str, dict[str, Any]] = {
     "torch.optim": {"lr": Rate, "betas": tuple[Beta, Beta], "weight_decay": Rate},
     "lightning.pytorch": {
@@ -28,25 +41,48 @@ RANGES: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Signature:
-    """The keys that a target takes.
+    """Keys that a target takes.
 
     Attributes:
-        names: all that it names.
-        needed: those without a default.
-        optional: those whose default is None, which they may be set to, whatever their annotation.
-        hints: annotations, of those that have one.
-        open_ended: whether it takes others.
+        hints: the annotation of each key that it names; ``Any`` for a key without one.
+        required: keys without a default.
+        nullable: keys whose default is None, which is allowed whatever the annotation.
+        open_ended: True if it takes other keys too.
     """
 
-    names: list[str]
-    needed: list[str]
-    optional: list[str]
     hints: dict[str, Any]
+    required: list[str]
+    nullable: list[str]
     open_ended: bool
+
+    @cached_property
+    def validator(self) -> TypeAdapter[Any]:
+        """Validator of a node's keys and values, written as JSON: there a list is a tuple, and an int a float."""
+        fields: dict[str, Any] = {name: Annotated[Any, _Lenient(hint)] for name, hint in self.hints.items()}
+        fields |= {name: fields[name] | None for name in self.nullable}
+        fields |= {name: NotRequired[fields[name]] for name in fields if name not in self.required}
+        typed_dict: Any = TypedDict  # type checkers allow only constant keys
+        keys = typed_dict("keys", fields)
+        keys.__pydantic_config__ = ConfigDict(extra="allow" if self.open_ended else "forbid", **ARBITRARY_TYPES)
+        return TypeAdapter(keys)
+
+
+@dataclass(eq=False)  # which keeps it hashable, as metadata have to be
+class _Lenient:
+    """Metadata that gives pydantic the schema of another annotation; if it has none for that, every value fits."""
+
+    hint: Any
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        try:
+            TypeAdapter(self.hint, config=ARBITRARY_TYPES)
+        except Exception:  # annotations of third parties may be anything
+            return core_schema.any_schema()
+        return handler.generate_schema(self.hint)
 
 
 def load_target(target: Any, key: str) -> Callable[..., Any]:
-    """Return the object that a ``_target_`` names."""
+    """Return the class or function that a ``_target_`` names; raise UserError, with its ``key``, if there is none."""
     try:
         found = pkgutil.resolve_name(target)
     except Exception as error:
@@ -57,9 +93,9 @@ def load_target(target: Any, key: str) -> Callable[..., Any]:
     return found
 
 
-@functools.cache  # a config asks for each of them a hundred times
+@functools.cache  # a config names each target many times
 def signature_of(target: Callable[..., Any]) -> Signature | None:
-    """Return what a target takes; None for one that is written in C and does not say it.
+    """Return the signature of a target; None if it is written in C and has none.
 
     ``**settings: Unpack[Settings]`` (PEP 692) stands for the keys of that TypedDict.
     """
@@ -70,20 +106,21 @@ def signature_of(target: Callable[..., Any]) -> Signature | None:
     hints = _hints(target)
     single = [one for one in parameters if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)]
     others = next((one for one in parameters if one.kind is one.VAR_KEYWORD), None)
-    unpacked = _unpacked(hints.pop(others.name, None)) if others else None
-    names = [one.name for one in single]
-    needed = [one.name for one in single if one.default is one.empty]
-    if unpacked:
-        keys = typing.get_type_hints(unpacked, include_extras=True)
-        names += keys
-        needed += [name for name, hint in keys.items() if _is_required(unpacked, name, hint)]
-        hints |= {name: _without_qualifier(hint) for name, hint in keys.items()}
-    optional = [one.name for one in single if one.default is None]
-    return Signature(names, needed, optional, hints, open_ended=others is not None and unpacked is None)
+    unpacked = _unpacked(hints.get(others.name)) if others else None
+    keys = {one.name: hints.get(one.name, Any) for one in single}
+    required = [one.name for one in single if one.default is one.empty]
+    nullable = [one.name for one in single if one.default is None]
+    for name, hint in typing.get_type_hints(unpacked, include_extras=True).items() if unpacked else ():
+        qualifier = typing.get_origin(hint)
+        keys[name] = typing.get_args(hint)[0] if qualifier in (Required, NotRequired) else hint
+        # Where annotations are postponed, __required_keys__ depends on ``total`` alone.
+        if qualifier is Required or (name in unpacked.__required_keys__ and qualifier is not NotRequired):
+            required.append(name)
+    return Signature(keys, required, nullable, open_ended=others is not None and unpacked is None)
 
 
 def marks(target: Callable[..., Any], name: str) -> set[Mark]:
-    """Return the marks of a key of a target; what a base class marks is marked in its subclasses."""
+    """Return the marks of a key of a target; a subclass has the marks of its base classes."""
     places = target.__mro__ if inspect.isclass(target) else (target,)
     signatures = [found for place in places if (found := signature_of(place))]
     return {mark for found in signatures for mark in marks_of(found.hints.get(name))}
@@ -94,7 +131,7 @@ def marks_of(annotation: Any) -> set[Mark]:
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    """Return the annotations of a callable's parameters, narrowed by RANGES."""
+    """Return the annotations of a target's parameters; those in RANGES replace its own."""
     try:
         hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
     except (NameError, TypeError):  # names that exist for type checkers only
@@ -106,15 +143,5 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _unpacked(annotation: Any) -> Any:
-    """Return the TypedDict in ``Unpack[…]``."""
+    """Return the TypedDict in ``Unpack[…]``; None for another annotation."""
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Unpack else None
-
-
-def _is_required(settings: Any, name: str, annotation: Any) -> bool:
-    # A TypedDict in a module with postponed annotations knows only of ``total``.
-    origin = typing.get_origin(annotation)
-    return origin is Required or (name in settings.__required_keys__ and origin is not NotRequired)
-
-
-def _without_qualifier(annotation: Any) -> Any:
-    return typing.get_args(annotation)[0] if typing.get_origin(annotation) in (Required, NotRequired) else annotation

@@ -1,6 +1,7 @@
-"""Says which keys of a command hold text: by the annotations of its settings, of the classes in its config, of Hydra's.
+"""Finds the keys of a command that hold text, by the annotations of its settings, of the classes in its config and of
+Hydra's config.
 
-What is typed for such a key is taken as it is, whatever its characters: ``name=2026_01_31`` is no number.
+A value typed for such a key is taken literally: ``name=2026_01_31`` is not a number.
 """
 
 import os
@@ -15,23 +16,23 @@ from typing import Annotated, Any, Literal
 from hydra.conf import HydraConf
 
 from gan_lightning.config.composing import compose_known, config_folders
-from gan_lightning.config.settings import Node, Settings
+from gan_lightning.config.settings import Config, Settings
 from gan_lightning.config.signature import load_target, marks, marks_of, signature_of
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location, Mark
 
-SWEEP_RESUME = "sweep.resume"  # a key of the command line alone
+SWEEP_RESUME = "sweep.resume"  # a key of the command line that no config has
 NUMBERS = (bool, int, float, complex, object, Any)
 
 
 @dataclass(frozen=True)
 class Text:
-    """Describes what a key takes that holds text.
+    """Values of a key that holds text.
 
     Attributes:
-        path: whether the text is a path.
-        several: whether there may be a list of texts.
-        nullable: whether there may be none.
+        path: True if the text is a path.
+        several: True if a list of texts is allowed.
+        nullable: True if null is allowed.
     """
 
     path: bool
@@ -44,8 +45,8 @@ class Keys:
     """The keys of a command.
 
     Args:
-        config_name: of the command's config.
-        settings: of the command.
+        config_name: the name of the command's config.
+        settings: the class of the command's settings.
         arguments: the command line, which chooses the classes of the config's nodes.
     """
 
@@ -54,7 +55,7 @@ class Keys:
     arguments: Sequence[str]
 
     def text(self, key: str) -> Text | None:
-        """Return what a key that holds text takes; None for another key."""
+        """Return the values of a key that holds text; None for another key."""
         parts = key.split(".")
         if key == SWEEP_RESUME:
             return _text(Location[str])
@@ -68,11 +69,11 @@ class Keys:
         return self._text_of_class(parts) if of_class else _text(annotation)
 
     @cached_property
-    def _config(self) -> Node:
+    def _config(self) -> Config:
         return compose_known(self.config_name, self.arguments)
 
     def _text_of_class(self, parts: Sequence[str]) -> Text | None:
-        """Return the same for a key of the class that the innermost node above it names."""
+        """Return the values of a key that the class of the innermost node above it takes as text."""
         values: Any = self._config
         target, below = None, parts
         for i, part in enumerate(parts):
@@ -82,7 +83,7 @@ class Keys:
             values = values.get(part)
         try:
             found = load_target(target, "_target_")
-        except UserError:  # nothing, or what the check of the config refuses
+        except UserError:  # there is no class; the check of the config says why
             return None
         signature = signature_of(found)
         if signature is None:
@@ -90,11 +91,11 @@ class Keys:
         name, *rest = below
         annotation = _value_type(signature.hints.get(name), rest)
         path = not rest and Mark.PATH in marks(found, name)
-        return _text(annotation, path=path, nullable=not rest and name in signature.optional)
+        return _text(annotation, path=path, nullable=not rest and name in signature.nullable)
 
 
 def _below(owner: Any, parts: Sequence[str]) -> Any:
-    """Return the annotation of a key below a class that has annotations; None where they lead no further."""
+    """Return the annotation of a key below a class with annotations; None if there is none."""
     if not parts:
         return owner
     plain = isinstance(owner, type) and typing.get_origin(owner) is None
@@ -105,7 +106,7 @@ def _below(owner: Any, parts: Sequence[str]) -> Any:
 
 
 def _value_type(annotation: Any, parts: Sequence[str]) -> Any:
-    """Return the annotation of a value of a dict, or of one in it; None for what is none, or holds anything."""
+    """Return the annotation of the values of a dict, nested as deep as ``parts``; None if there is none."""
     for _ in parts:
         dicts = [one for one in _members(annotation) if typing.get_origin(one) in (dict, Mapping)]
         annotation = typing.get_args(dicts[0])[1] if dicts else None
@@ -113,7 +114,7 @@ def _value_type(annotation: Any, parts: Sequence[str]) -> Any:
 
 
 def _text(annotation: Any, *, path: bool = False, nullable: bool = False) -> Text | None:
-    """Return what an annotation takes where that is text; None where it may be a number as well."""
+    """Return the values of an annotation that takes text; None if it takes none, or numbers too."""
     path = path or Mark.PATH in marks_of(annotation)
     members = list(_members(annotation))
     several = any(_is_list_of_text(one) for one in members)
@@ -124,7 +125,7 @@ def _text(annotation: Any, *, path: bool = False, nullable: bool = False) -> Tex
 
 
 def _members(annotation: Any) -> Iterator[Any]:
-    """Yield the types that an annotation is a union of; of a Literal, those of its values."""
+    """Yield the members of a union; of a Literal, the types of its values; else the annotation itself."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         yield from _members(arguments[0])

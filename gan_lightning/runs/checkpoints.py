@@ -13,8 +13,9 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from gan_lightning.algorithms.model import GenerativeModel
+from gan_lightning.config.settings import NOT_A_NODE, is_node
 from gan_lightning.config.trust import check_trusted
-from gan_lightning.config.validation import check_node, check_targets, instantiate
+from gan_lightning.config.validation import check_nodes, instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError, explain_os_error, os_errors_as_user_errors
 from gan_lightning.files import file_digest, synchronize
@@ -85,9 +86,10 @@ def load(checkpoint: str, trust: Sequence[str] = (), remedy: str = "trust=[{}]")
         raise UserError(f"checkpoint={checkpoint}: {path} does not exist: give a run's folder or a .ckpt file")
     digest = file_digest(path)
     for key in ("model", "data"):
-        check_node(key, content["config"].get(key))
-        check_trusted(content["config"][key], key, trust, remedy)
-        check_targets(content["config"][key], key)
+        if not is_node(node := content["config"].get(key)):
+            raise UserError(f"{key}={node}: {NOT_A_NODE}")
+        check_trusted(node, key, trust, remedy)
+        check_nodes(node, key)
     try:
         model, data = (instantiate(content["config"][key], key) for key in ("model", "data"))
         if not isinstance(model, GenerativeModel) or not isinstance(data, Data):

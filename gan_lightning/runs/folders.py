@@ -13,7 +13,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from gan_lightning.config.effects import result_settings, settings_marked
-from gan_lightning.config.settings import Node, TrainSettings
+from gan_lightning.config.settings import Config, TrainSettings
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import make_folder, read_json
 from gan_lightning.marks import Mark
@@ -27,14 +27,14 @@ from gan_lightning.paths import (
 )
 
 
-def newest_equal(parent: Path, config: Node) -> Path | None:
+def newest_equal(parent: Path, config: Config) -> Path | None:
     """Return the run below ``parent`` with the newest checkpoint among those whose config has the same results."""
     return _newest(
         {run: files[0].stat().st_mtime for run in parent.glob("*") if (files := last_checkpoints(run))}, config
     )
 
 
-def newest_begun(runs: Iterable[Path], config: Node, torchrun: str | None) -> Path | None:
+def newest_begun(runs: Iterable[Path], config: Config, torchrun: str | None) -> Path | None:
     """Return the same among runs that have not finished, whether they have a checkpoint or not.
 
     Args:
@@ -52,7 +52,7 @@ def newest_begun(runs: Iterable[Path], config: Node, torchrun: str | None) -> Pa
     return _newest(begun, config)
 
 
-def _newest(runs: dict[Path, float], config: Node) -> Path | None:
+def _newest(runs: dict[Path, float], config: Config) -> Path | None:
     """Return the one with the latest time among those whose config has the same results."""
     wanted = result_settings(config)
     for run in sorted(runs, key=lambda run: runs[run], reverse=True):
@@ -62,8 +62,8 @@ def _newest(runs: dict[Path, float], config: Node) -> Path | None:
     return None
 
 
-def _read_config(path: Path) -> Node:
-    return cast(Node, OmegaConf.to_container(OmegaConf.load(path), resolve=False))
+def _read_config(path: Path) -> Config:
+    return cast(Config, OmegaConf.to_container(OmegaConf.load(path), resolve=False))
 
 
 def last_checkpoints(run: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gan_lightning.config.effects import result_settings
 from gan_lightning.config.names import flat
-from gan_lightning.config.settings import Node, TrainSettings
+from gan_lightning.config.settings import Config, TrainSettings
 from gan_lightning.errors import UserError
 from gan_lightning.paths import METRICS
 from gan_lightning.runs.checkpoints import read_last
@@ -66,9 +66,9 @@ def find_start(settings: TrainSettings, batches_per_epoch: int, data: dict[str, 
     return Start(checkpoint, content["logs"], finished(folder) if nothing_left else None)
 
 
-def _check_settings(settings: TrainSettings, begun_with: Node) -> None:
+def _check_settings(settings: TrainSettings, begun_with: Config) -> None:
     """A resumed run keeps the settings it was begun with, but for limits, what watches it and where things are."""
-    config = settings.plain()
+    config = settings.model_dump()
     begun, now = (dict(flat(_deciding(one, config))) for one in (begun_with, config))
     for key in begun | now:
         if begun.get(key) != now.get(key):
@@ -99,7 +99,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def _deciding(config: Node, schema: Node) -> dict[str, Any]:
+def _deciding(config: Config, schema: Config) -> dict[str, Any]:
     """Return the settings that decide the result of an iteration."""
     chosen = {key: config[key] for key in ("seed", "data", "model")}
     return result_settings(chosen, schema)

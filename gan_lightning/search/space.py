@@ -7,7 +7,7 @@ from optuna.trial import Trial
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gan_lightning.config.grammar import quote
-from gan_lightning.config.settings import Node
+from gan_lightning.config.settings import Config
 from gan_lightning.errors import UserError
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
@@ -30,7 +30,7 @@ class Choices(BaseModel):
     choices: list[bool | int | float | str | None] = Field(min_length=1)
 
 
-def parse_distribution(key: str, node: Node) -> Distribution:
+def parse_distribution(key: str, node: Config) -> Distribution:
     """Return the Optuna distribution that a node of ``search.space`` describes; raise UserError if it is invalid."""
     try:
         parsed = TypeAdapter(Choices if "choices" in node else Range).validate_python(node)

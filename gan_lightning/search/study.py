@@ -146,8 +146,7 @@ def _open_study(settings: SearchSettings, url: str) -> Study:
         storage = _open_storage(settings, url)
     sampler = optuna.samplers.TPESampler(seed=settings.sampler_seed, constant_liar=True)
     study = optuna.create_study(storage=storage, sampler=sampler, study_name=settings.name, load_if_exists=True)
-    plain = settings.plain()
-    wanted = {key: plain[key] for key in ("search", "seeds", "metric")}
+    wanted = settings.model_dump(include={"search", "seeds", "metric"})
     recorded: Any = study.user_attrs.get(SETTINGS_ATTRIBUTE)
     if recorded is None:
         study.set_user_attr(SETTINGS_ATTRIBUTE, wanted)
