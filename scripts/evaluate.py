@@ -1,4 +1,4 @@
-"""Judge the samples of trained runs against real data: python scripts/evaluate.py checkpoint=<run folder or file>"""
+"""Evaluate samples of trained runs against real data: python scripts/evaluate.py checkpoint=<run folder or file>"""
 
 from gan_lightning.commands.cli import evaluate
 

@@ -1,4 +1,4 @@
-"""Train the classifier that judges samples of your data: python scripts/train_extractor.py data=fashion_mnist"""
+"""Train a classifier that evaluates samples of your data: python scripts/train_extractor.py data=fashion_mnist"""
 
 from gan_lightning.commands.cli import train_extractor
 

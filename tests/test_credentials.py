@@ -185,7 +185,7 @@ def test_missing_extra_is_named(run, monkeypatch):
 
 def test_sets_too_large_to_regenerate_are_not_signed(run, signed):
     result = run("generate", "checkpoint=run", "n=131073", "sign=true")
-    expected = "error: n=131073: gan-verify draws at most 131,072 together: sign fewer, with several seeds\n"
+    expected = "error: n=131073: gan-verify takes at most 131,072 samples a seed: lower n, use more seeds\n"
     assert (result.code, result.err) == (2, expected)
 
 

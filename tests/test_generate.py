@@ -263,5 +263,5 @@ def test_a_model_without_latents_has_nothing_to_walk_between(run, trained, monke
     result = run("generate", "checkpoint=run", "n=4", "interpolate=3")
     assert (result.code, result.err) == (
         2,
-        "error: interpolate=3: the model has no latents to go between: leave it out\n",
+        "error: interpolate=3: the model has no latents to interpolate: leave it out\n",
     )

@@ -105,7 +105,7 @@ def test_widened_knowingly():
     check_trusted({"_target_": "collections.OrderedDict"}, "model", ["collections"])
 
 
-@pytest.mark.parametrize("command", ["generate", "evaluate"])
+@pytest.mark.parametrize("command", ["generate", "evaluate", "export"])
 def test_a_checkpoint_that_would_run_something(run, tmp_path, command):
     run("train", *FAST, "max_iterations=1", "hydra.run.dir=run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"

@@ -1,6 +1,6 @@
-"""The commands that have a config. What they do is in :mod:`gan_lightning.commands.hydra_run` and below.
+"""The entry points of the commands that have a config; :mod:`gan_lightning.commands.hydra_run` runs them.
 
-Nothing is imported here, so that signals are heeded from the first moment on.
+Each function imports what it needs when it is called, so that signals are handled before the slow imports.
 """
 
 from gan_lightning.commands.entry import command
@@ -8,7 +8,7 @@ from gan_lightning.commands.entry import command
 
 @command
 def train() -> None:
-    """``python train.py`` and ``gan-train``."""
+    """Run ``gan-train``, or ``python train.py``."""
     from gan_lightning.commands.hydra_run import run, train_job
     from gan_lightning.config.settings import TrainSettings
 
@@ -17,7 +17,7 @@ def train() -> None:
 
 @command
 def generate() -> None:
-    """``python scripts/generate.py`` and ``gan-generate``."""
+    """Run ``gan-generate``, or ``python scripts/generate.py``."""
     from gan_lightning.commands.hydra_run import printed, run
     from gan_lightning.config.settings import GenerateSettings
 
@@ -25,8 +25,17 @@ def generate() -> None:
 
 
 @command
+def export() -> None:
+    """Run ``gan-export``, or ``python scripts/export.py``."""
+    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.config.settings import ExportSettings
+
+    run("export", ExportSettings, printed)
+
+
+@command
 def evaluate() -> None:
-    """``python scripts/evaluate.py`` and ``gan-evaluate``."""
+    """Run ``gan-evaluate``, or ``python scripts/evaluate.py``."""
     from gan_lightning.commands.hydra_run import printed, run
     from gan_lightning.config.settings import EvaluateSettings
 
@@ -35,7 +44,7 @@ def evaluate() -> None:
 
 @command
 def train_extractor() -> None:
-    """``python scripts/train_extractor.py`` and ``gan-train-extractor``."""
+    """Run ``gan-train-extractor``, or ``python scripts/train_extractor.py``."""
     from gan_lightning.commands.hydra_run import printed, run
     from gan_lightning.config.settings import ExtractorSettings
 
@@ -44,7 +53,7 @@ def train_extractor() -> None:
 
 @command
 def search() -> None:
-    """``python scripts/search.py`` and ``gan-search``."""
+    """Run ``gan-search``, or ``python scripts/search.py``."""
     from gan_lightning.commands.hydra_run import printed, run
     from gan_lightning.config.settings import SearchSettings
 

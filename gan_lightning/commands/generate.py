@@ -1,9 +1,8 @@
-"""Draws samples from a trained run."""
+"""Generates samples with the model of a trained run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, samples_for_sheet, sheet
+from gan_lightning.commands.output import check_file_name, check_weights, complete_output
 from gan_lightning.config.settings import GenerateSettings
-from gan_lightning.errors import UserError, os_errors_as_user_errors
-from gan_lightning.files import make_folder, write_atomically
+from gan_lightning.errors import UserError
 from gan_lightning.modalities.arrays import ARRAYS, write_arrays
 from gan_lightning.modalities.modality import modality_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
-from gan_lightning.modalities.sheets import SUFFIX, WALK_SUFFIX, write_sheet, write_walk
+from gan_lightning.modalities.sheets import SUFFIX as SHEET_SUFFIX
+from gan_lightning.modalities.sheets import WALK_SUFFIX, write_sheet, write_walk
 from gan_lightning.paths import GENERATED
 from gan_lightning.provenance import load_signer
 from gan_lightning.runs.checkpoints import Trained, load
@@ -32,16 +32,16 @@ from gan_lightning.runs.drawing import (
     recorded_condition,
 )
 
-if TYPE_CHECKING:  # of an extra
+if TYPE_CHECKING:  # needs an extra
     from gan_lightning.provenance.identity import Identity
 
-SUFFIXES = {"sheet": SUFFIX, "files": "", "arrays": ".npz"}
-MAX_WALK = 2**28  # pixels of all sheets of a walk together, which its writer has in memory
-MAX_SHOWN = 2**28  # numbers of all samples on a sheet
+OUTPUT_SUFFIXES = {"sheet": SHEET_SUFFIX, "files": "", "arrays": ".npz"}  # by format; "" for a folder
+MAX_WALK_PIXELS = 2**28  # in all sheets of a walk together: its writer holds them in memory
+MAX_SHEET_VALUES = 2**28  # in all samples of a sheet together
 
 
 def generate(cfg: GenerateSettings) -> Path:
-    """Write what ``conf/generate.yaml`` describes, and return where it is."""
+    """Write the samples that ``conf/generate.yaml`` describes, and return the path of the file or folder."""
     if cfg.interpolate and cfg.format not in (None, "sheet"):
         raise UserError(
             f"format={cfg.format}: interpolate={cfg.interpolate} writes an animation of sheets: leave out format"
@@ -51,10 +51,10 @@ def generate(cfg: GenerateSettings) -> Path:
     identity = load_signer("sign=true") if cfg.sign else None
     trained = load(cfg.checkpoint, cfg.trust)
     cfg = cfg.model_copy(update={"format": cfg.format or ("files" if identity else "sheet")})
-    _check(cfg, trained)
+    _check_settings(cfg, trained)
     condition = read_conditions(trained.data, cfg.condition, cfg.n, cfg.seed)
-    path = _output(cfg, trained)
-    with _unfinished(path) as unfinished:
+    path = _output_path(cfg, trained)
+    with complete_output(path) as unfinished:
         if cfg.interpolate:
             _write_walk(unfinished, cfg, cfg.interpolate, trained, condition)
         elif cfg.format == "sheet":
@@ -66,33 +66,36 @@ def generate(cfg: GenerateSettings) -> Path:
     return path
 
 
-def _check(cfg: GenerateSettings, trained: Trained) -> None:
-    """Raise UserError for what the model cannot do, or what would take too much memory."""
-    if cfg.weights is not None and cfg.weights not in trained.model.weights:
-        raise UserError(f"weights={cfg.weights}: the model has no averaged generator: weights=raw")
+def _check_settings(cfg: GenerateSettings, trained: Trained) -> None:
+    """Raise UserError if the model cannot do what the settings ask for, or if it would take too much memory."""
+    check_weights(trained.model, cfg.weights)
     if cfg.interpolate and trained.model.prior is None:
-        raise UserError(f"interpolate={cfg.interpolate}: the model has no latents to go between: leave it out")
+        raise UserError(f"interpolate={cfg.interpolate}: the model has no latents to interpolate: leave it out")
     if cfg.sign:
         from gan_lightning.provenance.records import MAX_N
 
         if cfg.n > MAX_N:
-            raise UserError(f"n={cfg.n}: gan-verify draws at most {MAX_N:,} together: sign fewer, with several seeds")
+            raise UserError(f"n={cfg.n}: gan-verify takes at most {MAX_N:,} samples a seed: lower n, use more seeds")
     elif cfg.format == "sheet":
-        _check_shown(cfg, trained)
+        _check_sheet_size(cfg, trained)
     check_memory(trained, cfg.n, cfg.condition)
 
 
-def _check_shown(cfg: GenerateSettings, trained: Trained) -> None:
-    """Raise UserError for more samples than a sheet can show."""
-    fit = MAX_SHOWN // max(count(trained.data.modality.content_shape), 1)
+def _check_sheet_size(cfg: GenerateSettings, trained: Trained) -> None:
+    """Raise UserError if ``n`` is more than a sheet can show."""
+    fit = MAX_SHEET_VALUES // max(count(trained.data.modality.content_shape), 1)
     most = max(min(MAX_SAMPLES, fit), 1)
     if cfg.n > most:
         raise UserError(f"n={cfg.n}: a sheet shows at most {most:,} samples: format=files or format=arrays")
 
 
-def _output(cfg: GenerateSettings, trained: Trained) -> Path:
-    """Return what ``output`` says, or a name in the run's folder that tells how the samples were made."""
-    suffix = WALK_SUFFIX if cfg.interpolate else SUFFIXES[cfg.format or "sheet"]
+def _output_path(cfg: GenerateSettings, trained: Trained) -> Path:
+    """Return ``output``, or a path in the run's folder that is named after the settings.
+
+    Raises:
+        UserError: if the name does not fit the format, or if a folder is not empty. A file would be replaced.
+    """
+    suffix = WALK_SUFFIX if cfg.interpolate else OUTPUT_SUFFIXES[cfg.format or "sheet"]
     if cfg.output is None:
         name = f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}"
         name += f"_condition{condition_name(trained.data, cfg.condition)}" if cfg.condition is not None else ""
@@ -101,33 +104,17 @@ def _output(cfg: GenerateSettings, trained: Trained) -> Path:
         path = trained.run_dir / "generated" / f"{name}{suffix}"
     else:
         path = Path(cfg.output)
-        if suffix and (path.suffix != suffix or path.is_dir()):
-            raise UserError(f"output={path}: the name of a {suffix} file is needed")
-        if not suffix and (modality_of(path.name) or trained.data.modality.reads(path.name) or path.suffix in ARRAYS):
+        if suffix:
+            check_file_name(path, suffix)
+        elif modality_of(path.name) or trained.data.modality.reads(path.name) or path.suffix in ARRAYS:
             raise UserError(f"output={path}: format=files needs the name of a folder, not of a {path.suffix} file")
     if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
         raise UserError(f"output={path}: exists already; format=files needs a new or empty folder")
     return path
 
 
-@contextmanager
-def _unfinished(output: Path) -> Iterator[Path]:
-    """Lend another path to write a file or a folder to, which gets its name when it is complete, or is removed."""
-    with os_errors_as_user_errors(f"output={output}"):
-        path = output.resolve()  # which has a name, as "." has none
-        new_folder = not path.parent.exists()
-        try:
-            make_folder(path.parent)
-            with write_atomically(path) as unfinished:
-                yield unfinished
-        finally:
-            if new_folder:
-                with suppress(OSError):  # it is not empty
-                    path.parent.rmdir()
-
-
 def _sheet(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> np.ndarray:
-    """Return a sheet of samples: with a row for each class, say, unless a condition is asked for."""
+    """Return a sheet (H, W, 3) of samples: all with ``condition``, or with a row for each class if there is none."""
     if cfg.condition is None:
         drawn = samples_for_sheet(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)
         return sheet(trained.data, drawn)
@@ -136,24 +123,26 @@ def _sheet(cfg: GenerateSettings, trained: Trained, condition: Sample | None) ->
 
 
 def _arrays(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> Iterator[dict[str, Tensor]]:
-    """Yield some rows of each array at a time: of the samples and, if there are any, their conditions."""
-    for start, content in _parts(cfg, trained, condition):
-        arrays = _named("samples", content)
+    """Yield the arrays of one batch after another: the samples and, if the model is conditional, their conditions."""
+    for start, content in _content_batches(cfg, trained, condition):
+        arrays = _name_arrays("samples", content)
         if trained.data.condition is not None and condition is not None:
             shown = trained.data.condition.decode(take(condition, slice(start, start + size(content))))
-            arrays |= _named("condition", shown)
+            arrays |= _name_arrays("condition", shown)
         yield arrays
 
 
-def _named(name: str, content: Content) -> dict[str, Tensor]:
-    """Return content as arrays: joint samples keep the names of their parts."""
+def _name_arrays(name: str, content: Content) -> dict[str, Tensor]:
+    """Return content as named arrays; the parts of joint samples keep their names, those of conditions get a prefix."""
     if not isinstance(content, dict):
         return {name: content}
     return content if name == "samples" else {f"{name}_{part}": one for part, one in content.items()}
 
 
-def _parts(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> Iterator[tuple[int, Content]]:
-    """Yield the content of the samples some at a time, with the number of the first, and show how far it is."""
+def _content_batches(
+    cfg: GenerateSettings, trained: Trained, condition: Sample | None
+) -> Iterator[tuple[int, Content]]:
+    """Yield the samples' content in batches, each with the index of its first sample, and show a progress bar."""
     start = 0
     with tqdm(total=cfg.n, desc="generating", disable=None, leave=False) as bar:
         for content in content_parts(trained, cfg.n, condition, cfg.seed, cfg.weights):
@@ -165,19 +154,20 @@ def _parts(cfg: GenerateSettings, trained: Trained, condition: Sample | None) ->
 def _write_files(
     folder: Path, cfg: GenerateSettings, trained: Trained, condition: Sample | None, identity: Identity | None
 ) -> None:
-    """Write samples to files in a new folder, and sign them if somebody signs."""
+    """Write the samples to files in a new folder, and sign them if there is an identity."""
     folder.mkdir()
     paths: list[Path] = []
-    for start, content in _parts(cfg, trained, condition):
+    for start, content in _content_batches(cfg, trained, condition):
         paths += trained.data.modality.write(content, folder, start)
-    if identity is None:  # else a statement among them says it
-        (folder / GENERATED).write_text("samples of gan-generate, which are no training data\n", encoding="utf-8")
+    if identity is None:  # a signed folder is marked by its statement
+        (folder / GENERATED).write_text("samples from gan-generate: no training data\n", encoding="utf-8")
     else:
-        _sign(list(dict.fromkeys(paths)), cfg, trained, identity)  # a table is one file, that grows
+        distinct = list(dict.fromkeys(paths))  # a modality may write all batches to one file
+        _sign_files(distinct, cfg, trained, identity)
 
 
-def _sign(paths: list[Path], cfg: GenerateSettings, trained: Trained, identity: Identity) -> None:
-    """Sign each file and the set of them, and add their records to the ledger."""
+def _sign_files(paths: list[Path], cfg: GenerateSettings, trained: Trained, identity: Identity) -> None:
+    """Sign each file, write a signed statement about all of them, and add their records to the ledger."""
     from gan_lightning.provenance import ledger
     from gan_lightning.provenance.signing import sign_files
     from gan_lightning.provenance.statements import attest_samples
@@ -197,40 +187,42 @@ def _sign(paths: list[Path], cfg: GenerateSettings, trained: Trained, identity: 
         try:
             ledger.append_records(Path(cfg.ledger), identity, records)
         except OSError as error:
-            reason = f"cannot be written ({error.strerror}), so no sample is"
+            reason = f"cannot be written ({error.strerror}), so no sample is written either"
             raise UserError(f"ledger={cfg.ledger}: {reason}: give another folder, or ledger=null") from error
 
 
 def _write_walk(path: Path, cfg: GenerateSettings, steps: int, trained: Trained, condition: Sample | None) -> None:
-    """Write sheets of n samples on the way from the latents of ``seed`` to those of ``seed + 1``, and back."""
+    """Write an animation: ``steps`` sheets from the latents of ``seed`` to those of ``seed + 1``, and as many back."""
     model, modality = trained.model, trained.data.modality
-    begin, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
-    assert begin is not None
+    start, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
+    assert start is not None
     assert end is not None
 
-    def at(t: float) -> np.ndarray:
-        samples = model.sample(cfg.n, condition, latent=slerp(begin, end, t), weights=cfg.weights)
+    def sheet_at(t: float) -> np.ndarray:
+        samples = model.sample(cfg.n, condition, latent=slerp(start, end, t), weights=cfg.weights)
         return modality.sheet(modality.decode(samples))
 
-    height, width, _ = at(0).shape
-    most = max(MAX_WALK // (width * height), 2)
+    height, width, _ = sheet_at(0).shape
+    most = max(MAX_WALK_PIXELS // (width * height), 2)
     if 2 * steps > most:
         raise UserError(
             f"interpolate={steps}: {2 * steps:,} sheets of {width}×{height} pixels: "
             f"at most interpolate={most // 2}, or a smaller n"
         )
-    there = torch.linspace(0, 1, steps + 1).tolist()
-    write_walk(path, (at(t) for t in tqdm(there + there[-2:0:-1], "generating", disable=None, leave=False)))
+    forth = torch.linspace(0, 1, steps + 1).tolist()
+    back = forth[-2:0:-1]
+    write_walk(path, (sheet_at(t) for t in tqdm(forth + back, "generating", disable=None, leave=False)))
 
 
-def slerp(begin: Tensor, end: Tensor, t: float) -> Tensor:
-    """Return latents (n, …) between others, by spherical interpolation (White, 2016, https://arxiv.org/abs/1609.04468).
+def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
+    """Return the spherical interpolation of two sets of latents (n, …), at ``t`` from 0 (start) to 1 (end).
 
-    A straight line between two Gaussian latents passes where the prior has next to no mass.
+    On a straight line, Gaussian latents would cross a region where the prior has almost no mass (White, 2016,
+    https://arxiv.org/abs/1609.04468).
     """
-    cosine = torch.cosine_similarity(begin.flatten(1), end.flatten(1), dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
-    angle = torch.acos(cosine).view(-1, *[1] * (begin.dim() - 1))
-    return (torch.sin((1 - t) * angle) * begin + torch.sin(t * angle) * end) / torch.sin(angle)
+    cosine = torch.cosine_similarity(start.flatten(1), end.flatten(1), dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
+    angle = torch.acos(cosine).view(-1, *[1] * (start.dim() - 1))
+    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
 
 
 if __name__ == "__main__":

@@ -163,3 +163,14 @@ class ExtractorSettings(Settings):
     name: str | None
     output: Location[str | None]
     debug: bool
+
+
+class ExportSettings(Settings):
+    """The keys of ``conf/export.yaml``."""
+
+    checkpoint: Location[str]
+    format: Literal["onnx", "safetensors"]
+    weights: Literal["ema", "raw"] | None
+    trust_code: list[str]
+    output: Location[str | None]
+    debug: bool

@@ -1,0 +1,43 @@
+"""What ``gan-generate`` and ``gan-export`` share: the choice of weights, and output that is complete or absent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from gan_lightning.algorithms.model import GenerativeModel, Weights
+from gan_lightning.errors import UserError, os_errors_as_user_errors
+from gan_lightning.files import make_folder, write_atomically
+
+
+def check_weights(model: GenerativeModel, weights: Weights | None) -> None:
+    """Raise UserError if ``weights`` asks for an averaged generator that the model does not have."""
+    if weights is not None and weights not in model.weights:
+        raise UserError(f"weights={weights}: the model has no averaged generator: weights=raw")
+
+
+def check_file_name(output: Path, suffix: str) -> None:
+    """Raise UserError unless ``output`` can be the name of a file that ends in ``suffix``."""
+    if output.suffix != suffix or output.is_dir():
+        raise UserError(f"output={output}: the name of a {suffix} file is needed")
+
+
+@contextmanager
+def complete_output(output: Path) -> Iterator[Path]:
+    """Yield a temporary path for a file or a folder, and rename it to ``output`` at the end.
+
+    After an error, nothing is left: neither the temporary file nor a folder that was made for it.
+
+    Raises:
+        UserError: if the system does not allow it; the message starts with ``output=…``.
+    """
+    with os_errors_as_user_errors(f"output={output}"):
+        path = output.resolve()  # "." has no name of its own
+        new_folder = not path.parent.exists()
+        try:
+            make_folder(path.parent)
+            with write_atomically(path) as unfinished:
+                yield unfinished
+        finally:
+            if new_folder:
+                with suppress(OSError):  # the folder is not empty
+                    path.parent.rmdir()
