@@ -135,7 +135,7 @@ def test_data_without_an_evaluator_train_all_the_same(run):
     result = run("train", *TRAIN, "data.evaluator=null", "hydra.run.dir=run")
     assert result.code == 0, result.err
     assert "samples will not be evaluated" in result.out + result.err
-    refused(run("evaluate", "checkpoint=run", "trust=[waves]"), "data.evaluator=null")
+    refused(run("evaluate", "checkpoint=run", "trust_code=[waves]"), "data.evaluator=null")
 
 
 def test_features_that_are_none(run):
@@ -152,7 +152,7 @@ def trained(trained_once):
 @pytest.mark.parametrize("condition", ["4", "-1", "seven", "missing.labels", "picture.npy"])
 def test_condition(run, trained, condition):
     np.save("picture.npy", np.zeros((1, 3, 8, 8), np.uint8))
-    refused(run("generate", "checkpoint=run", "trust=[waves]", f"condition={condition}"), "condition=")
+    refused(run("generate", "checkpoint=run", "trust_code=[waves]", f"condition={condition}"), "condition=")
     assert not Path("run/generated").exists()
 
 
@@ -165,7 +165,7 @@ def test_files_of_another_modality(run, trained):
     refused(run("evaluate", *TRAIN[:2], "samples=samples/a.wave", "data=sines"), "samples=samples", "no wave")
     np.save("floats.npy", np.zeros((9, 1, 64)))
     refused(run("evaluate", "samples=floats.npy", *TRAIN[:2], "data=sines"), "float64", "must be int16")
-    refused(run("evaluate", "checkpoint=run", "trust=[waves]", "data=digits"), "checkpoint=", "Waves", "Images")
+    refused(run("evaluate", "checkpoint=run", "trust_code=[waves]", "data=digits"), "checkpoint=", "Waves", "Images")
 
 
 def test_arrays_that_are_no_content(run):
@@ -180,19 +180,19 @@ def test_state_that_does_not_fit(run, trained):
     content = torch.load(path, weights_only=True)
     content["Sines"] = {"modality": {"vocabulary": ["a"]}}
     torch.save(content, path)
-    refused(run("generate", "checkpoint=run", "trust=[waves]"), "last.ckpt", "has no state, found vocabulary")
+    refused(run("generate", "checkpoint=run", "trust_code=[waves]"), "last.ckpt", "has no state, found vocabulary")
 
 
 def test_each_command_says_how_a_package_is_trusted(run, called, trained):
-    refused(run("generate", "checkpoint=run"), "trust=[waves]")
+    refused(run("generate", "checkpoint=run"), "trust_code=[waves]")
     Path("a.wave").write_bytes(b"WAVE" + bytes(128))
     code, said = called(gan_verify.main, "a.wave", "--checkpoint", "run")
     assert code == 2
-    assert "if you know it, --package waves" in said
+    assert "if you know it, --trust-code waves" in said
     refused(run("train", "resume=run"), "no such option", "goes on with it")
 
 
 @pytest.mark.parametrize("arguments", [["sign=true", "format=sheet"], ["format=files", "output=a.wave"]])
 def test_files_are_files(run, trained, arguments):
-    refused(run("generate", "checkpoint=run", "trust=[waves]", *arguments), "format=")
+    refused(run("generate", "checkpoint=run", "trust_code=[waves]", *arguments), "format=")
     assert not Path("a.wave").exists()

@@ -163,7 +163,7 @@ def test_a_picture_that_is_saved_again_has_none(signed):
         (["sign=true", "format=arrays"], "sign=true: signs files of samples"),
         (["sign=true", "interpolate=3"], "sign=true: signs files of samples"),
         (["sign=perhaps"], "sign=perhaps: must be a valid boolean"),
-        (["sign=true"], 'no identity in {}: gan-identity init name="…" organization="…"'),
+        (["sign=true"], 'no identity in {}: gan-identity init --name "…" --organization "…"'),
     ],
 )
 def test_bad_input(run, tmp_path, monkeypatch, arguments, expected):

@@ -255,10 +255,10 @@ def test_it_needs_its_extra(run, monkeypatch):
 
 
 def test_text_that_looks_like_a_number_stays_text():
-    chosen = [override("name", "1e3"), override("model", "mlp"), override("seed", 3), override("trust", None)]
+    chosen = [override("name", "1e3"), override("model", "mlp"), override("seed", 3), override("trust_code", None)]
     assert experiment(chosen) == {
         "defaults": [{"override /model": "mlp"}, "_self_"],
         "name": "1e3",
         "seed": 3,
-        "trust": None,
+        "trust_code": None,
     }

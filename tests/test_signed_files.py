@@ -32,7 +32,7 @@ def sign(run, tmp_path, monkeypatch):
 
     def call(modality):
         write_checkpoint(tmp_path / "run", modality)
-        arguments = ["checkpoint=run", "trust=[tests]", "n=9", "seed=4", "sign=true", "output=signed"]
+        arguments = ["checkpoint=run", "trust_code=[tests]", "n=9", "seed=4", "sign=true", "output=signed"]
         result = run("generate", *arguments)
         assert (result.code, result.out) == (0, "signed\n"), result.err
 
@@ -49,7 +49,7 @@ def verify(called):
     return functools.partial(called, gan_verify.main)
 
 
-CHECKPOINT = ("--checkpoint", "run", "--package", "tests.pulses", "tests", "--seed", 4, "--n", 9)
+CHECKPOINT = ("--checkpoint", "run", "--trust-code", "tests.pulses", "--trust-code", "tests", "--seed", 4, "--n", 9)
 
 
 def test_each_has_a_statement_beside_it(signed, verify):
@@ -107,7 +107,7 @@ def test_a_forger(signed, verify, tmp_path, monkeypatch):
     forger = identity.create("Jane Doe", "Example")
     record = record_of(FOURTH)
     state(forger, record)
-    code, said = verify(FOURTH, "--trust", "root.pem")
+    code, said = verify(FOURTH, "--trust-root", "root.pem")
     assert (code, said.startswith(f"{FOURTH}: valid but unknown signer: ")) == (1, True), said
 
 
@@ -141,13 +141,13 @@ def test_a_record_of_something_else(signed, verify, change, content, expected):
 def test_a_modality_that_is_not_known(signed, verify, monkeypatch):
     monkeypatch.setattr(contents, "modalities", lambda packages: [Images])
     code, said = verify(FOURTH)
-    expected = "what it shows was not compared with its record: the modality 'Pulses' is not known: --package"
+    expected = "what it shows was not compared with its record: the modality 'Pulses' is not known: --trust-code"
     assert (code, said.startswith(f"{FOURTH}: {TRUSTED}; {expected}")) == (0, True), said
     assert ": unknown: the modality 'Pulses' is not known" in verify("signed/samples.intoto.json")[1]
     beside(FOURTH).unlink()
     assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {NOT_SIGNED}")
     said = verify(FOURTH, "--ledger", "outputs/ledger")[1]
-    assert "no modality has files of such a name, so that what it shows cannot be looked up: --package" in said
+    assert "no modality has files of such a name, so that what it shows cannot be looked up: --trust-code" in said
 
 
 def test_a_file_of_another_modality(signed, verify):

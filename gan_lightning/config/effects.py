@@ -17,12 +17,17 @@ def result_settings(config: Node, schema: Node | None = None) -> Node:
             targets are not to be imported; None for ``config``.
     """
     schema = config if schema is None else schema
-    without = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
+    without = keys_without_effect()
     return {
         key: _without({Mark.WITHOUT_EFFECT}, value, schema.get(key))
         for key, value in config.items()
         if key not in without
     }
+
+
+def keys_without_effect() -> set[str]:
+    """Return the top-level keys of a run's config that no result depends on."""
+    return {*settings_marked(TrainSettings, Mark.WITHOUT_EFFECT), "trust"}  # trust_code in the configs of earlier runs
 
 
 def example_settings(data: Node) -> Node:

@@ -73,7 +73,7 @@ class TrainSettings(Settings):
     allow_changed_data: WithoutEffect[bool]
     reproduce: Location[str | None]
     provenance: WithoutEffect[bool]
-    trust: WithoutEffect[list[str]]
+    trust_code: WithoutEffect[list[str]]
     debug: WithoutEffect[bool]
     run_dir: Location[str]
     data: Node
@@ -97,7 +97,7 @@ class GenerateSettings(Settings):
     sign: bool
     ledger: Location[str | None]
     interpolate: PositiveInt | None
-    trust: list[str]
+    trust_code: list[str]
     output: Location[str | None]
     debug: bool
 
@@ -112,7 +112,7 @@ class EvaluateSettings(Settings):
     seed: SampleSeed
     features: Node | None
     data: Node | None
-    trust: list[str]
+    trust_code: list[str]
     output: Location[str | None]
     debug: bool
 

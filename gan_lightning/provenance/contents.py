@@ -31,7 +31,7 @@ class Contents:
         """Return the modality whose class has that name, as records have it."""
         found = next((one for one in self._known if one.__name__ == name), None)
         if found is None:
-            raise UnknownModality(f"the modality {name[:100]!r} is not known: --package, if it is your own")
+            raise UnknownModality(f"the modality {name[:100]!r} is not known: --trust-code, if it is your own")
         return found
 
     def of(self, path: Path) -> type[Modality]:
@@ -40,7 +40,7 @@ class Contents:
         if found is None:
             raise UnknownModality(
                 f"{path}: no modality has files of such a name, so that what it shows cannot be looked up: "
-                "--package, if the modality is your own"
+                "--trust-code, if the modality is your own"
             )
         return found
 
