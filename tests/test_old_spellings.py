@@ -9,6 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 from gan_lightning.commands import identity, ledger, statement, verify
+from gan_lightning.runs.folders import recorded_sweep
 from tests.conftest import FAST, ROOT
 
 
@@ -81,3 +82,9 @@ def test_a_run_recorded_with_the_old_key(run, tmp_path):
     assert sorted(folder.parent.iterdir()) == [folder]
     result = run("train", "reproduce=copy", "hydra.run.dir=again")
     assert result.code == 0, result.err
+
+
+def test_a_sweep_recorded_with_the_old_key(tmp_path):
+    overrides = {"task": ["seed=1,2", "trust=[mine]"], "hydra": []}
+    OmegaConf.save({"hydra": {"overrides": overrides}}, tmp_path / "multirun.yaml")
+    assert recorded_sweep(str(tmp_path), []) == ["seed=1,2"]

@@ -16,11 +16,10 @@ from omegaconf import OmegaConf
 from gan_lightning.commands.options import check_renamed
 from gan_lightning.commands.overrides import as_typed, check_dashes, check_texts, is_sweep, split, value_of
 from gan_lightning.config.grammar import quote
+from gan_lightning.config.names import RENAMED
 from gan_lightning.config.settings import Settings, TrainSettings
 from gan_lightning.config.text import SWEEP_RESUME, Keys
 from gan_lightning.paths import OVERRIDES, PACKAGE, setting, spelled
-
-RENAMED_KEYS = {"trust": "trust_code"}  # old name: new name
 
 
 def overrides_of_hydra(hydra: Any) -> list[str]:
@@ -77,7 +76,7 @@ class Session:
         """Set ``arguments``: what was typed, after what an earlier run or sweep that is to go on was started with."""
         check_texts(self.typed)
         check_dashes(self.typed)
-        renamed = {old: new for old, new in RENAMED_KEYS.items() if new in self.settings.model_fields}
+        renamed = {old: new for old, new in RENAMED.items() if new in self.settings.model_fields}
         check_renamed(self.typed, renamed)
         options, overrides = split(self.typed)
         recorded = self._recorded(overrides) if self.settings is TrainSettings else []

@@ -3,6 +3,7 @@
 import typing
 from typing import Any
 
+from gan_lightning.config.names import RENAMED
 from gan_lightning.config.settings import Node, Settings, TrainSettings
 from gan_lightning.config.signature import load_target, marks, marks_of
 from gan_lightning.marks import Mark
@@ -26,8 +27,9 @@ def result_settings(config: Node, schema: Node | None = None) -> Node:
 
 
 def keys_without_effect() -> set[str]:
-    """Return the top-level keys of a run's config that no result depends on."""
-    return {*settings_marked(TrainSettings, Mark.WITHOUT_EFFECT), "trust"}  # trust_code in the configs of earlier runs
+    """Return the top-level keys of a run's config that no result depends on, with their old names."""
+    marked = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
+    return marked | {old for old, new in RENAMED.items() if new in marked}
 
 
 def example_settings(data: Node) -> Node:

@@ -13,6 +13,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from gan_lightning.config.effects import keys_without_effect, result_settings
+from gan_lightning.config.names import RENAMED
 from gan_lightning.config.settings import Node
 from gan_lightning.errors import UserError, refusals_of
 from gan_lightning.files import make_folder, read_json
@@ -125,7 +126,7 @@ def recorded_sweep(folder: str, overrides: Sequence[str]) -> list[str]:
     for override in own:
         if _key(override) == "hydra.sweep.subdir" and override not in overrides:
             raise UserError(f"sweep.resume={folder}: begun with {override}: give that again")
-    return task
+    return [override for override in task if _key(override) not in RENAMED]
 
 
 def _key(override: str) -> str:
