@@ -34,6 +34,7 @@ from benchmarks.tables import Row
 from PIL import Image
 
 from gan_lightning.commands.entry import command
+from gan_lightning.commands.options import Parser
 from gan_lightning.errors import UserError, exit_with_error
 from gan_lightning.files import write_json
 from gan_lightning.runs.manifest import processor
@@ -68,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the processor (all)")
     common.add_argument("--json", type=Path, help="file for all that was measured")
     common.add_argument("--page", type=Path, help="Markdown page to put the table into")
-    whole = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    whole = Parser(description=__doc__)
     commands = whole.add_subparsers(dest="what", required=True, metavar="WHAT", help="what to measure, see above")
     for name, measure in COMMANDS.items():
         command = commands.add_parser(name, parents=[common], description=measure.__doc__)

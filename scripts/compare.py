@@ -6,9 +6,9 @@ Runs of the same name and other seeds make one row; the sheet shows the first se
 between the lines `<!-- table -->` and `<!-- end of table -->` of a page; --part says another word than `table`.
 """
 
-import argparse
 import json
 import statistics
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from benchmarks.pages import replace_part
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.commands.entry import command
+from gan_lightning.commands.options import Parser, add_trust_code, check_renamed
 from gan_lightning.data.datamodule import Data
 from gan_lightning.metrics.evaluator import evaluator_of
 from gan_lightning.modalities.samples import Sample, size, take
@@ -30,20 +31,21 @@ COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and h
 
 @command
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a finished run")
     parser.add_argument("--page", type=Path, help="Markdown file to put the table into")
     parser.add_argument("--part", default="table", help="of the page (table)")
     parser.add_argument("--sheet", type=Path, help="picture to write")
-    parser.add_argument("--trust", nargs="+", default=[], help="packages of your own that the runs name")
-    arguments = parser.parse_args()
+    add_trust_code(parser, "package of your own that the runs name")
+    check_renamed(sys.argv[1:], {"--trust": "--trust-code"})
+    arguments = parser.parse_intermixed_args()
 
     families: dict[str, list[Path]] = defaultdict(list)
     for run in sorted(
         arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text(encoding="utf-8"))["seed"]
     ):
         families[json.loads((run / "manifest.json").read_text(encoding="utf-8"))["config"]["name"]].append(run)
-    trained = {name: load(str(runs[0]), arguments.trust) for name, runs in families.items()}
+    trained = {name: load(str(runs[0]), arguments.trust_code) for name, runs in families.items()}
     rows = [row(name, runs, evaluator_of(trained[name].data).headline()) for name, runs in families.items()]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = markdown(columns, rows) + f"\n\n{footnote(families)}\n"

@@ -3,7 +3,6 @@
 A room stands above those that it may import from. An arrow is red where an import runs upward.
 """
 
-import argparse
 import ast
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,6 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from gan_lightning.commands.entry import command
+from gan_lightning.commands.options import Parser
 from gan_lightning.paths import PACKAGE
 
 LAYERS = [
@@ -89,7 +89,7 @@ def draw(path: Path) -> None:
 
 @command
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("path", type=Path, help="of the PNG file")
     draw(parser.parse_args().path)
 

@@ -7,7 +7,6 @@ Weights, averages, optimizers, metrics.json and all scalars on the dashboard are
 differ.
 """
 
-import argparse
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from benchmarks import kills
 from benchmarks.pages import replace_part
 
 from gan_lightning.commands.entry import command
+from gan_lightning.commands.options import Parser
 from gan_lightning.runs.manifest import processor
 from gan_lightning.system import interrupts
 from gan_lightning.tables import markdown
@@ -26,7 +26,7 @@ from gan_lightning.tables import markdown
 @command
 def main() -> None:
     interrupts.raise_on_signals()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="at least (200)")
     parser.add_argument("--seed", type=int, default=0, help="of iterations, signals and delays (0)")
     parser.add_argument("--page", type=Path, help="Markdown page to put the table into")

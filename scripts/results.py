@@ -10,7 +10,6 @@ outputs/article/seed3/checkpoints]'
     python scripts/results.py outputs/article/seed1 --picture docs/evaluation.png
 """
 
-import argparse
 import json
 import re
 import statistics
@@ -21,6 +20,7 @@ from benchmarks.pages import replace_part
 from PIL import Image, ImageOps
 
 from gan_lightning.commands.entry import command
+from gan_lightning.commands.options import Parser
 from gan_lightning.tables import markdown
 
 # What the page tells of in words: the headline metrics of one data set, and how modes are lost.
@@ -45,7 +45,7 @@ Mean over the seeds ± standard deviation where there are several; the last row 
 
 @command
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a run whose checkpoints have been evaluated")
     parser.add_argument("--picture", type=Path, help="write the first run's pictures after 20 epochs, side by side")
     parser.add_argument("--page", type=Path, help="Markdown file to put the figures into")

@@ -136,7 +136,7 @@ def test_data_without_an_evaluator_can_be_trained_on(run):
     result = run("train", *TRAIN, "data.evaluator=null", "hydra.run.dir=run")
     assert result.code == 0, result.err
     assert "samples will not be evaluated" in result.out + result.err
-    assert_one_line(run("evaluate", "checkpoint=run", "trust=[waves]"), "data.evaluator=null")
+    assert_one_line(run("evaluate", "checkpoint=run", "trust_code=[waves]"), "data.evaluator=null")
 
 
 def test_features_must_be_floats(run):
@@ -153,7 +153,7 @@ def trained(trained_once):
 @pytest.mark.parametrize("condition", ["4", "-1", "seven", "missing.labels", "image.npy"])
 def test_unreadable_conditions_are_refused(run, trained, condition):
     np.save("image.npy", np.zeros((1, 3, 8, 8), np.uint8))
-    assert_one_line(run("generate", "checkpoint=run", "trust=[waves]", f"condition={condition}"), "condition=")
+    assert_one_line(run("generate", "checkpoint=run", "trust_code=[waves]", f"condition={condition}"), "condition=")
     assert not Path("run/generated").exists()
 
 
@@ -166,7 +166,9 @@ def test_files_of_another_modality_are_refused(run, trained):
     assert_one_line(run("evaluate", *TRAIN[:2], "samples=samples/a.wave", "data=sines"), "samples=samples", "no wave")
     np.save("floats.npy", np.zeros((9, 1, 64)))
     assert_one_line(run("evaluate", "samples=floats.npy", *TRAIN[:2], "data=sines"), "float64", "must be int16")
-    assert_one_line(run("evaluate", "checkpoint=run", "trust=[waves]", "data=digits"), "checkpoint=", "Waves", "Images")
+    assert_one_line(
+        run("evaluate", "checkpoint=run", "trust_code=[waves]", "data=digits"), "checkpoint=", "Waves", "Images"
+    )
 
 
 def test_arrays_that_are_not_content_are_refused(run):
@@ -181,19 +183,21 @@ def test_state_that_does_not_fit_is_refused(run, trained):
     content = torch.load(path, weights_only=True)
     content["Sines"] = {"modality": {"vocabulary": ["a"]}}
     torch.save(content, path)
-    assert_one_line(run("generate", "checkpoint=run", "trust=[waves]"), "last.ckpt", "has no state, found vocabulary")
+    assert_one_line(
+        run("generate", "checkpoint=run", "trust_code=[waves]"), "last.ckpt", "has no state, found vocabulary"
+    )
 
 
 def test_each_command_says_how_to_trust_a_package(run, called, trained):
-    assert_one_line(run("generate", "checkpoint=run"), "trust=[waves]")
+    assert_one_line(run("generate", "checkpoint=run"), "trust_code=[waves]")
     Path("a.wave").write_bytes(b"WAVE" + bytes(128))
     code, said = called(gan_verify.main, "a.wave", "--checkpoint", "run")
     assert code == 2
-    assert "if you know it, --package waves" in said
+    assert "if you know it, --trust-code waves" in said
     assert_one_line(run("train", "resume=run"), "no such option", "goes on with it")
 
 
 @pytest.mark.parametrize("arguments", [["sign=true", "format=sheet"], ["format=files", "output=a.wave"]])
 def test_format_must_fit_signing_and_output(run, trained, arguments):
-    assert_one_line(run("generate", "checkpoint=run", "trust=[waves]", *arguments), "format=")
+    assert_one_line(run("generate", "checkpoint=run", "trust_code=[waves]", *arguments), "format=")
     assert not Path("a.wave").exists()

@@ -51,7 +51,7 @@ def test_a_module_from_outside(tmp_path):
 def test_what_is_none_reads_no_command_line(module):
     defined = {node.name for node in tree(module).body if isinstance(node, ast.FunctionDef)}
     assert "main" not in defined
-    assert "ArgumentParser" not in ast.unparse(tree(module))
+    assert "parse_args" not in ast.unparse(tree(module))
 
 
 def test_the_programs_are_modules():

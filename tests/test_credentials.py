@@ -163,7 +163,7 @@ def test_saving_an_image_again_removes_credentials(signed):
         (["sign=true", "format=arrays"], "sign=true: signs files of samples"),
         (["sign=true", "interpolate=3"], "sign=true: signs files of samples"),
         (["sign=perhaps"], "sign=perhaps: must be a valid boolean"),
-        (["sign=true"], 'no identity in {}: gan-identity init name="…" organization="…"'),
+        (["sign=true"], 'no identity in {}: gan-identity init --name "…" --organization "…"'),
     ],
 )
 def test_bad_input(run, tmp_path, monkeypatch, arguments, expected):

@@ -112,7 +112,7 @@ def test_killed_run_resumes_to_equal_weights(tmp_path):
     time.sleep(2)  # until the other process has exited
     iteration = torch.load(tmp_path / "part" / "checkpoints" / "last.ckpt", weights_only=True)["iteration"]
     goal = f"max_iterations={iteration + 5}"
-    train(tmp_path, "resume=part", goal, "trust=[tests]")
+    train(tmp_path, "resume=part", goal, "trust_code=[tests]")
     train(tmp_path, *TWO, goal, "hydra.run.dir=straight")
     resumed, straight = (notes(tmp_path / run, 1)["weights"] for run in ("part", "straight"))
     assert all(torch.equal(resumed[name], weight) for name, weight in straight.items())

@@ -54,7 +54,7 @@ def test_third_parties():
 
 def test_settings():
     marked = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
-    assert marked == {"resume", "allow_changed_data", "reproduce", "provenance", "trust", "debug", "run_dir"}
+    assert marked == {"resume", "allow_changed_data", "reproduce", "provenance", "trust_code", "debug", "run_dir"}
     assert {"checkpoint", "samples", "output"} <= settings_marked(EvaluateSettings, Mark.PATH)
 
 
@@ -64,17 +64,17 @@ def test_a_class_from_outside_in_each_command(run, tmp_path):
     assert result.code == 0, result.err
     # Resumed, found again by its config, repeated: a file may have moved.
     moved = "data.csv=there.csv"
-    assert run("train", "resume=first", f"+{moved}", "trust=[tests]").code == 0
+    assert run("train", "resume=first", f"+{moved}", "trust_code=[tests]").code == 0
     where = ["hydra.run.dir=outputs/mlp/second"]
     assert run("train", *own, *SHELF, *where).code == 0
     result = run("train", "resume=auto", *own, f"+{moved}", *SHELF[1:])
     assert result.code == 0, result.err
     assert len(list(tmp_path.glob("outputs/mlp/*"))) == 1
-    result = run("train", "reproduce=first", f"+{moved}", "trust=[tests]", "hydra.run.dir=third")
+    result = run("train", "reproduce=first", f"+{moved}", "trust_code=[tests]", "hydra.run.dir=third")
     assert (result.code, "bit for bit" in result.out) == (0, True), result.err
     # The same examples, whatever the order; the dashboard shows no paths.
     assert run("train", *own, *SHELF, "seed=2", "data.batch_size=300", "hydra.run.dir=fourth").code == 0
-    result = run("evaluate", "checkpoint=[first,fourth]", "trust=[tests]", "seeds=[0]", "n=32")
+    result = run("evaluate", "checkpoint=[first,fourth]", "trust_code=[tests]", "seeds=[0]", "n=32")
     assert result.code == 0, result.err
     config = json.loads((tmp_path / "first" / "manifest.json").read_text())["config"]
     assert not {"data/csv", "data/notes"} & hyperparameters(config).keys()

@@ -26,7 +26,7 @@ from gan_lightning.commands import identity as gan_identity
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import identity
 
-INIT = ["init", "name=Jane O'Brien-Müller", "organization=Example & Söhne"]
+INIT = ["init", "--name", "Jane O'Brien-Müller", "--organization", "Example & Söhne"]
 
 
 @pytest.fixture
@@ -99,10 +99,10 @@ def test_keys_are_private_and_never_overwritten(command, tmp_path):
 
 def test_export(command, tmp_path):
     command(*INIT)
-    assert command("export", "output=trust.pem")[0] == 0
+    assert command("export", "--output", "trust.pem")[0] == 0
     assert (tmp_path / "trust.pem").read_bytes() == (tmp_path / "identity" / "root.pem").read_bytes()
     assert b"PRIVATE" not in (tmp_path / "trust.pem").read_bytes()
-    code, said = command("export", "output=trust.pem")
+    code, said = command("export", "--output", "trust.pem")
     assert (code, "exists already" in said) == (2, True)
 
 
@@ -160,7 +160,7 @@ def issued(folder, key=None, password=None, **changed):
     private = keys[2].private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, encryption)
     for name, content in {"chain.pem": leaf + between, "key.pem": private, "ca.pem": root}.items():
         (folder / name).write_bytes(content)
-    return ["init", *(f"{key}={folder / name}" for key, name in FILES.items())]
+    return ["adopt", *(f"--{option}={folder / name}" for option, name in FILES.items())]
 
 
 FILES = {"certificate": "chain.pem", "key": "key.pem", "root": "ca.pem"}
@@ -226,28 +226,34 @@ def test_files_that_do_not_match(command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["init"], "nothing: init takes name=… organization=…"),
-        (["init", "name=x"], "name=x: init takes"),
-        (["init", "name=x", "organisation=y"], "organisation=y: init takes"),
-        (["init", "Jane"], "Jane: not of the form key=value"),
-        (["init", "name= ", "organization=y"], "name=' ': must be 1 to 64 printable characters"),
-        (["init", "name=x", f"organization={'y' * 65}"], "organization='yyy"),
-        (["init", "name=a\nb", "organization=y"], r"name='a\nb': must be"),
-        (["export"], "nothing: export takes output=…"),
-        (["export", "output=root.pem"], 'gan-identity init name="…" organization="…"'),
-        (["remove"], "invalid choice: 'remove'"),
+        ([], "the following arguments are required: init|adopt|export"),
+        (["init"], "the following arguments are required: --name, --organization"),
+        (["init", "--name", "x"], "the following arguments are required: --organization"),
+        (
+            ["init", "--name", "x", "--organization", "y", "--org=y"],
+            "unrecognized arguments: --org=y",
+        ),
+        (["init", "--name", "x", "--organization", "y", "Jane"], "unrecognized arguments: Jane"),
+        (["init", "--name", "x", "--org", "y"], "the following arguments are required: --organization"),
+        (["init", "--name", " ", "--organization", "y"], "--name ' ': must be 1 to 64 printable characters"),
+        (["init", "--name", "x", "--organization", "y" * 65], "--organization 'yyy"),
+        (["init", "--name", "a\nb", "--organization", "y"], r"--name 'a\nb': must be"),
+        (["adopt", "--key", "key.pem"], "the following arguments are required: --certificate, --root"),
+        (["export"], "the following arguments are required: --output"),
+        (["export", "--output", "root.pem"], 'gan-identity init --name "…" --organization "…"'),
+        (["remove"], "init|adopt|export: invalid choice: 'remove'"),
     ],
 )
 def test_bad_input(command, tmp_path, arguments, expected):
     code, said = command(*arguments)
-    assert (code, expected in said) == (2, True), said
+    assert (code, said.count("\n"), said.startswith("error: "), expected in said) == (2, 0, True, True), said
     assert not list(tmp_path.iterdir())
 
 
 def test_key_that_others_can_read(command, tmp_path):
     command(*INIT)
     (tmp_path / "identity" / "key.pem").chmod(0o640)
-    code, said = command("export", "output=root.pem")
+    code, said = command("export", "--output", "root.pem")
     assert (code, "key.pem: others can read it: chmod 600 " in said) == (2, True)
 
 
@@ -257,14 +263,14 @@ def test_missing_or_damaged_files(command, tmp_path):
         path = tmp_path / "identity" / name
         content = path.read_bytes()
         path.write_bytes(content[:100])
-        code, said = command("export", "output=root.pem")
+        code, said = command("export", "--output", "root.pem")
         assert (code, said.count("\n"), "in PEM" in said) == (2, 0, True), said
         path.unlink()
-        code, said = command("export", "output=root.pem")
+        code, said = command("export", "--output", "root.pem")
         assert (code, said.count("\n"), f"{name}: cannot be read" in said) == (2, 0, True), said
         path.write_bytes(content)
         path.chmod(0o600)
-    assert command("export", "output=root.pem")[0] == 0
+    assert command("export", "--output", "root.pem")[0] == 0
 
 
 def test_keys_are_not_stored_in_a_checkout(command, tmp_path):
@@ -300,5 +306,5 @@ def test_two_processes_create_one_identity(command, tmp_path):
     start = [sys.executable, "-c", code, *INIT]
     both = [subprocess.Popen(start, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
     assert sorted(one.wait() for one in both) == [0, 2]
-    assert command("export", "output=root.pem")[0] == 0
+    assert command("export", "--output", "root.pem")[0] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["identity", "root.pem"]

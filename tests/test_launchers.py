@@ -68,7 +68,7 @@ def test_a_killed_job_beside_another(tmp_path):
     assert "error: hydra/launcher: A worker process managed by the executor was unexpectedly terminated" in said
     assert "Traceback" not in said
     assert "train.py sweep.resume=s" in said
-    code, said = ended(started(tmp_path, "sweep.resume=s", "trust=[tests]", *beside))
+    code, said = ended(started(tmp_path, "sweep.resume=s", "trust_code=[tests]", *beside))
     assert (code, states(tmp_path / "s")) == (0, ["finished", "finished"]), said
 
 

@@ -335,9 +335,11 @@ def test_changed_proof_does_not_hold(proof, john, command, tmp_path):
     Path("proof.json").write_text(json.dumps(proof))
     identity.export(tmp_path / "jane.pem")
     (tmp_path / "john.pem").write_bytes(john.root)
-    assert command("check", "proof.json", "--trust", tmp_path / "jane.pem")[0] == 0
-    code, said = command("check", "proof.json", "--trust", tmp_path / "john.pem")
+    assert command("check", "proof.json", "--trust-root", tmp_path / "jane.pem")[0] == 0
+    code, said = command("check", "proof.json", "--trust-root", tmp_path / "john.pem")
     assert (code, "its certificate leads to no trusted root" in said) == (1, True)
+    roots = [("--trust-root", tmp_path / name) for name in ("john.pem", "jane.pem")]
+    assert command("check", *roots[0], *roots[1], "proof.json")[0] == 0
 
 
 def test_proof_of_growth(jane, john, command):
@@ -369,13 +371,13 @@ def test_proof_of_growth(jane, john, command):
         (["prove", "ledger"], "one of the arguments --file --since is required"),
         (["prove", "ledger", "--file", "text"], "text: no modality reads files of such a name"),
         (["prove", "ledger", "--file", "text.png"], "text.png: not a readable image"),
-        (["prove", "ledger", "--file", "text", "--package", "nowhere_at_all"], "nowhere_at_all: cannot be imported"),
+        (["prove", "ledger", "--file", "text", "--trust-code", "nowhere_at_all"], "nowhere_at_all: cannot be imported"),
         (["prove", "ledger", "--since", "text"], "--since text: no signed root"),
         (["prove", "ledger", "--since", "nowhere"], "--since nowhere: no signed root"),
         (["check", "text"], "text: neither a ledger nor a proof"),
         (["check", "proof.json", "--since", "text"], "--since text: proof.json is about a file: leave it out"),
         (["root", "ledger", "--output", "text"], "--output text: File exists: take another name"),
-        (["root", "ledger", "--trust", "text"], "text: must be a certificate in PEM"),
+        (["root", "ledger", "--trust-root", "text"], "text: must be a certificate in PEM"),
         (["root", "empty"], "empty: has no root yet"),
         (["remove", "ledger"], "invalid choice: 'remove'"),
     ],
@@ -387,7 +389,7 @@ def test_bad_input(proof, command, arguments, expected):
     for name in (RECORDS, ROOTS):
         Path("empty", name).touch()
     code, said = command(*arguments)
-    assert (code, expected in said) == (2, True), said
+    assert (code, said.count("\n"), said.startswith("error: "), expected in said) == (2, 0, True, True), said
 
 
 def test_earlier_root_by_an_unknown_signer(jane, john, command):
@@ -427,7 +429,7 @@ def test_appending_no_records_changes_nothing(jane):
 
 
 def test_missing_extra_is_named(command, monkeypatch):
-    monkeypatch.setitem(sys.modules, "gan_lightning.commands.ledger_actions", None)
+    monkeypatch.setitem(sys.modules, "gan_lightning.provenance.ledger", None)
     assert command("root", HERE) == (2, "error: gan-ledger: needs an extra: pip install 'gan-lightning[provenance]'")
 
 

@@ -74,5 +74,5 @@ def test_own_classes(run, only_run, tmp_path, monkeypatch):
         result = run(command[0], f"checkpoint={folder}", command[1])
         assert result.code == 2
         assert re.search(r"mine\.\w+: comes from a file", result.err)
-        result = run(command[0], f"checkpoint={folder}", command[1], "trust=[mine]")
+        result = run(command[0], f"checkpoint={folder}", command[1], "trust_code=[mine]")
         assert result.code == 0, result.err

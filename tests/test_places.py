@@ -141,7 +141,7 @@ def test_user_without_a_home_folder(run, called, tmp_path, homeless, monkeypatch
     folder = ["data=image_folder", f"data.root={tmp_path}", "data.channels=1", "data.num_classes=null"]
     assert_refused(run("train", *RUN, *folder), "no home folder: set XDG_CACHE_HOME, or HOME")
     pytest.importorskip("c2pa")
-    code, said = called(gan_identity.main, "init", "name=a", "organization=b")
+    code, said = called(gan_identity.main, "init", "--name", "a", "--organization", "b")
     assert (code, "no home folder: set XDG_CONFIG_HOME, or HOME" in said) == (2, True)
 
 

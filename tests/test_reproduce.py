@@ -80,7 +80,7 @@ def test_what_cannot_be_reproduced(run, old):
     ("recorded", "expected"),
     [
         ("- model.prior._target_=os.getcwd", "model.prior._target_=os.getcwd: comes from a file"),
-        ("- +model.prior._target_=os.getcwd\n- trust=[os]", "model.prior._target_=os.getcwd: comes from a file"),
+        ("- +model.prior._target_=os.getcwd\n- trust_code=[os]", "model.prior._target_=os.getcwd: comes from a file"),
         ("- 'model.prior={_target_: os.getcwd}'", "model.prior._target_=os.getcwd: comes from a file"),
         ("- 'callbacks.mine={deep: [{_target_: os.getcwd}]}'", "deep[0]._target_=os.getcwd: comes from a file"),
         ("- model.prior._target_=${name}", "model.prior._target_=${name}: comes from a file"),
@@ -117,8 +117,8 @@ def test_own_code_that_a_run_names(run, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     own = ["model.prior._target_=of_mine.Prior", "max_iterations=5"]
     assert run("train", *RUN[:-1], *own, "hydra.run.dir=old").code == 0
-    assert "if you know it, trust=[of_mine]" in run("train", "resume=old", "max_iterations=10").err
-    assert run("train", "resume=old", "max_iterations=10", "trust=[of_mine]").code == 0
+    assert "if you know it, trust_code=[of_mine]" in run("train", "resume=old", "max_iterations=10").err
+    assert run("train", "resume=old", "max_iterations=10", "trust_code=[of_mine]").code == 0
 
 
 def test_a_damaged_manifest(run, old):

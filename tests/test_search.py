@@ -255,11 +255,11 @@ def test_missing_extra_is_named(run, monkeypatch):
 
 
 def test_text_that_looks_like_a_number_stays_text():
-    values = {"name": "1e3", "model": "mlp", "seed": 3, "trust": None}
+    values = {"name": "1e3", "model": "mlp", "seed": 3, "trust_code": None}
     chosen = [format_override(key, value) for key, value in values.items()]
     assert experiment(chosen) == {
         "defaults": [{"override /model": "mlp"}, "_self_"],
         "name": "1e3",
         "seed": 3,
-        "trust": None,
+        "trust_code": None,
     }

@@ -32,7 +32,7 @@ def sign(run, tmp_path, monkeypatch):
 
     def call(modality):
         write_checkpoint(tmp_path / "run", modality)
-        arguments = ["checkpoint=run", "trust=[tests]", "n=9", "seed=4", "sign=true", "output=signed"]
+        arguments = ["checkpoint=run", "trust_code=[tests]", "n=9", "seed=4", "sign=true", "output=signed"]
         result = run("generate", *arguments)
         assert (result.code, result.out) == (0, "signed\n"), result.err
 
@@ -49,7 +49,7 @@ def verify(called):
     return functools.partial(called, gan_verify.main)
 
 
-CHECKPOINT = ("--checkpoint", "run", "--package", "tests.pulses", "tests", "--seed", 4, "--n", 9)
+CHECKPOINT = ("--checkpoint", "run", "--trust-code", "tests.pulses", "--trust-code", "tests", "--seed", 4, "--n", 9)
 
 
 def test_each_file_has_a_statement(signed, verify):
@@ -107,7 +107,7 @@ def test_forger_is_unknown(signed, verify, tmp_path, monkeypatch):
     forger = identity.create("Jane Doe", "Example")
     record = record_of(FOURTH)
     state(forger, record)
-    code, said = verify(FOURTH, "--trust", "root.pem")
+    code, said = verify(FOURTH, "--trust-root", "root.pem")
     assert (code, said.startswith(f"{FOURTH}: valid but unknown signer: ")) == (1, True), said
 
 
@@ -141,13 +141,13 @@ def test_record_of_another_file_is_tampered(signed, verify, change, content, exp
 def test_unknown_modality(signed, verify, monkeypatch):
     monkeypatch.setattr(contents, "modalities", lambda packages: [Images])
     code, said = verify(FOURTH)
-    expected = "its content was not compared with its record: the modality 'Pulses' is unknown: give --package"
+    expected = "its content was not compared with its record: the modality 'Pulses' is unknown: give --trust-code"
     assert (code, said.startswith(f"{FOURTH}: {TRUSTED}; {expected}")) == (0, True), said
     assert ": unknown: the modality 'Pulses' is unknown" in verify("signed/samples.intoto.json")[1]
     statement_path(FOURTH).unlink()
     assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {NOT_SIGNED}")
     said = verify(FOURTH, "--ledger", "outputs/ledger")[1]
-    assert "no modality reads files of such a name, so that what it shows cannot be looked up: --package" in said
+    assert "no modality reads files of such a name, so that what it shows cannot be looked up: --trust-code" in said
 
 
 def test_file_of_another_modality(signed, verify):

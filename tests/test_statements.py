@@ -113,7 +113,7 @@ def test_full_disk_when_training_ends(run, signed, tmp_path, monkeypatch):  # no
 @pytest.mark.parametrize(
     ("missing", "expected"),
     [
-        ("identity", 'no identity in {}: gan-identity init name="…" organization="…"'),
+        ("identity", 'no identity in {}: gan-identity init --name "…" --organization "…"'),
         ("extra", "provenance=true: needs an extra: pip install 'gan-lightning[provenance]'"),
     ],
 )
@@ -224,7 +224,7 @@ def test_certificates_of_an_organization_are_trusted_if_they_fit(state, verify, 
     issued(tmp_path / "issued", **certificate)
     one = identity.Identity(*((tmp_path / "issued" / name).read_bytes() for name in FILES.values()))
     resigned(lambda said: None, one)
-    code, said = verify(ABOUT_IT, "--trust", tmp_path / "issued" / "ca.pem")
+    code, said = verify(ABOUT_IT, "--trust-root", tmp_path / "issued" / "ca.pem")
     assert (code, expected in said) == (int(expected != ": trusted: "), True), said
     assert expected == ": trusted: " or ": valid but unknown signer: " in said
 
@@ -252,7 +252,7 @@ def test_foreign_text_is_one_line(state, verify, tmp_path, monkeypatch):  # noqa
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
     forger = identity.create("Jane Doe", "Example")
     resigned(lambda said: said.update(predicateType="x\na.png: trusted: signed by \x1b[2J"), forger)
-    code, said = verify(ABOUT_IT, "--trust", tmp_path / "identity" / "root.pem")
+    code, said = verify(ABOUT_IT, "--trust-root", tmp_path / "identity" / "root.pem")
     assert (code, said.count("\n"), "\x1b" in said) == (1, 0, False)
     assert said.startswith(f"{ABOUT_IT}: valid but unknown signer: x�a.png: trusted")
 
@@ -287,7 +287,7 @@ def test_invalid_statements(state, verify, change, expected):  # noqa: F811
         (lambda said: said["subject"][0].update(name="**/*"), "tampered: is about '**/*', which is not a pattern"),
         (lambda said: said["subject"][0].update(name="*.jpg"), "unknown: *.jpg, which it is about, is not"),
         (lambda said: said["predicate"].update(modality="Labels"), "tampered: "),
-        (lambda said: said["predicate"].pop("modality"), "unknown: the modality 'None' is unknown: give --package"),
+        (lambda said: said["predicate"].pop("modality"), "unknown: the modality 'None' is unknown: give --trust-code"),
     ],
 )
 def test_invalid_sets(signed, verify, change, verdict):  # noqa: F811
@@ -348,7 +348,7 @@ def test_no_random_change_is_trusted(state):
 )
 def test_bad_input(state, arguments, expected):
     code, said = state(*arguments)
-    assert (code, expected in said) == (2, True), said
+    assert (code, said.count("\n"), said.startswith("error: "), expected in said) == (2, 0, True, True), said
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", None])

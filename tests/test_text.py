@@ -55,8 +55,8 @@ def test_text_is_what_was_typed(key, text):
         (Keys("search", SearchSettings, []), "search.overrides=[data=digits,seed=1]", ["data=digits", "seed=1"]),
         (TRAIN, "name='a (b)'", "a (b)"),  # Hydra's own quotes
         (TRAIN, 'name="1"', "1"),
-        (TRAIN, "trust=[1]", ["1"]),
-        (TRAIN, "trust=[]", []),
+        (TRAIN, "trust_code=[1]", ["1"]),
+        (TRAIN, "trust_code=[]", []),
         (TRAIN, "model=2024", "2024"),
         (TRAIN, "logger.version=5", 5),  # which may be a number
         (TRAIN, "logger.name=5", "5"),
@@ -74,7 +74,7 @@ def test_by_the_annotation_of_the_key(keys, argument, value):
     [
         ("name=1,2_0,a (b),'c,d'", ["1", "2_0", "a (b)", "c,d"]),
         ("model=mlp,2024", ["mlp", "2024"]),
-        ("trust=[a,1],[b]", [["a", "1"], ["b"]]),
+        ("trust_code=[a,1],[b]", [["a", "1"], ["b"]]),
         ("resume=null,x", [None, "x"]),
         ("seed=1,2", [1, 2]),
         ("name=choice(a,b)", ["a", "b"]),

@@ -17,7 +17,7 @@ from gan_lightning.provenance import identity
 
 TOY = Path(__file__).parent / "toy"
 WAVES = ["--config-dir", str(TOY / "conf"), "trainer=cpu", "data=sines", "model=waves", "conditional=true"]
-RUN = ["checkpoint=run", "trust=[waves]"]
+RUN = ["checkpoint=run", "trust_code=[waves]"]
 
 
 @pytest.fixture(autouse=True)
@@ -109,8 +109,8 @@ def test_sign_and_verify(run, called, trained):
 
     bare = Path("bare.wave")
     bare.write_bytes(files[1].read_bytes())
-    assert "in the ledger" in called(gan_verify.main, bare, "--ledger", "ledger", "--package", "waves")[1]
-    checkpoint = ["--checkpoint", "run", "--package", "waves", "--n", "4", "--condition", "2"]
+    assert "in the ledger" in called(gan_verify.main, bare, "--ledger", "ledger", "--trust-code", "waves")[1]
+    checkpoint = ["--checkpoint", "run", "--trust-code", "waves", "--n", "4", "--condition", "2"]
     assert "regenerates" in called(gan_verify.main, bare, *checkpoint)[1]
 
 
@@ -120,7 +120,7 @@ def test_joint_content(run):
     for regularizer in ("r1_r2", "gradient_penalty"):
         result = run("train", *config, f"regularizer={regularizer}", "max_iterations=8", f"hydra.run.dir={regularizer}")
         assert result.code == 0, result.err
-    joint = ["checkpoint=r1_r2", "trust=[waves]", "n=5"]
+    joint = ["checkpoint=r1_r2", "trust_code=[waves]", "n=5"]
     assert run("generate", *joint, "format=arrays", "output=joint.npz").code == 0
     with np.load("joint.npz") as arrays:
         assert arrays["image"].shape == (5, 1, 8, 8)

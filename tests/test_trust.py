@@ -56,7 +56,7 @@ def test_refused(target, place):
         "in a list": {"_target_": "torch.nn.Sequential", "_args_": [[node]]},
     }[place]
     before = set(sys.modules)
-    with pytest.raises(UserError, match=r"^model.*_target_=.*(trust=|cannot be imported)"):
+    with pytest.raises(UserError, match=r"^model.*_target_=.*(trust_code=|cannot be imported)"):
         check_trusted(value, "model", [])
     assert not {name for name in set(sys.modules) - before if "evil" in name}
 
@@ -100,7 +100,7 @@ def test_interpolations_are_refused(text):
 
 
 def test_widened_knowingly():
-    with pytest.raises(UserError, match="trust=\\[collections\\]"):
+    with pytest.raises(UserError, match="trust_code=\\[collections\\]"):
         check_trusted({"_target_": "collections.OrderedDict"}, "model", [])
     check_trusted({"_target_": "collections.OrderedDict"}, "model", ["collections"])
 

@@ -71,12 +71,15 @@ def test_forger_with_the_same_names_is_unknown(verify, tmp_path, monkeypatch, pi
     with Image.open(picture) as plain:
         Image.fromarray(np.array(plain)).save(pictures / "a.png")
     sign(pictures / "a.png")
-    code, said = verify(pictures / "a.png", "--trust", root)
+    code, said = verify(pictures / "a.png", "--trust-root", root)
     expected = "valid but unknown signer: Jane Doe, Example, whose certificate leads to no trusted root"
     assert (code, said) == (1, f"{pictures / 'a.png'}: {expected}")
-    assert verify(picture, "--trust", root)[0] == 0
+    assert verify(picture, "--trust-root", root)[0] == 0
     assert verify(picture)[0] == 1  # by the root of the forger
-    assert verify(picture, pictures / "a.png", "--trust", root, tmp_path / "forger" / "root.pem")[0] == 0
+    roots = ["--trust-root", root, "--trust-root", tmp_path / "forger" / "root.pem"]
+    assert verify(picture, pictures / "a.png", *roots)[0] == 0
+    assert verify(*roots, picture, pictures / "a.png")[0] == 0
+    assert verify(*roots[:2], picture, *roots[2:], pictures / "a.png")[0] == 0
 
 
 def test_no_signer_is_trusted_without_a_root(verify, tmp_path, monkeypatch, picture):
@@ -199,7 +202,7 @@ def test_stripped_image_is_in_the_ledger(verify, signed, picture, tmp_path, monk
     forged = sign(pictures / "a.png", identity.create("Jane Doe", "Example"))
     ledger.append_records(tmp_path / "outputs" / "ledger", identity.load(), forged)
     saved_again(pictures / "a.png")
-    trust = ("--trust", tmp_path / "root.pem", "--ledger", "outputs/ledger")
+    trust = ("--trust-root", tmp_path / "root.pem", "--ledger", "outputs/ledger")
     assert verify(pictures / "a.png", *trust) == (1, f"{pictures / 'a.png'}: unknown: {NOT_SIGNED}")
     assert in_ledger in verify(picture, *trust)[1]
     # A changed ledger proves nothing.
@@ -251,8 +254,8 @@ def test_no_random_change_is_trusted(picture):
     ("arguments", "expected"),
     [
         (["nowhere.png"], "nowhere.png: no such file"),
-        (["{}", "--trust", "nowhere.pem"], "nowhere.pem: cannot be read (No such file"),
-        (["{}", "--trust", "{}"], "must be a certificate in PEM"),
+        (["{}", "--trust-root", "nowhere.pem"], "nowhere.pem: cannot be read (No such file"),
+        (["{}", "--trust-root", "{}"], "must be a certificate in PEM"),
         (["{}", "--checkpoint", "nowhere"], "checkpoint=nowhere: nowhere does not exist"),
         (["{}", "--seed", "-1"], "--seed -1: must be 0 to"),
         (["{}", "--n", "0"], "--n 0: must be 1 to"),
@@ -261,11 +264,15 @@ def test_no_random_change_is_trusted(picture):
             "--condition 10: no class and no file: the classes are 0 to 9",
         ),
         ([], "the following arguments are required: file"),
+        (["{}", "--trust-root"], "--trust-root: expected one argument"),
+        (["--trust-root", "{}"], "the following arguments are required: file"),
+        (["{}", "--check", "run"], "unrecognized arguments: --check"),
+        (["{}", "--seed", "x"], "--seed: invalid int value: 'x'"),
     ],
 )
 def test_bad_input(verify, picture, arguments, expected):
     code, said = verify(*(argument.format(picture) for argument in arguments))
-    assert (code, expected in said) == (2, True), said
+    assert (code, said.count("\n"), said.startswith("error: "), expected in said) == (2, 0, True, True), said
 
 
 def test_missing_extra_is_named(verify, picture, monkeypatch):

@@ -96,7 +96,7 @@ def evaluate(cfg: EvaluateSettings) -> str:
         _check_chosen(key, node)
     if len(set(cfg.seeds)) < len(cfg.seeds):
         raise UserError(f"seeds={list(cfg.seeds)}: each must be another one: equal samples tell nothing of the spread")
-    trained = [] if cfg.checkpoint is None else [load(str(path), cfg.trust) for path in _files(cfg.checkpoint)]
+    trained = [] if cfg.checkpoint is None else [load(str(path), cfg.trust_code) for path in _files(cfg.checkpoint)]
     data = _data(cfg, trained)
     evaluator = evaluator_of(data)
     data.prepare_data()

@@ -49,7 +49,7 @@ def generate(cfg: GenerateSettings) -> Path:
     if cfg.sign and (cfg.interpolate or cfg.format not in (None, "files")):
         raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
     identity = load_signer("sign=true") if cfg.sign else None
-    trained = load(cfg.checkpoint, cfg.trust)
+    trained = load(cfg.checkpoint, cfg.trust_code)
     cfg = cfg.model_copy(update={"format": cfg.format or ("files" if identity else "sheet")})
     _check_settings(cfg, trained)
     condition = read_conditions(trained.data, cfg.condition, cfg.n, cfg.seed)

@@ -13,8 +13,10 @@ from typing import Any, ClassVar, cast
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from gan_lightning.commands.options import check_renamed
 from gan_lightning.commands.overrides import as_typed, check_dashes, check_texts, is_sweep, split, value_of
 from gan_lightning.config.grammar import quote
+from gan_lightning.config.names import RENAMED
 from gan_lightning.config.settings import Settings, TrainSettings
 from gan_lightning.config.text import SWEEP_RESUME, Keys
 from gan_lightning.paths import OVERRIDES, PACKAGE, path_argument, path_override
@@ -74,6 +76,8 @@ class Session:
         """Set ``arguments``: what was typed, after what an earlier run or sweep that is to go on was started with."""
         check_texts(self.typed)
         check_dashes(self.typed)
+        renamed = {old: new for old, new in RENAMED.items() if new in self.settings.model_fields}
+        check_renamed(self.typed, renamed)
         options, overrides = split(self.typed)
         recorded = self._recorded(overrides) if self.settings is TrainSettings else []
         keys = Keys(self.config_name, self.settings, [*options, *recorded, *overrides])

@@ -1,38 +1,50 @@
-"""``gan-statement``: say what a checkpoint was made of, or what you gave to it, and sign that."""
+"""``gan-statement``: signs statements about a checkpoint, and about contributions to a run."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from gan_lightning.commands.entry import command
+from gan_lightning.commands.options import Parser, add_trust_code, check_renamed
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import load_signer, missing_extra
 from gan_lightning.system import interrupts
 
-HELP = """Signed statements about a run, written beside its checkpoint; gan-verify reads them.
+HELP = """Write a signed statement about a run beside its checkpoint, where gan-verify finds it.
 
-    gan-statement checkpoint outputs/demo                                    what it was made of
-    gan-statement contribution outputs/demo --data my_data                   what you gave to it
+    gan-statement checkpoint outputs/demo
+    gan-statement contribution outputs/demo --data my_data
+    gan-statement contribution outputs/demo --compute "3 hours of one H200"
+"""
+CHECKPOINT = """State how a checkpoint was made: config, iteration, revision, packages, data and metrics.
+
+    gan-statement checkpoint outputs/demo
+"""
+CONTRIBUTION = """State that you gave data or computation to a run.
+
+    gan-statement contribution outputs/demo --data my_data
     gan-statement contribution outputs/demo --compute "3 hours of one H200"
 """
 
 
 @command
 def main() -> None:
-    parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="gan-statement", description=HELP)
     actions = parser.add_subparsers(dest="action", required=True, metavar="checkpoint|contribution")
-    for action, what in {"checkpoint": "what it was made of", "contribution": "what you gave to a run"}.items():
-        one = actions.add_parser(action, help=what)
-        one.add_argument("run", help="a run's folder, or a file in its checkpoints/")
-        one.add_argument("--package", nargs="+", default=[], help="of your own, that the checkpoint names")
-        if action == "contribution":
-            kind = one.add_mutually_exclusive_group(required=True)
-            kind.add_argument("--data", type=Path, help="a file, or a folder with all that is in it")
-            kind.add_argument("--compute", help="in words")
-    arguments = parser.parse_args()
-    print(_state(arguments))
+    checkpoint = actions.add_parser("checkpoint", help="state how a checkpoint was made", description=CHECKPOINT)
+    contribution = actions.add_parser("contribution", help="state what you gave to a run", description=CONTRIBUTION)
+    kind = contribution.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--data", type=Path, help="file or folder that you gave")
+    kind.add_argument("--compute", metavar="TEXT", help="computation that you gave, in words")
+    for action in (checkpoint, contribution):
+        action.add_argument("run", help="folder of the run, or a file in its checkpoints/")
+        add_trust_code(action, "package of your own that the checkpoint names")
+    check_renamed(sys.argv[1:], {"--package": "--trust-code"})
+    print(_sign(parser.parse_args()))
 
 
-def _state(arguments: argparse.Namespace) -> Path:
+def _sign(arguments: argparse.Namespace) -> Path:
+    """Write the statement and return its path."""
     try:
         from gan_lightning.provenance.statements import attest_checkpoint, attest_contribution, describe_data
     except ImportError as error:
@@ -42,11 +54,12 @@ def _state(arguments: argparse.Namespace) -> Path:
     interrupts.raise_on_signals()
     identity = load_signer("gan-statement")
     if arguments.action == "checkpoint":
-        return attest_checkpoint(identity, load(arguments.run, arguments.package, "--package {}"))
+        return attest_checkpoint(identity, load(arguments.run, arguments.trust_code, "--trust-code {}"))
     if arguments.data is None and not arguments.compute.strip():
         raise UserError('--compute "": must say in words what was computed')
     contribution = describe_data(arguments.data) if arguments.data else {"compute": arguments.compute}
-    return attest_contribution(identity, load(arguments.run, arguments.package, "--package {}"), contribution)
+    trained = load(arguments.run, arguments.trust_code, "--trust-code {}")
+    return attest_contribution(identity, trained, contribution)
 
 
 if __name__ == "__main__":

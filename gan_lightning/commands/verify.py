@@ -1,55 +1,57 @@
-"""``gan-verify``: where files come from."""
+"""``gan-verify``: verifies where files come from."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_lightning.commands.entry import command
+from gan_lightning.commands.options import Parser, add_trust_code, add_trust_root, check_renamed
 from gan_lightning.errors import UserError, printable
 from gan_lightning.provenance import missing_extra
 
 if TYPE_CHECKING:  # of an extra
     from gan_lightning.provenance.verdicts import Finding
 
-HELP = """Where files come from, as far as it can be proved: a verdict for each, with its reason.
+HELP = """Verify where files come from: print a verdict for each file, with its reason.
 
-    gan-verify signed/* --trust     root.pem
-    gan-verify found --ledger outputs/ledger
-    gan-verify found --checkpoint outputs/demo --seed 0 --n 64
+    gan-verify --trust-root root.pem signed/*
+    gan-verify found.png --ledger outputs/ledger
+    gan-verify found.png --checkpoint outputs/demo --seed 0 --n 64
     gan-verify outputs/demo/checkpoints/last.ckpt      by the statement beside it, last.ckpt.intoto.json
 
-trusted                             signed by somebody whose root you trust, and not changed
-tampered                            its manifest or statement is about another file, or has been changed
-valid but unknown signer            not changed, by whoever has signed it
-stripped, but in the ledger         somebody whose root you trust has put a record of what it shows there
-regenerates from checkpoint + seed  the checkpoint makes the same
+trusted                             signed under a root that you trust, and not changed since
+tampered                            changed since it was signed, or its manifest or statement is of another file
+valid but unknown signer            not changed since it was signed, but under no root that you trust
+stripped, but in the ledger         not signed, but a signer you trust has recorded its content in the ledger
+regenerates from checkpoint + seed  not signed, but the checkpoint generates the same content
 unknown                             none of these can be shown
 
-Without --trust your own root is trusted, where you have one.
-Exit code 0: all are trusted; 1: some are not; 2: an error of use, or a ledger
-that is not as it was signed.
+Without --trust-root your own root certificate is trusted, if you have one.
+Exit code 0: all files are trusted; 1: some are not; 2: an error, such as a missing file or a changed ledger.
 """
 
 
 @command
 def main() -> None:
-    parser = argparse.ArgumentParser(description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="+", type=Path, help="a sample, a statement, or what one is about")
-    parser.add_argument("--trust", metavar="PEM", nargs="+", type=Path, help="roots to trust")
-    parser.add_argument("--ledger", metavar="DIR", type=Path, help="for files that have lost their record")
-    parser.add_argument("--checkpoint", help="a run's folder or a .ckpt file, to draw its samples again")
+    parser = Parser(prog="gan-verify", description=HELP)
+    parser.add_argument("file", nargs="+", type=Path, help="sample, statement, or file that a statement is about")
+    add_trust_root(parser)
+    parser.add_argument("--ledger", metavar="DIR", type=Path, help="ledger that may have records of the files")
     parser.add_argument(
-        "--package", nargs="+", default=[], help="of your own, with a modality, or that the checkpoint names"
+        "--checkpoint", metavar="RUN", help="run folder or .ckpt file to generate samples from, for comparison"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the samples, for files without a record (0)")
-    parser.add_argument("--n", type=int, default=64, help="how many samples were drawn together (64)")
-    parser.add_argument("--condition", help="what was asked for, if anything was: a class, a file")
-    parser.add_argument("--json", action="store_true", help="instead of lines")
-    arguments = parser.parse_args()
+    add_trust_code(parser, "package of your own that defines a modality, or that the checkpoint names")
+    parser.add_argument("--seed", type=int, default=0, help="seed of samples without a record (0)")
+    parser.add_argument("--n", type=int, default=64, help="number of samples generated together (64)")
+    parser.add_argument("--condition", help="condition of the samples: a class or a file")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    check_renamed(sys.argv[1:], {"--trust": "--trust-root", "--package": "--trust-code"})
+    arguments = parser.parse_intermixed_args()  # files may stand before and behind options
     findings = _findings(arguments)
     if arguments.json:
         print(json.dumps([asdict(one) for one in findings], indent=2))
@@ -76,11 +78,12 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
         if not path.is_file():
             why = "no file: give those in it" if path.is_dir() else "no regular file"
             raise UserError(f"{path}: {why if path.exists() else 'no such file'}")
-    anchors = identity.load_trusted_roots(arguments.trust)
-    records = ledger.read_ledger(arguments.ledger, anchors) if arguments.ledger else None
-    checkpoint = load(arguments.checkpoint, arguments.package, "--package {}") if arguments.checkpoint else None
+    trusted_roots = identity.load_trusted_roots(arguments.trust_root)
+    records = ledger.read_ledger(arguments.ledger, trusted_roots) if arguments.ledger else None
+    packages = arguments.trust_code
+    checkpoint = load(arguments.checkpoint, packages, "--trust-code {}") if arguments.checkpoint else None
     asked = (arguments.seed, arguments.n, arguments.condition)
-    verifier = Verifier(anchors, records, checkpoint, *asked, packages=arguments.package)
+    verifier = Verifier(trusted_roots, records, checkpoint, *asked, packages=packages)
     return [verifier.verify(path) for path in arguments.file]
 
 

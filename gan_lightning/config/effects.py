@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gan_lightning.config.names import RENAMED
 from gan_lightning.config.settings import Config, Settings, TrainSettings
 from gan_lightning.config.signature import load_target, marks
 from gan_lightning.marks import Mark
@@ -16,12 +17,18 @@ def result_settings(config: Config, schema: Config | None = None) -> Config:
             ``config`` comes from a file, whose targets must not be imported.
     """
     schema = config if schema is None else schema
-    without = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
+    without = keys_without_effect()
     return {
         key: _without({Mark.WITHOUT_EFFECT}, value, schema.get(key))
         for key, value in config.items()
         if key not in without
     }
+
+
+def keys_without_effect() -> set[str]:
+    """Return the top-level keys of a run's config that no result depends on, with their old names."""
+    marked = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
+    return marked | {old for old, new in RENAMED.items() if new in marked}
 
 
 def example_settings(data: Config) -> Config:

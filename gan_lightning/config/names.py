@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+RENAMED = {"trust": "trust_code"}  # the new name of each key that runs of earlier versions recorded
+
 
 def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the path and value of each leaf of a config, and of each node its ``_target_`` as the value."""

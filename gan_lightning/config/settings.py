@@ -74,7 +74,7 @@ class TrainSettings(Settings):
     allow_changed_data: WithoutEffect[bool]
     reproduce: Location[str | None]
     provenance: WithoutEffect[bool]
-    trust: WithoutEffect[list[str]]
+    trust_code: WithoutEffect[list[str]]
     debug: WithoutEffect[bool]
     run_dir: Location[str]
     data: Node
@@ -112,7 +112,7 @@ class GenerateSettings(Settings):
     sign: bool
     ledger: Location[str | None]
     interpolate: PositiveInt | None
-    trust: list[str]
+    trust_code: list[str]
     output: Location[str | None]
     debug: bool
 
@@ -127,7 +127,7 @@ class EvaluateSettings(Settings):
     seed: SampleSeed
     features: Config | None
     data: Config | None
-    trust: list[str]
+    trust_code: list[str]
     output: Location[str | None]
     debug: bool
 

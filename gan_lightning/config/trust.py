@@ -1,4 +1,4 @@
-"""Whose code a config may run that came out of a checkpoint or a run's folder; one's own conf/ may run any."""
+"""Checks that a config from a checkpoint or a run names trusted code only; the user's own conf/ may name any."""
 
 import inspect
 import re
@@ -14,7 +14,8 @@ from torch import nn
 from gan_lightning.config.signature import load_target
 from gan_lightning.errors import UserError
 
-ROOMS = ("modalities", "data", "networks", "algorithms", "metrics", "callbacks")  # whose classes a YAML may name
+# Subpackages whose classes a YAML file may name.
+ROOMS = ("modalities", "data", "networks", "algorithms", "metrics", "callbacks")
 TRUSTED = (
     *(f"gan_lightning.{room}" for room in ROOMS),
     "gan_lightning.system.distributed",  # the strategy of conf/trainer/ddp.yaml
@@ -23,18 +24,18 @@ TRUSTED = (
 )
 
 
-def check_trusted(value: Any, key: str, also: Sequence[str], remedy: str = "trust=[{}]") -> None:
-    """Refuse a ``_target_`` anywhere below ``key`` that is not defined in a trusted package.
+def check_trusted(value: Any, key: str, also: Sequence[str], remedy: str = "trust_code=[{}]") -> None:
+    """Raise UserError for a ``_target_`` anywhere below ``key`` that is not defined in a trusted package.
 
-    What counts is where the object is defined, not under which name it can be reached: ``torch.nn.init.warnings.warn``
-    is refused. Nothing is imported whose name does not begin with a trusted package. Of ours it is the classes of the
-    rooms that a YAML may name, and functions of ``networks`` that return a network.
+    The place where an object is defined decides, not the name by which it can be reached:
+    ``torch.nn.init.warnings.warn`` is refused. Only modules of trusted packages are imported to find out. Of this
+    package, the classes of ``ROOMS`` are trusted, and the functions of ``networks`` that return a network.
 
     Args:
         value: plain values of a config.
-        key: where they stand in it.
+        key: the path of ``value`` in the config.
         also: packages that the user trusts besides ``TRUSTED``.
-        remedy: how a package is trusted in the command that asks.
+        remedy: the option or key of the command that trusts a package, with ``{}`` for its name.
 
     Raises:
         UserError: with the key, the target and the remedy.
@@ -50,28 +51,29 @@ def check_trusted(value: Any, key: str, also: Sequence[str], remedy: str = "trus
             )
         for name, item in value.items():
             check_trusted(item, f"{key}.{name}", also, remedy)
-    elif isinstance(value, str) and "${" in value:  # which could make a node of anything
+    elif isinstance(value, str) and "${" in value:  # a resolver could build a node from it
         raise UserError(f"{key}={value}: a config that comes from a file has plain values only")
 
 
 def check_overrides(overrides: Sequence[str], command_line: Sequence[str], *, sweep: bool = False) -> None:
-    """The same for recorded overrides, ``key=value``; local conf, which they choose from, is the user's own.
+    """Raise UserError for a recorded override, ``key=value``, that names code which is not trusted.
+
+    The options of groups that overrides choose come from the user's own conf/ and are not checked.
 
     Args:
-        overrides: what is to be taken from the run or the sweep.
-        command_line: what the user has written, ``trust=[…]`` perhaps among it.
-        sweep: whether a key may have several values.
+        overrides: the overrides that a run or a sweep has recorded.
+        command_line: the arguments that the user typed; the packages in ``trust_code=[…]`` are trusted too.
+        sweep: True if a key may have several values.
 
     Raises:
         UserError: with the override and the remedy.
     """
-    also = [
-        package for text in command_line if text.startswith("trust=") for package in re.findall(r"[\w.]+", text[6:])
-    ]
+    typed = [text.partition("=")[2] for text in command_line if text.startswith("trust_code=")]
+    also = [package for text in typed for package in re.findall(r"[\w.]+", text)]
     for text in overrides:
         try:
             override = OverridesParser.create().parse_override(text)
-        except HydraException as error:  # options of Hydra's too, which lead to other folders
+        except HydraException as error:  # also for Hydra's own options, which could name other folders
             raise UserError(f"{text}: comes from a file and is not of the form key=value") from error
         key, value = override.key_or_group, override.value()
         if isinstance(value, ChoiceSweep) and sweep:
@@ -86,9 +88,9 @@ def _is_trusted(target: Any, key: str, packages: Sequence[str]) -> bool:
     if not isinstance(target, str) or not _within(target, packages):
         return False
     found = load_target(target, f"{key}._target_")
-    home = getattr(found, "__module__", None) or ""
-    makes = inspect.isclass(found) or (inspect.isfunction(found) and (not _is_ours(home) or _makes_network(found)))
-    return makes and _within(home, packages)
+    module = getattr(found, "__module__", None) or ""
+    allowed = inspect.isclass(found) or (inspect.isfunction(found) and (not _is_ours(module) or _makes_network(found)))
+    return allowed and _within(module, packages)
 
 
 def _is_ours(module: str) -> bool:
@@ -96,11 +98,12 @@ def _is_ours(module: str) -> bool:
 
 
 def _makes_network(function: Any) -> bool:
-    """Return whether a function of ``networks`` says that it returns a network; others may write files."""
+    """Return True for a function of ``networks`` that is annotated to return a network; others may write files."""
     returned = typing.get_type_hints(function).get("return")
-    makes = inspect.isclass(returned) and issubclass(returned, nn.Module)
-    return makes and _within(function.__module__, ["gan_lightning.networks"])
+    is_network = inspect.isclass(returned) and issubclass(returned, nn.Module)
+    return is_network and _within(function.__module__, ["gan_lightning.networks"])
 
 
 def _within(name: str, packages: Sequence[str]) -> bool:
+    """Return True if ``name`` is one of the packages or lies in one."""
     return any(name == package or name.startswith(f"{package}.") for package in packages)

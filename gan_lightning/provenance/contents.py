@@ -31,7 +31,7 @@ class Contents:
         """Return the modality of that class name; raise UnknownModality if there is none."""
         modality = next((one for one in self._known if one.__name__ == name), None)
         if modality is None:
-            raise UnknownModality(f"the modality {name[:100]!r} is unknown: give --package if it is your own")
+            raise UnknownModality(f"the modality {name[:100]!r} is unknown: give --trust-code if it is your own")
         return modality
 
     def modality_of(self, path: Path) -> type[Modality]:
@@ -40,7 +40,7 @@ class Contents:
         if modality is None:
             raise UnknownModality(
                 f"{path}: no modality reads files of such a name, so its content cannot be looked up: "
-                "give --package if the modality is your own"
+                "give --trust-code if the modality is your own"
             )
         return modality
 

@@ -83,9 +83,9 @@ def create(name: str, organization: str) -> Identity:
     Raises:
         UserError: if a name is invalid, or the folder already holds an identity.
     """
-    for setting, value in {"name": name, "organization": organization}.items():
+    for option, value in {"name": name, "organization": organization}.items():
         if not value.strip() or len(value) > MAX_NAME or not value.isprintable():
-            raise UserError(f"{setting}={value!r}: must be 1 to {MAX_NAME} printable characters")
+            raise UserError(f"--{option} {value!r}: must be 1 to {MAX_NAME} printable characters")
     now = datetime.now(UTC)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root_name, leaf_name = _subject(f"{name[: MAX_NAME - 7]} (root)", organization), _subject(name, organization)
@@ -125,9 +125,9 @@ def adopt(certificate: Path, key: Path, root: Path) -> Identity:
     try:
         loaded = load_pem_private_key(key_pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UserError(f"key={key}: must be a key in PEM without a password ({error})") from error
+        raise UserError(f"--key {key}: must be a key in PEM without a password ({error})") from error
     if not isinstance(loaded, ec.EllipticCurvePrivateKey) or not isinstance(loaded.curve, ec.SECP256R1):
-        raise UserError(f"key={key}: must be an elliptic curve key, P-256")
+        raise UserError(f"--key {key}: must be an elliptic curve key, P-256")
     identity = Identity(chain, _pem(loaded), root_pem)
     _check(identity, {"certificate": certificate, "key": key, "root": root})
     _store(identity, {})
@@ -143,7 +143,7 @@ def load() -> Identity:
     place = folder()
     paths = {"certificate": place / CHAIN, "key": place / KEY, "root": place / ROOT}
     if not place.is_dir() or not any(path.exists() for path in paths.values()):
-        raise UserError(f'no identity in {place}: gan-identity init name="…" organization="…"')
+        raise UserError(f'no identity in {place}: gan-identity init --name "…" --organization "…"')
     if paths["key"].exists() and paths["key"].stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UserError(f"{paths['key']}: others can read it: chmod 600 {paths['key']}, or make a new identity")
     identity = Identity(*(_read(path) for path in paths.values()))
@@ -158,9 +158,9 @@ def export(output: Path) -> None:
         with output.open("xb") as file:
             file.write(identity.root)
     except FileExistsError as error:
-        raise UserError(f"output={output}: exists already: choose another name") from error
+        raise UserError(f"--output {output}: exists already: choose another name") from error
     except OSError as error:
-        raise UserError(f"output={output}: cannot be written ({error.strerror}): choose another name") from error
+        raise UserError(f"--output {output}: cannot be written ({error.strerror}): choose another name") from error
 
 
 def load_trusted_roots(roots: Sequence[Path] | None) -> bytes:

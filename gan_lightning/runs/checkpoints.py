@@ -63,12 +63,12 @@ class Trained:
         return folder.parent if folder.name == LAST_CHECKPOINT.parent.name else folder
 
 
-def load(checkpoint: str, trust: Sequence[str] = (), remedy: str = "trust=[{}]") -> Trained:
+def load(checkpoint: str, trust_code: Sequence[str] = (), remedy: str = "trust_code=[{}]") -> Trained:
     """The model of a run's folder (its last checkpoint) or of a checkpoint file, on the CPU.
 
     Args:
         checkpoint: the path.
-        trust: packages whose code it may name, besides those of :mod:`gan_lightning.config.trust`.
+        trust_code: packages whose code it may name, besides those of :mod:`gan_lightning.config.trust`.
         remedy: how a package is trusted in the command that asks.
 
     Raises:
@@ -88,7 +88,7 @@ def load(checkpoint: str, trust: Sequence[str] = (), remedy: str = "trust=[{}]")
     for key in ("model", "data"):
         if not is_node(node := content["config"].get(key)):
             raise UserError(f"{key}={node}: {NOT_A_NODE}")
-        check_trusted(node, key, trust, remedy)
+        check_trusted(node, key, trust_code, remedy)
         check_nodes(node, key)
     try:
         model, data = (instantiate(content["config"][key], key) for key in ("model", "data"))

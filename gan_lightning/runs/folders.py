@@ -12,11 +12,11 @@ from typing import Any, cast
 
 from omegaconf import OmegaConf
 
-from gan_lightning.config.effects import result_settings, settings_marked
-from gan_lightning.config.settings import Config, TrainSettings
+from gan_lightning.config.effects import keys_without_effect, result_settings
+from gan_lightning.config.names import RENAMED
+from gan_lightning.config.settings import Config
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import make_folder, read_json
-from gan_lightning.marks import Mark
 from gan_lightning.paths import (
     EARLIER_CHECKPOINT,
     LAST_CHECKPOINT,
@@ -88,7 +88,7 @@ def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[
     if not known:
         raise UserError(f"{key}={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
     given = {_key(override) for override in overrides}
-    left_out = {"hydra", *settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)}
+    left_out = {"hydra", *keys_without_effect()}
     if key == "resume":
         left_out.remove("provenance")  # a run that was to be signed still is
     recorded = [
@@ -121,12 +121,12 @@ def recorded_sweep(folder: str, overrides: Sequence[str]) -> list[str]:
     except Exception as error:  # it may be anything
         raise UserError(f"sweep.resume={folder}: no {MULTIRUN} of a sweep there: give a sweep's folder") from error
     for override in overrides:
-        if "=" in override and re.split("[./=]", override)[0] not in ("hydra", "sweep", "trust", "debug"):
+        if "=" in override and re.split("[./=]", override)[0] not in ("hydra", "sweep", "trust_code", "debug"):
             raise UserError(f"{override}: a sweep goes on as it was begun: leave it out")
     for override in own:
         if _key(override) == "hydra.sweep.subdir" and override not in overrides:
             raise UserError(f"sweep.resume={folder}: begun with {override}: give that again")
-    return task
+    return [override for override in task if _key(override) not in RENAMED]
 
 
 def _key(override: str) -> str:

@@ -121,7 +121,7 @@ def kill_and_resume(folder: Path, overrides: Sequence[str], kills: int, generato
         begun = read_last(folder / "run")[1]["iteration"] if last_checkpoints(folder / "run") else 0
         at = int((folder / DIED_AT).read_text(encoding="utf-8"))
         yield Death(number.name, at, max(at - begun, 0))
-        arguments = ["resume=run", f"trust=[{Kill.__module__}]"]
+        arguments = ["resume=run", f"trust_code=[{Kill.__module__}]"]
     code = train(folder, [*arguments, "callbacks.kill=null"])
     if code:
         raise RuntimeError(f"{folder}: exit code {code}: {(folder / 'log.txt').read_text(encoding='utf-8')[-2000:]}")
