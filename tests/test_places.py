@@ -39,7 +39,7 @@ def file(path):
     path.write_text("mine", encoding="utf-8")
 
 
-@pytest.mark.parametrize(("make", "kind"), [(dangling, "a link"), (looped, "a link"), (file, "a file")])
+@pytest.mark.parametrize(("make", "kind"), [(dangling, "a broken link"), (looped, "a broken link"), (file, "a file")])
 def test_outputs_that_is_not_a_folder(run, tmp_path, make, kind):
     make(tmp_path / "outputs")
     blocked = (f"outputs is {kind}", "remove it, or choose another path")

@@ -147,7 +147,7 @@ def test_unknown_modality(signed, verify, monkeypatch):
     statement_path(FOURTH).unlink()
     assert verify(FOURTH) == (1, f"{FOURTH}: unknown: {NOT_SIGNED}")
     said = verify(FOURTH, "--ledger", "outputs/ledger")[1]
-    assert "no modality reads files of such a name, so that what it shows cannot be looked up: --trust-code" in said
+    assert "no modality reads files of such a name, so its content cannot be looked up: give --trust-code" in said
 
 
 def test_file_of_another_modality(signed, verify):

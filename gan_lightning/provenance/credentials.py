@@ -139,7 +139,7 @@ class CredentialsReader(FileReader):
         failures = [failure["code"] for failure in results.get("failure", [])]
         info = manifest.get("signature_info", {})
         signer = ", ".join(info[key] for key in ("common_name", "issuer") if info.get(key))
-        return Finding(str(path), *_verdict(state, failures, signer), _record(manifest))
+        return Finding(str(path), *_verdict(state, failures, signer), _read_record(manifest))
 
 
 def _verdict(state: str, failures: list[str], signer: str) -> tuple[Verdict, str]:
@@ -166,7 +166,7 @@ def _in_words(code: str) -> str:
     return f"{STATUS_IN_WORDS[code]} ({code})" if code in STATUS_IN_WORDS else code
 
 
-def _record(manifest: dict[str, Any]) -> Record | None:
+def _read_record(manifest: dict[str, Any]) -> Record | None:
     """Return the record of a manifest; None if it holds none, or an invalid one."""
     for assertion in manifest.get("assertions", []):
         if assertion.get("label") == RECORD:

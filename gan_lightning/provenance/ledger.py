@@ -1,7 +1,7 @@
 """Append-only ledger of signed samples, like the logs of Certificate Transparency (RFC 6962).
 
-records.jsonl    a record a line, each of which is a leaf of one Merkle tree
-roots.jsonl      a signed root for each time that records were added
+records.jsonl    one record per line; the lines are the leaves of a Merkle tree
+roots.jsonl      one signed root per line, for each time that records were added
 
 The signer of a root vouches for the records added with it, and confirms that all earlier ones are unchanged. If a line
 is changed, removed or inserted, the roots no longer match. Whoever has kept a root notices if roots were removed.

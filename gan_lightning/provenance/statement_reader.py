@@ -60,7 +60,7 @@ class StatementReader(FileReader):
             signature, statement = open_statement(path, self._trusted_roots)
             if about not in (None, *(one["name"] for one in statement["subject"] if "sha256" in one["digest"])):
                 return Verdict.UNKNOWN, f"{path.name} beside it is about another file", None
-            record = _record(statement)
+            record = _read_record(statement)
             changed, missing = self._compare(path, statement)
         except (UnrecognizedDocument, UnknownModality) as error:
             return Verdict.UNKNOWN, str(error), None
@@ -131,7 +131,7 @@ def open_statement(path: Path, trusted_roots: bytes) -> tuple[SignedPayload, Sta
         raise InvalidDocument(f"not a statement ({type(error).__name__})") from error
 
 
-def _record(statement: Statement) -> Record | None:
+def _read_record(statement: Statement) -> Record | None:
     """Return the record in a statement about a sample; None for other statements."""
     if statement["predicateType"] != SAMPLE:
         return None

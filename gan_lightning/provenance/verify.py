@@ -138,7 +138,7 @@ class Verifier:
         if recipe is None:
             return None
         parts = self._generate(recipe)
-        found = _nearest(parts, wanted) if size(wanted) == 1 else _first(parts, wanted)
+        found = _nearest(parts, wanted) if size(wanted) == 1 else _distance_of_first(parts, wanted)
         if found is None or not found[1] <= modality.tolerance:
             return None
         index, distance = found
@@ -196,7 +196,7 @@ def _nearest(parts: Iterable[Content], wanted: Content) -> tuple[int, float]:
     return index, float(distances[index])
 
 
-def _first(parts: Iterable[Content], wanted: Content) -> tuple[int, float] | None:
+def _distance_of_first(parts: Iterable[Content], wanted: Content) -> tuple[int, float] | None:
     """Return 0 and the largest distance of the first samples to the wanted ones; None if there are fewer samples."""
     start, distance = 0, 0.0
     for part in parts:
