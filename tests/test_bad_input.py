@@ -143,8 +143,8 @@ IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
     [
         (IMAGES, lambda content: content[:1000], ["100,368 bytes", "found 1,000"]),
         (IMAGES, lambda content: content[:10], ["found 10"]),
-        (IMAGES, lambda content: b"", ["begin with"]),
-        (IMAGES, lambda content: b"\x1f\x8b" + content, ["begin with 00000803", "found 1f8b0000"]),
+        (IMAGES, lambda content: b"", ["start with"]),
+        (IMAGES, lambda content: b"\x1f\x8b" + content, ["start with 00000803", "found 1f8b0000"]),
         (LABELS, lambda content: content + b"\0", ["136 bytes", "found 137"]),
     ],
 )

@@ -104,7 +104,7 @@ class DecodeCache:
         return self.folder / f"{key.hexdigest()[:32]}.npy"
 
     def _decode_all(self, states: dict[str, str], decode: Decode) -> None:
-        """Decode all images; if some cannot be read, cache the others, for when the user has removed the bad ones."""
+        """Decode all images; if some cannot be read, cache the others, which the next run may use."""
         several_frames: list[str] = []
         unreadable: dict[str, UserError] = {}
         with (
@@ -124,8 +124,8 @@ class DecodeCache:
             raise self._unreadable_error(unreadable, len(states))
 
     def _unreadable_error(self, unreadable: dict[str, UserError], count: int) -> UserError:
-        numbers = f"{len(unreadable):,} of {count:,} images cannot be read (the others are decoded and kept)"
-        summary = f"data.root={self.root}: {numbers}"
+        others = " (the others are decoded and kept)" if len(unreadable) < count else ""
+        summary = f"data.root={self.root}: {len(unreadable):,} of {count:,} images cannot be read{others}"
         first = str(next(iter(unreadable.values()))).removeprefix(f"{self.root}{os.sep}")
         if len(unreadable) == 1:
             return UserError(f"{summary}: {first}")

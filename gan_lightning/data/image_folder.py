@@ -106,7 +106,7 @@ class ImageFolder(LabelledImages):
         return tree.classes
 
     def _log_summary(self, tree: ImageTree, found: FoundImages, classes: list[str]) -> None:
-        """Log the number of images and classes, and what is left out and why."""
+        """Log the number of images and classes, and the reasons why files are left out."""
         summary = f"{tree.key}: {count_images(len(found.images))}"
         if classes:
             summary += f", {len(classes):,} classes: {list_classes(classes)}"

@@ -1,4 +1,4 @@
-"""Finds the images in a folder, which of its subfolders are classes, and what is left out."""
+"""Finds the images in a folder, the subfolders that are classes, and the files that are left out."""
 
 import mimetypes
 import os
@@ -38,7 +38,7 @@ class Folder(NamedTuple):
 
 
 class FoundImages(NamedTuple):
-    """All images below a root, and what is left out.
+    """All images below a root, and the files that are left out.
 
     Attributes:
         images: paths of the images relative to the root, sorted.
@@ -82,29 +82,29 @@ class ImageTree:
         for folder in self._walk():
             images += folder.images
             unread.update(folder.unread)
-            results += [one for one in folder.results if _holds_image(self.root / one)]
+            results += [result for result in folder.results if _holds_image(self.root / result)]
         found = FoundImages(sorted(images, key=lambda path: path.split(os.sep)), unread, results)
         if not images:
-            also = "".join(f"; left out: {what}" for what in [*found.left_out(), *self._count_other_files()])
-            raise UserError(f"{self.key}: no images in it or below ({', '.join(sorted(IMAGE_SUFFIXES))}){also}")
+            left_out = "".join(f"; left out: {phrase}" for phrase in [*found.left_out(), *self._count_other_files()])
+            raise UserError(f"{self.key}: no images in it or below ({', '.join(sorted(IMAGE_SUFFIXES))}){left_out}")
         return found
 
     @cached_property
     def classes(self) -> list[str]:
         """Names of the root's subfolders with images in them or below, in the order of their labels."""
-        return sort_classes([name for name in self._top.folders if any(one.images for one in self._walk(name))])
+        return sort_classes([name for name in self._top.folders if any(folder.images for folder in self._walk(name))])
 
     @cached_property
     def empty(self) -> list[str]:
         """Names of the root's subfolders with neither images nor results of commands."""
         others = [name for name in self._top.folders if name not in self.classes]
-        return [name for name in others if not any(one.results for one in self._walk(name))]
+        return [name for name in others if not any(folder.results for folder in self._walk(name))]
 
     @cached_property
     def splits(self) -> list[str]:
         """Names of the subfolders if they are parts of a data set, such as train and test; else an empty list."""
-        several = len(self.classes) > 1 and {name.lower() for name in self.classes} <= SPLITS
-        return self.classes if several else []
+        are_splits = len(self.classes) > 1 and {name.lower() for name in self.classes} <= SPLITS
+        return self.classes if are_splits else []
 
     @property
     def loose(self) -> list[str]:
@@ -128,11 +128,11 @@ class ImageTree:
             lie = f"{self.loose[0]} lies" if count == 1 else f"{count:,} images, such as {self.loose[0]}, lie"
             raise UserError(
                 f"{setting}: {self.key}: {lie} beside the folders that are the classes ({list_classes(self.classes)}): "
-                "move what lies there into one of them, or away"
+                "move all images into such folders, or away"
             )
         if self.splits:
             raise UserError(
-                f"{setting}: {self.key}: {listed(self.splits)} are parts of a data set, and no classes: "
+                f"{setting}: {self.key}: {listed(self.splits)} are parts of a data set, not classes: "
                 f"data.root={self.root / self._training_split}"
             )
 
@@ -195,7 +195,7 @@ class ImageTree:
 
     def _entries(self, path: str) -> list[os.DirEntry[str]]:
         if not self.root.is_dir():
-            found = "is a file, and no folder: unpack it" if self.root.exists() else "no such folder"
+            found = "is a file, not a folder: unpack it" if self.root.exists() else "no such folder"
             raise UserError(f"{self.key}: {found}: data.root=<a folder of images>")
         try:
             with os.scandir(self.root / path) as entries:
@@ -211,7 +211,7 @@ class ImageTree:
             if not real.is_relative_to(self._real_root):
                 raise UserError(
                     f"{self.key}: {entry.path} is a link to {real}, outside: put a copy there, remove it, or "
-                    "data.follow_links=true if what links lead to may be read"
+                    "data.follow_links=true if files outside may be read"
                 )
         return os.path.join(path, entry.name)
 

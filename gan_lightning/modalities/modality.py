@@ -65,7 +65,7 @@ class Modality(ABC):
 
         Args:
             content: the content to show.
-            columns: number of samples in a row; None for about as many as there are rows.
+            columns: number of samples in a row; None for a square grid.
         """
 
     def log(self, writer: "SummaryWriter", tag: str, content: Content, step: int, columns: int | None = None) -> None:

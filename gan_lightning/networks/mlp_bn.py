@@ -1,6 +1,6 @@
 """A multilayer perceptron as generator, with batch norm and LeakyReLU 0.2; the discriminator is that of ``mlp``.
 
-Batch norm in the generator is what improves an MLP most. In the discriminator, it would mix the samples of a batch.
+Batch norm in the generator improves an MLP more than any other change. In the discriminator, it would mix samples.
 """
 
 from torch import nn
