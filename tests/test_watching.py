@@ -113,7 +113,7 @@ def test_too_few_images_are_not_evaluated(run, tmp_path):
     own = ["data=image_folder", "data.root=few", "data.channels=1", "data.batch_size=4", "trainer=cpu"]
     result = run("train", *own, "max_iterations=5", *OFTEN)
     assert result.code == 0, result.err
-    assert result.out.count("samples will not be evaluated: data: 4 real examples to compare samples with") == 1
+    assert result.out.count("not be evaluated: data: 4 real examples (half of the training set)") == 1
 
 
 BROKEN = """

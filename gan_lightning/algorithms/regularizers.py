@@ -1,7 +1,7 @@
 """Penalties on the discriminator's slope, added to its loss. They are plain PyTorch, usable without Lightning.
 
-A penalty uses the gradient of each sample's logit (the mean, if it has several) with respect to that sample. A
-discriminator that mixes the samples of a batch, as batch norm does, is therefore rejected.
+A penalty uses the gradient of each sample's logit (the mean, if it has several) with respect to that sample. The
+discriminator must therefore not have batch norm, by which a logit depends on the other samples of the batch.
 """
 
 from collections.abc import Sequence
@@ -65,8 +65,8 @@ class R1:
         self.weight = as_schedule(weight)
 
     def __call__(self, discriminator: nn.Module, seen: DiscriminatorPass) -> Tensor:
-        (slope,) = squared_slopes(seen.real_logits, [seen.real])
-        return slope.mean() / 2
+        (squared_slope,) = squared_slopes(seen.real_logits, [seen.real])
+        return squared_slope.mean() / 2
 
 
 class R1R2(R1):
@@ -104,8 +104,8 @@ class GradientPenalty:
         first = leaves(seen.real)[0]
         epsilon = torch.rand(len(first), dtype=first.dtype, device=first.device)
         between = each(lambda real, fake: interpolate(real, fake, epsilon), seen.real, seen.fake)
-        (slope,) = squared_slopes(discriminator(between, seen.condition), [between])
-        return ((slope + 1e-12).sqrt() - 1).square().mean()  # the square root has no finite gradient at 0
+        (squared_slope,) = squared_slopes(discriminator(between, seen.condition), [between])
+        return ((squared_slope + 1e-12).sqrt() - 1).square().mean()  # the square root has no finite gradient at 0
 
 
 def interpolate(real: Tensor, fake: Tensor, epsilon: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         epoch, unfinished = epochs_done(trainer, pl_module.iteration)
         if not unfinished and (epoch % self.every_n_epochs == 0 or epoch in self.after_epochs):
             self._save(trainer, f"epoch_{epoch:04d}.ckpt")
-        if not unfinished and self._is_due(pl_module.iteration):  # here, because the epoch's end is logged by now
+        if not unfinished and self._is_due(pl_module.iteration):  # here, after the epoch's end was logged
             self._save_last(trainer, pl_module.iteration)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
@@ -158,9 +158,9 @@ def add_data(trained_on: list[dict[str, Any]], data: dict[str, Any], iteration: 
         data: the description of the present data, from :meth:`Data.describe`.
         iteration: the iteration that the run has reached.
     """
-    part = {"from_iteration": iteration} | data
-    same = trained_on and trained_on[-1] | {"from_iteration": iteration} == part
-    return trained_on if same else [*trained_on, part]
+    entry = {"from_iteration": iteration} | data
+    same = trained_on and trained_on[-1] | {"from_iteration": iteration} == entry
+    return trained_on if same else [*trained_on, entry]
 
 
 def keep_signed_checkpoint(checkpoint: Path) -> None:

@@ -72,13 +72,13 @@ class CollapseAlarm(Watcher):
         self._collapses = state_dict["collapses"]
 
     def report(self) -> list[str]:
-        spans = (
-            f"collapsed from iteration {one['since']:,} "
-            + ("on" if one["until"] is None else f"to {one['until']:,}")
-            + f": {one['why']}"
-            for one in self._collapses
+        lines = (
+            f"collapsed from iteration {collapse['since']:,} "
+            + ("on" if collapse["until"] is None else f"to {collapse['until']:,}")
+            + f": {collapse['why']}"
+            for collapse in self._collapses
         )
-        return [f"{'alarm':<11} {span}" for span in spans] + ([f"{'':<11} {REMEDIES}"] if self.alarm_active else [])
+        return [f"{'alarm':<11} {line}" for line in lines] + ([f"{'':<11} {REMEDIES}"] if self.alarm_active else [])
 
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         quality, reasons = self._check_samples(trainer, pl_module)

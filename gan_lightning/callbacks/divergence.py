@@ -26,7 +26,7 @@ class Divergence(Watcher):
 
     def __init__(self) -> None:
         self._unchecked: list[tuple[int, str, Tensor]] = []  # iteration, name, value
-        self._gradients: dict[str, Tensor] = {}  # of this iteration; if a CUDA graph is captured again, overwritten
+        self._gradients: dict[str, Tensor] = {}  # by name: a failed capture of a CUDA graph is overwritten
         self._watched: dict[Optimizer, dict[str, list[nn.Parameter]]] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:

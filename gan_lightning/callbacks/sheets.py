@@ -10,8 +10,8 @@ from gan_lightning.data.datamodule import Data
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample, each, size
 
-MAX_SAMPLES = 4096  # on one sheet
-MAX_ROWS = 30  # a condition with more values has no row for each
+MAX_SAMPLES = 4096  # in a sheet
+MAX_ROWS = 30  # conditions with more values do not get a row for each value
 WHITE = 255
 
 
@@ -58,14 +58,14 @@ def samples_for_sheet(
     return SheetSamples(content, math.ceil(math.sqrt(n)), data.condition.decode(condition))
 
 
-def sheet(data: Data, drawn: SheetSamples) -> np.ndarray:
+def sheet(data: Data, samples: SheetSamples) -> np.ndarray:
     """Return one image (H, W, 3) uint8 of the samples, with their conditions, if any, on the left."""
-    samples = data.modality.sheet(drawn.content, drawn.columns)
-    if data.condition is not None and drawn.rows is not None:
-        return side_by_side(_row_labels(data.condition, drawn.rows, len(samples)), samples)
-    if data.condition is None or drawn.condition is None:
-        return samples
-    return side_by_side(data.condition.sheet(drawn.condition, drawn.columns), samples)
+    image = data.modality.sheet(samples.content, samples.columns)
+    if data.condition is not None and samples.rows is not None:
+        return side_by_side(_row_labels(data.condition, samples.rows, len(image)), image)
+    if data.condition is None or samples.condition is None:
+        return image
+    return side_by_side(data.condition.sheet(samples.condition, samples.columns), image)
 
 
 def _sample_rows(model: GenerativeModel, values: Sample, columns: int, seed: int, weights: Weights | None) -> Sample:

@@ -138,7 +138,7 @@ class Evaluator(ABC):
             "precision", "share of samples that lie among real examples", precision, headline=True, warn=low_precision
         ),
         Metric("recall", "share of real examples that lie among samples", recall, headline=True, warn=low_recall),
-        Metric("density", "how densely real examples surround samples; 1 for real data", density),
+        Metric("density", "how densely real examples surround samples; about 1 for real data", density),
         Metric(
             "coverage",
             "share of real examples with a sample nearby",
@@ -159,14 +159,14 @@ class Evaluator(ABC):
             "neighbour_ratio",
             "distance to the nearest training example, relative to unseen real ones",
             neighbour_ratio,
-            baseline=lambda reference: 1.0,  # by its definition
+            baseline=lambda reference: 1.0,  # by definition
             warn=far_from_training,
         ),
         Metric(
             "copy_rate",
             "share of samples nearer to a training example than 99 % of unseen real ones",
             copy_rate,
-            baseline=lambda reference: 0.01,  # by its definition
+            baseline=lambda reference: 0.01,  # by definition
             warn=many_copies,
         ),
     )
@@ -266,7 +266,7 @@ class Evaluator(ABC):
         if metrics.get("duplicate_rate", 0) > 0.5:
             signs.append(f"{metrics['duplicate_rate']:.0%} of the samples repeat another one")
         if metrics.get("coverage", 1) < 0.02:
-            signs.append(f"coverage {metrics['coverage']:.2g}")
+            signs.append(f"coverage {metrics['coverage']:.2g}, below .02")
         return signs
 
     def pictures(self, content: Content, condition: Sample | None = None) -> dict[str, np.ndarray]:

@@ -106,8 +106,9 @@ class Reference(Generic[V]):
         real_examples = available // 2 if test is None else min(available, size(test.content))
         self.n = min(n, real_examples)
         if real_examples <= NEIGHBOURS:
+            half = " (half of the training set)" if test is None else ""
             raise NotEvaluated(
-                f"data: {real_examples} real examples to compare samples with: "
+                f"data: {real_examples} real examples{half} to compare samples with: "
                 f"at least {NEIGHBOURS + 1} are needed: add examples"
             )
         if n <= NEIGHBOURS:
@@ -131,7 +132,7 @@ class Reference(Generic[V]):
     @cached_property
     def unseen_distances(self) -> Tensor:
         """Distances of real examples to the nearest training example other than themselves."""
-        k = 2 if self.split == "train" else 1  # in the training split, the nearest example is the example itself
+        k = 2 if self.split == "train" else 1  # the nearest example to a training example is itself
         compared = evenly_spaced(self.real.flat, MAX_COMPARED_WITH_TRAINING)
         return nearest(compared, self.flat_training, k).distances[:, -1]
 

@@ -39,19 +39,14 @@ def limits_slope(network: nn.Module) -> bool:
 
 
 def packed(discriminator: nn.Module, size: PositiveInt) -> nn.Module:
-    """Return a discriminator of ``size`` samples at once (PacGAN); with ``size`` 1, the discriminator itself."""
+    """PacGAN: ``size`` samples judged as one, which shows a lack of variety (Lin et al., 2018, arXiv:1712.04086)."""
     return Packed(discriminator, size) if size > 1 else discriminator
 
 
 class Packed(nn.Module):
-    """Discriminator that sees ``size`` samples as one, and so sees a lack of variety (PacGAN, Lin et al., 2018).
+    """Samples (B, C, H, W) to logits (B / size, K) of a discriminator of ``size · C`` channels.
 
-    Samples (B, C, H, W) become logits (B / size, K), rounded up. A last pack that is not full is filled with copies of
-    the first sample of the batch. See arXiv:1712.04086.
-
-    Args:
-        discriminator: a discriminator of images with ``size · C`` channels.
-        size: number of samples in a pack.
+    A last pack that is not full is filled up with the first samples of the batch.
     """
 
     def __init__(self, discriminator: nn.Module, size: int) -> None:
