@@ -11,12 +11,12 @@ import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
+from gan_lightning.callbacks.loggers import log_writers
 from gan_lightning.data.datamodule import EpochBatches
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest
 from gan_lightning.paths import EARLIER_CHECKPOINT, LAST_CHECKPOINT, STATEMENT_SUFFIX
-from gan_lightning.system.distributed import largest
-from gan_lightning.system.logs import written
+from gan_lightning.system.distributed import first_process, largest
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: GenerativeModel, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
         checkpoint["trained_on"] = self.trained_on
-        checkpoint["logs"] = [written(logger) for logger in trainer.loggers]
+        checkpoint["logs"] = [writer.position() for writer in log_writers(trainer)] if first_process() else []
         epoch, batch = epochs_done(trainer, pl_module.iteration)
         begun = epoch + (batch > 0)
         epochs = {"ready": begun, "started": begun, "processed": epoch, "completed": epoch}

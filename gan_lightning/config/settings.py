@@ -82,7 +82,7 @@ class TrainSettings(Settings):
     regularizer: Node
     trainer: Node
     callbacks: dict[str, Node | None]
-    logger: Node
+    logger: WithoutEffect[dict[str, Node | None]]
 
 
 class GenerateSettings(Settings):
