@@ -9,7 +9,7 @@ from gan_lightning.config.effects import example_settings, result_settings, sett
 from gan_lightning.config.settings import EvaluateSettings, TrainSettings
 from gan_lightning.data.digits import Digits
 from gan_lightning.marks import Location, Mark, WithoutEffect
-from gan_lightning.runs.dashboard import hyperparameters
+from gan_lightning.runs.hyperparameters import hyperparameters
 from tests.conftest import FAST
 
 QUIET = ["callbacks.collapse_alarm=null", "data=digits", "data._target_=tests.test_effects.Shelf"]
@@ -45,16 +45,18 @@ def test_marked_keys_are_left_out(target):
 def test_third_parties():
     config = {
         "trainer": {"_target_": "lightning.pytorch.Trainer", "default_root_dir": "run", "max_epochs": 3},
-        "logger": {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "save_dir": "run", "name": "x"},
+        "data": {"_target_": "lightning.pytorch.loggers.TensorBoardLogger", "save_dir": "run", "name": "x"},
     }
     kept = result_settings(config)
     assert kept["trainer"].keys() == {"_target_", "max_epochs"}
-    assert kept["logger"].keys() == {"_target_", "name"}
+    assert kept["data"].keys() == {"_target_", "name"}
 
 
 def test_settings():
     marked = settings_marked(TrainSettings, Mark.WITHOUT_EFFECT)
-    assert marked == {"resume", "allow_changed_data", "reproduce", "provenance", "trust_code", "debug", "run_dir"}
+    assert marked == {
+        "resume", "allow_changed_data", "reproduce", "provenance", "trust_code", "debug", "run_dir", "logger"
+    }  # fmt: skip
     assert {"checkpoint", "samples", "output"} <= settings_marked(EvaluateSettings, Mark.PATH)
 
 

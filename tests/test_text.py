@@ -24,7 +24,7 @@ ODD = [
     *("*", "a\\'b"),
 ]
 QUIET = [*FAST, "callbacks.collapse_alarm=null", "callbacks.sample_grid=null", "max_iterations=1"]
-PICTURES = ["data=image_folder", "logger=tensorboard"]
+PICTURES = ["data=image_folder", "logger=[tensorboard]"]
 TRAIN = Keys("train", TrainSettings, PICTURES)
 EVALUATE = Keys("evaluate", EvaluateSettings, ["features=classifier", "data=mnist"])
 
@@ -58,8 +58,8 @@ def test_text_is_what_was_typed(key, text):
         (TRAIN, "trust_code=[1]", ["1"]),
         (TRAIN, "trust_code=[]", []),
         (TRAIN, "model=2024", "2024"),
-        (TRAIN, "logger.version=5", 5),  # which may be a number
-        (TRAIN, "logger.name=5", "5"),
+        (TRAIN, "logger.tensorboard.version=5", 5),  # which may be a number
+        (TRAIN, "logger.tensorboard.name=5", "5"),
         (TRAIN, "trainer.max_epochs=5", 5),
         (TRAIN, "hydra.job.env_set.A=1e3", "1e3"),
         (TRAIN, "name=x_${seed} (1)", "x_${seed} (1)"),

@@ -11,12 +11,12 @@ import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
+from gan_lightning.callbacks.loggers import log_writers
 from gan_lightning.data.batches import EpochBatches
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest
 from gan_lightning.paths import EARLIER_CHECKPOINT, LAST_CHECKPOINT, STATEMENT_SUFFIX
-from gan_lightning.system.distributed import max_over_processes
-from gan_lightning.system.logs import flushed_sizes
+from gan_lightning.system.distributed import first_process, max_over_processes
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: GenerativeModel, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
         checkpoint["trained_on"] = self.trained_on
-        checkpoint["logs"] = [flushed_sizes(logger) for logger in trainer.loggers]
+        checkpoint["logs"] = [writer.position() for writer in log_writers(trainer)] if first_process() else []
         epoch, batch = epochs_done(trainer, pl_module.iteration)
         started = epoch + (batch > 0)
         epochs = {"ready": started, "started": started, "processed": epoch, "completed": epoch}

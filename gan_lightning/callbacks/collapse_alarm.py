@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as L
-from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, keep_metrics, log_metrics
 from gan_lightning.callbacks.evaluation import prepared_evaluator, sample_metrics
+from gan_lightning.callbacks.loggers import log_writers
 from gan_lightning.errors import Diverged, UserError
 from gan_lightning.metrics.evaluator import Evaluator, Metrics
 from gan_lightning.metrics.reference import NotEvaluated
@@ -109,9 +109,8 @@ class CollapseAlarm(Watcher):
         since = iteration - self.every_n_iterations
         self._collapses.append({"since": since, "until": None, "why": why})
         log.warning("alarm: collapsed since iteration %s or before: %s; %s", f"{since:,}", why, REMEDIES)
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_text("alarm", f"collapsed: {why}; {REMEDIES}", iteration)
+        for writer in log_writers(trainer):
+            writer.text("alarm", f"collapsed: {why}; {REMEDIES}", iteration)
 
 
 class CollapseStop(CollapseAlarm):

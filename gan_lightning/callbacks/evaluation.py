@@ -5,11 +5,11 @@ import logging
 from typing import Any
 
 import lightning.pytorch as L
-from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done, keep_metrics, log_metrics
+from gan_lightning.callbacks.loggers import log_writers
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
@@ -83,9 +83,8 @@ class Evaluation(Watcher):
             return
         self._last_iteration = pl_module.iteration
         log_metrics(trainer, _add_prefix(self._metrics), pl_module.iteration)
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_text("evaluation", text, pl_module.iteration)
+        for writer in log_writers(trainer):
+            writer.text("evaluation", text, pl_module.iteration)
 
 
 def prepared_evaluator(data: Data, n: int | None, split: Split) -> Evaluator:

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
-from lightning.pytorch.loggers import TensorBoardLogger
 from pydantic import NonNegativeInt, PositiveInt
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
+from gan_lightning.callbacks.loggers import log_writers
 from gan_lightning.callbacks.sheets import samples_for_sheet, sheet
 from gan_lightning.modalities.sheets import SUFFIX, write_sheet
 
@@ -16,7 +16,7 @@ from gan_lightning.modalities.sheets import SUFFIX, write_sheet
 class SampleGrid(Watcher):
     """Callback that generates samples from fixed latents after the first epoch, every few epochs, and at the end.
 
-    A sheet of them is written to ``samples/`` in the run's folder, and to TensorBoard on the axis of iterations.
+    A sheet of them is written to ``samples/`` in the run's folder, and to the loggers that hold images.
 
     Args:
         every_n_epochs: epochs between two sheets.
@@ -54,10 +54,7 @@ class SampleGrid(Watcher):
         folder = Path(trainer.default_root_dir, "samples")
         folder.mkdir(parents=True, exist_ok=True)
         write_sheet(folder / f"iteration_{pl_module.iteration:07d}{SUFFIX}", sheet(data, drawn))
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                data.modality.log(logger.experiment, "samples", drawn.content, pl_module.iteration, drawn.columns)
-                if data.condition is not None and drawn.condition is not None:
-                    data.condition.log(
-                        logger.experiment, "conditions", drawn.condition, pl_module.iteration, drawn.columns
-                    )
+        for writer in log_writers(trainer):
+            writer.content(data.modality, "samples", drawn.content, pl_module.iteration, drawn.columns)
+            if data.condition is not None and drawn.condition is not None:
+                writer.content(data.condition, "conditions", drawn.condition, pl_module.iteration, drawn.columns)

@@ -21,6 +21,7 @@ from gan_lightning.algorithms.model import CHECKED_SAMPLES, GenerativeModel
 from gan_lightning.callbacks import Reporter
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.divergence import Divergence
+from gan_lightning.callbacks.loggers import LogWriter, Status, log_writer
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.commands.session import Session
 from gan_lightning.config.effects import result_settings
@@ -33,8 +34,9 @@ from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_argument, path_ov
 from gan_lightning.provenance import load_signer
 from gan_lightning.runs.batches import fit_batches
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
-from gan_lightning.runs.dashboard import log_config, log_hyperparameters
 from gan_lightning.runs.folders import last_checkpoints
+from gan_lightning.runs.hyperparameters import hyperparameters
+from gan_lightning.runs.loggers import build_loggers
 from gan_lightning.runs.manifest import Manifest, recorded_duration
 from gan_lightning.runs.processes import check_agreement, check_processes
 from gan_lightning.runs.reproduce import check_config, check_data, compare
@@ -48,7 +50,6 @@ from gan_lightning.system.distributed import (
     first_process_before_others,
     torchrun_run_id,
 )
-from gan_lightning.system.logs import rewind
 from gan_lightning.system.machine import prepare_process
 
 if TYPE_CHECKING:  # of an extra
@@ -71,12 +72,20 @@ class Run:
     trainer: L.Trainer
     stop: Stop
     watchers: list[L.Callback]
-    logger: Logger
+    loggers: dict[str, Logger]
     batches_per_epoch: int = 0  # known when the data have been read
 
     @property
     def folder(self) -> Path:
         return Path(self.settings.run_dir)
+
+    @property
+    def log_writers(self) -> dict[str, LogWriter]:
+        return {name: log_writer(logger) for name, logger in self.loggers.items()}
+
+    def log_rows(self) -> list[tuple[str, object]]:
+        """Return the lines of the closing summary about the logs."""
+        return [row for writer in self.log_writers.values() for row in writer.closing_rows(self.folder)]
 
 
 def train_and_compare(settings: TrainSettings) -> dict[str, float]:
@@ -144,7 +153,7 @@ def nothing_left(run: Run, metrics: dict[str, float]) -> dict[str, float]:
         ended = "nothing is left to train: max_iterations=… or trainer.max_epochs=… goes further"
         log.info("%s: %s", relative_to_cwd(run.folder), ended)
         seconds = recorded_duration(run.folder)
-        log.info("%s", closing(metrics, [], seconds, run.folder, None, Session.current().call()))
+        log.info("%s", closing(metrics, [], seconds, run.folder, None, Session.current().call(), run.log_rows()))
     return metrics
 
 
@@ -171,19 +180,19 @@ def build(settings: TrainSettings, rollbacks: int) -> Run:
     data.batches_per_iteration = model.batches_per_iteration
     stop = Stop(settings.max_iterations, settings.max_cpu_minutes)
     watchers = [instantiate(node, f"callbacks.{name}") for name, node in settings.callbacks.items() if node]
-    logger = instantiate(settings.logger, "logger")
+    loggers = build_loggers(settings.logger)
     trainer = instantiate(
         settings.trainer,
         "trainer",
         callbacks=[stop, Divergence(), *watchers, Checkpoint(config, **dict(settings.checkpoint))],
-        logger=logger,
+        logger=list(loggers.values()),
         plugins=[SynchronizedIO(), cluster_environment()],
         max_epochs=-1 if settings.max_iterations else settings.trainer["max_epochs"],
     )
     if isinstance(trainer.strategy, DDP):
         trainer.strategy.job = {"config": config, "rollbacks": rollbacks}
     data.processes = trainer.world_size
-    return Run(settings, config, data, model, trainer, stop, watchers, logger)
+    return Run(settings, config, data, model, trainer, stop, watchers, loggers)
 
 
 def read_data(run: Run) -> None:
@@ -224,16 +233,33 @@ def _one_line(what: str) -> Iterator[None]:
 
 def fit(run: Run, start: Start | None) -> dict[str, float]:
     """Train to the end; write the logs and the final metrics."""
-    for i, logger in enumerate(run.trainer.loggers):
-        rewind(logger, start.logs[i] if start else {})
-    if start is None:
-        log_config(run.logger, run.config)
-    _fit(run, start)
-    metrics = _final_metrics(run)
-    # In an order that does not depend on what was logged first: a resumed run's file equals that of another.
-    write_json(run.folder / METRICS, dict(sorted(metrics.items(), key=lambda item: ("/" in item[0], item[0]))))
-    log_hyperparameters(run.logger, run.config, metrics)
+    with _open_logs(run, start):
+        _fit(run, start)
+        metrics = _final_metrics(run)
+        # In an order that does not depend on what was logged first: a resumed run's file equals that of another.
+        write_json(run.folder / METRICS, dict(sorted(metrics.items(), key=lambda item: ("/" in item[0], item[0]))))
+        for writer in run.log_writers.values():
+            writer.finish(hyperparameters(run.config), metrics)
     return metrics
+
+
+@contextmanager
+def _open_logs(run: Run, start: Start | None) -> Iterator[None]:
+    """Continue the logs where the run starts, and close them when it ends."""
+    status: Status = "failed"
+    opened: list[LogWriter] = []
+    try:
+        for name, writer in run.log_writers.items():
+            position = start.logs.get(name) if start else {}
+            writer.rewind(position)
+            opened.append(writer)
+            if not position:
+                writer.start(run.config, hyperparameters(run.config))
+        yield
+        status = "interrupted" if run.stop.signal else "finished"
+    finally:
+        for writer in opened:
+            writer.close(status)
 
 
 def fit_and_record(run: Run, start: Start | None) -> dict[str, float]:
@@ -255,7 +281,7 @@ def fit_and_record(run: Run, start: Start | None) -> dict[str, float]:
     manifest.update("interrupted" if run.stop.signal else "finished")
     reports = [line for watcher in run.watchers if isinstance(watcher, Reporter) for line in watcher.report()]
     call = Session.current().call()
-    log.info("%s", closing(metrics, reports, manifest.duration, run.folder, run.stop.signal, call))
+    log.info("%s", closing(metrics, reports, manifest.duration, run.folder, run.stop.signal, call, run.log_rows()))
     return metrics
 
 

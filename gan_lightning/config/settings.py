@@ -83,7 +83,7 @@ class TrainSettings(Settings):
     regularizer: Node
     trainer: Node
     callbacks: dict[str, Node | None]
-    logger: Node
+    logger: WithoutEffect[dict[str, Node | None]]
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:

@@ -80,7 +80,7 @@ def finished(run: Path) -> dict[str, float] | None:
 def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[str]:
     """What the run in ``folder`` was started with and is to hold again, for ``key=folder`` among new overrides.
 
-    Left out are those that the new ones replace, and those that do not say what it computes.
+    Left out are those that the new ones replace, and those that do not say what it computes or where it is logged.
     """
     run = Path(folder)
     with os_errors_as_user_errors(f"{key}={folder}"):
@@ -91,6 +91,8 @@ def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[
     left_out = {"hydra", *keys_without_effect()}
     if key == "resume":
         left_out.remove("provenance")  # a run that was to be signed still is
+    if "logger" not in given:
+        left_out.remove("logger")
     recorded = [
         override
         for override in stored_overrides(run)

@@ -24,12 +24,12 @@ class Start:
 
     Attributes:
         checkpoint: its path.
-        logs: how far the logs were written when it was.
+        logs: how much each logger had written when it was, by its name.
         metrics: of a run that has ended and has done all that is asked for; None where something is left to train.
     """
 
     checkpoint: Path
-    logs: list[dict[str, int]]
+    logs: dict[str, dict[str, Any]]
     metrics: dict[str, float] | None = None
 
 
@@ -63,7 +63,14 @@ def find_start(settings: TrainSettings, batches_per_epoch: int, data: dict[str, 
     _check_data(settings, content["trained_on"][-1], data)
     _check_limits(settings, content["iteration"], batches_per_epoch)
     nothing_left = _reached(settings, content["iteration"], batches_per_epoch)
-    return Start(checkpoint, content["logs"], finished(folder) if nothing_left else None)
+    return Start(checkpoint, _logs(content), finished(folder) if nothing_left else None)
+
+
+def _logs(checkpoint: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return how much each logger had written, by its name; once, a run had a single logger, without a name."""
+    nodes = checkpoint["config"]["logger"]
+    names = ["tensorboard"] if "_target_" in nodes else [name for name, node in nodes.items() if node is not None]
+    return dict(zip(names, checkpoint["logs"], strict=True))
 
 
 def _check_settings(settings: TrainSettings, begun_with: Config) -> None:

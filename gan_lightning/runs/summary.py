@@ -1,9 +1,6 @@
 """Writes the lines that a run prints when it begins and when it has ended."""
 
-import shlex
-import shutil
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +10,7 @@ from torch import nn
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.data.datamodule import Data
 from gan_lightning.modalities.samples import Shape
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_argument, path_override, relative_to_cwd
+from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_override, relative_to_cwd
 
 SHOWN = ("loss/", "probability/", "gradient_norm/")  # metrics
 
@@ -39,6 +36,7 @@ def closing(
     run_dir: Path,
     stopped_by: signal.Signals | None,
     call: str,
+    logs: Sequence[tuple[str, object]],
 ) -> str:
     """Return what came out and where it is.
 
@@ -49,6 +47,7 @@ def closing(
         run_dir: where everything is.
         stopped_by: the signal; None for a run that has finished.
         call: how the command was called, without its overrides.
+        logs: name and value of the lines about the logs.
     """
     minutes, seconds = divmod(round(seconds), 60)
     end = f"stopped by {stopped_by.name}" if stopped_by else "finished"
@@ -58,7 +57,6 @@ def closing(
         "samples": run_dir / "samples",
         "metrics": run_dir / METRICS,
         "checkpoint": run_dir / LAST_CHECKPOINT,
-        "logs": run_dir / "tensorboard",
     }
     return "\n".join(
         [
@@ -66,7 +64,7 @@ def closing(
             f"  {shown}",
             *(f"  {line}" for line in reports),
             *(row(name, relative_to_cwd(path)) for name, path in rows.items() if path.exists()),
-            row("dashboard", f"{_tensorboard()} --logdir {shlex.quote(path_argument(run_dir.parent))}"),
+            *(row(name, value) for name, value in logs),
             *([row("go on", f"{call} {path_override('resume', run_dir)}")] if stopped_by else []),
         ]
     )
@@ -89,9 +87,3 @@ def _shape(shape: Shape) -> str:
 
 def _count(network: nn.Module) -> str:
     return f"{sum(parameter.numel() for parameter in network.parameters()) / 1e6:.2f} M"
-
-
-def _tensorboard() -> str:
-    """Return how to call TensorBoard from here: by name if the environment is active, else by its path."""
-    beside = Path(sys.executable).with_name("tensorboard")
-    return "tensorboard" if shutil.which("tensorboard") else shlex.quote(str(relative_to_cwd(beside)))

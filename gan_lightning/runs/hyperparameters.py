@@ -1,32 +1,12 @@
-"""What TensorBoard shows of a run besides its scalars and samples: the config, and a row in the HPARAMS tab."""
+"""The hyperparameters that loggers show of a run."""
 
 from collections.abc import Iterator
 from typing import Any
-
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from omegaconf import OmegaConf
-from torch.utils.tensorboard.summary import hparams
 
 from gan_lightning.config.effects import result_settings
 from gan_lightning.config.names import flat
 
 TRAINER = ("max_epochs", "precision")
-
-
-def log_config(logger: Logger, config: dict[str, Any]) -> None:
-    """The resolved config, in the TEXT tab."""
-    if isinstance(logger, TensorBoardLogger):
-        logger.experiment.add_text("config", f"```yaml\n{OmegaConf.to_yaml(OmegaConf.create(config))}```")
-
-
-def log_hyperparameters(logger: Logger, config: dict[str, Any], metrics: dict[str, float]) -> None:
-    """Hyperparameters beside the last value of each metric, so that the HPARAMS tab sorts the runs of a sweep."""
-    if isinstance(logger, TensorBoardLogger):
-        names = [name for name in metrics if "/" in name]  # those that are scalars on the dashboard too
-        writer = logger.experiment._get_file_writer()  # as Lightning does; open even after the fit
-        for summary in hparams(hyperparameters(config), dict.fromkeys(names, 0.0)):
-            writer.add_summary(summary)
-        logger.finalize("success")
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:

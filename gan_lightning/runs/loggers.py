@@ -1,0 +1,32 @@
+"""Builds the loggers of a run."""
+
+import importlib.util
+from collections.abc import Mapping
+
+from lightning.pytorch.loggers import Logger
+
+from gan_lightning.callbacks.loggers import writer_class
+from gan_lightning.config.settings import Node
+from gan_lightning.config.signature import load_target
+from gan_lightning.config.validation import instantiate
+from gan_lightning.errors import UserError, os_errors_as_user_errors
+
+
+def build_loggers(nodes: Mapping[str, Node | None]) -> dict[str, Logger]:
+    """Return the loggers that the nodes below ``logger`` describe, by name.
+
+    Raises:
+        UserError: for a logger whose package is not installed.
+    """
+    loggers = {}
+    for name, node in nodes.items():
+        if node is None:
+            continue
+        key = f"logger.{name}"
+        writer = writer_class(load_target(node["_target_"], f"{key}._target_"))
+        if writer.extra and importlib.util.find_spec(writer.extra) is None:
+            raise UserError(f"logger={name}: needs an extra: pip install 'gan-lightning[{writer.extra}]'")
+        with os_errors_as_user_errors(key):
+            writer.prepare(node)
+            loggers[name] = instantiate(node, key)
+    return loggers
