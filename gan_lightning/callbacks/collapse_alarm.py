@@ -79,6 +79,10 @@ class CollapseAlarm(Watcher):
         )
         return [f"{'alarm':<11} {span}" for span in spans] + ([f"{'':<11} {REMEDIES}"] if self.ringing else [])
 
+    def record(self) -> dict[str, Any]:
+        """Return when the alarm rang, why, and when the run recovered."""
+        return {"collapses": self._collapses} if self._collapses else {}
+
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         quality, reasons = self._quality(trainer, pl_module)
         reasons += lost_discriminator({name: value.item() for name, value in trainer.callback_metrics.items()})
