@@ -64,11 +64,16 @@ def make_folder(path: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from error
 
 
+def save_text(path: Path, text: str) -> None:
+    """Write a text file that is on the disk when this returns."""
+    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        file.write(text)
+        synchronize(file)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write a file of JSON that is on the disk when this returns."""
-    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
-        synchronize(file)
+    save_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -14,6 +14,7 @@ CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent /
 MANIFEST = "manifest.json"
 LOCK = ".lock"  # of the process that trains
 METRICS = "metrics.json"
+CARD = "README.md"  # the model card
 GENERATED = ".gan-lightning"  # in a folder of samples, which image folders then leave out
 MULTIRUN = "multirun.yaml"  # of a sweep, by Hydra
 OVERRIDES = Path(".hydra", "overrides.yaml")
