@@ -1,7 +1,7 @@
 """Callbacks that log, evaluate, save and stop a run; the module itself only trains."""
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import lightning.pytorch as L
 import torch
@@ -32,6 +32,14 @@ class Reporter(Protocol):
 
     def report(self) -> list[str]:
         """Return lines for the closing summary."""
+
+
+@runtime_checkable
+class Recorder(Protocol):
+    """A callback with facts for the manifest of a run, where the model card finds them."""
+
+    def record(self) -> dict[str, Any]:
+        """Return the facts as plain values; a key of the manifest for each."""
 
 
 def data_of(trainer: L.Trainer) -> Data:

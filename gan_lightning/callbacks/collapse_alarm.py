@@ -80,6 +80,10 @@ class CollapseAlarm(Watcher):
         )
         return [f"{'alarm':<11} {line}" for line in lines] + ([f"{'':<11} {REMEDIES}"] if self.alarm_active else [])
 
+    def record(self) -> dict[str, Any]:
+        """Return when the alarm rang, why, and when the run recovered."""
+        return {"collapses": self._collapses} if self._collapses else {}
+
     def _check(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         quality, reasons = self._check_samples(trainer, pl_module)
         reasons += discriminator_failures({name: value.item() for name, value in trainer.callback_metrics.items()})

@@ -38,6 +38,7 @@ class Evaluation(Watcher):
         self._last_iteration = 0
         self._metrics: Metrics = {}
         self._report: list[str] = []
+        self._record: dict[str, Any] = {}
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         keep_metrics(trainer, _add_prefix(self._metrics))
@@ -60,15 +61,25 @@ class Evaluation(Watcher):
             self._evaluate(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"last_iteration": self._last_iteration, "metrics": self._metrics, "report": self._report}
+        return {
+            "last_iteration": self._last_iteration,
+            "metrics": self._metrics,
+            "report": self._report,
+            "record": self._record,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._last_iteration = state_dict["last_iteration"]
         self._metrics = state_dict["metrics"]
         self._report = state_dict["report"]
+        self._record = state_dict.get("record", {})  # which earlier versions did not keep
 
     def report(self) -> list[str]:
         return self._report
+
+    def record(self) -> dict[str, Any]:
+        """Return how the last evaluation was done, the floor of each metric and what was found wrong."""
+        return {"evaluation": self._record} if self._record else {}
 
     def _evaluate(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         if self._evaluator is None:
@@ -77,6 +88,7 @@ class Evaluation(Watcher):
             self._metrics = sample_metrics(self._evaluator, pl_module, data_of(trainer), self.seed)
             self._report = _summary_lines(self._evaluator, self._metrics)
             text = _dashboard_text(self._evaluator, self._metrics)
+            self._record = _record(self._evaluator, self._metrics, pl_module.iteration, self.seed)
         except UserError as error:
             log.warning("samples are not evaluated: %s", error)
             self._evaluator = None
@@ -129,6 +141,19 @@ def _summary_lines(evaluator: Evaluator, metrics: Metrics) -> list[str]:
     shown = [f"{name} {metrics[name]:.4g} ({real[name]:.4g})" for name in evaluator.headline() if name in metrics]
     found = evaluator.findings(metrics)
     return [f"{'evaluation':<11} {'   '.join(shown)}, in brackets real data", *(f"{'':<11} {one}" for one in found)]
+
+
+def _record(evaluator: Evaluator, metrics: Metrics, iteration: int, seed: int) -> dict[str, Any]:
+    """Return plain values, whatever an evaluator of one's own describes: they go into checkpoints and JSON."""
+    return {
+        "iteration": iteration,
+        "n": evaluator.reference.n,
+        "seed": seed,
+        "split": evaluator.reference.split,
+        "features": {str(key): str(value) for key, value in evaluator.describe().items()},
+        "floor": evaluator.real_baseline(),
+        "findings": [str(one) for one in evaluator.findings(metrics)],
+    }
 
 
 def _dashboard_text(evaluator: Evaluator, metrics: Metrics) -> str:

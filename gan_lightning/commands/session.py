@@ -135,7 +135,17 @@ class Session:
         words = [word for folder in own for word in ("--config-dir", path_argument(Path(folder)))]
         if (name := hydra.job.config_name) not in (None, self.config_name):
             words += ["--config-name", str(name)]
-        return shlex.join([*self._begin(), *words])
+        return shlex.join([*self._begin(Path(self.program), "train"), *words])
+
+    def call_of(self, command: str) -> str:
+        """Return how another command of the package is called, without its overrides: ``generate``, say."""
+        program = Path(self.program)
+        script = program.parent / "scripts" / f"{command}.py"
+        if program.name == "gan-train":
+            script = program.with_name(f"gan-{command}")
+        elif not script.is_file():
+            script = PACKAGE
+        return shlex.join(self._begin(script, command))
 
     def sweep_call(self, sweep_dir: Path) -> str:
         """Return the command that goes on with a sweep; to be asked while Hydra runs it."""
@@ -143,12 +153,12 @@ class Session:
         again = [shlex.quote(one) for one in overrides if one.startswith("hydra.sweep.subdir=")]
         return " ".join([self.call(), path_override(SWEEP_RESUME, sweep_dir), *again])
 
-    def _begin(self) -> list[str]:
-        """Return the words that begin this program, from the working directory."""
-        program = Path(self.program)
-        if program.name == "gan-train":
-            return ["gan-train" if shutil.which("gan-train") else path_argument(program)]
+    def _begin(self, program: Path, command: str) -> list[str]:
+        """Return the words that start a program from the working directory; of a file of the package, its module."""
+        if program.name == f"gan-{command}":
+            return [program.name if shutil.which(program.name) else path_argument(program)]
         found = Path(shutil.which("python") or "")
         python = "python" if found.parent == Path(sys.executable).parent else path_argument(Path(sys.executable))
-        of_package = program.is_relative_to(PACKAGE)
-        return [python, "-m", "gan_lightning.commands.train"] if of_package else [python, path_argument(program)]
+        if program.is_relative_to(PACKAGE):
+            return [python, "-m", f"gan_lightning.commands.{command}"]
+        return [python, path_argument(program)]

@@ -18,7 +18,7 @@ import numpy as np
 from lightning.pytorch.loggers import Logger
 
 from gan_lightning.algorithms.model import CHECKED_SAMPLES, GenerativeModel
-from gan_lightning.callbacks import Reporter
+from gan_lightning.callbacks import Recorder, Reporter
 from gan_lightning.callbacks.checkpoint import Checkpoint
 from gan_lightning.callbacks.divergence import Divergence
 from gan_lightning.callbacks.loggers import LogWriter, Status, log_writer
@@ -28,9 +28,9 @@ from gan_lightning.config.effects import result_settings
 from gan_lightning.config.settings import Config, TrainSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import Diverged, Interrupted, UserError
+from gan_lightning.errors import Diverged, Interrupted, UserError, explain_os_error
 from gan_lightning.files import file_digest, write_json
-from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_argument, path_override, relative_to_cwd
+from gan_lightning.paths import CARD, LAST_CHECKPOINT, METRICS, path_argument, path_override, relative_to_cwd
 from gan_lightning.provenance import load_signer
 from gan_lightning.runs.batches import fit_batches
 from gan_lightning.runs.checkpoints import SynchronizedIO, Trained, read, read_last
@@ -38,6 +38,7 @@ from gan_lightning.runs.folders import last_checkpoints
 from gan_lightning.runs.hyperparameters import hyperparameters
 from gan_lightning.runs.loggers import build_loggers
 from gan_lightning.runs.manifest import Manifest, recorded_duration
+from gan_lightning.runs.model_card import Calls, write_card
 from gan_lightning.runs.processes import check_agreement, check_processes
 from gan_lightning.runs.reproduce import check_config, check_data, compare
 from gan_lightning.runs.resume import Start, find_start
@@ -141,8 +142,13 @@ def train_once(settings: TrainSettings, rollbacks: int) -> dict[str, float]:
         metrics = fit_and_record(run, start) if first_process() else follow_first(run, start)
     if run.stop.signal:
         raise Interrupted(run.stop.signal)
-    if identity and not (start and start.metrics and is_signed(run.folder / LAST_CHECKPOINT)):
-        sign_provenance(identity, run)
+    ended_before = start is not None and start.metrics is not None
+    try:
+        if identity and not (ended_before and is_signed(run.folder / LAST_CHECKPOINT)):
+            sign_provenance(identity, run)
+    finally:
+        if first_process() and not (ended_before and (run.folder / CARD).exists()):
+            write_model_card(run)
     return metrics
 
 
@@ -278,6 +284,9 @@ def fit_and_record(run: Run, start: Start | None) -> dict[str, float]:
         with suppress(OSError):
             manifest.update(_status(error))
         raise
+    for watcher in run.watchers:
+        if isinstance(watcher, Recorder):
+            manifest.content |= watcher.record()
     manifest.update("interrupted" if run.stop.signal else "finished")
     reports = [line for watcher in run.watchers if isinstance(watcher, Reporter) for line in watcher.report()]
     call = Session.current().call()
@@ -314,6 +323,19 @@ def sign_provenance(identity: Identity, run: Run) -> None:
             f"gan-statement checkpoint {shlex.quote(path_argument(run.folder))}"
         ) from error
     log.info("%s", row("statement", relative_to_cwd(path)))
+
+
+def write_model_card(run: Run) -> None:
+    """Write the model card; where that fails, warn: the run has ended and is saved all the same."""
+    session = Session.current()
+    try:
+        path = write_card(run.folder, run.model, run.data, Calls(session.call(), session.call_of("generate")))
+    except OSError as error:
+        log.warning(
+            "%s: %s; the run has ended and is saved, without its model card", run.folder / CARD, explain_os_error(error)
+        )
+    else:
+        log.info("%s", row("model card", relative_to_cwd(path)))
 
 
 def _fit(run: Run, start: Start | None) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lightning.pytorch as L
-from torch import nn
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.data.datamodule import Data
@@ -17,11 +16,7 @@ SHOWN = ("loss/", "probability/", "gradient_norm/")  # metrics
 
 def opening(model: GenerativeModel, data: Data, trainer: L.Trainer, run_dir: Path) -> str:
     """Return what is about to be trained, on what, where."""
-    networks = ", ".join(
-        f"{name} {_count(network)}"
-        for name, network in model.named_children()
-        if name != "ema" and any(True for _ in network.parameters())
-    )
+    networks = ", ".join(f"{name} {n / 1e6:.2f} M" for name, n in parameter_counts(model).items())
     device = trainer.strategy.root_device
     where = str(device) if trainer.world_size == 1 else f"{trainer.world_size} × {device.type}"
     return (
@@ -74,16 +69,18 @@ def row(name: str, what: object) -> str:
     return f"  {name:<11} {what}"
 
 
+def parameter_counts(model: GenerativeModel) -> dict[str, int]:
+    """Return the number of parameters of each network by name, without the averaged copy of the generator."""
+    counts = {name: sum(one.numel() for one in network.parameters()) for name, network in model.named_children()}
+    return {name: n for name, n in counts.items() if n and name != "ema"}
+
+
 def _examples(data: Data) -> str:
-    return f"{data.epoch_size:,} examples {_shape(data.modality.sample_shape)}"
+    return f"{data.epoch_size:,} examples {shape_text(data.modality.sample_shape)}"
 
 
-def _shape(shape: Shape) -> str:
+def shape_text(shape: Shape) -> str:
     """Return 1×28×28 or, of joint content, the shape of each part by name."""
     if isinstance(shape, dict):
-        return ", ".join(f"{name} {_shape(one)}" for name, one in shape.items())
+        return ", ".join(f"{name} {shape_text(one)}" for name, one in shape.items())
     return "×".join(map(str, shape))
-
-
-def _count(network: nn.Module) -> str:
-    return f"{sum(parameter.numel() for parameter in network.parameters()) / 1e6:.2f} M"

@@ -1,0 +1,491 @@
+"""Writes the model card of a finished run: README.md in its folder, as hubs for models show it.
+
+A card is Markdown below a block of YAML metadata in the format of Hugging Face,
+https://github.com/huggingface/hub-docs/blob/main/modelcard.md. Its values come from manifest.json, metrics.json, the
+model and the data module; the rest is the same text for every run.
+"""
+
+import hashlib
+import math
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gan_lightning.algorithms.model import GenerativeModel
+from gan_lightning.config.trust import check_trusted
+from gan_lightning.data.datamodule import Data
+from gan_lightning.errors import UserError, listed, printable
+from gan_lightning.files import file_digest, read_json, write_text
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.paths import CARD, LAST_CHECKPOINT, MANIFEST, METRICS, OVERRIDES, STATEMENT_SUFFIX, path_override
+from gan_lightning.runs.folders import stored_overrides
+from gan_lightning.runs.summary import parameter_counts, shape_text
+from gan_lightning.tables import markdown
+
+KEPT_ASIDE = "README.generated.md"  # where the card goes if README.md is a person's
+EVALUATION = "evaluation/"  # metrics of samples
+MOST_CLASSES = 50  # names that are listed
+MARK = "\n<!-- Written by GAN Lightning, which overwrites no card that was edited. SHA-256 of the text above: {} -->\n"
+# Characters with a meaning in Markdown; an underscore has one at the ends of words only.
+MEANINGFUL = re.compile(r"[\\`*\[\]<>#&|~$]|(?<![^\W_])_|_(?![^\W_])")
+
+DIRECT_USE = """\
+Study and teach generative models with it, and draw samples like its training data, where the licence of the data allows
+that."""
+OUT_OF_SCOPE = """\
+* Do not present samples as real, or as the work of a person.
+* Do not imitate a person without consent.
+* Do not use samples in place of real data for decisions about people.
+* Do not take samples for anonymous data: they can repeat training examples."""
+LIMITS = """\
+* It generates only samples of the kind, the shape and the classes that it was trained on.
+* It repeats the errors, gaps and biases of its training data. What is rare there is often rarer among samples.
+* Metrics hold for these data and this way of measuring only."""
+ETHICS = """\
+Before you publish the model or its samples, check the licence and the consent that the training data need, and whether
+samples repeat training examples. Where you publish samples, say that they are synthetic. `sign=true` in the command
+that generates them marks their files in a way that machines read. `docs/ethics.md` of GAN Lightning's source says
+more."""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Command lines without overrides, for the working directory of the run."""
+
+    train: str
+    generate: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """Sources of a card's values.
+
+    Attributes:
+        run_dir: the folder of the run.
+        manifest: content of its manifest.json.
+        metrics: content of its metrics.json.
+        model: the trained model.
+        data: the data module, after ``setup``.
+        calls: command lines of the commands that the card names.
+    """
+
+    run_dir: Path
+    manifest: dict[str, Any]
+    metrics: dict[str, Any]
+    model: GenerativeModel
+    data: Data
+    calls: Calls
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.manifest["config"]
+
+    @property
+    def algorithm(self) -> str:
+        return type(self.model).__name__
+
+    @property
+    def modality(self) -> str:
+        return type(self.data.modality).__name__
+
+    @property
+    def trained_on(self) -> list[dict[str, Any]]:
+        """Descriptions of the training data; several where they changed when the run was resumed."""
+        described = [segment["data"] for segment in self.manifest["segments"] if "data" in segment]
+        return list({str(one): one for one in described or [self.manifest["data"]]}.values())
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """Record of the last evaluation, by :meth:`Evaluation.record`; empty without one."""
+        return self.manifest.get("evaluation", {})
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """Meaning of each metric that the evaluator knows, in its order."""
+        evaluator = self.data.evaluator
+        return {one.name: one.meaning for one in evaluator.metrics} if isinstance(evaluator, Evaluator) else {}
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Metrics of samples by name, in the evaluator's order."""
+        found = {name.removeprefix(EVALUATION): v for name, v in self.metrics.items() if name.startswith(EVALUATION)}
+        return {name: found[name] for name in dict.fromkeys([*self.meanings, *found]) if name in found}
+
+
+def write_card(run_dir: Path, model: GenerativeModel, data: Data, calls: Calls) -> Path:
+    """Write the model card of a run that has finished, and return its path.
+
+    The last line of a card has the digest of the text above it. A README.md without that line, or with another digest,
+    was written or edited by a person. It is kept, and the new card goes to README.generated.md, over an earlier one.
+
+    Args:
+        run_dir: the folder of the run, with manifest.json and metrics.json.
+        model: the trained model.
+        data: the data module, after ``setup``.
+        calls: command lines of the commands that the card names.
+    """
+    path = run_dir / CARD
+    if path.exists() and not _is_generated(path):
+        path = run_dir / KEPT_ASIDE
+    card = Card(run_dir, read_json(run_dir / MANIFEST), read_json(run_dir / METRICS), model, data, calls)
+    write_text(path, _marked(card_text(card)))
+    return path
+
+
+def card_text(card: Card) -> str:
+    """Return the metadata and all sections."""
+    sections = [
+        f"# {_escape(card.config['name'])}",
+        _introduction(card),
+        _section("Model", _model(card)),
+        _section("Uses", DIRECT_USE, "### Out of scope", OUT_OF_SCOPE),
+        _section("Limits, risks and biases", *_limits(card)),
+        _section("Generate samples", *_generate(card)),
+        _section("Training data", *_training_data(card)),
+        _section("Training", _training(card)),
+        _section("Evaluation", *_evaluation(card)),
+        _section("Environment", _environment(card)),
+        _section("Provenance", _provenance(card)),
+        _section("Train it again", *_train_again(card)),
+        _section("Ethics", ETHICS),
+    ]
+    return f"---\n{_yaml(metadata(card))}---\n\n" + "\n\n".join(sections) + "\n"
+
+
+# The metadata ---------------------------------------------------------------------------------------------------------
+
+
+def metadata(card: Card) -> dict[str, Any]:
+    """Return the metadata that hubs read. The licence is ``unknown``, because the owner of the model chooses it."""
+    conditional = "unconditional" if card.data.condition is None else "conditional"
+    content: dict[str, Any] = {
+        "license": "unknown",
+        "library_name": "gan-lightning",
+        "tags": list(dict.fromkeys([card.algorithm.lower(), card.modality.lower(), conditional])),
+    }
+    if task := _task(card):
+        content["pipeline_tag"] = task
+    if identifier := _identifier(_published_name(card.data.source)):
+        content["datasets"] = [identifier]
+    if card.values:
+        content["metrics"] = _headline(card)
+        content["model-index"] = [{"name": card.config["name"], "results": [_result(card)]}]
+    return content
+
+
+def _task(card: Card) -> str | None:
+    """Return Hugging Face's name of the task, where it has one."""
+    images = card.data.modality.media_type.startswith("image/")
+    return "unconditional-image-generation" if images and card.data.condition is None else None
+
+
+def _published_name(source: str | None) -> str:
+    """Return the name of a data set with an address, ``name, https://…``; nothing for what may be a folder's name."""
+    name, found, _ = (source or "").partition(", http")
+    return name if found else ""
+
+
+def _identifier(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def _headline(card: Card) -> list[str]:
+    evaluator = card.data.evaluator
+    chosen = evaluator.headline() if isinstance(evaluator, Evaluator) else []
+    return [name for name in chosen if name in card.values] or list(card.values)
+
+
+def _result(card: Card) -> dict[str, Any]:
+    """Return an entry of ``model-index``, whose values are finite numbers."""
+    name = _published_name(card.data.source) or card.data.source or type(card.data).__name__
+    dataset = {"type": _identifier(name) or "other", "name": printable(name)}
+    if "split" in card.evaluation:
+        dataset["split"] = card.evaluation["split"]
+    metrics = [
+        {"type": name, "value": value, "name": card.meanings.get(name, name)}
+        for name, value in card.values.items()
+        if math.isfinite(value)
+    ]
+    return {"task": {"type": _task(card) or "other"}, "dataset": dataset, "metrics": metrics}
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+# The sections ---------------------------------------------------------------------------------------------------------
+
+
+def _introduction(card: Card) -> str:
+    kind = f"{_code(card.modality)} of shape {_escape(shape_text(card.data.modality.sample_shape))}"
+    conditional = "It is unconditional"
+    if card.data.condition is not None:
+        conditional = f"It takes a condition, {_code(type(card.data.condition).__name__)}"
+    version = card.manifest["packages"]["gan-lightning"]
+    return f"A {_code(card.algorithm)} that generates {kind}, trained with GAN Lightning {version}. {conditional}."
+
+
+def _model(card: Card) -> str:
+    counts = parameter_counts(card.model)
+    parts = {key: value for key, value in card.config["model"].items() if isinstance(value, dict) and value}
+    return _list(
+        ("Algorithm", _code(card.config["model"]["_target_"])),
+        *((_code(name), _code(_short(value))) for name, value in parts.items()),
+        ("Parameters", ", ".join(f"{_escape(name)} {n:,}" for name, n in counts.items())),
+        ("Samples are drawn from", "the averaged generator" if card.model.weights[0] == "ema" else "the trained one"),
+        ("Licence of the model", f"not stated; whoever publishes it replaces {_code('license: unknown')} above"),
+    )
+
+
+def _limits(card: Card) -> Iterator[str]:
+    collapses = [
+        f"collapsed from iteration {one['since']:,} "
+        + ("on" if one["until"] is None else f"to {one['until']:,}")
+        + f": {one['why']}"
+        for one in card.manifest.get("collapses", [])
+    ]
+    found = [*card.evaluation.get("findings", []), *collapses]
+    if found:
+        yield "What the evaluation and the collapse alarm of this run found:"
+        yield "\n".join(f"* {_escape(one)}" for one in found)
+        yield "What holds for every such model:"
+    elif card.evaluation:
+        yield "The evaluation of this run found nothing wrong. What holds for every such model:"
+    yield LIMITS
+
+
+def _generate(card: Card) -> Iterator[str]:
+    nodes = {key: card.config[key] for key in ("model", "data")}
+    packages = _own_packages(nodes)
+    command = [card.calls.generate, path_override("checkpoint", card.run_dir), "n=64", "seed=0", *_trust(packages)]
+    yield "From the working directory of the run:"
+    yield _block(" ".join(command), "bash")
+    yield "The same checkpoint and seed give the same samples. The training data are not needed."
+    if card.data.condition is not None:
+        yield "`condition=…` asks for one condition. Without it, conditions are drawn at random."
+    if packages:
+        yield f"Python must find {', '.join(map(_code, packages))}, which is not part of GAN Lightning."
+
+
+def _training_data(card: Card) -> Iterator[str]:
+    licence = _code(card.data.licence) if card.data.licence else "not stated; ask for it before you publish anything"
+    yield _list(
+        ("Source", _escape(card.data.source or "not stated")),
+        ("Licence of the data", licence),
+        *(_described(card.trained_on[0]) if len(card.trained_on) == 1 else []),
+    )
+    if len(card.trained_on) > 1:
+        yield "The data changed when the run was resumed."
+        for i, one in enumerate(card.trained_on, 1):
+            yield f"Data {i}:"
+            yield _list(*_described(one))
+
+
+def _described(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield a row for each entry of :meth:`Data.describe`."""
+    names = {"examples": "Examples", "sha256": "SHA-256 of all examples"}
+    for key, value in data.items():
+        if key == "classes" and isinstance(value, list):
+            yield f"Classes ({len(value):,})", _escape(listed([str(one) for one in value], MOST_CLASSES))
+        elif isinstance(value, int):
+            yield names.get(key, _escape(key)), f"{value:,}"
+        else:
+            yield names.get(key, _escape(key)), _code(value)
+
+
+def _training(card: Card) -> str:
+    settings = {
+        "batch size": card.config["data"].get("batch_size"),
+        "precision": (card.config.get("trainer") or {}).get("precision"),
+        "processes": card.manifest.get("processes"),
+    }
+    return _list(
+        ("Iterations", f"{card.metrics['iteration']:,}, {card.metrics['epoch']:.4g} epochs"),
+        ("Seed", str(card.manifest["seed"])),
+        *((name.capitalize(), _escape(value)) for name, value in settings.items() if value is not None),
+    )
+
+
+def _evaluation(card: Card) -> Iterator[str]:
+    if not card.values:
+        yield "The samples of this run were not evaluated."
+        return
+    how = card.evaluation
+    if how:
+        yield (
+            f"{how['n']:,} samples, drawn with seed {how['seed']} after iteration {how['iteration']:,}, were compared "
+            f"with as many real examples ({_escape(how['split'])}), by {_escape(how['features']['name'])}. The floor "
+            "of a metric is its value for other real examples in place of samples."
+        )
+    floor = how.get("floor", {})
+    rows = [
+        {
+            "metric": _code(name).replace("|", r"\|"),
+            "value": value,
+            "floor": floor.get(name, ""),
+            "what it is": _escape(card.meanings.get(name, "")),
+        }
+        for name, value in card.values.items()
+    ]
+    yield markdown(["metric", "value", "floor", "what it is"], rows)
+    yield "`metrics.json` has all digits."
+
+
+def _environment(card: Card) -> str:
+    hardware = card.manifest["hardware"]
+    gpus = ", ".join(hardware["gpus"]) or "none"
+    packages = ", ".join(f"{name} {version}" for name, version in card.manifest["packages"].items())
+    parts = len(card.manifest["segments"])
+    return _list(
+        ("Duration", _duration(card.manifest["duration_seconds"]) + (f", in {parts} parts" if parts > 1 else "")),
+        ("Trained on", _code(card.manifest.get("device", "unknown"))),
+        ("Processor", f"{_escape(hardware['processor'])}, {hardware['cores']} cores, {hardware['threads']} threads"),
+        ("GPUs of the machine", _escape(gpus)),
+        ("System", f"{_escape(hardware['platform'])}, Python {card.manifest['python']}"),
+        ("Packages", _escape(packages)),
+    )
+
+
+def _provenance(card: Card) -> str:
+    checkpoint, git = card.run_dir / LAST_CHECKPOINT, card.manifest.get("git")
+    statement = checkpoint.with_name(f"{checkpoint.name}{STATEMENT_SUFFIX}")
+    signed = (
+        f"{_code(statement.relative_to(card.run_dir))}, which {_code('gan-verify')} checks"
+        if statement.is_file()
+        else "none when this card was written; `provenance=true` in training, or `gan-statement`, signs one"
+    )
+    revision = "not known: the code was no git checkout"
+    if git:
+        revision = _code(git["revision"]) + (", with uncommitted changes" if git["dirty"] else "")
+    return _list(
+        ("Checkpoint", _code(LAST_CHECKPOINT)),
+        *([("SHA-256 of the checkpoint", _code(file_digest(checkpoint)))] if checkpoint.is_file() else []),
+        ("Signed statement about the checkpoint", signed),
+        ("Git revision of the code", revision),
+    )
+
+
+def _train_again(card: Card) -> Iterator[str]:
+    if len(card.trained_on) > 1:
+        yield "The data changed when the run was resumed, so that no command repeats the whole run."
+    elif (card.run_dir / OVERRIDES).is_file():
+        yield "From the working directory of the run:"
+        command = [card.calls.train, path_override("reproduce", card.run_dir), *_trust(_own_packages(card.config))]
+        yield _block(" ".join(command), "bash")
+        yield (
+            "It trains with the same settings, seed and data, and says whether metrics and weights are equal, bit for "
+            "bit. Expect that on the same kind of machine, with the same versions and as many threads."
+        )
+        if overrides := stored_overrides(card.run_dir):
+            yield "The settings that were given, beside the defaults:"
+            yield _block(shlex.join(overrides))
+    yield "The command lines of the run, as recorded:"
+    yield _block("\n".join(shlex.join(segment["command"]) for segment in card.manifest["segments"]))
+
+
+# Markdown -------------------------------------------------------------------------------------------------------------
+
+
+def _section(title: str, *paragraphs: str) -> str:
+    return "\n\n".join([f"## {title}", *paragraphs])
+
+
+def _list(*rows: tuple[str, str]) -> str:
+    return "\n".join(f"* {name}: {value}" for name, value in rows)
+
+
+def _escape(value: object) -> str:
+    """Return one line of text that Markdown shows as it is."""
+    return MEANINGFUL.sub(r"\\\g<0>", printable(str(value)))
+
+
+def _code(value: object) -> str:
+    """Return one line of text as code."""
+    text = printable(str(value))
+    fence = _fence(text, 1)
+    return f"{fence}{text}{fence}" if fence == "`" else f"{fence} {text} {fence}"
+
+
+def _block(text: str, language: str = "") -> str:
+    text = "\n".join(map(printable, text.splitlines()))
+    fence = _fence(text, 3)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _fence(text: str, least: int) -> str:
+    """Return more backticks than there are next to each other in the text."""
+    return "`" * max(least, *(len(found) + 1 for found in re.findall("`+", text)), 0)
+
+
+def _short(value: Any) -> str:
+    """Return a node of a config as a call, ``torch.optim.Adam(lr=0.0002)``, without what is not set."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
+    if not isinstance(value, dict):
+        return str(value)
+    arguments = ", ".join(
+        f"{key}={_short(one)}" for key, one in value.items() if not key.startswith("_") and one not in (None, {})
+    )
+    if "_target_" not in value:
+        return arguments
+    return f"{str(value['_target_']).removeprefix('gan_lightning.')}({arguments})"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min {seconds} s" if hours else f"{minutes} min {seconds} s"
+
+
+# Code of one's own ----------------------------------------------------------------------------------------------------
+
+
+def _own_packages(config: dict[str, Any]) -> list[str]:
+    """Return the packages that a config names and that commands run only with ``trust=[…]``."""
+    return sorted({target.partition(".")[0] for target in _targets(config) if not _is_trusted(target)})
+
+
+def _is_trusted(target: str) -> bool:
+    try:
+        check_trusted({"_target_": target}, "", [])
+    except UserError:
+        return False
+    return True
+
+
+def _targets(value: Any) -> Iterator[str]:
+    """Yield each ``_target_`` in a config."""
+    if isinstance(value, dict):
+        if "_target_" in value:
+            yield str(value["_target_"])
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _targets(one)
+
+
+def _trust(packages: Iterable[str]) -> list[str]:
+    chosen = ",".join(packages)
+    return [shlex.quote(f"trust=[{chosen}]")] if chosen else []
+
+
+# Edits ----------------------------------------------------------------------------------------------------------------
+
+
+def _marked(text: str) -> str:
+    """Return the text with its digest below."""
+    return text + MARK.format(hashlib.sha256(text.encode()).hexdigest())
+
+
+def _is_generated(path: Path) -> bool:
+    """Return True if the file is a card that nobody has edited."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return text == _marked(text[: text.rfind(MARK.partition("{}")[0])])
