@@ -135,8 +135,9 @@ class Images(Modality):
             deep = pixel_format(image).bits > 8
             extras = any(key in image.info for key in ("transparency", "icc_profile", "gamma", "chromaticity", "srgb"))
             several_frames = getattr(image, "n_frames", 1) > 1 or getattr(image, "default_image", False)
-            changed = extras or several_frames or has_exif_orientation(image) or deep
-            plain = image.mode in MODES.values() and not changed
+            plain = image.mode in MODES.values() and not (
+                extras or several_frames or has_exif_orientation(image) or deep
+            )
             header = f"{image.mode} {image.width} {image.height}\n".encode()
             digest = hashlib.sha256(header + np.ascontiguousarray(image).tobytes()).hexdigest()
         if not plain:
