@@ -134,7 +134,7 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     """Return the annotations of a target's parameters; those in RANGES replace its own."""
     try:
         hints = typing.get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
-    except (NameError, TypeError):  # names that exist for type checkers only
+    except Exception:  # names that exist for type checkers only, or annotations that are no types
         hints = {}
     for package, ranges in RANGES.items():
         if (getattr(target, "__module__", None) or "").startswith(package):

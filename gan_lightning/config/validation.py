@@ -29,7 +29,7 @@ S = TypeVar("S", bound=Settings)
 
 HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 TOO_LARGE = ("can't allocate memory", "Overflow when unpacking")  # in torch's errors, which have no class of their own
-FIRST = ("extra_forbidden", "missing")  # types of pydantic's errors that are reported before others, in this order
+KINDS = ("extra_forbidden", "missing", "value")  # of pydantic's errors, in the order in which they are reported
 NEEDS_OBJECT = ("is_instance_of", "needs_python_object", "callable_type")  # types of errors where no plain value fits
 
 
@@ -114,9 +114,14 @@ def check_node(node: Node, key: str) -> None:
 
 def _is_premature(error: ErrorDetails, node: Node) -> bool:
     """Return True if an error is about a key to be given later, or a value that holds nodes still to be built."""
-    if error["type"] == "missing":
+    if _kind(error) == "missing":
         return bool(node.get("_partial_")) or "_args_" in node
-    return error["type"] != "extra_forbidden" and any(_contains_node(node[str(name)]) for name in error["loc"][:1])
+    return _kind(error) == "value" and any(_contains_node(node[str(name)]) for name in error["loc"][:1])
+
+
+def _kind(error: ErrorDetails) -> str:
+    """Return the one of ``KINDS`` that an error is of; an item that a tuple lacks makes its value wrong."""
+    return error["type"] if error["type"] in KINDS and isinstance(error["loc"][-1], str) else "value"
 
 
 def _contains_node(value: Any) -> bool:
@@ -132,13 +137,13 @@ def _explain(
 
     The values stand at the key ``prefix`` of the config, and may have the names ``known``.
     """
-    first = min(errors, key=lambda error: FIRST.index(error["type"]) if error["type"] in FIRST else len(FIRST))
+    first = min(errors, key=lambda error: KINDS.index(_kind(error)))
     path, value = _follow(first["loc"], values)
     key = ".".join(filter(None, (prefix, *path)))
-    if first["type"] == "missing":
+    if _kind(first) == "missing":
         missing = f"{key}.{first['loc'][-1]}".removeprefix(".")
         return f"{missing}: missing, {target} needs it" if target else f"{missing}: missing"
-    if first["type"] == "extra_forbidden":
+    if _kind(first) == "extra_forbidden":
         for part in path[:-1]:
             known = getattr(known.get(part), "annotation", Settings).model_fields
         return f"{key}: unknown key{f' of {target}' if target else ''}{_why_unknown(key, known)}"
@@ -170,6 +175,7 @@ def _problem(error: ErrorDetails, depth: int) -> str:
     items = [f"item {part} " for part in error["loc"][depth:] if isinstance(part, int)]
     text = "text: in quotes, in its file" if isinstance(error["input"], int | float) else "text"
     message = error["msg"].removeprefix("Value error, ").replace("Input should be ", "must be ")
+    message = message.replace("Field required", "is missing")
     return "".join(items[:1]) + message.replace("valid array", "valid list").replace("a valid string", text)
 
 
