@@ -46,9 +46,9 @@ def evaluate() -> None:
 def train_extractor() -> None:
     """Run ``gan-train-extractor``, or ``python scripts/train_extractor.py``."""
     from gan_lightning.commands.hydra_run import printed, run
-    from gan_lightning.config.settings import ExtractorSettings
+    from gan_lightning.config.settings import TrainExtractorSettings
 
-    run("train_extractor", ExtractorSettings, printed)
+    run("train_extractor", TrainExtractorSettings, printed)
 
 
 @command

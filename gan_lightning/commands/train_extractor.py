@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gan_lightning.config.settings import ExtractorSettings
+from gan_lightning.config.settings import TrainExtractorSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.metrics.classifier_training import train_classifier
@@ -10,7 +10,7 @@ from gan_lightning.metrics.images import cached_classifier
 from gan_lightning.runs.folders import take
 
 
-def train_extractor(cfg: ExtractorSettings) -> str:
+def train_extractor(cfg: TrainExtractorSettings) -> str:
     """Write the classifier that ``conf/train_extractor.yaml`` describes, and return where it is and how good."""
     data = instantiate(cfg.data, "data")
     data.prepare_data()

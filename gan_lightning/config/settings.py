@@ -154,7 +154,7 @@ class SearchSettings(Settings):
     debug: bool
 
 
-class ExtractorSettings(Settings):
+class TrainExtractorSettings(Settings):
     """The keys of ``conf/train_extractor.yaml``."""
 
     data: Node

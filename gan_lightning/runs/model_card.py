@@ -446,7 +446,7 @@ def _duration(seconds: float) -> str:
 
 
 def _own_packages(config: dict[str, Any]) -> list[str]:
-    """Return the packages that a config names and that commands run only with ``trust=[…]``."""
+    """Return the packages that a config names and that commands run only with ``trust_code=[…]``."""
     return sorted({target.partition(".")[0] for target in _targets(config) if not _is_trusted(target)})
 
 
@@ -471,7 +471,7 @@ def _targets(value: Any) -> Iterator[str]:
 
 def _trust(packages: Iterable[str]) -> list[str]:
     chosen = ",".join(packages)
-    return [shlex.quote(f"trust=[{chosen}]")] if chosen else []
+    return [shlex.quote(f"trust_code=[{chosen}]")] if chosen else []
 
 
 # Edits ----------------------------------------------------------------------------------------------------------------
