@@ -46,7 +46,7 @@ check: $(INSTALLED)
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
-	@echo "open outputs/site/index.html"
+	@echo "open outputs/site/index.html; with a search box: $(BIN)/mkdocs serve"
 
 # Newest versions that pyproject.toml allows; needs uv.
 lock:

@@ -222,7 +222,7 @@ def test_other_modality(run, monkeypatch):
     assert "Licence of the data: not stated" in body
     assert "loudness" in table(body)
     generate, reproduce = commands(body)
-    assert "trust=[waves]" in generate
+    assert "trust_code=[waves]" in generate
     assert run("generate", *overrides(generate)).code == 0
     assert "reproduced run: " in run("train", *overrides(reproduce), "hydra.run.dir=again").out
 
