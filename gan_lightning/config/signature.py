@@ -106,7 +106,7 @@ def signature_of(target: Callable[..., Any]) -> Signature | None:
     hints = _hints(target)
     single = [one for one in parameters if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)]
     others = next((one for one in parameters if one.kind is one.VAR_KEYWORD), None)
-    unpacked = _unpacked(hints.get(others.name)) if others else None
+    unpacked: Any = _unpacked(hints.get(others.name)) if others else None
     keys = {one.name: hints.get(one.name, Any) for one in single}
     required = [one.name for one in single if one.default is one.empty]
     nullable = [one.name for one in single if one.default is None]
