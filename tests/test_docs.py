@@ -50,7 +50,7 @@ def test_documented_commands_compose(run, monkeypatch):
         result = run(name, *single, "--cfg", "job")
         assert result.code == 0, (page, single, result.err)
         checked += 1
-    assert checked > 50
+    assert checked >= 40
 
 
 @pytest.mark.slow

@@ -55,9 +55,9 @@ class RunGuard(Callback):
         from gan_lightning.system import distributed
 
         HydraConfig.instance().set_config(config)  # for ${hydra:…} in the folder's name
-        run_dir, chosen = str(expand_home(config.hydra.run.dir, "hydra.run.dir")), _chosen(config, "hydra.run.dir")
+        run_dir, chosen = expand_home(config.hydra.run.dir, "hydra.run.dir"), _chosen(config, "hydra.run.dir")
         if isinstance(config.resume, str):
-            config.resume = str(expand_home(config.resume, "resume"))
+            config.resume = expand_home(config.resume, "resume")
         check_folder("hydra.run.dir", run_dir)
         if chosen and config.resume is not None and not _same_folder(run_dir, config.resume):
             raise UserError(
@@ -99,7 +99,7 @@ class RunGuard(Callback):
 
         if "TORCHELASTIC_RUN_ID" in os.environ:
             raise UserError("torchrun: for one run; those of a sweep begin processes themselves: python train.py -m …")
-        session, sweep_dir = Session.current(), str(expand_home(config.hydra.sweep.dir, "hydra.sweep.dir"))
+        session, sweep_dir = Session.current(), expand_home(config.hydra.sweep.dir, "hydra.sweep.dir")
         check_folder("hydra.sweep.dir", sweep_dir)
         for key in ("resume", "reproduce"):
             if config[key] is not None:
