@@ -90,7 +90,7 @@ def test_the_last_pack_is_filled_with_the_first_sample():
     assert recorder.seen[:, :, 0, 0].tolist() == [[0, 1, 2, 3], [4, 0, 0, 0]]
 
 
-def test_layers_that_mix_samples():
+def test_batch_norm_and_packing_mix_samples():
     assert mixes_samples(mlp.Discriminator([1, 4, 4], [8])) is None
     assert mixes_samples(dcgan.Discriminator([1, 28, 28], 4, batch_norm=True)) == "batch norm"
     assert mixes_samples(packed(mlp.Discriminator([2, 4, 4], [8]), 2)) == "packing"

@@ -39,14 +39,18 @@ def limits_slope(network: nn.Module) -> bool:
 
 
 def packed(discriminator: nn.Module, size: PositiveInt) -> nn.Module:
-    """PacGAN: ``size`` samples judged as one, which shows a lack of variety (Lin et al., 2018, arXiv:1712.04086)."""
+    """Return a discriminator that sees ``size`` samples as one (PacGAN, Lin et al., 2018, arXiv:1712.04086).
+
+    Samples that lack variety are easier to recognize together.
+    """
     return Packed(discriminator, size) if size > 1 else discriminator
 
 
 class Packed(nn.Module):
-    """Samples (B, C, H, W) to logits (B / size, K) of a discriminator of ``size · C`` channels.
+    """Discriminator that sees ``size`` samples as one: samples (B, C, H, W) to logits (⌈B / size⌉, K).
 
-    A last pack that is not full is filled up with the first samples of the batch.
+    The wrapped discriminator takes ``size · C`` channels. An incomplete last pack is filled with copies of the first
+    sample of the batch.
     """
 
     def __init__(self, discriminator: nn.Module, size: int) -> None:
