@@ -63,7 +63,7 @@ def draw(path: Path) -> None:
     from matplotlib.figure import Figure
 
     layers = [[part for part in sorted(layer) if (PACKAGE / part).is_dir()] for layer in LAYERS]
-    positions = {  # in two columns, so that arrows do not cross parts
+    positions = {  # layers alternate between left and right, so that arrows pass the parts
         part: (2.4 * (i - (len(layer) - 1) / 2) + (0.5 if level % 2 else -0.5), level)
         for level, layer in enumerate(layers)
         for i, part in enumerate(layer)

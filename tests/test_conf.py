@@ -1,7 +1,6 @@
-"""Every config file is run for a batch."""
+"""Each option of each config group trains for one batch."""
 
 import json
-from pathlib import Path
 
 import hydra
 import numpy as np
@@ -20,51 +19,49 @@ def options(group):
     return sorted(path.stem for path in (CONF_DIR / group).glob("*.yaml"))
 
 
-NOT_OF_ONE_RUN = ("search", "sweep")
-PARTS = ("algorithm",)  # of files in conf/model/, which are run
-GROUPS = sorted(
-    path.name for path in CONF_DIR.iterdir() if path.is_dir() and path.name not in (*NOT_OF_ONE_RUN, *PARTS)
-)
+MANY_RUNS = ("search", "sweep")  # groups with tests of their own
+PARTS = ("algorithm",)  # groups that conf/model/ includes
+GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir() and path.name not in (*MANY_RUNS, *PARTS))
 CASES = [(group, option) for group in GROUPS for option in options(group)]
-CHOSEN_AS = {"features": "features@data.evaluator.features"}  # groups that the command line knows by another name
-WANTS_DATA = ("data", "experiment")  # groups whose options are tried on the data that they name, others on digits
-WITH = {  # what else an option takes
-    "data=image_folder": ["data.root=pictures"],
+KEYS = {"features": "features@data.evaluator.features"}  # key on the command line, if it is not the group's name
+GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
+MORE_ARGUMENTS = {  # arguments that an option needs
+    "data=image_folder": ["data.root=images"],
     "data=stacked_mnist": ["data.stacks=500"],
     "features=classifier": [f"data.evaluator.features.path={DIGITS}"],
     "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
     "objective=wasserstein": ["regularizer=gradient_penalty"],
 }
-NOT_HERE = {
-    "features=inception": "needs its weights",
+SKIPPED = {
+    "features=inception": "needs a download of its weights",
     "trainer=gpu": "needs a GPU",
     "trainer=ddp": "needs a GPU",
 }
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    """Write 32 grey images to images/."""
+    folder = tmp_path / "images"
     folder.mkdir()
     for i in range(32):
         Image.fromarray(np.full((30, 40, 3), 8 * i, np.uint8)).save(folder / f"{i}.png")
-    return folder
 
 
 def idx_files(arguments, idx_folder):
-    """Where the data of a command are idx files, small ones."""
+    """Return the arguments that replace idx files by small ones, if the command reads idx files."""
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         data = hydra.compose("train", arguments).data
     return [f"data.root={idx_folder}", "data.checksums=null"] if "dataset" in data else []
 
 
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_one_batch(run, only_run, idx_folder, pictures, group, option):
+def test_option_trains_for_one_batch(run, only_run, idx_folder, images, group, option):
     name = f"{group}={option}"
-    if name in NOT_HERE:
-        pytest.skip(NOT_HERE[name])
-    arguments = [f"{CHOSEN_AS.get(group, group)}={option}", *WITH.get(name, [])]
-    if group not in WANTS_DATA and not any(argument.startswith("data=") for argument in arguments):
+    if name in SKIPPED:
+        pytest.skip(SKIPPED[name])
+    arguments = [f"{KEYS.get(group, group)}={option}", *MORE_ARGUMENTS.get(name, [])]
+    if group not in GROUPS_WITH_DATA and not any(argument.startswith("data=") for argument in arguments):
         arguments.append("data=digits")
     arguments += idx_files(arguments, idx_folder)
     small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
@@ -76,19 +73,19 @@ def test_one_batch(run, only_run, idx_folder, pictures, group, option):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("option", options("sweep"))
-def test_one_batch_of_each_job(run, tmp_path, idx_folder, option):
-    where = [f"data.root={idx_folder}", "data.checksums=null", "callbacks.evaluation=null", "hydra.sweep.dir=sweep"]
-    result = run("train", "-m", f"sweep={option}", *where, *SMALL)
+def test_jobs_of_a_sweep_train_for_one_batch(run, tmp_path, idx_folder, option):
+    fixed = [f"data.root={idx_folder}", "data.checksums=null", "callbacks.evaluation=null", "hydra.sweep.dir=sweep"]
+    result = run("train", "-m", f"sweep={option}", *fixed, *SMALL)
     assert result.code == 0, result.err
     manifests = [json.loads(path.read_text()) for path in tmp_path.glob("sweep/*/manifest.json")]
     names = {manifest["config"]["name"] for manifest in manifests}
-    assert len(names) == len(manifests) > 3  # each job says in its name what it varies
+    assert len(names) == len(manifests) > 3  # the name of each job has the values it varies
 
 
 @pytest.mark.parametrize("option", options("search"))
-def test_one_batch_of_a_trial(run, only_run, idx_folder, option):
+def test_trial_of_a_search_trains_for_one_batch(run, only_run, idx_folder, option):
     search = OmegaConf.load(CONF_DIR / "search" / f"{option}.yaml")
-    values = {key: tried.get("low", tried.get("choices", [None])[0]) for key, tried in search.space.items()}
+    values = {key: range_.get("low", range_.get("choices", [None])[0]) for key, range_ in search.space.items()}
     data = [] if option == "quickstart" else [f"data.root={idx_folder}", "data.checksums=null"]
     trial = [*search.overrides, *(format_override(key, value) for key, value in values.items())]
     result = run("train", *trial, *data, "callbacks.evaluation=null", *SMALL)
@@ -98,6 +95,6 @@ def test_one_batch_of_a_trial(run, only_run, idx_folder, option):
 
 
 @pytest.mark.parametrize("path", sorted(CONF_DIR.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF_DIR)))
-def test_each_says_what_it_is(path: Path):
+def test_file_starts_with_a_description(path):
     comments = [line for line in path.read_text().splitlines()[:2] if line.startswith("# ") and "@package" not in line]
-    assert comments, "the first lines say what it is and where it comes from"
+    assert comments, "the first lines must describe the file and name its source"

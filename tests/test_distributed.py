@@ -19,11 +19,11 @@ from tests.processes import children, ended, started, wait_for
 TWO = [*FAST, "trainer=ddp_cpu", "+callbacks.notes._target_=tests.parallel.Notes"]
 SGD = [
     key
-    for who in ("generator", "discriminator")
+    for network in ("generator", "discriminator")
     for key in (
-        f"model.{who}_optimizer={{_target_:torch.optim.SGD,_partial_:true,lr:0.1}}",
-        f"~model.{who}_optimizer.betas",
-        f"~model.{who}_optimizer.fused",
+        f"model.{network}_optimizer={{_target_:torch.optim.SGD,_partial_:true,lr:0.1}}",
+        f"~model.{network}_optimizer.betas",
+        f"~model.{network}_optimizer.fused",
     )
 ]
 LATENTS = [
@@ -91,12 +91,12 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
         assert torch.equal(whole.sort().values, torch.cat(halves).sort().values)
     assert set(first["seeds"]).isdisjoint(second["seeds"])
 
-    figures = [json.loads((run / "metrics.json").read_text()) for run in (one, two)]
-    assert figures[0].keys() == figures[1].keys()
-    assert "evaluation/fcd_train" in figures[0]
-    for name, value in figures[0].items():
+    metrics = [json.loads((run / "metrics.json").read_text()) for run in (one, two)]
+    assert metrics[0].keys() == metrics[1].keys()
+    assert "evaluation/fcd_train" in metrics[0]
+    for name, value in metrics[0].items():
         relative = 1e-5 if name.startswith("evaluation/") else 0
-        assert figures[1][name] == pytest.approx(value, rel=relative, abs=1e-5), name
+        assert metrics[1][name] == pytest.approx(value, rel=relative, abs=1e-5), name
     names = [sorted(path.name.partition(".")[0] for path in run.rglob("*") if path.is_file()) for run in (one, two)]
     assert [name for name in names[1] if name != "notes_1"] == names[0]  # each file once
     assert manifest(two)["processes"] == 2

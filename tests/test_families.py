@@ -1,4 +1,4 @@
-"""Every pairing of model, objective and regularizer, through train.py; what cannot work is refused with the reason."""
+"""Combinations of models, objectives, regularizers and options: they train, or are refused with the reason."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ QUICK = ["data=digits", "trainer=cpu", "data.batch_size=32", "callbacks.evaluati
 VAE = ["model=vae", "model.generator.hidden_dims=[16]", "model.encoder.hidden_dims=[16]"]
 
 
-def trains(result, only_run):
+def assert_trained(result, only_run):
     assert result.code == 0, result.err
     metrics = json.loads((only_run() / "metrics.json").read_text())
     assert metrics["iteration"] == 2
@@ -31,47 +31,47 @@ def trains(result, only_run):
     return metrics
 
 
-def pairings():
-    """All of them; slow are those of which each two are paired in another test."""
+def combinations():
+    """Yield all triples; those whose pairs all occur in other triples are slow tests."""
     for model, objective, regularizer in itertools.product(SMALL, OBJECTIVES, REGULARIZERS):
         quick = model == "mlp" or objective == "relativistic" or regularizer == "none"
         yield pytest.param(model, objective, regularizer, marks=() if quick else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("model", "objective", "regularizer"), pairings())
-def test_every_pairing(run, only_run, model, objective, regularizer):
+@pytest.mark.parametrize(("model", "objective", "regularizer"), combinations())
+def test_combination_of_model_objective_and_regularizer(run, only_run, model, objective, regularizer):
     choices = [f"model={model}", f"objective={objective}", f"regularizer={regularizer}"]
     result = run("train", *choices, *SMALL[model], *QUICK)
     if (objective, regularizer) == ("wasserstein", "none"):
         assert result.code == 2
         assert "needs a discriminator of limited slope: regularizer=gradient_penalty" in result.err
     else:
-        metrics = trains(result, only_run)
+        metrics = assert_trained(result, only_run)
         assert ("loss/penalty" in metrics) == (regularizer != "none")
 
 
 @pytest.mark.parametrize("model", SMALL)
 @pytest.mark.parametrize("wrapper", ["spectral_norm", "diffaugment", "[spectral_norm,diffaugment]"])
 def test_wrappers(run, only_run, model, wrapper):
-    trains(run("train", f"model={model}", f"wrapper={wrapper}", "pack=2", *SMALL[model], *QUICK), only_run)
+    assert_trained(run("train", f"model={model}", f"wrapper={wrapper}", "pack=2", *SMALL[model], *QUICK), only_run)
 
 
-def test_wasserstein_asks_the_discriminator_whether_its_slope_is_limited(run, only_run):
-    """Not the names of its wrappers."""
+def test_wasserstein_inspects_the_discriminator(run, only_run):
+    """The check of a limited slope does not depend on the names of wrappers."""
     wasserstein = ["objective=wasserstein", *SMALL["mlp"], *QUICK]
-    nothing = "gan_lightning.networks.wrappers.packed"
-    result = run("train", *wasserstein, "wrapper=spectral_norm", f"wrappers.spectral_norm._target_={nothing}",
+    no_norm = "gan_lightning.networks.wrappers.packed"
+    result = run("train", *wasserstein, "wrapper=spectral_norm", f"wrappers.spectral_norm._target_={no_norm}",
                  "+wrappers.spectral_norm.size=1")  # fmt: skip
     assert result.code == 2
     assert "model: objective Wasserstein needs a discriminator of limited slope" in result.err
     sn = "{_target_: gan_lightning.networks.wrappers.spectral_norm, _partial_: true}"
-    trains(run("train", *wasserstein, f"+wrappers.sn={sn}"), only_run)
+    assert_trained(run("train", *wasserstein, f"+wrappers.sn={sn}"), only_run)
 
 
 @pytest.mark.parametrize("model", SMALL)
 def test_conditional(run, only_run, tmp_path, model):
     result = run("train", f"model={model}", "conditional=true", *SMALL[model], *QUICK)
-    trains(result, only_run)
+    assert_trained(result, only_run)
     assert (
         run("generate", f"checkpoint={only_run()}", "n=4", "condition=7", "format=arrays", "output=seven.npz").code == 0
     )
@@ -83,8 +83,8 @@ def test_conditional(run, only_run, tmp_path, model):
 
 
 def test_vae(run, only_run):
-    """No GAN, and all the same: figures, samples, evaluation, conditions."""
-    metrics = trains(run("train", *VAE, *QUICK, "conditional=true"), only_run)
+    """A VAE has the same metrics, samples, conditions and evaluation as a GAN."""
+    metrics = assert_trained(run("train", *VAE, *QUICK, "conditional=true"), only_run)
     assert {"loss/reconstruction", "loss/kl"} <= metrics.keys()
     folder = only_run()
     assert run("generate", f"checkpoint={folder}", "n=4", "condition=7").code == 0
@@ -93,45 +93,45 @@ def test_vae(run, only_run):
 
 
 def test_gradient_norms_of_networks_that_share_an_optimizer(run, tmp_path):
-    """Under plain gradient descent, each network moves by the learning rate times its own norm."""
+    """Plain gradient descent changes each network by the learning rate times the norm of its gradient."""
     weights = []
-    for name, rate in {"moved": 1e-2, "begun": 1e-20}.items():
+    for name, rate in {"trained": 1e-2, "initial": 1e-20}.items():
         sgd = f"model.optimizer={{_target_: torch.optim.SGD, _partial_: true, lr: {rate}}}"
         options = ["max_iterations=1", "callbacks.scalars.every_n_iterations=1", f"hydra.run.dir={name}"]
         result = run("train", *VAE, *QUICK, sgd, *options)
         assert result.code == 0, result.err
         weights.append(torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"])
-    metrics = json.loads((tmp_path / "moved" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "trained" / "metrics.json").read_text())
     for network in ("encoder", "generator"):
-        moved = [weights[0][name] - weights[1][name] for name in weights[0] if name.startswith(f"{network}.")]
-        norm = torch.cat([part.flatten() for part in moved]).norm().item() / 1e-2
+        changes = [weights[0][name] - weights[1][name] for name in weights[0] if name.startswith(f"{network}.")]
+        norm = torch.cat([change.flatten() for change in changes]).norm().item() / 1e-2
         assert metrics[f"gradient_norm/{network}"] == pytest.approx(norm, rel=1e-3)
 
 
 def test_images_with_transparency(run, only_run, tmp_path):
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for i in range(8):
-        Image.new("RGBA", (28, 28), (16 * i, 0, 255, 32 * i)).save(tmp_path / "pictures" / f"{i}.png")
-    data = ["data=image_folder", "data.root=pictures", "data.channels=4", "data.batch_size=8"]
-    unwatched = ["callbacks.sample_grid=null", "callbacks.collapse_alarm=null"]
-    trains(run("train", *SMALL["mlp"], *QUICK, *data, *unwatched), only_run)
+        Image.new("RGBA", (28, 28), (16 * i, 0, 255, 32 * i)).save(tmp_path / "images" / f"{i}.png")
+    data = ["data=image_folder", "data.root=images", "data.channels=4", "data.batch_size=8"]
+    without_sheets = ["callbacks.sample_grid=null", "callbacks.collapse_alarm=null"]
+    assert_trained(run("train", *SMALL["mlp"], *QUICK, *data, *without_sheets), only_run)
     assert load(str(only_run())).model.sample(3).shape == (3, 4, 28, 28)
 
 
 @pytest.mark.parametrize(("size", "channels"), [(28, 3), (32, 1), (64, 3)])
 @pytest.mark.parametrize("model", ["dcgan", "resnet"])
 def test_sizes_and_channels(run, only_run, model, size, channels, tmp_path):
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for i in range(16):
-        Image.new("RGB", (size, size), (16 * i, 0, 255)).save(tmp_path / "pictures" / f"{i}.png")
-    data = ["data=image_folder", "data.root=pictures", f"data.image_size={size}", f"data.channels={channels}"]
-    trains(run("train", f"model={model}", *SMALL[model], *QUICK, *data, "data.batch_size=8"), only_run)
+        Image.new("RGB", (size, size), (16 * i, 0, 255)).save(tmp_path / "images" / f"{i}.png")
+    data = ["data=image_folder", "data.root=images", f"data.image_size={size}", f"data.channels={channels}"]
+    assert_trained(run("train", f"model={model}", *SMALL[model], *QUICK, *data, "data.batch_size=8"), only_run)
 
 
 def test_discriminator_steps(run, only_run):
-    """Two iterations of three updates take six batches, and count as two."""
+    """Two iterations with three discriminator updates each use six batches, and count as two iterations."""
     result = run("train", *SMALL["mlp"], *QUICK, "model.discriminator_steps=3")
-    trains(result, only_run)
+    assert_trained(result, only_run)
     checkpoint = torch.load(only_run() / "checkpoints" / "last.ckpt", weights_only=True)
     steps = [next(iter(state["state"].values()))["step"].item() for state in checkpoint["optimizer_states"]]
     assert steps == [6, 2]
@@ -140,20 +140,20 @@ def test_discriminator_steps(run, only_run):
 
 def test_learning_rate_schedule(run, only_run):
     factor = "{_target_: gan_lightning.algorithms.schedules.Linear, begin: 1, end: 0, iterations: 4}"
-    trains(run("train", *SMALL["mlp"], *QUICK, f"model.learning_rate_schedule={factor}"), only_run)
+    assert_trained(run("train", *SMALL["mlp"], *QUICK, f"model.learning_rate_schedule={factor}"), only_run)
     checkpoint = torch.load(only_run() / "checkpoints" / "last.ckpt", weights_only=True)
     for state in checkpoint["optimizer_states"]:
-        assert state["param_groups"][0]["lr"] == pytest.approx(2e-4 * 0.75)  # that of iteration 1, the second
+        assert state["param_groups"][0]["lr"] == pytest.approx(2e-4 * 0.75)  # the rate of the second iteration
 
 
 def test_penalty_schedule(run, only_run):
     weight = "{_target_: gan_lightning.algorithms.schedules.Cosine, begin: 1, end: 0.1, iterations: 100}"
-    trains(run("train", *SMALL["mlp"], *QUICK, "regularizer=r1", f"regularizer.weight={weight}"), only_run)
+    assert_trained(run("train", *SMALL["mlp"], *QUICK, "regularizer=r1", f"regularizer.weight={weight}"), only_run)
 
 
 def test_averaged_generator(run, only_run, tmp_path):
-    """Samples come from it, and evaluation tells of both."""
-    trains(run("train", *SMALL["mlp"], *QUICK), only_run)
+    """Samples come from the averaged generator; evaluation has the metrics of both generators."""
+    assert_trained(run("train", *SMALL["mlp"], *QUICK), only_run)
     folder = only_run()
     one = load(str(folder))
     state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
@@ -172,14 +172,14 @@ def test_averaged_generator(run, only_run, tmp_path):
 
 
 def test_grid_has_a_row_for_each_class(run, only_run):
-    trains(run("train", *SMALL["mlp"], *QUICK, "conditional=true"), only_run)
+    assert_trained(run("train", *SMALL["mlp"], *QUICK, "conditional=true"), only_run)
     (grid,) = (only_run() / "samples").glob("*.png")
     width, height = Image.open(grid).size
     assert (width, height) == (56 + 7 * 60 + 4, 10 * 60 + 4)  # 64 samples: the label and 7 for each of 10 classes
 
 
 @pytest.mark.parametrize("part", ["regularizer=r1", "pack=2", "conditional=true", "model.discriminator_steps=2"])
-def test_resumed_equals_uninterrupted(run, tmp_path, part):
+def test_resumed_run_equals_uninterrupted_run(run, tmp_path, part):
     common = [*FAST, part, "callbacks.collapse_alarm=null"]
     assert run("train", *common, "max_iterations=7", "hydra.run.dir=whole").code == 0
     assert run("train", *common, "max_iterations=3", "hydra.run.dir=parts").code == 0
@@ -218,7 +218,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused(run, tmp_path, name):
+def test_impossible_combination_is_refused(run, tmp_path, name):
     arguments, expected = REFUSED[name]
     result = run("train", *QUICK, *arguments)
     assert result.code == 2
@@ -234,7 +234,7 @@ def test_refused(run, tmp_path, name):
         (["weights=ema"], "weights=ema: the model has no averaged generator"),
     ],
 )
-def test_generate_refuses(run, arguments, expected):
+def test_generate_refuses_what_the_model_lacks(run, arguments, expected):
     assert run("train", *SMALL["mlp"], *QUICK, "ema_decay=null", "hydra.run.dir=run").code == 0
     result = run("generate", "checkpoint=run", *arguments)
     assert result.code == 2

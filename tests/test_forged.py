@@ -73,7 +73,7 @@ def signature(content: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def picture(put_in: Callable[[], x509.Certificate], key=KEY) -> bytes:
+def image_with_certificate(put_in: Callable[[], x509.Certificate], key=KEY) -> bytes:
     """Return a signed PNG in whose manifest another certificate replaces the one given to the library."""
     good, bad = certificate(), put_in()
     while len(der(bad)) != len(der(good)):  # signatures differ in length by a byte or two
@@ -82,11 +82,11 @@ def picture(put_in: Callable[[], x509.Certificate], key=KEY) -> bytes:
     def sign(content):
         return signature(content.replace(der(good), der(bad)), key)
 
-    content = signed_picture([good], sign)
+    content = signed_image([good], sign)
     return changed(b"caBX", lambda manifest: manifest.replace(der(good), der(bad)))(content, None)
 
 
-def signed_picture(chain: list[x509.Certificate], sign: Callable[[bytes], bytes]) -> bytes:
+def signed_image(chain: list[x509.Certificate], sign: Callable[[bytes], bytes]) -> bytes:
     plain, signed = BytesIO(), BytesIO()
     Image.new("L", (28, 28)).save(plain, "PNG")
     plain.seek(0)
@@ -130,7 +130,7 @@ def signed_picture(chain: list[x509.Certificate], sign: Callable[[bytes], bytes]
 )
 def test_inserted_certificates(tmp_path, put_in, key, verdict, reason):
     path = tmp_path / "a.png"
-    path.write_bytes(picture(put_in, key))
+    path.write_bytes(image_with_certificate(put_in, key))
     found = Verifier(ROOT.public_bytes(Encoding.PEM)).verify(path)
     assert (found.verdict, found.reason) == (verdict, reason)
 
@@ -139,6 +139,6 @@ def test_signing_certificate_may_not_issue_others(tmp_path):
     """Jane Doe's certificate, issued by the trusted root for signing only, has issued Mallory's."""
     mallory = certificate("Jane Doe", KEY, subject="Mallory", key=OTHER_KEY)
     path = tmp_path / "a.png"
-    path.write_bytes(signed_picture([mallory, certificate()], lambda content: signature(content, OTHER_KEY)))
+    path.write_bytes(signed_image([mallory, certificate()], lambda content: signature(content, OTHER_KEY)))
     found = Verifier(ROOT.public_bytes(Encoding.PEM)).verify(path)
     assert found.verdict not in ("trusted", "tampered"), found

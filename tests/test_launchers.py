@@ -1,4 +1,4 @@
-"""Sweeps whose jobs run beside each other, through Hydra's launchers."""
+"""Sweeps with concurrent jobs, through Hydra's launchers."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ JOBS = ["-m", *FAST, "max_iterations=3", "seed=1,2"]
 
 
 def states(sweep):
-    """Each job's, by its manifest."""
+    """Return the status of each job from its manifest."""
     return [json.loads(path.read_text())["status"] for path in sorted(sweep.glob("*/manifest.json"))]
 
 
@@ -36,22 +36,22 @@ def skip_without_slurm():
     ],
     ids=lambda launcher: launcher[0],
 )
-def test_jobs_beside_each_other_come_out_the_same(tmp_path, launcher):
+def test_concurrent_jobs_equal_sequential_ones(tmp_path, launcher):
     if "submitit_slurm" in launcher[0]:
         skip_without_slurm()
-    for name, choice in {"one_by_one": [], "beside": launcher}.items():
+    for name, choice in {"sequential": [], "concurrent": launcher}.items():
         code, said = ended(started(tmp_path, *JOBS, f"hydra.sweep.dir={name}", *choice))
         assert code == 0, said
         assert "mean ± sd over seeds" in said
     for job in "01":
-        figures = [(tmp_path / name / job / "metrics.json").read_text() for name in ("one_by_one", "beside")]
-        assert figures[0] == figures[1]
-    with (tmp_path / "beside" / "summary.csv").open() as file:
+        metrics = [(tmp_path / name / job / "metrics.json").read_text() for name in ("sequential", "concurrent")]
+        assert metrics[0] == metrics[1]
+    with (tmp_path / "concurrent" / "summary.csv").open() as file:
         assert [(row["seed"], row["status"]) for row in csv.DictReader(file)] == [("1", "finished"), ("2", "finished")]
 
 
 @pytest.mark.slow
-def test_a_failed_job_beside_another(tmp_path):
+def test_failed_job_does_not_stop_the_others(tmp_path):
     code, said = ended(started(tmp_path, *JOBS, "data.batch_size=100,0", "hydra.sweep.dir=s", "hydra/launcher=joblib"))
     assert code == 1
     assert sorted(states(tmp_path / "s")) == ["failed", "failed", "finished", "finished"]
@@ -59,22 +59,22 @@ def test_a_failed_job_beside_another(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_job_beside_another(tmp_path):
-    """Costs a line; the sweep goes on with all that is left."""
+def test_sweep_with_a_killed_job_can_be_resumed(tmp_path):
+    """A killed job stops the sweep with one line; the resumed sweep runs all unfinished jobs."""
     killed = ["+callbacks.killed._target_=tests.parallel.KilledOnce", "checkpoint.every_n_iterations=2"]
-    beside = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    code, said = ended(started(tmp_path, *JOBS, *killed, "hydra.sweep.dir=s", *beside))
+    concurrent = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    code, said = ended(started(tmp_path, *JOBS, *killed, "hydra.sweep.dir=s", *concurrent))
     assert code == 2
     assert "error: hydra/launcher: A worker process managed by the executor was unexpectedly terminated" in said
     assert "Traceback" not in said
     assert "train.py sweep.resume=s" in said
-    code, said = ended(started(tmp_path, "sweep.resume=s", "trust_code=[tests]", *beside))
+    code, said = ended(started(tmp_path, "sweep.resume=s", "trust_code=[tests]", *concurrent))
     assert (code, states(tmp_path / "s")) == (0, ["finished", "finished"]), said
 
 
 @pytest.mark.slow
-def test_a_job_that_makes_room_for_others_goes_on(tmp_path):
-    """On submitit's signal, which Slurm sends before a job's time is over: it is saved, and begun again."""
+def test_preempted_job_is_requeued_and_resumed(tmp_path):
+    """SIGUSR2 is the signal that Slurm sends before the time limit of a job; the job then saves and is queued again."""
     one = ["-m", *FAST, "max_iterations=1500", "checkpoint.every_n_minutes=60", "hydra.sweep.dir=s"]
     process = started(tmp_path, *one, "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5")
     wait_for(tmp_path / "s" / "0" / "samples" / "iteration_0000008.png", process)
@@ -87,7 +87,7 @@ def test_a_job_that_makes_room_for_others_goes_on(tmp_path):
     assert [segment["status"] for segment in segments] == ["interrupted", "finished"]
 
 
-def test_no_cluster(run, tmp_path, monkeypatch):
+def test_missing_cluster_is_an_error(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     before = signal.getsignal(signal.SIGINT)
     result = run("train", "-m", *FAST, "seed=1,2", "hydra/launcher=submitit_slurm")

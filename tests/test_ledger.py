@@ -286,7 +286,7 @@ def test_unsigned_line_is_not_accepted(jane):
     assert len(held.lines) == 7
 
 
-def picture(path, value):
+def write_image(path, value):
     """Write a uniform grey image and return its digest."""
     one = Image.new("L", (2, 2), value)
     one.save(path)
@@ -296,7 +296,7 @@ def picture(path, value):
 @pytest.fixture
 def proof(jane, command):
     """Write a proof about the image ``1.png``, and another image ``2.png``."""
-    digests = [picture(f"{value}.png", value) for value in range(4)]
+    digests = [write_image(f"{value}.png", value) for value in range(4)]
     ledger.append_records(
         HERE, jane, [replace(one, content=found) for one, found in zip(records("ghij"), digests, strict=True)]
     )
@@ -313,7 +313,7 @@ def test_proof_of_an_image(proof, command):
     code, said = command("check", "proof.json", "--file", "2.png")
     assert (code, said) == (1, "proof.json: is about something else than 2.png shows")
     assert command("prove", "elsewhere", "--file", "0.png")[0] == 0
-    picture("new.png", 200)
+    write_image("new.png", 200)
     assert command("prove", "elsewhere", "--file", "new.png") == (
         1,
         "new.png: elsewhere has no record of what it shows",

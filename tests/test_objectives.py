@@ -93,7 +93,7 @@ def test_gradients_point_the_right_way(kind):
     real, fake = torch.zeros(2, 4, 1, requires_grad=True)
     to_real, to_fake = torch.autograd.grad(kind().discriminator_loss(real, fake), (real, fake), materialize_grads=True)
     assert (to_real < 0).all()
-    assert (to_fake > 0).all() or (kind is LeastSquares and not to_fake.any())  # the fakes have their label already
+    assert (to_fake > 0).all() or (kind is LeastSquares and not to_fake.any())  # the logits of fakes equal their label
     (to_fake,) = torch.autograd.grad(kind().generator_loss(fake, real), fake)
     assert (to_fake < 0).all()
 

@@ -1,4 +1,4 @@
-"""Each old spelling is refused in one line that names the new one."""
+"""Old names of options and keys are refused in one line with the new name; recorded runs may have them."""
 
 import importlib.util
 import shutil
@@ -28,11 +28,11 @@ from tests.conftest import FAST, ROOT
         (statement, ["checkpoint", "run", "--package", "mine"], "--package: write --trust-code"),
     ],
 )
-def test_commands_over_files(called, command, arguments, expected):
+def test_options_of_commands_over_files(called, command, arguments, expected):
     assert called(command.main, *arguments) == (2, f"error: {expected}")
 
 
-def test_compare(called, monkeypatch):
+def test_option_of_compare(called, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "scripts")
     spec = importlib.util.spec_from_file_location("compare", ROOT / "scripts" / "compare.py")
     compare = importlib.util.module_from_spec(spec)
@@ -43,21 +43,21 @@ def test_compare(called, monkeypatch):
 
 @pytest.mark.parametrize("command", ["train", "generate", "evaluate"])
 @pytest.mark.parametrize("plus", ["", "+"])
-def test_commands_with_a_config(run, tmp_path, command, plus):
+def test_key_of_commands_with_a_config(run, tmp_path, command, plus):
     result = run(command, "checkpoint=run", f"{plus}trust=[mine]")
     expected = f"error: {plus}trust=[mine]: write trust_code=[mine]\n"
     assert (result.code, result.err) == (2, expected)
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_command_without_the_key_knows_neither_spelling(run):
+def test_command_without_the_key_refuses_both_names(run):
     for key in ("trust", "trust_code"):
         result = run("search", f"{key}=[mine]")
         assert (result.code, result.err.startswith(f"error: {key}: unknown key")) == (2, True), result.err
 
 
-def test_a_run_recorded_with_the_old_key(run, tmp_path):
-    """It is loaded, resumed by its name and by ``auto``, and made again."""
+def test_run_recorded_with_the_old_key(run, tmp_path):
+    """The run can be loaded, resumed by its folder and by ``auto``, and reproduced."""
     assert run("train", *FAST, "max_iterations=1", "name=mine", "hydra.run.dir=outputs/mine/run").code == 0
     folder = tmp_path / "outputs" / "mine" / "run"
     for path in (folder / ".hydra" / "config.yaml", folder / "manifest.json"):
@@ -84,7 +84,7 @@ def test_a_run_recorded_with_the_old_key(run, tmp_path):
     assert result.code == 0, result.err
 
 
-def test_a_sweep_recorded_with_the_old_key(tmp_path):
+def test_sweep_recorded_with_the_old_key(tmp_path):
     overrides = {"task": ["seed=1,2", "trust=[mine]"], "hydra": []}
     OmegaConf.save({"hydra": {"overrides": overrides}}, tmp_path / "multirun.yaml")
     assert recorded_sweep(str(tmp_path), []) == ["seed=1,2"]

@@ -1,4 +1,4 @@
-"""A constructor is the schema of its node, and so is the TypedDict that its ``**settings`` are annotated with."""
+"""The signature of a class is the schema of its config node, with the TypedDict that annotates ``**settings``."""
 
 from typing import Any, NotRequired, Protocol, Required, TypedDict, Unpack
 
@@ -18,7 +18,7 @@ class Shared(TypedDict, total=False):
     folder: Location[str]
 
 
-class All(TypedDict):
+class Closed(TypedDict):
     steps: PositiveInt
     decay: NotRequired[float]
 
@@ -27,12 +27,12 @@ class Base:
     def __init__(self, **settings: Unpack[Shared]) -> None: ...
 
 
-class Own(Base):
+class Derived(Base):
     def __init__(self, width: PositiveInt, **settings: Unpack[Shared]) -> None: ...
 
 
-class Total:
-    def __init__(self, **settings: Unpack[All]) -> None: ...
+class OnlySettings:
+    def __init__(self, **settings: Unpack[Closed]) -> None: ...
 
 
 class Open:
@@ -44,7 +44,7 @@ class Drawable(Protocol):
 
 
 class Odd:
-    """Annotations that pydantic has no schema for, that share a recursive type, or that no plain value fits."""
+    """Class with annotations for which pydantic has no schema, or that share a recursive type."""
 
     def __init__(
         self,
@@ -68,26 +68,26 @@ def node(target, **keys):
 @pytest.mark.parametrize(
     "good",
     [
-        node(Base, steps=3), node(Own, width=2, steps=1, decay=None), node(Own, width=2, steps=1, folder="a"),
-        node(Total, steps=1), node(Open, width=2, anything=[3]), node(Own, _partial_=True, width=2),
+        node(Base, steps=3), node(Derived, width=2, steps=1, decay=None), node(Derived, width=2, steps=1, folder="a"),
+        node(OnlySettings, steps=1), node(Open, width=2, anything=[3]), node(Derived, _partial_=True, width=2),
         node(Odd, shape=[1, 2], network=NETWORK, drawable=5, tree={"a": [1]}, leaves=[{}], depth=None),
         node(Odd, _args_=[[1, 2]], network=NETWORK), node(Odd, _partial_=True, layers=[NETWORK, 0]),
     ],
 )  # fmt: skip
-def test_what_fits(good):
+def test_valid_nodes_are_accepted(good):
     check_node(good, "model")
 
 
 @pytest.mark.parametrize(
     ("bad", "line"),
     [
-        (node(Own, width=2, steps=1, deccay=0.5), "model.deccay: unknown key of .*Own, did you mean 'decay'?"),
-        (node(Own, width=2, settings={}), "model.settings: unknown key of"),
-        (node(Own, width=2), "model.steps: missing, .*Own needs it"),
-        (node(Own, steps=2), "model.width: missing, .*Own needs it"),
-        (node(Total, decay=2.0), "model.steps: missing"),
-        (node(Own, width=2, steps=0), "model.steps=0: must be greater than 0"),
-        (node(Total, steps=1, decay="much"), "model.decay=much: must be a valid number"),
+        (node(Derived, width=2, steps=1, deccay=0.5), "model.deccay: unknown key of .*Derived, did you mean 'decay'?"),
+        (node(Derived, width=2, settings={}), "model.settings: unknown key of"),
+        (node(Derived, width=2), "model.steps: missing, .*Derived needs it"),
+        (node(Derived, steps=2), "model.width: missing, .*Derived needs it"),
+        (node(OnlySettings, decay=2.0), "model.steps: missing"),
+        (node(Derived, width=2, steps=0), "model.steps=0: must be greater than 0"),
+        (node(OnlySettings, steps=1, decay="much"), "model.decay=much: must be a valid number"),
         (node(Open, width=0, anything=1), "model.width=0: must be greater than 0"),
         (node(Odd, shape=[1, 2], network=5), "model.network=5: must be a node with a _target_"),
         (node(Odd, _partial_=True, shape=[1]), r"model.shape=\[1\]: item 1 is missing$"),
@@ -97,12 +97,12 @@ def test_what_fits(good):
         (node(Odd, shape=[1, 2], network="a\udcff"), "model: Invalid JSON"),
     ],
 )
-def test_what_does_not(bad, line):
+def test_invalid_nodes_are_refused(bad, line):
     with pytest.raises(UserError, match=f"^{line}"):
         check_node(bad, "model")
 
 
-def test_marks_inside():
-    assert marks(Own, "folder") == {Mark.PATH, Mark.WITHOUT_EFFECT}
-    assert marks(Own, "steps") == set()
-    assert list(signature_of(Own).hints) == ["width", "steps", "decay", "folder"]
+def test_marks_in_a_typed_dict():
+    assert marks(Derived, "folder") == {Mark.PATH, Mark.WITHOUT_EFFECT}
+    assert marks(Derived, "steps") == set()
+    assert list(signature_of(Derived).hints) == ["width", "steps", "decay", "folder"]

@@ -11,7 +11,7 @@ from gan_lightning.paths import PACKAGE
 from tests.conftest import FAST, ROOT
 
 PLAIN_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-SAYS = """
+PRINTS = """
 import os, sys
 from gan_lightning.commands.entry import command
 
@@ -27,7 +27,7 @@ def main():
 main()
 """
 PROGRAMS = {
-    "says": [sys.executable, "says.py"],
+    "prints": [sys.executable, "prints.py"],
     "train": [sys.executable, str(ROOT / "train.py")],
     "verify": [sys.executable, "-m", "gan_lightning.commands.verify"],
 }
@@ -35,7 +35,7 @@ PROGRAMS = {
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "says.py").write_text(SAYS, encoding="utf-8")
+    (tmp_path / "prints.py").write_text(PRINTS, encoding="utf-8")
     return tmp_path
 
 
@@ -51,7 +51,7 @@ def shell(folder, program, rest="", **environment):
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, PLAIN_LOCALE], ids=["ascii", "C"])
 def test_ascii_terminal_gets_substitutes(folder, environment):
     expected = "0.1 +- 0.2 x gr\\xfcn \\u6570\n"
-    assert shell(folder, PROGRAMS["says"], **environment) == (0, expected, "said\n")
+    assert shell(folder, PROGRAMS["prints"], **environment) == (0, expected, "said\n")
     code, said, _ = shell(folder, [*PROGRAMS["train"], "--help"], **environment)
     assert (code, "experiment=quickstart" in said) == (0, True)
     assert shell(folder, [*PROGRAMS["verify"], "--help"], **environment)[0] == 0
@@ -78,7 +78,7 @@ def test_run_on_an_ascii_terminal(tmp_path):
     ],
 )
 def test_closed_streams_are_redirected(folder, closed, out, err):
-    assert shell(folder, PROGRAMS["says"], closed) == (0, out, err)
+    assert shell(folder, PROGRAMS["prints"], closed) == (0, out, err)
     assert (folder / "run" / "file").read_text(encoding="utf-8") == "whole"
 
 
@@ -89,7 +89,7 @@ def test_error_goes_to_stdout_if_stderr_is_closed(tmp_path):
     assert (code, out, err) == (2, "", "")
 
 
-@pytest.mark.parametrize("program", [PROGRAMS["says"], [*PROGRAMS["train"], "--help"]], ids=["says", "help"])
+@pytest.mark.parametrize("program", [PROGRAMS["prints"], [*PROGRAMS["train"], "--help"]], ids=["prints", "help"])
 def test_full_disk_behind_stdout_is_an_error(folder, program):
     code, _, err = shell(folder, program, ">/dev/full")
     assert code == 2

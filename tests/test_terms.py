@@ -1,4 +1,4 @@
-"""Terms of the generator's loss, with closed forms."""
+"""Terms of the generator's loss, compared with closed forms."""
 
 import pytest
 import torch
