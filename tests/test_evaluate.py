@@ -246,7 +246,7 @@ def test_an_evaluator_of_one_s_own(run, trained, tmp_path, monkeypatch):
     ]
     result = run("evaluate", "checkpoint=outputs/run", *own, "output=own")
     assert result.code == 0, result.err
-    assert "50 samples × 1 against 50 real ones (train), by Brightness" in result.out
+    assert "50 samples × 1 against 50 real examples (train), by Brightness" in result.out
     assert "mean of all pixels" in result.out
     content = read(tmp_path / "own")
     assert content["extractor"] == {"name": "Brightness"}
@@ -268,7 +268,7 @@ def test_features_in_place_of_the_data_s(run, trained, tmp_path):
     for data in ([], ["data=digits"]):
         result = run("evaluate", "checkpoint=outputs/run", *data, "features=random_convolutions", "n=50", "seeds=[0]")
         assert result.code == 0, result.err
-        assert "50 samples × 1 against 50 real ones (train), by random-conv-32-64-128-0" in result.out
+        assert "50 samples × 1 against 50 real examples (train), by random-conv-32-64-128-0" in result.out
 
 
 OWN = ["checkpoint=outputs/run", "features=classifier"]
@@ -299,7 +299,7 @@ BAD = {
     "empty folder": (["samples=empty", "data=digits"], "samples=empty: no .png files in it or below"),
     "another size": (["samples=large", "data=digits"], "1.png: is L, 30×30: the data are L, 28×28"),
     "colour": (["samples=colour", "data=digits"], "1.png: is RGB, 28×28: the data are L, 28×28"),
-    "other data": (["checkpoint=outputs/run", "data=image_folder", "data.root=x"], "makes Images [1, 28, 28]"),
+    "other data": (["checkpoint=outputs/run", "data=image_folder", "data.root=x"], "generates Images [1, 28, 28]"),
     "did you mean": (["checkpoint=outputs/run", "feature=digits"], "did you mean 'features"),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "
         ("trainer.max_epoch=3", "trainer.max_epoch: unknown key, did you mean 'trainer.max_epochs'?"),
         ("nothing_like_it=3", "nothing_like_it: unknown key (+nothing_like_it=… adds one that the config does not"),
         ("~max_iterations", "~max_iterations: is null already"),
-        ("~debug=true", "~debug: its value is False, and only what it has can be taken away"),
+        ("~debug=true", "~debug: its value is False: remove the key with ~debug"),
         ("algorithm=vae", "algorithm=…: belongs to another group: algorithm@model=…"),
         ("features=digits", "features=…: belongs to another group: features@data.evaluator.features=…"),
         ("+data=mnist", "data: is chosen already: data=… chooses another option"),

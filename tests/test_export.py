@@ -191,7 +191,7 @@ def test_existing_file_is_kept(run, trained, format):
     path.parent.mkdir()
     path.write_text("mine")
     result = run("export", "checkpoint=run", f"format={format}")
-    expected = f"error: output=run/exported/last.{format}: exists already: remove it, or give another name\n"
+    expected = f"error: output=run/exported/last.{format}: exists already: remove it, or choose another name\n"
     assert (result.code, result.err, path.read_text()) == (2, expected, "mine")
 
 

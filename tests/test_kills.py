@@ -70,7 +70,7 @@ def test_a_checkpoint_of_an_earlier_version(run, tmp_path):
     torch.save({key: value for key, value in content.items() if key not in ("logs", "rollbacks")}, path)
     result = run("train", "resume=run", "max_iterations=20")
     assert (result.code, result.err.count("\n")) == (2, 1)
-    assert "begun with an earlier version" in result.err
+    assert "started with an earlier version" in result.err
     assert run("generate", "checkpoint=run").code == 0
 
 
@@ -127,5 +127,5 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(run, tmp_
     (tmp_path / "run" / "metrics.json").unlink()
     result = run("train", "resume=run")
     assert result.code == 0, result.err
-    assert "no checkpoint to go on from: beginning anew" in result.out
+    assert "no checkpoint to resume from: starting from the beginning" in result.out
     assert kills.differences(tmp_path / "whole", tmp_path / "run") == []

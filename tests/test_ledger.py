@@ -376,7 +376,7 @@ def test_proof_of_growth(jane, john, command):
         (["prove", "ledger", "--since", "nowhere"], "--since nowhere: no signed root"),
         (["check", "text"], "text: neither a ledger nor a proof"),
         (["check", "proof.json", "--since", "text"], "--since text: proof.json is about a file: leave it out"),
-        (["root", "ledger", "--output", "text"], "--output text: File exists: take another name"),
+        (["root", "ledger", "--output", "text"], "--output text: File exists: choose another name"),
         (["root", "ledger", "--trust-root", "text"], "text: must be a certificate in PEM"),
         (["root", "empty"], "empty: has no root yet"),
         (["remove", "ledger"], "invalid choice: 'remove'"),

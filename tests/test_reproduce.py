@@ -28,7 +28,7 @@ def test_the_same(run, old, only_run):
     result = run("train", "reproduce=old")
     assert result.code == 0, result.err
     assert "reproduced old: " in result.out
-    assert "tensors are the same, bit for bit" in result.out
+    assert "tensors are equal, bit for bit" in result.out
     manifest = json.loads((only_run() / "manifest.json").read_text())
     assert (manifest["seed"], manifest["config"]["conditional"]) == (3, True)
     assert run("train", f"reproduce={only_run()}", "hydra.run.dir=third").code == 0
@@ -56,7 +56,7 @@ def test_defaults_that_have_changed(run, old, tmp_path):
     change(old / "manifest.json", "config", "model", "generator", "latent_dim", value=50)
     result = run("train", "reproduce=old")
     assert result.code == 2
-    assert "model.generator.latent_dim=100 now, but 50 then: model.generator.latent_dim=50" in result.err
+    assert "model.generator.latent_dim=100 now, but 50 then: set model.generator.latent_dim=50" in result.err
     assert not (tmp_path / "outputs").exists()
     assert "model.generator.latent_dim=50 now" not in run("train", "reproduce=old", "model.latent_dim=50").err
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_reproduced(run, old):
         assert (result.code, result.err.count("\n")) == (2, 1)
         assert expected in result.err
     change(old / "manifest.json", "status", value="interrupted")
-    assert "only a finished one" in run("train", "reproduce=old").err
+    assert "only a finished run" in run("train", "reproduce=old").err
     (old / "manifest.json").write_text("[]")
     assert "no manifest.json of a run there" in run("train", "reproduce=old").err
 

@@ -87,7 +87,7 @@ class TestData:
         assert run("train", *OWN, "conditional=true", "hydra.run.dir=run", "max_iterations=2").code == 0
         Path("pics/cat").rename("pics/kitten")
         result = run("train", "resume=run", "max_iterations=3", "allow_changed_data=true")
-        refused(result, "classes is ['dog', 'kitten'], was ['cat', 'dog']: bring back those\n")
+        refused(result, "classes is ['dog', 'kitten'], was ['cat', 'dog']: restore the data\n")
 
     def test_changed_since_they_were_trained_on(self, run):
         write_images(1)
@@ -153,7 +153,7 @@ class TestLimits:
 
     def test_both(self, run):
         result = run("train", *FAST, "max_iterations=3", "trainer.max_epochs=2", "hydra.run.dir=run")
-        said = "max_iterations=3 is the limit, not trainer.max_epochs=2: max_iterations=null has epochs counted"
+        said = "max_iterations=3 is the limit, not trainer.max_epochs=2; to count epochs, set max_iterations=null"
         assert said in result.out
         assert "finished after 0.375 epochs, 3 iterations" in result.out
         assert "is the limit" not in run("train", *FAST, "max_iterations=3").out

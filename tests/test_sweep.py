@@ -127,13 +127,15 @@ def test_a_killed_sweep_goes_on(run, tmp_path):
 
 
 def test_data_that_change_between_jobs(run, tmp_path):
-    assert "data have changed" not in run("train", "-m", *THREE, "max_iterations=1", "hydra.sweep.dir=sweep").out
+    assert "data changed" not in run("train", "-m", *THREE, "max_iterations=1", "hydra.sweep.dir=sweep").out
     manifest = tmp_path / "sweep" / "1" / "manifest.json"
     content = json.loads(manifest.read_text())
     first = content["data"]["sha256"]
     content["data"]["sha256"] = "a" * 64
     manifest.write_text(json.dumps(content))
-    said = f"the data have changed between jobs, whose figures cannot be compared: 0, 2 had {first[:8]}; 1 had aaaaaaaa"
+    said = (
+        f"the data changed between jobs, so that their metrics cannot be compared: 0, 2 had {first[:8]}; 1 had aaaaaaaa"
+    )
     assert said in run("train", "sweep.resume=sweep").out
 
 
@@ -171,8 +173,8 @@ def test_a_failed_job_is_tried_again(run, tmp_path, monkeypatch):
         ),
         (["sweep.resume=s"], "[]", "sweep.resume=s: no multirun.yaml of a sweep there"),
         (["sweep.resume=s"], "{hydra: {overrides: 1}}", "sweep.resume=s: no multirun.yaml of a sweep there"),
-        (["sweep.resume=s", "seed=3"], "GOOD", "seed=3: a sweep goes on as it was begun: leave it out"),
-        (["sweep.resume=s"], "SUBDIR", "begun with hydra.sweep.subdir=x: give that again"),
+        (["sweep.resume=s", "seed=3"], "GOOD", "seed=3: a resumed sweep keeps its overrides: leave it out"),
+        (["sweep.resume=s"], "SUBDIR", "started with hydra.sweep.subdir=x: add it to the command line"),
         (["sweep.resume=s"], "EVIL", "os.system: comes from a file and is no code of this project"),
         (["sweep.resume=s"], "EVILS", "os.system: comes from a file and is no code of this project"),
         (["sweep.resume=s"], "OPTION", "--config-dir=/tmp: comes from a file and is not of the form key=value"),

@@ -124,7 +124,7 @@ def test_classes_of_ones_own_and_options_made_of_digits(run, tmp_path):
     assert value_of(as_typed("data.licence=1.0", keys.text)) == "1.0"
     result = run("train", "--config-dir", "conf", "-m", "model=2024,mlp", *QUIET, "max_iterations=1,0")
     assert result.code == 1
-    command = shlex.split(result.out.partition("to go on, ")[2])
+    command = shlex.split(result.out.partition("to continue: ")[2])
     assert command[1:4] == ["train.py", "--config-dir", "conf"]
     assert run("train", *command[2:]).code == 1  # two jobs cannot begin
     (sweep,) = tmp_path.glob("outputs/sweep/*")
@@ -140,7 +140,7 @@ def test_folders_that_need_quotes(run, tmp_path, name):
     assert result.code == 0, result.err
     refused = run("train", *QUIET, f"hydra.run.dir={folder}")
     assert refused.code == 2
-    (resume,) = shlex.split(refused.err.partition("a run already: ")[2].partition(", or take")[0])
+    (resume,) = shlex.split(refused.err.partition("a run already: ")[2].partition(", or choose")[0])
     assert run("train", resume, "max_iterations=2").code == 0
     assert json.loads((tmp_path / name / "metrics.json").read_text())["iteration"] == 2
     quoted = name.replace("\\", "\\\\").replace("'", "\\'")
@@ -154,10 +154,10 @@ def test_a_sweep_whose_folders_need_quotes(run, tmp_path):
     result = run("train", "-m", *QUIET, "max_iterations=1,0", *where)
     assert result.code == 1
     assert (tmp_path / "my (1) täst's" / "t=0, (x)" / "metrics.json").is_file()
-    command = shlex.split(result.out.partition("to go on, ")[2])
+    command = shlex.split(result.out.partition("to continue: ")[2])
     again = run("train", *command[2:])
-    assert again.out.partition("to go on, ")[2] == result.out.partition("to go on, ")[2]
-    assert "1 of the 2 jobs that have begun have not finished" in again.out
+    assert again.out.partition("to continue: ")[2] == result.out.partition("to continue: ")[2]
+    assert "1 of the 2 started jobs have not finished" in again.out
 
 
 def test_home_in_paths(run, tmp_path, monkeypatch, idx_folder):
@@ -210,14 +210,14 @@ def test_what_no_config_can_hold(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "a${seed}")
     lines.append(run("train", *QUIET).err)
     assert lines == [
-        "error: hydra.run.dir=b�: is no text in utf-8: give the file another name\n",
-        "error: data.root=b�: is no text in utf-8: give the file another name\n",
+        "error: hydra.run.dir=b�: is no text in utf-8: rename the file\n",
+        "error: data.root=b�: is no text in utf-8: rename the file\n",
         "error: hydra.run.dir=s3://a: must be a folder of this machine\n",
-        "error: hydra.run.dir=a$HOME: the log would lie in a/home: give another name\n",
+        "error: hydra.run.dir=a$HOME: the log would lie in a/home: choose another name\n",
         "error: hydra.sweep.dir=s3://a: must be a folder of this machine\n",
-        "error: hydra.sweep.dir=a$HOME: the log would lie in a/home: give another name\n",
-        "error: resume=a${seed}: ${…} stands for the value of another key: give the file another name\n",
-        f"error: {tmp_path}/a${{seed}}: ${{…}} stands for the value of a key: give the folder another name\n",
+        "error: hydra.sweep.dir=a$HOME: the log would lie in a/home: choose another name\n",
+        "error: resume=a${seed}: ${…} stands for the value of another key: rename the file\n",
+        f"error: {tmp_path}/a${{seed}}: ${{…}} stands for the value of a key: rename the folder\n",
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["a${seed}"]
 
@@ -232,7 +232,7 @@ def test_the_printed_command_works_in_a_shell(tmp_path):
     process.send_signal(signal.SIGINT)
     code, said = ended(process)
     assert code == 130, said
-    command = said.partition("go on")[2].splitlines()[0]
+    command = said.partition("\n  resume ")[2].splitlines()[0]
     environment = os.environ | ENVIRONMENT | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
     result = subprocess.run(
         ["bash", "-c", f"{command} max_iterations=100000 max_cpu_minutes=0.001"],

@@ -16,7 +16,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.algorithms.gan import GAN
-from gan_lightning.runs.folders import claim
+from gan_lightning.runs.folders import create_new_folder
 from scripts.benchmarks.kills import STATE, same
 from tests.conftest import FAST, ROOT
 
@@ -96,7 +96,7 @@ def test_progress_tells_the_speed_once_it_is_known(run, monkeypatch):
 
 def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path):
     wanted = str(tmp_path / "a" / "run")
-    assert [claim(wanted)[0] for _ in range(3)] == [wanted, f"{wanted}_2", f"{wanted}_3"]
+    assert [create_new_folder(wanted)[0] for _ in range(3)] == [wanted, f"{wanted}_2", f"{wanted}_3"]
 
 
 def test_dashboard_has_one_axis(run, only_run):
@@ -278,9 +278,9 @@ def test_a_refused_resumption_changes_nothing(run, tmp_path):
         ("trainer.max_epochs=1", "has done 2 epochs"),
         ("max_iterations=3", "has done 16 iterations"),
         ("seed=-1", "seed=-1"),
-        ("model.generator.latent_dim=7", "model.generator.latent_dim=7, but the run was begun with 100"),
-        ("model.generator_optimizer.lr=0.5", "begun with 0.0002"),
-        ("data.batch_size=128", "data.batch_size=128, but the run was begun with 256"),
+        ("model.generator.latent_dim=7", "model.generator.latent_dim=7, but the run was started with 100"),
+        ("model.generator_optimizer.lr=0.5", "started with 0.0002"),
+        ("data.batch_size=128", "data.batch_size=128, but the run was started with 256"),
         ("seed=2", "seed=2"),
         ("hydra.run.dir=elsewhere", "leave out hydra.run.dir"),
         ("data.batch_size=3000", "1,797"),

@@ -22,7 +22,7 @@ REFUSED = [
     "gan_lightning.commands.cli.train",
     "gan_lightning.commands.session.Session",
     "gan_lightning.files.write_json",  # ours, and writes files
-    "gan_lightning.runs.folders.claim",
+    "gan_lightning.runs.folders.create_new_folder",
     "gan_lightning.runs.manifest.Manifest",
     "gan_lightning.system.distributed.join",
     "gan_lightning.metrics.extractors.save_classifier",  # of a room whose classes are trusted

@@ -201,7 +201,7 @@ def _write(path: Path | None, content: dict[str, Any]) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps(content, indent=2) + "\n")
     except OSError as error:
-        raise UserError(f"--output {path}: {error.strerror}: take another name") from error
+        raise UserError(f"--output {path}: {error.strerror}: choose another name") from error
 
 
 if __name__ == "__main__":
