@@ -1,9 +1,11 @@
-# make demo      a first GAN, trained in about a minute
-# make test      the tests but the slow ones;  make test-all: all of them
-# make check     lint, format, types
-# make docs      the documentation as a site, in outputs/site
+# make demo      train a first GAN, in about a minute
+# make test      run the tests, except the slow ones
+# make test-all  run all tests
+# make check     check lint, format and types
+# make docs      build the documentation as a site in outputs/site
+# make lock      update requirements.lock
 
-# The first of these that is Python 3.11, 3.12 or 3.13; PYTHON=… names another.
+# Python to install with: the first of these that is 3.11, 3.12 or 3.13, unless PYTHON=… names another.
 CANDIDATES := python3 python3.13 python3.12 python3.11
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(foreach p,$(CANDIDATES),$(shell $(p) -c "$(SUPPORTED)" 2>/dev/null && echo $(p))))
@@ -16,7 +18,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 .venv: $(INSTALLED)
 
-# Exactly the locked versions, then this project without its dependencies.
+# Install exactly the locked versions, then this project without its dependencies.
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11, 3.12 or 3.13 is needed: make PYTHON=/path/to/python"; exit 2; }
 ifdef UV
@@ -46,9 +48,9 @@ check: $(INSTALLED)
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
-	@echo "open outputs/site/index.html"
+	@echo "open outputs/site/index.html; with a search box: $(BIN)/mkdocs serve"
 
-# Newest versions that pyproject.toml allows; needs uv.
+# Lock the newest versions that pyproject.toml allows; needs uv.
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --upgrade \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock

@@ -66,7 +66,7 @@ def make_folder(path: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from error
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text_file(path: Path, text: str) -> None:
     """Write a text file atomically and flush it to disk."""
     with write_atomically(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.write(text)
@@ -75,7 +75,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically and flush it to disk."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    write_text_file(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:

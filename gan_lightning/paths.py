@@ -35,12 +35,12 @@ def data_dir() -> str:
 
 def xdg_dir(variable: str, default: str) -> Path:
     """Return the folder that an XDG variable names, or the default; relative paths are ignored, as XDG requires."""
-    path = expand_home(os.environ.get(variable) or default, variable)
-    return path if path.is_absolute() else expand_home(default, variable)
+    path = Path(expand_home(os.environ.get(variable) or default, variable))
+    return path if path.is_absolute() else Path(expand_home(default, variable))
 
 
-def expand_home(path: str | Path, key: str) -> Path:
-    """Return the path with ``~`` replaced by the home folder.
+def expand_home(path: str | Path, key: str) -> str:
+    """Return the path with ``~`` replaced by the home folder, and otherwise as it is spelled.
 
     Args:
         path: the path to expand.
@@ -49,10 +49,10 @@ def expand_home(path: str | Path, key: str) -> Path:
     Raises:
         UserError: if the user has no home folder.
     """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise UserError(f"{path}: this user has no home folder: set {key}, or HOME") from error
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise UserError(f"{path}: this user has no home folder: set {key}, or HOME")
+    return expanded
 
 
 def relative_to_cwd(path: Path) -> Path:

@@ -1,50 +1,57 @@
-"""Runs side by side: a table of their figures, and a sheet of samples from the same latents.
+"""Compare finished runs: a table of their metrics, and a sheet of samples from the same latents.
 
     python scripts/compare.py outputs/families/*/* --page docs/families.md --sheet docs/families.png
 
-Runs of the same name and other seeds make one row; the sheet shows the first seed of each. The table goes on screen, or
-between the lines `<!-- table -->` and `<!-- end of table -->` of a page; --part says another word than `table`.
+Runs with the same name share a row; the sheet shows the first seed of each. The table is printed, or written
+between the lines `<!-- table -->` and `<!-- end of table -->` of a page. --part replaces the word `table`.
 """
+
+from __future__ import annotations
 
 import json
 import statistics
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from benchmarks.pages import replace_part
-from PIL import Image, ImageDraw, ImageFont
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, add_trust_code, check_renamed
-from gan_lightning.data.datamodule import Data
-from gan_lightning.metrics.evaluator import evaluator_of
-from gan_lightning.modalities.samples import Sample, size, take
-from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.tables import markdown
 
+if TYPE_CHECKING:  # slow to import
+    from PIL import Image
+
+    from gan_lightning.data.datamodule import Data
+    from gan_lightning.modalities.samples import Sample
+    from gan_lightning.runs.checkpoints import Trained
+
 LIMITS = ("max_iterations", "max_cpu_minutes")
-COLUMNS, LABEL, TEXT = 16, 150, 16  # samples of each run; width of a name and height of its letters, pixels
+COLUMNS = 16  # samples of each run in the sheet
+NAME_WIDTH, FONT_SIZE = 150, 16  # pixels
 
 
 @command
 def main() -> None:
     parser = Parser(description=__doc__)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a finished run")
-    parser.add_argument("--page", type=Path, help="Markdown file to put the table into")
-    parser.add_argument("--part", default="table", help="of the page (table)")
-    parser.add_argument("--sheet", type=Path, help="picture to write")
+    parser.add_argument("--page", type=Path, help="Markdown page to write the table into")
+    parser.add_argument("--part", default="table", help="name of the part of the page (table)")
+    parser.add_argument("--sheet", type=Path, help="image to write")
     add_trust_code(parser, "package of your own that the runs name")
     check_renamed(sys.argv[1:], {"--trust": "--trust-code"})
     arguments = parser.parse_intermixed_args()
 
-    families: dict[str, list[Path]] = defaultdict(list)
-    for run in sorted(
-        arguments.run, key=lambda run: json.loads((run / "manifest.json").read_text(encoding="utf-8"))["seed"]
-    ):
-        families[json.loads((run / "manifest.json").read_text(encoding="utf-8"))["config"]["name"]].append(run)
+    from gan_lightning.metrics.evaluator import evaluator_of
+    from gan_lightning.runs.checkpoints import load
+    from gan_lightning.system import interrupts
+
+    interrupts.raise_on_signals()
+    families: dict[str, list[Path]] = defaultdict(list)  # runs by name
+    for run in sorted(arguments.run, key=lambda run: read_json(run / "manifest.json")["seed"]):
+        families[read_json(run / "manifest.json")["config"]["name"]].append(run)
     trained = {name: load(str(runs[0]), arguments.trust_code) for name, runs in families.items()}
     rows = [row(name, runs, evaluator_of(trained[name].data).headline()) for name, runs in families.items()]
     columns = list(dict.fromkeys(column for row in rows for column in row))
@@ -57,31 +64,33 @@ def main() -> None:
         sheet(trained).save(arguments.sheet)
 
 
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
-    """Return mean and standard deviation over the seeds of a family, and the distance of each."""
-    figures = [json.loads((run / "metrics.json").read_text(encoding="utf-8")) for run in runs]
-    minutes = [json.loads((run / "manifest.json").read_text(encoding="utf-8"))["duration_seconds"] / 60 for run in runs]
+    """Return the row of a family: means and standard deviations over its seeds, and the distance of each seed."""
+    metrics = [read_json(run / "metrics.json") for run in runs]
+    minutes = [read_json(run / "manifest.json")["duration_seconds"] / 60 for run in runs]
     cells = {
         "": name,
         "seeds": len(runs),
-        "iterations": f"{statistics.mean(one['iteration'] for one in figures):,.0f}",
+        "iterations": f"{statistics.mean(one['iteration'] for one in metrics):,.0f}",
         "minutes": f"{statistics.mean(minutes):.1f}",
     }
-    for metric in headline:
-        values = [one[f"evaluation/{metric}"] for one in figures if f"evaluation/{metric}" in one]
+    for name in headline:
+        values = [one[f"evaluation/{name}"] for one in metrics if f"evaluation/{name}" in one]
         if values:
             spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-            cells[metric] = f"{statistics.mean(values):.3g}{spread}"
-        if metric == "fcd" and len(values) > 1:
+            cells[name] = f"{statistics.mean(values):.3g}{spread}"
+        if name == "fcd" and len(values) > 1:
             cells["fcd of each"] = ", ".join(f"{value:.3g}" for value in values)
     return cells
 
 
 def footnote(families: dict[str, list[Path]]) -> str:
-    """On what the runs were made."""
-    manifests = [
-        json.loads((run / "manifest.json").read_text(encoding="utf-8")) for runs in families.values() for run in runs
-    ]
+    """Return limits, machine and revision of the runs, for the line below the table."""
+    manifests = [read_json(run / "manifest.json") for runs in families.values() for run in runs]
     hardware = manifests[0]["hardware"]
     limits = {f"{name}={m['config'][name]}" for m in manifests for name in LIMITS if m["config"].get(name) is not None}
     revisions = {manifest["git"]["revision"][:12] for manifest in manifests if manifest["git"]}
@@ -93,23 +102,29 @@ def footnote(families: dict[str, list[Path]]) -> str:
 
 
 def sheet(trained: dict[str, Trained]) -> Image.Image:
-    """Return one row of samples a run, with its name in front."""
+    """Return an image with a row of samples for each run, after its name."""
+    from PIL import Image, ImageDraw, ImageFont
+
     rows = []
-    for name, one in trained.items():
-        content = one.data.modality.decode(one.model.sample(COLUMNS, conditions(one.data), seed=0))
-        samples = Image.fromarray(one.data.modality.sheet(content, COLUMNS))
-        line = Image.new("RGB", (LABEL + samples.width, samples.height), "white")
-        ImageDraw.Draw(line).text((8, samples.height // 2 - TEXT), name, "black", ImageFont.load_default(TEXT))
-        line.paste(samples, (LABEL, 0))
-        rows.append(line)
-    whole = Image.new("RGB", (max(line.width for line in rows), sum(line.height for line in rows)), "white")
-    for i, line in enumerate(rows):
-        whole.paste(line, (0, sum(earlier.height for earlier in rows[:i])))
+    for name, run in trained.items():
+        content = run.data.modality.decode(run.model.sample(COLUMNS, conditions(run.data), seed=0))
+        samples = Image.fromarray(run.data.modality.sheet(content, COLUMNS))
+        row = Image.new("RGB", (NAME_WIDTH + samples.width, samples.height), "white")
+        ImageDraw.Draw(row).text((8, samples.height // 2 - FONT_SIZE), name, "black", ImageFont.load_default(FONT_SIZE))
+        row.paste(samples, (NAME_WIDTH, 0))
+        rows.append(row)
+    whole = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
+    for i, row in enumerate(rows):
+        whole.paste(row, (0, sum(earlier.height for earlier in rows[:i])))
     return whole
 
 
 def conditions(data: Data) -> Sample | None:
-    """Return a condition for each sample of a row: the classes in turn, where there are some."""
+    """Return the conditions of a row of samples: each class once, then again, or conditions of the data."""
+    import torch
+
+    from gan_lightning.modalities.samples import size, take
+
     values = None if data.condition is None else data.condition.values()
     if data.condition is None or values is None:
         return data.sample_conditions(COLUMNS, seed=0)

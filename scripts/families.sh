@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Trains each family of GAN on MNIST for two minutes of one core's time, with three seeds, two runs at a time, and makes
-# docs/families.md and docs/families.png. About 50 minutes on 2 cores.
+# Trains each family of GANs on MNIST for two minutes of CPU time with three seeds, two runs at a time. Writes the table
+# of docs/families.md, and docs/families.png. Takes about 50 minutes on 2 cores; skips finished runs when run again.
 #   scripts/families.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,6 +1,7 @@
-"""Draw which rooms of the package import which: python scripts/import_graph.py docs/imports.png
+"""Draw the imports between the parts of the package: python scripts/import_graph.py docs/imports.png
 
-A room stands above those that it may import from. An arrow is red where an import runs upward.
+A part is a folder of gan_lightning/, or a module directly in it. A part is drawn above those that it may import. Red
+arrows are imports that break this rule.
 """
 
 import ast
@@ -8,13 +9,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser
 from gan_lightning.paths import PACKAGE
 
-LAYERS = [
+LAYERS = [  # a part may import from its own layer and those before
     {"errors", "files", "paths", "tables", "marks", "system"},
     {"modalities"},
     {"data", "networks"},
@@ -27,7 +26,7 @@ LAYERS = [
     {"search"},
     {"commands"},
 ]
-LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 
 def files() -> list[Path]:
@@ -35,13 +34,13 @@ def files() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__init__")
 
 
-def room_of(path: Path) -> str:
-    """Return the room that a module is in: its folder, or its own name where it lies flat in the package."""
+def part_of(path: Path) -> str:
+    """Return the part that a module belongs to: its folder in the package, or its own name."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield each room that a file imports from, with the statement; imports for type checkers do not count."""
+    """Yield the part and the statement of each import in a file, except imports for type checkers."""
     statements: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while statements:
         node = statements.pop()
@@ -50,7 +49,7 @@ def imported(path: Path) -> Iterator[tuple[str, str]]:
             continue
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: {ast.unparse(node)}: written in full, please"
+            assert node.level == 0, f"{path}: {ast.unparse(node)}: use an absolute import"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
             package, _, rest = name.partition(".")
@@ -60,29 +59,30 @@ def imported(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def draw(path: Path) -> None:
-    """Write the graph of the rooms that are folders."""
-    rooms = [[room for room in sorted(layer) if (PACKAGE / room).is_dir()] for layer in LAYERS]
-    places = {
-        room: (2.4 * (i - (len(layer) - 1) / 2) + (0.5 if level % 2 else -0.5), level)
-        for level, layer in enumerate(rooms)
-        for i, room in enumerate(layer)
+    """Write the graph as a PNG file; parts that are single modules are left out."""
+    from matplotlib.figure import Figure
+
+    layers = [[part for part in sorted(layer) if (PACKAGE / part).is_dir()] for layer in LAYERS]
+    positions = {  # in two columns, so that arrows do not cross parts
+        part: (2.4 * (i - (len(layer) - 1) / 2) + (0.5 if level % 2 else -0.5), level)
+        for level, layer in enumerate(layers)
+        for i, part in enumerate(layer)
     }
-    arrows = {(room_of(file), other) for file in files() for other, _ in imported(file)}
+    arrows = {(part_of(file), other) for file in files() for other, _ in imported(file)}
     figure = Figure((7, 8), layout="constrained")
     axes = figure.add_subplot()
-    for begin, end in sorted(arrows):
-        if begin in places and end in places and begin != end:
-            upward = places[end][1] > places[begin][1]
-            bend = 0.12 * (places[begin][1] - places[end][1] - 1)
+    for importer, other in sorted(arrows):
+        if importer in positions and other in positions and importer != other:
+            start, end = positions[importer], positions[other]
+            upward = end[1] > start[1]
+            bend = 0.12 * (start[1] - end[1] - 1)
             style = {"arrowstyle": "->", "color": "tab:red" if upward else "tab:grey", "shrinkA": 14, "shrinkB": 14}
-            axes.annotate(
-                "", places[end], places[begin], arrowprops=style | {"connectionstyle": f"arc3,rad={min(bend, 0.6)}"}
-            )
-    for room, place in places.items():
-        axes.text(*place, room, ha="center", va="center", bbox={"boxstyle": "round", "facecolor": "white"})
-    for lower, upper in pairwise(range(len(rooms))):
+            axes.annotate("", end, start, arrowprops=style | {"connectionstyle": f"arc3,rad={min(bend, 0.6)}"})
+    for part, position in positions.items():
+        axes.text(*position, part, ha="center", va="center", bbox={"boxstyle": "round", "facecolor": "white"})
+    for lower, upper in pairwise(range(len(layers))):
         axes.axhline((lower + upper) / 2, color="whitesmoke", zorder=0)
-    axes.set(xlim=(-4, 4), ylim=(-0.6, len(rooms) - 0.4))
+    axes.set(xlim=(-4, 4), ylim=(-0.6, len(layers) - 0.4))
     axes.axis("off")
     figure.savefig(path, dpi=100)
 
@@ -90,7 +90,7 @@ def draw(path: Path) -> None:
 @command
 def main() -> None:
     parser = Parser(description=__doc__)
-    parser.add_argument("path", type=Path, help="of the PNG file")
+    parser.add_argument("path", type=Path, help="PNG file to write")
     draw(parser.parse_args().path)
 
 

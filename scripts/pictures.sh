@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the README's pictures: the grid of experiment=quickstart, and TensorBoard's view of that run (needs Chromium).
+# Makes the README's images: samples of experiment=quickstart, and TensorBoard's view of that run (needs Chromium).
 #   scripts/pictures.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,5 +1,6 @@
 """MkDocs hook that writes the pages in reference/ from the commands' own help and the config's own schema."""
 
+import html
 import inspect
 import re
 import subprocess
@@ -21,7 +22,14 @@ from gan_lightning.config.signature import load_target, signature_of
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
 BOUNDS = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
-TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}
+TYPES = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+    "object": "node",
+}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -147,8 +155,14 @@ def in_words(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         items = schema.get("items")
         return f"list of {in_words(items)}" if isinstance(items, dict) and in_words(items) else "list"
-    bounds = [said.format(schema[name]) for name, said in BOUNDS.items() if name in schema]
+    bounds = [form.format(short(schema[name])) for name, form in BOUNDS.items() if name in schema]
     return escaped(" ".join([TYPES.get(schema.get("type", ""), ""), ", ".join(bounds)]).strip())
+
+
+def short(number: float) -> str:
+    """Return a number as text; a large power of two as one."""
+    exponent = int(number).bit_length() - 1
+    return f"2^{exponent}" if exponent >= 31 and number == 2**exponent else f"{number:g}"
 
 
 def code(text: str) -> str:
@@ -157,4 +171,4 @@ def code(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Return text with what Markdown and HTML would take for their own."""
-    return re.sub(r"([|<>*_\[\]])", r"\\\1", text)
+    return re.sub(r"([|*_\[\]])", r"\\\1", html.escape(text, quote=False))

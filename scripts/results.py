@@ -1,4 +1,4 @@
-"""The figures of runs for docs/benchmarks.md: how the first article's GAN fares, epoch by epoch.
+"""Write the metrics of the first article's GAN, epoch by epoch, into docs/benchmarks.md.
 
     python train.py experiment=article seed=1 hydra.run.dir=outputs/article/seed1
     python train.py experiment=article seed=2 trainer.max_epochs=20 hydra.run.dir=outputs/article/seed2
@@ -7,7 +7,7 @@
 outputs/article/seed3/checkpoints]'
     python scripts/results.py outputs/article/seed1 outputs/article/seed2 outputs/article/seed3 \
 --page docs/benchmarks.md
-    python scripts/results.py outputs/article/seed1 --picture docs/evaluation.png
+    python scripts/results.py outputs/article/seed1 --plot docs/evaluation.png
 """
 
 import json
@@ -23,23 +23,24 @@ from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser
 from gan_lightning.tables import markdown
 
-# What the page tells of in words: the headline metrics of one data set, and how modes are lost.
+# Metrics that the page discusses.
 METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "modes", "duplicate_rate", "frechet_random_conv")
 TEXT = """```bash
 {commands}
 ```
 
-{judged}
+{evaluation}
 
 Fréchet classifier distance to the test set, each seed's mean ± standard deviation over {draws} draws of samples:
 
 {distances}
 
-Mean over the seeds ± standard deviation where there are several; the last row is what as many other real pictures have:
+Mean over the seeds ± standard deviation where there are several; the last row is the floor, the values of as many \
+other real images:
 
-{figures}
+{metrics}
 
-{machine}
+{runs}
 """
 
 
@@ -47,46 +48,49 @@ Mean over the seeds ± standard deviation where there are several; the last row 
 def main() -> None:
     parser = Parser(description=__doc__)
     parser.add_argument("run", nargs="+", type=Path, help="folder of a run whose checkpoints have been evaluated")
-    parser.add_argument("--picture", type=Path, help="write the first run's pictures after 20 epochs, side by side")
-    parser.add_argument("--page", type=Path, help="Markdown file to put the figures into")
-    parser.add_argument("--note", default="", help="a line on the circumstances, for the end of the page")
+    parser.add_argument(
+        "--plot", type=Path, help="write the evaluation images of the first run after 20 epochs, side by side"
+    )
+    parser.add_argument("--page", type=Path, help="Markdown page to write the tables into")
+    parser.add_argument("--note", default="", help="sentence to write below the tables")
     arguments = parser.parse_args()
-    if arguments.picture:
-        side_by_side(arguments.run[0] / "evaluation" / "epoch_0020").save(arguments.picture)
+    if arguments.plot:
+        side_by_side(arguments.run[0] / "evaluation" / "epoch_0020").save(arguments.plot)
     else:
-        text = figures([Run(folder) for folder in arguments.run], arguments.note)
+        text = report([Run(folder) for folder in arguments.run], arguments.note)
         if arguments.page:
             replace_part(arguments.page, "article", text)
         else:
             print(text)
 
 
-def figures(runs: "list[Run]", note: str) -> str:
-    epochs = sorted({epoch for run in runs for epoch in run.figures})
-    one = runs[0].evaluations[0]
-    extractor = one["extractor"]
+def report(runs: "list[Run]", note: str) -> str:
+    """Return the part of the page: commands, tables, and how long the runs took."""
+    epochs = sorted({epoch for run in runs for epoch in run.metrics})
+    evaluation = runs[0].evaluations[0]
+    extractor = evaluation["extractor"]
     return TEXT.format(
         commands=(__doc__ or "").partition("\n\n")[2].replace("    python", "python").strip(),
-        judged=(
-            f"{one['n']:,} samples against {one['reference']['n']:,} real pictures "
-            f"({one['reference']['split']} split), features of `{extractor['name']}` "
-            f"({float(extractor['accuracy']):.2%} on the test pictures, SHA-256 `{extractor['sha256'][:16]}…`)."
+        evaluation=(
+            f"{evaluation['n']:,} samples against {evaluation['reference']['n']:,} real images "
+            f"({evaluation['reference']['split']} split), features of `{extractor['name']}` "
+            f"({float(extractor['accuracy']):.2%} on the test images, SHA-256 `{extractor['sha256'][:16]}…`)."
         ),
-        draws=len(one["seeds"]),
+        draws=len(evaluation["seeds"]),
         distances=markdown(
             ["epochs", *(run.name for run in runs)],
             [{"epochs": epoch} | {run.name: run.distance(epoch) for run in runs} for epoch in epochs],
         ),
-        figures=markdown(
+        metrics=markdown(
             ["epochs", "seeds", *METRICS],
-            [row(epoch, runs) for epoch in epochs] + [{"epochs": "real data"} | one["floor"]],
+            [row(epoch, runs) for epoch in epochs] + [{"epochs": "real data"} | evaluation["floor"]],
         ),
-        machine="\n".join(f"* {run.name}: {run.circumstances}." for run in runs) + f"\n\n{note}",
+        runs="\n".join(f"* {run.name}: {run.description}." for run in runs) + f"\n\n{note}",
     ).strip()
 
 
 class Run:
-    """A run's manifest, and the figures of its checkpoints by epoch."""
+    """A run with its manifest, and the metrics of its checkpoints by epoch."""
 
     def __init__(self, folder: Path) -> None:
         self.manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -95,7 +99,7 @@ class Run:
             path.parent.name: json.loads(path.read_text(encoding="utf-8"))
             for path in folder.glob("evaluation/*/metrics.json")
         }
-        self.figures: dict[int, dict[str, Any]] = {
+        self.metrics: dict[int, dict[str, Any]] = {
             int(found[1]): content["generators"]["raw"]
             for name, content in by_name.items()
             if (found := re.fullmatch(r"epoch_(\d+)", name))
@@ -103,7 +107,8 @@ class Run:
         self.evaluations = list(by_name.values())
 
     @property
-    def circumstances(self) -> str:
+    def description(self) -> str:
+        """Duration, machine and revision."""
         hardware, epochs = self.manifest["hardware"], self.manifest["config"]["trainer"]["max_epochs"]
         return (
             f"{epochs} epochs in {self.manifest['duration_seconds'] / 60:.0f} minutes "
@@ -112,29 +117,30 @@ class Run:
         )
 
     def distance(self, epoch: int) -> str:
-        if epoch not in self.figures:
+        """Format the distance after an epoch; empty if it was not evaluated."""
+        if epoch not in self.metrics:
             return ""
-        figure = self.figures[epoch]["fcd"]
-        return f"{figure['mean']:.4g} ± {figure['sd']:.2g}" if figure["sd"] is not None else f"{figure['mean']:.4g}"
+        fcd = self.metrics[epoch]["fcd"]
+        return f"{fcd['mean']:.4g} ± {fcd['sd']:.2g}" if fcd["sd"] is not None else f"{fcd['mean']:.4g}"
 
 
 def side_by_side(folder: Path) -> Image.Image:
-    """What an evaluation shows: nearest training pictures, classes, precision and recall."""
-    pictures = [Image.open(folder / f"{name}.png") for name in ("nearest_training", "classes", "precision_recall")]
-    height = min(picture.height for picture in pictures)
-    scaled = [ImageOps.scale(picture, height / picture.height) for picture in pictures]
-    sheet = Image.new("RGB", (sum(picture.width for picture in scaled), height), "white")
-    for i, picture in enumerate(scaled):
-        sheet.paste(picture, (sum(earlier.width for earlier in scaled[:i]), 0))
+    """Return three images of an evaluation as one: nearest training images, classes, precision and recall."""
+    images = [Image.open(folder / f"{name}.png") for name in ("nearest_training", "classes", "precision_recall")]
+    height = min(image.height for image in images)
+    scaled = [ImageOps.scale(image, height / image.height) for image in images]
+    sheet = Image.new("RGB", (sum(image.width for image in scaled), height), "white")
+    for i, image in enumerate(scaled):
+        sheet.paste(image, (sum(earlier.width for earlier in scaled[:i]), 0))
     return sheet
 
 
 def row(epoch: int, runs: list[Run]) -> dict[str, Any]:
-    """Mean and spread over the runs that have the epoch."""
-    found = [run.figures[epoch] for run in runs if epoch in run.figures]
+    """Return the row of an epoch: means and standard deviations over the runs that have it."""
+    found = [run.metrics[epoch] for run in runs if epoch in run.metrics]
     cells: dict[str, Any] = {"epochs": epoch, "seeds": len(found)}
     for name in METRICS:
-        values = [figures[name]["mean"] for figures in found]
+        values = [metrics[name]["mean"] for metrics in found]
         mean = f"{statistics.mean(values):.3g}"
         cells[name] = mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
     return cells

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Trains experiment=best_mlp and what differs from it in one thing, for two minutes of one core's time each, two runs at
-# a time, and puts the table into docs/benchmarks.md. About 20 minutes on 2 cores.
+# Trains experiment=best_mlp, and variants that differ from it in one setting, for two minutes of CPU time each, two runs
+# at a time. Writes the table into docs/benchmarks.md. Takes about 20 minutes on 2 cores; skips finished runs when run
+# again.
 #   scripts/variants.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."

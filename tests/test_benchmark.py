@@ -1,4 +1,4 @@
-"""scripts/benchmark.py: each command once, as short as it goes."""
+"""scripts/benchmark.py: a short run of each kind of benchmark."""
 
 import json
 import subprocess
@@ -14,23 +14,26 @@ from tests.conftest import ROOT
 CPU = torch.device("cpu")
 
 
-def benchmark(what, folder, data, *arguments, threads=1):
-    command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), what, "--threads", str(threads)]
+def run_benchmark(name, folder, data, *arguments, threads=1):
+    command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), name, "--threads", str(threads)]
     environment = {"GAN_DATA_DIR": str(data), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
     return subprocess.run([*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def test_loops_train_the_article_s_networks():
-    ours = mlp.Generator(100, [1, 28, 28], [256, 512, 1024]), mlp.Discriminator([1, 28, 28], [1024, 512, 256])
-    for network, reference in zip(loops.networks(), ours, strict=True):
+def test_loops_train_the_networks_of_model_mlp():
+    expected = mlp.Generator(100, [1, 28, 28], [256, 512, 1024]), mlp.Discriminator([1, 28, 28], [1024, 512, 256])
+    for network, reference in zip(loops.networks(), expected, strict=True):
         shapes = [tuple(p.shape) for p in network.parameters()]
         assert shapes == [tuple(p.shape) for p in reference.parameters()]
 
 
-def test_floating_point_operations_by_hand():
-    """Forward two a weight and sample; backward as much for weights and again for inputs, the first layer's aside."""
+def test_floating_point_operations_equal_a_count_by_hand():
+    """Count two operations for each weight and sample in each pass.
+
+    The passes are forward, backward to the weights, and backward to the inputs of all layers but the first.
+    """
     images = torch.zeros(64, 784, dtype=torch.uint8)
-    counted = limits.floating_point_operations(loops.tight(loops.batches_from_memory(images, 64), CPU))
+    counted = limits.floating_point_operations(loops.fast_loop(loops.batches_from_memory(images, 64), CPU))
     g = [100 * 256, 256 * 512, 512 * 1024, 1024 * 784]
     d = [784 * 1024, 1024 * 512, 512 * 256, 256]
     generator = sum(g) + sum(g) + sum(g[1:])
@@ -38,8 +41,8 @@ def test_floating_point_operations_by_hand():
     assert counted == 2 * 64 * (generator + discriminator)
 
 
-def test_no_data(tmp_path):
-    result = benchmark("step", tmp_path, tmp_path / "nowhere")
+def test_missing_data_is_an_error(tmp_path):
+    result = run_benchmark("step", tmp_path, tmp_path / "nowhere")
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert "GAN_DATA_DIR" in result.stderr.splitlines()[-1]
@@ -50,7 +53,7 @@ def test_step(tmp_path, real_data):
     page = tmp_path / "page.md"
     page.write_text("<!-- step 1 -->\n<!-- end of step 1 -->\n")
     arguments = ["--rounds", "1", "--iterations", "2", "--page", "page.md", "--json", "all.json"]
-    result = benchmark("step", tmp_path, real_data, *arguments)
+    result = run_benchmark("step", tmp_path, real_data, *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "all.json").read_text())
     assert [row[""] for row in rows[:6:5]] == ["article, as published", "ours"]
@@ -60,8 +63,8 @@ def test_step(tmp_path, real_data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["profile", "startup"])
-def test_the_others(tmp_path, real_data, what):
-    result = benchmark(what, tmp_path, real_data, "--rounds", "1")
+@pytest.mark.parametrize("name", ["profile", "startup"])
+def test_profile_and_startup(tmp_path, real_data, name):
+    result = run_benchmark(name, tmp_path, real_data, "--rounds", "1")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("|")

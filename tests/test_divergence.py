@@ -12,7 +12,7 @@ from gan_lightning.callbacks import divergence
 from gan_lightning.callbacks.divergence import Divergence
 from gan_lightning.networks import mlp
 from gan_lightning.runs.checkpoints import read_last
-from scripts.benchmarks.kills import same
+from scripts.benchmarks.kills import equal
 from tests.conftest import FAST
 
 RUN = [*FAST, "checkpoint.every_n_iterations=4", "hydra.run.dir=run"]
@@ -77,7 +77,7 @@ def test_rollback_continues_with_other_noise(run, tmp_path, diverging):
     assert "iteration 11: loss/generator is nan: continuing from iteration 8 with other noise" in result.out
     content = read_last(tmp_path / "run")[1]
     assert (content["iteration"], content["rollbacks"]) == (20, 1)
-    assert not same(content["state_dict"], read_last(tmp_path / "undisturbed")[1]["state_dict"])
+    assert not equal(content["state_dict"], read_last(tmp_path / "undisturbed")[1]["state_dict"])
     assert run("train", "resume=run", "max_iterations=24").code == 0
     assert read_last(tmp_path / "run")[1]["rollbacks"] == 1
 

@@ -201,7 +201,7 @@ def test_existing_file_is_kept(run, trained, format):
         (["format=pt"], "format=pt: must be 'onnx' or 'safetensors'"),
         (["output=generator.safetensors"], "output=generator.safetensors: the name of a .onnx file is needed"),
         (["output=run", "format=safetensors"], "output=run: the name of a .safetensors file is needed"),
-        (["output=run/metrics.json/x.onnx"], "metrics.json is a file: remove it, or take another place"),
+        (["output=run/metrics.json/x.onnx"], "metrics.json is a file: remove it, or choose another path"),
         (["weights=best"], "weights=best: must be 'ema' or 'raw'"),
         (["checkpoint=nothing"], "checkpoint=nothing: nothing does not exist"),
         (["n=5"], "n: unknown key"),

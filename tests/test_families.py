@@ -202,7 +202,7 @@ REFUSED = {
     "pack and labels": (["pack=2", "conditional=true"], "the samples of a pack have no label in common"),
     "no classes": (["conditional=true", "data.num_classes=null"], "conditional=true: the data have no classes"),
     "too few classes": (["data.num_classes=5"], "data.num_classes=5: there are 10 classes"),
-    "size": (["model=dcgan", "data.sample_shape=[1,30,30]"], "must be 28, 32, 64 or so"),
+    "size": (["model=dcgan", "data.sample_shape=[1,30,30]"], "must be equal, and 28, 32, 64 or another"),
     "discriminator": (
         ["model.discriminator.sample_shape=[7]"],
         "model: the networks do not fit together or to the data",

@@ -1,4 +1,4 @@
-"""Runs that are killed and resumed, in processes of their own, against runs that are not."""
+"""Killed and resumed runs equal uninterrupted runs; damaged and missing checkpoints."""
 
 import json
 import os
@@ -17,25 +17,26 @@ RUN = [*FAST, "checkpoint.every_n_iterations=4", "callbacks.scalars.every_n_iter
 
 
 @pytest.mark.slow
-def test_twenty_kills(tmp_path):
-    trials = kills.campaign(tmp_path, kills=20, seed=1)
-    deaths = [death for many in trials.values() for trial in many for death in trial.deaths]
-    assert len(deaths) >= 20
-    assert {death.signal for death in deaths} == {"SIGKILL", "SIGTERM", "SIGINT"}
-    assert max(death.lost for death in deaths) <= kills.INTERVAL
-    assert all(death.lost == 0 for death in deaths if death.signal != "SIGKILL")
-    assert [trial.differences for many in trials.values() for trial in many if trial.differences] == []
+def test_runs_killed_twenty_times_equal_uninterrupted_runs(tmp_path):
+    campaign = kills.run_campaign(tmp_path, kills=20, seed=1)
+    runs = [run for of_config in campaign.values() for run in of_config]
+    all_kills = [kill for run in runs for kill in run.kills]
+    assert len(all_kills) >= 20
+    assert {kill.signal for kill in all_kills} == {"SIGKILL", "SIGTERM", "SIGINT"}
+    assert max(kill.lost for kill in all_kills) <= kills.INTERVAL
+    assert all(kill.lost == 0 for kill in all_kills if kill.signal != "SIGKILL")
+    assert [run.differences for run in runs if run.differences] == []
 
 
-def test_what_differs_is_found(run, tmp_path):
+def test_differences_are_found(run, tmp_path):
     for seed in (1, 2):
         run("train", *RUN, "max_iterations=5", f"seed={seed}", f"hydra.run.dir={seed}")
     found = kills.differences(tmp_path / "1", tmp_path / "2")
-    assert found == ["state_dict", "optimizer_states", "callbacks", "metrics.json", "points of the dashboard"]
+    assert found == ["state_dict", "optimizer_states", "callbacks", "metrics.json", "logged scalars"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "gone"])
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, tmp_path, damage):
+def test_damaged_checkpoint_is_replaced_by_the_earlier_one(run, tmp_path, damage):
     run("train", *RUN, "max_iterations=20", "hydra.run.dir=whole")
     run("train", *RUN, "max_iterations=10", "hydra.run.dir=parts")
     last = tmp_path / "parts" / "checkpoints" / "last.ckpt"
@@ -53,7 +54,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, tmp_path, damage)
     assert kills.differences(tmp_path / "whole", tmp_path / "parts") == []
 
 
-def test_both_checkpoints_damaged(run, tmp_path):
+def test_two_damaged_checkpoints_are_an_error(run, tmp_path):
     run("train", *RUN, "max_iterations=10", "hydra.run.dir=run")
     for path in (tmp_path / "run" / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:1000])
@@ -63,7 +64,7 @@ def test_both_checkpoints_damaged(run, tmp_path):
     assert "last.ckpt.earlier: not a checkpoint, or a damaged one" in result.err
 
 
-def test_a_checkpoint_of_an_earlier_version(run, tmp_path):
+def test_checkpoint_of_an_earlier_version_cannot_be_resumed(run, tmp_path):
     run("train", *RUN, "max_iterations=8", "hydra.run.dir=run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
     content = torch.load(path, weights_only=True)
@@ -84,8 +85,8 @@ train()
 """
 
 
-def test_a_disk_that_takes_no_checkpoint(run, tmp_path):
-    """The limit on a file's size stands in for a full disk: what is small can still be written."""
+def test_full_disk_keeps_the_last_checkpoint(run, tmp_path):
+    """Simulate a full disk by a limit on the size of files; small files can still be written."""
     run("train", *RUN, "max_iterations=8", "hydra.run.dir=run")
     result = subprocess.run(
         [sys.executable, "-c", FULL_DISK, "resume=run", "max_iterations=20"],
@@ -101,8 +102,14 @@ def test_a_disk_that_takes_no_checkpoint(run, tmp_path):
     assert run("train", "resume=run", "max_iterations=20").code == 0
 
 
-def test_a_folder_that_vanishes(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(torch, "save", lambda *arguments, save=torch.save: (save(*arguments), vanish(tmp_path / "run")))
+def test_removed_run_folder_is_an_error(run, tmp_path, monkeypatch):
+    def save_and_move(*arguments, save=torch.save):
+        save(*arguments)
+        if folder.exists():
+            folder.rename(tmp_path / "elsewhere")
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr(torch, "save", save_and_move)
     result = run("train", *RUN, "max_iterations=8", "hydra.run.dir=run")
     assert result.code == 2
     assert result.err.count("\n") == 1
@@ -110,12 +117,7 @@ def test_a_folder_that_vanishes(run, tmp_path, monkeypatch):
     assert "last.ckpt: not written" in result.out
 
 
-def vanish(folder):
-    if folder.exists():
-        folder.rename(folder.with_name("elsewhere"))
-
-
-def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(run, tmp_path):
+def test_run_killed_before_its_first_checkpoint_starts_again(run, tmp_path):
     run("train", *RUN, "max_iterations=10", "hydra.run.dir=run")
     (tmp_path / "run").rename(tmp_path / "whole")
     run("train", *RUN, "max_iterations=10", "hydra.run.dir=run")

@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from gan_lightning.callbacks.loggers import CSVLog, LogWriter, TensorBoardLog, writer_class
 from gan_lightning.runs.checkpoints import read_last
 from scripts.benchmarks import kills
-from scripts.benchmarks.kills import points
+from scripts.benchmarks.kills import read_scalars
 from tests.conftest import FAST
 
 BLOCK = 32 * 1024  # bytes
@@ -119,7 +119,7 @@ def wandb_points(folder):
     return found
 
 
-POINTS = {"tensorboard": points, "csv": csv_points, "mlflow": mlflow_points, "wandb": wandb_points}
+POINTS = {"tensorboard": read_scalars, "csv": csv_points, "mlflow": mlflow_points, "wandb": wandb_points}
 
 
 def assert_same(found, expected):
@@ -145,7 +145,7 @@ class TestAll:
         return Path("run")
 
     def test_same_scalars(self, folder):
-        expected = points(folder)
+        expected = read_scalars(folder)
         assert {tag.partition("/")[0] for tag in expected} >= {
             "loss",
             "gradient_norm",
@@ -207,7 +207,7 @@ def test_alone(run, tmp_path, name):
     assert ("tensorboard --logdir" in result.out) == (name == "tensorboard")
     where = {"tensorboard": "run/tensorboard", "csv": "run/csv/metrics.csv", "wandb": "run/wandb"}
     assert f"  logs        {where.get(name, 'outputs/mlflow')}\n" in result.out
-    assert_same(POINTS[name](Path("run")), points(Path("reference")))
+    assert_same(POINTS[name](Path("run")), read_scalars(Path("reference")))
 
 
 def test_none(run):
@@ -274,7 +274,7 @@ class TestResumed:
         result = run("train", "resume=run", "max_iterations=20")
         assert (result.code, result.err) == (0, "")
         assert csv_rows(Path("run")) == csv_rows(Path("whole"))
-        assert points(Path("run")) == points(Path("whole"))
+        assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
     def test_file_that_was_being_rewritten(self, run):
         """A process that is killed then leaves a part of the file, or none."""
@@ -292,7 +292,7 @@ class TestResumed:
         assert read_last(Path("run"))[1]["iteration"] == 8
         assert run("train", "resume=run", "max_iterations=20").code == 0
         assert csv_rows(Path("run")) == csv_rows(Path("whole"))
-        assert points(Path("run")) == points(Path("whole"))
+        assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
     def test_other_loggers(self, run):
         """Each keeps what it has from the parts of the run that had it."""
@@ -302,7 +302,7 @@ class TestResumed:
         assert run("train", "resume=run", "max_iterations=20").code == 0  # with csv alone, as before
         assert [row["step"] for row in csv_rows(Path("run"))] == ["15", "20"]
         assert run("train", "resume=run", "logger=tensorboard", "max_iterations=25").code == 0
-        assert [step for step, _ in points(Path("run"))["loss/generator"]] == [5, 10, 25]
+        assert [step for step, _ in read_scalars(Path("run"))["loss/generator"]] == [5, 10, 25]
         assert run("train", "resume=run", self.BOTH, "max_iterations=30").code == 0
         assert [row["step"] for row in csv_rows(Path("run"))] == ["15", "20", "30"]
         assert run("train", "reproduce=run", "logger=csv", "hydra.run.dir=again").code == 0
@@ -324,7 +324,7 @@ class TestResumed:
         assert run("generate", "checkpoint=run").code == 0
         assert run("evaluate", "checkpoint=run", "seeds=[0]", "n=32").code == 0
         assert run("train", "resume=run", "max_iterations=20").code == 0
-        assert points(Path("run")) == points(Path("whole"))
+        assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
     def test_same_run_elsewhere(self, run):
         """The run of MLflow and of Weights & Biases that the first part started goes on."""
@@ -335,7 +335,7 @@ class TestResumed:
         result = run("train", "resume=run", "max_iterations=10")
         assert (result.code, result.err) == (0, "")
         for name in ("mlflow", "wandb"):
-            assert_same(POINTS[name](Path("run")), points(Path("run")))
+            assert_same(POINTS[name](Path("run")), read_scalars(Path("run")))
         assert mlflow_run(Path("run"))[1].info.status == "FINISHED"
         started = {record.run.run_id for record in wandb_records(Path("run")) if record.HasField("run")}
         assert len(started) == 1
@@ -361,7 +361,7 @@ def test_kills(tmp_path):
     whole, generator = tmp_path / "whole" / "run", random.Random(1)
     for number in range(2):
         killed = tmp_path / str(number)
-        deaths = list(kills.kill_and_resume(killed, overrides, kills.KILLS_OF_A_RUN, generator))
+        deaths = list(kills.kill_and_resume(killed, overrides, kills.MAX_KILLS_PER_RUN, generator))
         assert any(death.signal == "SIGKILL" for death in deaths)
         assert kills.differences(whole, killed / "run") == []
         assert csv_rows(killed / "run") == csv_rows(whole)
@@ -374,7 +374,7 @@ def test_processes_beside_the_first_log_nothing(run):
         "train", *RUN, "trainer=ddp_cpu", "logger=[tensorboard,csv,mlflow]", "max_iterations=5", "hydra.run.dir=run"
     )
     assert result.code == 0, result.err
-    expected = points(Path("run"))
+    expected = read_scalars(Path("run"))
     assert [step for step, _ in expected["loss/generator"]] == [5]
     for name in ("csv", "mlflow"):
         assert_same(POINTS[name](Path("run")), expected)
@@ -390,7 +390,7 @@ def test_sweep(run):
     assert result.code == 0, result.err
     for job in ("sweep/0", "sweep/1"):
         for name in ("mlflow", "wandb"):
-            assert_same(POINTS[name](Path(job)), points(Path(job)))
+            assert_same(POINTS[name](Path(job)), read_scalars(Path(job)))
         events = EventAccumulator(f"{job}/tensorboard")
         events.Reload()
         assert "_hparams_/session_start_info" in events.summary_metadata

@@ -111,7 +111,7 @@ def test_metrics_file_has_no_new_keys(trained_once):
 def test_commands_work_as_they_stand_there(run, trained_once):
     trained_once("card", *EVALUATED, "hydra.run.dir=run")
     generate, reproduce = commands(card()[1])
-    assert generate[:3] == ["python", "-m", "gan_lightning.commands.generate"] or generate[1].endswith("generate.py")
+    assert generate[1:3] == ["-m", "gan_lightning.commands.generate"] or generate[1].endswith("generate.py")
     result = run("generate", *overrides(generate))
     assert result.code == 0, result.err
     result = run("train", *overrides(reproduce), "hydra.run.dir=again")
@@ -222,7 +222,7 @@ def test_other_modality(run, monkeypatch):
     assert "Licence of the data: not stated" in body
     assert "loudness" in table(body)
     generate, reproduce = commands(body)
-    assert "trust=[waves]" in generate
+    assert "trust_code=[waves]" in generate
     assert run("generate", *overrides(generate)).code == 0
     assert "reproduced run: " in run("train", *overrides(reproduce), "hydra.run.dir=again").out
 
@@ -282,10 +282,10 @@ def test_disk_that_is_full(run, monkeypatch):
     def refuse(path, text):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gan_lightning.runs.model_card.write_text", refuse)
+    monkeypatch.setattr("gan_lightning.runs.model_card.write_text_file", refuse)
     result = run("train", *FAST, "max_iterations=2", "hydra.run.dir=run")
     assert result.code == 0
-    assert "README.md: No space left on device: make room there" in result.out + result.err
+    assert "README.md: No space left on device: free some space there" in result.out + result.err
     assert read("manifest.json")["status"] == "finished"
 
 

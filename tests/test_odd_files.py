@@ -176,6 +176,6 @@ def test_contribution_refuses_data_that_it_cannot_hash(tmp_path, monkeypatch, ca
     code, said = called(statement.main, "contribution", "run", "--data", given)
     assert code == 2
     assert said.startswith(f"error: --data {given}: {given}/")
-    assert "rename it" in said if isinstance(name, bytes) else "put a copy there" in said
+    assert "rename it" in said if isinstance(name, bytes) else "replace it by a copy" in said
     code, said = called(statement.main, "contribution", "run", "--compute", " ")
     assert (code, "in words" in said) == (2, True)

@@ -106,7 +106,7 @@ def test_run_with_unwritable_stdout_is_complete(tmp_path):
 
 def test_closed_pipe_is_not_an_error(tmp_path):
     code, out, err = shell(tmp_path, [*PROGRAMS["train"], "--help"], "| head -1; exit ${PIPESTATUS[0]}")
-    assert (code, out, err) == (0, "Train a generative adversarial network.\n", "")
+    assert (code, out, err) == (0, "Train a generative model, a GAN or a VAE.\n", "")
 
 
 @pytest.mark.parametrize(

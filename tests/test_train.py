@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gan_lightning.algorithms.gan import GAN
 from gan_lightning.runs.folders import create_new_folder
-from scripts.benchmarks.kills import STATE, same
+from scripts.benchmarks.kills import STATE_KEYS, equal
 from tests.conftest import FAST, ROOT
 
 
@@ -165,7 +165,7 @@ def test_checkpoint_carries_the_config(run, only_run):
 def test_equal_runs_have_equal_results(run, tmp_path):
     for name in ("one", "two"):
         run("train", *FAST, "trainer.max_epochs=2", f"hydra.run.dir={name}")
-    assert same(*(load(tmp_path / name)["state_dict"] for name in ("one", "two")))
+    assert equal(*(load(tmp_path / name)["state_dict"] for name in ("one", "two")))
     assert (tmp_path / "one" / "metrics.json").read_bytes() == (tmp_path / "two" / "metrics.json").read_bytes()
 
 
@@ -175,7 +175,7 @@ def test_equal_runs_have_equal_results_on_a_gpu(run, tmp_path, model):
     settings = ["data=digits", f"model={model}", "regularizer=r1_r2", "deterministic=true", "max_iterations=20"]
     for name in ("first", "second"):
         assert run("train", *settings, "callbacks.evaluation=null", f"hydra.run.dir={name}").code == 0
-    assert same(*(load(tmp_path / name)["state_dict"] for name in ("first", "second")))
+    assert equal(*(load(tmp_path / name)["state_dict"] for name in ("first", "second")))
 
 
 def test_what_has_no_deterministic_implementation(run, only_run, monkeypatch):
@@ -192,7 +192,7 @@ def test_what_has_no_deterministic_implementation(run, only_run, monkeypatch):
 def test_another_seed_gives_another_result(run, tmp_path):
     for seed in (1, 2):
         run("train", *FAST, "max_iterations=3", f"seed={seed}", f"hydra.run.dir=seed{seed}")
-    assert not same(*(load(tmp_path / name)["state_dict"] for name in ("seed1", "seed2")))
+    assert not equal(*(load(tmp_path / name)["state_dict"] for name in ("seed1", "seed2")))
 
 
 def test_bf16(run, only_run):
@@ -229,8 +229,8 @@ def test_resumed_equals_uninterrupted(run, tmp_path, first):
     result = run("train", "resume=parts", "max_iterations=20")
     assert result.code == 0, result.err
     whole, parts = load(tmp_path / "whole"), load(tmp_path / "parts")
-    for key in STATE:
-        assert same(whole[key], parts[key]), key
+    for key in STATE_KEYS:
+        assert equal(whole[key], parts[key]), key
     assert (tmp_path / "whole" / "metrics.json").read_bytes() == (tmp_path / "parts" / "metrics.json").read_bytes()
     segments = json.loads((tmp_path / "parts" / "manifest.json").read_text())["segments"]
     assert [segment["status"] for segment in segments] == ["finished", "finished"]
@@ -246,8 +246,8 @@ def test_convolutions_penalties_and_averages_resume_exactly(run, tmp_path, preci
     result = run("train", "resume=parts", "max_iterations=6")
     assert result.code == 0, result.err
     whole, parts = load(tmp_path / "whole"), load(tmp_path / "parts")
-    for key in STATE:
-        assert same(whole[key], parts[key]), key
+    for key in STATE_KEYS:
+        assert equal(whole[key], parts[key]), key
 
 
 def test_resume_auto_goes_on_in_the_newest_equal_run(run, tmp_path):
@@ -303,7 +303,7 @@ def test_a_run_is_not_written_over(run, tmp_path):
     result = run("train", *FAST, "max_iterations=2", "hydra.run.dir=run")
     assert result.code == 2
     assert "hydra.run.dir=run" in result.err
-    assert same(load(tmp_path / "run"), before)
+    assert equal(load(tmp_path / "run"), before)
 
 
 def test_log_is_quiet_without_a_terminal(run):

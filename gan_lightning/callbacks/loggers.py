@@ -349,6 +349,6 @@ def _alone_in(folder: str | None) -> Iterator[None]:
     if folder is None:
         yield
         return
-    with Path(folder, ".lock").open("w") as file:
+    with Path(folder, ".lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

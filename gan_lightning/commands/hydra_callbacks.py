@@ -58,9 +58,9 @@ class RunGuard(Callback):
         from gan_lightning.system import distributed
 
         HydraConfig.instance().set_config(config)  # so that ${hydra:…} in the folder's name can be resolved
-        run_dir, chosen = str(expand_home(config.hydra.run.dir, "hydra.run.dir")), _is_set(config, "hydra.run.dir")
+        run_dir, chosen = expand_home(config.hydra.run.dir, "hydra.run.dir"), _is_set(config, "hydra.run.dir")
         if isinstance(config.resume, str):
-            config.resume = str(expand_home(config.resume, "resume"))
+            config.resume = expand_home(config.resume, "resume")
         check_folder("hydra.run.dir", run_dir)
         if chosen and config.resume is not None and not _same_folder(run_dir, config.resume):
             raise UserError(f"hydra.run.dir={run_dir}: a resumed run stays in its own folder: leave out hydra.run.dir")
@@ -102,7 +102,7 @@ class RunGuard(Callback):
             raise UserError(
                 "torchrun: starts a single run; jobs of a sweep start processes themselves: python train.py -m …"
             )
-        session, sweep_dir = Session.current(), str(expand_home(config.hydra.sweep.dir, "hydra.sweep.dir"))
+        session, sweep_dir = Session.current(), expand_home(config.hydra.sweep.dir, "hydra.sweep.dir")
         check_folder("hydra.sweep.dir", sweep_dir)
         for key in ("resume", "reproduce"):
             if config[key] is not None:

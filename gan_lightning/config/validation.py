@@ -187,4 +187,4 @@ def _expand_paths(value: Any, key: str, is_path: bool) -> Any:
         target = load_target(value["_target_"], f"{key}._target_") if is_node(value) else None
         paths = {name for name in value if target and Mark.PATH in marks(target, name)}
         return {name: _expand_paths(one, f"{key}.{name}", name in paths) for name, one in value.items()}
-    return str(expand_home(value, key)) if is_path and isinstance(value, str) else value
+    return expand_home(value, key) if is_path and isinstance(value, str) else value

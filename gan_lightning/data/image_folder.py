@@ -72,7 +72,7 @@ class ImageFolder(LabelledImages):
         super().__init__(batch_size, sample_shape, num_classes, seed, conditional, evaluator)
         self.root = Path(root).expanduser()
         self.source, self.licence = self.root.name, licence
-        self.cache_dir = expand_home(cache_dir, "data.cache_dir or XDG_CACHE_HOME")
+        self.cache_dir = Path(expand_home(cache_dir, "data.cache_dir or XDG_CACHE_HOME"))
         self.image_size = image_size
         self.channels = channels
         self.follow_links = follow_links

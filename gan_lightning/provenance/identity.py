@@ -69,7 +69,7 @@ class Identity:
 def folder() -> Path:
     """Return the folder of the identity, which need not exist."""
     if named := os.environ.get("GAN_IDENTITY_DIR"):
-        return expand_home(named, "GAN_IDENTITY_DIR").absolute()
+        return Path(expand_home(named, "GAN_IDENTITY_DIR")).absolute()
     return xdg_dir("XDG_CONFIG_HOME", "~/.config") / "gan-lightning"
 
 

@@ -24,9 +24,14 @@ def build_loggers(nodes: Mapping[str, Node | None]) -> dict[str, Logger]:
             continue
         key = f"logger.{name}"
         writer = writer_class(load_target(node["_target_"], f"{key}._target_"))
-        if writer.extra and importlib.util.find_spec(writer.extra) is None:
+        if writer.extra and not _is_installed(writer.extra):
             raise UserError(f"logger={name}: needs an extra: pip install 'gan-lightning[{writer.extra}]'")
         with os_errors_as_user_errors(key):
             writer.prepare(node)
             loggers[name] = instantiate(node, key)
     return loggers
+
+
+def _is_installed(package: str) -> bool:
+    spec = importlib.util.find_spec(package)
+    return spec is not None and spec.origin is not None  # a folder named wandb, as wandb makes, has no origin

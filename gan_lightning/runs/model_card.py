@@ -20,7 +20,7 @@ from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.config.trust import check_trusted
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError, listed, printable
-from gan_lightning.files import file_digest, read_json, write_text
+from gan_lightning.files import file_digest, read_json, write_text_file
 from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.paths import CARD, LAST_CHECKPOINT, MANIFEST, METRICS, OVERRIDES, STATEMENT_SUFFIX, path_override
 from gan_lightning.runs.folders import stored_overrides
@@ -133,7 +133,7 @@ def write_card(run_dir: Path, model: GenerativeModel, data: Data, calls: Calls) 
     if path.exists() and not _is_generated(path):
         path = run_dir / KEPT_ASIDE
     card = Card(run_dir, read_json(run_dir / MANIFEST), read_json(run_dir / METRICS), model, data, calls)
-    write_text(path, _marked(card_text(card)))
+    write_text_file(path, _marked(card_text(card)))
     return path
 
 

@@ -1,1 +1,1 @@
-"""What scripts/benchmark.py measures with: other people's loops, ours, and what the machine can do."""
+"""The measurements of scripts/benchmark.py and scripts/kills.py, and what the tables of all scripts share."""

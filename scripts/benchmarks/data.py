@@ -1,4 +1,4 @@
-"""MNIST, where GAN_DATA_DIR says."""
+"""MNIST in the folder that GAN_DATA_DIR names."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def mnist(root: Path) -> MNIST:
 
 
 def training_images(root: Path) -> Tensor:
-    """(60000, 784) uint8"""
+    """Return MNIST's training images, (60000, 784) uint8; raise UserError if they are not in ``root``."""
     try:
         return datasets.MNIST(str(root)).data.flatten(1)
     except RuntimeError as error:

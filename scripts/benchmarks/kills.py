@@ -1,4 +1,4 @@
-"""Runs that are killed at random and resumed, beside runs of the same config that are not."""
+"""Kills runs at random, resumes them, and compares them with uninterrupted runs of the same config."""
 
 import itertools
 import json
@@ -26,9 +26,9 @@ from .tables import Row
 
 INTERVAL = 7  # iterations between checkpoints
 ITERATIONS = 60
-KILLS_OF_A_RUN = 5
-SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-# Few pictures, small networks; 8 batches an epoch, and all that a run does now and then, often.
+MAX_KILLS_PER_RUN = 5
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)  # SIGKILL half of the time
+# Few images, small networks, 8 batches per epoch; what a run does every few epochs or iterations, it does often.
 COMMON = (
     "data=digits", "data.batch_size=256", "trainer=cpu", f"max_iterations={ITERATIONS}",
     f"checkpoint.every_n_iterations={INTERVAL}", "callbacks.scalars.every_n_iterations=5", "sample_every_n_epochs=2",
@@ -43,12 +43,18 @@ RUNS = {
     "bf16": ("trainer.precision=bf16-mixed", *DENSE),
     "dcgan, R1 + R2, averaged": ("model=dcgan", "objective=relativistic", "regularizer=r1_r2", *SMALL),
 }
-DIED_AT = Path("died_at")
-STATE = ("state_dict", "optimizer_states", "iteration", "loops", "callbacks")
+KILLED_AT = Path("killed_at")  # file with the iteration of the last kill
+STATE_KEYS = ("state_dict", "optimizer_states", "iteration", "loops", "callbacks")  # of a checkpoint
 
 
-class Kill(L.Callback):
-    """Sends its own process a signal: some milliseconds after an iteration has begun, whatever it does then."""
+class SendSignal(L.Callback):
+    """Callback that sends a signal to its own process.
+
+    Args:
+        iteration: number of finished iterations; the delay starts when the next one starts.
+        milliseconds: delay, after which the signal is sent whatever the process then does.
+        number: number of the signal.
+    """
 
     def __init__(self, iteration: int, milliseconds: float, number: int) -> None:
         self.iteration = iteration
@@ -57,28 +63,30 @@ class Kill(L.Callback):
 
     def on_train_batch_start(self, trainer: L.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         if pl_module.iteration == self.iteration:
-            threading.Timer(self.milliseconds / 1000, self._strike, (pl_module,)).start()
+            threading.Timer(self.milliseconds / 1000, self._send, (pl_module,)).start()
 
-    def _strike(self, pl_module: Any) -> None:
-        DIED_AT.write_text(str(pl_module.iteration), encoding="utf-8")
+    def _send(self, pl_module: Any) -> None:
+        KILLED_AT.write_text(str(pl_module.iteration), encoding="utf-8")
         os.kill(os.getpid(), self.number)
 
 
-class Death(NamedTuple):
+class Kill(NamedTuple):
+    """A signal that stopped a run."""
+
     signal: str
-    at: int  # iterations that were done
-    lost: int  # iterations that are computed again
+    iteration: int  # number of finished iterations
+    lost: int  # number of iterations to compute again
 
 
-class Trial(NamedTuple):
-    """A run that was killed, and what is not the same at its end."""
+class KilledRun(NamedTuple):
+    """The kills of a run, and its differences from the uninterrupted run."""
 
-    deaths: list[Death]
+    kills: list[Kill]
     differences: list[str]
 
 
 def train(folder: Path, overrides: Sequence[str]) -> int:
-    """``python train.py`` in a process of its own, below ``folder``; its exit code, or minus the signal's number."""
+    """Run ``python train.py`` in ``folder`` in a process of its own; return its exit code, or minus its signal."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "gan_lightning.commands.train", "gan_lightning.algorithms.gan"])
     process = context.Process(target=_train, args=(folder, list(overrides)))
@@ -98,95 +106,103 @@ def _train(folder: Path, overrides: list[str]) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     torch.set_num_threads(1)
-    tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which a killed process leaves there
+    tqdm.set_lock(threading.RLock())  # a killed process would leave tqdm's own lock, a system semaphore
     cli.train()
 
 
-def kill_and_resume(folder: Path, overrides: Sequence[str], kills: int, generator: random.Random) -> Iterator[Death]:
-    """A run, in ``folder / "run"``, that is killed so many times, if it lives that long, and then comes to its end."""
+def kill_and_resume(folder: Path, overrides: Sequence[str], kills: int, generator: random.Random) -> Iterator[Kill]:
+    """Train in ``folder / "run"``, kill and resume the run several times, and let it finish; yield each kill.
+
+    Args:
+        folder: folder for the run and its log.
+        overrides: arguments of ``python train.py``, with ``max_iterations``.
+        kills: number of kills; fewer if a checkpoint after the last iteration is written before.
+        generator: source of the iterations, signals and delays.
+    """
     arguments = [*overrides, "hydra.run.dir=run"]
     last = int(next(one for one in reversed(overrides) if one.startswith("max_iterations=")).partition("=")[2])
-    begun = 0
+    resumes_at = 0  # iteration of the last checkpoint
     for _ in range(kills):
-        if begun == last:
+        if resumes_at == last:
             break
         number = generator.choice(SIGNALS)
         settings = {
-            "_target_": f"{Kill.__module__}.{Kill.__name__}",
-            "iteration": generator.randrange(begun, min(begun + 3 * INTERVAL, last)),
+            "_target_": f"{SendSignal.__module__}.{SendSignal.__name__}",
+            "iteration": generator.randrange(resumes_at, min(resumes_at + 3 * INTERVAL, last)),
             "milliseconds": generator.uniform(0, 30),
             "number": int(number),
         }
         train(folder, [*arguments, *(f"++callbacks.kill.{key}={value}" for key, value in settings.items())])
-        begun = read_last(folder / "run")[1]["iteration"] if last_checkpoints(folder / "run") else 0
-        at = int((folder / DIED_AT).read_text(encoding="utf-8"))
-        yield Death(number.name, at, max(at - begun, 0))
-        arguments = ["resume=run", f"trust_code=[{Kill.__module__}]"]
+        resumes_at = read_last(folder / "run")[1]["iteration"] if last_checkpoints(folder / "run") else 0
+        killed_at = int((folder / KILLED_AT).read_text(encoding="utf-8"))
+        yield Kill(number.name, killed_at, max(killed_at - resumes_at, 0))
+        arguments = ["resume=run", f"trust_code=[{SendSignal.__module__}]"]
     code = train(folder, [*arguments, "callbacks.kill=null"])
     if code:
         raise RuntimeError(f"{folder}: exit code {code}: {(folder / 'log.txt').read_text(encoding='utf-8')[-2000:]}")
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """What is not bit for bit the same in two runs' folders: all state, final figures, points of the dashboard."""
+    """Return what is not equal bit for bit in two run folders: keys of the checkpoint, metrics, logged scalars."""
     a, b = (read_last(run)[1] for run in (one, other))
-    found = [key for key in STATE if not same(a[key], b[key])]
+    found = [key for key in STATE_KEYS if not equal(a[key], b[key])]
     if json.loads((one / METRICS).read_text(encoding="utf-8")) != json.loads(
         (other / METRICS).read_text(encoding="utf-8")
     ):
         found.append(METRICS)
-    return found + ([] if points(one) == points(other) else ["points of the dashboard"])
+    return found + ([] if read_scalars(one) == read_scalars(other) else ["logged scalars"])
 
 
-def same(a: Any, b: Any) -> bool:
-    """Equal in every tensor and value."""
+def equal(a: Any, b: Any) -> bool:
+    """Return True if two nested containers are equal in every tensor and value."""
     if isinstance(a, torch.Tensor):
         return torch.equal(a, b)
     if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(map(equal, a, b))
     return bool(a == b)
 
 
-def points(run: Path) -> dict[str, list[tuple[int, float]]]:
-    """Step and value of each scalar but the times, as TensorBoard reads them."""
+def read_scalars(run: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return step and value of each scalar that TensorBoard reads, without the tags ``time/…``."""
     accumulator = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0})
     accumulator.Reload()
     tags = [tag for tag in accumulator.Tags()["scalars"] if not tag.startswith("time/")]
     return {tag: [(point.step, point.value) for point in accumulator.Scalars(tag)] for tag in tags}
 
 
-def campaign(folder: Path, kills: int, seed: int) -> dict[str, list[Trial]]:
-    """So many kills or a few more, over all kinds of runs in turn."""
+def run_campaign(folder: Path, kills: int, seed: int) -> dict[str, list[KilledRun]]:
+    """Kill runs of each config of ``RUNS``, one after the other, until there are at least ``kills`` kills."""
     generator = random.Random(seed)
-    trials: dict[str, list[Trial]] = {name: [] for name in RUNS}
+    runs: dict[str, list[KilledRun]] = {name: [] for name in RUNS}
     for name, overrides in RUNS.items():
         train(folder / name / "whole", [*COMMON, *overrides, "hydra.run.dir=run"])
-    died = 0
+    total = 0
     for number, name in enumerate(itertools.cycle(RUNS)):
         killed = folder / name / f"{number}"
-        deaths = list(kill_and_resume(killed, [*COMMON, *RUNS[name]], KILLS_OF_A_RUN, generator))
-        trials[name].append(Trial(deaths, differences(folder / name / "whole" / "run", killed / "run")))
-        print(f"{name}: {len(deaths)} kills, {trials[name][-1].differences or 'the same end'}", file=sys.stderr)
-        died += len(deaths)
-        if died >= kills:
+        kills_of_run = list(kill_and_resume(killed, [*COMMON, *RUNS[name]], MAX_KILLS_PER_RUN, generator))
+        runs[name].append(KilledRun(kills_of_run, differences(folder / name / "whole" / "run", killed / "run")))
+        print(f"{name}: {len(kills_of_run)} kills, {runs[name][-1].differences or 'no difference'}", file=sys.stderr)
+        total += len(kills_of_run)
+        if total >= kills:
             break
-    return trials
+    return runs
 
 
-def table(trials: dict[str, list[Trial]]) -> list[Row]:
+def table(campaign: dict[str, list[KilledRun]]) -> list[Row]:
+    """Return a row for each config, with the numbers of kills, lost iterations and equal results."""
     rows = []
-    for name, many in trials.items():
-        deaths = [death for trial in many for death in trial.deaths]
-        lost = [death.lost for death in deaths] or [0]  # in a campaign of few
+    for name, runs in campaign.items():
+        kills = [kill for run in runs for kill in run.kills]
+        lost = [kill.lost for kill in kills] or [0]  # a short campaign has configs without kills
         rows.append(
             {
                 "run": name,
-                "runs": len(many),
-                **{name: sum(death.signal == name for death in deaths) for name in ("SIGKILL", "SIGTERM", "SIGINT")},
+                "runs": len(runs),
+                **{number: sum(kill.signal == number for kill in kills) for number in ("SIGKILL", "SIGTERM", "SIGINT")},
                 "iterations lost": f"{statistics.mean(lost):.1f} (at most {max(lost)})",
-                "the same end": f"{sum(not trial.differences for trial in many)} of {len(many)}",
+                "equal results": f"{sum(not run.differences for run in runs)} of {len(runs)}",
             }
         )
     return rows

@@ -1,4 +1,4 @@
-"""The article's training loop as published, and the same maths as tight as plain PyTorch gets."""
+"""Training loops without a framework: the first article's as published, and one as fast as plain PyTorch gets."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,14 +12,14 @@ from torchvision import datasets, transforms
 from gan_lightning.modalities.image import normalize
 
 Batches = Iterator[Tensor]
-Step = Callable[[], None]
+Step = Callable[[], None]  # runs one iteration
 Pair = tuple[nn.Sequential, nn.Sequential]  # generator, discriminator
 
 LATENT_DIM = 100
 
 
 def networks() -> Pair:
-    """The article's pair, the discriminator without its sigmoid."""
+    """Return the article's generator and discriminator; the discriminator returns logits, without its sigmoid."""
     generator = nn.Sequential(
         nn.Linear(LATENT_DIM, 256), nn.ReLU(),
         nn.Linear(256, 512), nn.ReLU(),
@@ -36,24 +36,24 @@ def networks() -> Pair:
 
 
 def published_batches(root: Path, batch_size: int, device: torch.device) -> Batches:
-    """As in the article: each picture by itself to a tensor and normalized, then collated. (B, 784) in [-1, 1]"""
+    """Yield batches (B, 784) in [-1, 1] as the article does: each image is converted and normalized by itself."""
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
     loader = DataLoader(datasets.MNIST(str(root), transform=transform), batch_size, shuffle=True, drop_last=True)
     while True:
-        for pictures, _ in loader:
-            yield pictures.view(len(pictures), -1).to(device)
+        for images, _ in loader:
+            yield images.view(len(images), -1).to(device)
 
 
 def batches_from_memory(images: Tensor, batch_size: int) -> Batches:
-    """(B, 784) in [-1, 1] from uint8 (N, 784) that lie on the device."""
+    """Yield shuffled batches (B, 784) in [-1, 1] of uint8 images (N, 784), on the device of the images."""
     while True:
         for indices in torch.randperm(len(images)).to(images.device).split(batch_size):
             if len(indices) == batch_size:
                 yield normalize(images[indices])
 
 
-def article(pair: Pair, batches: Batches, device: torch.device) -> Step:
-    """Sigmoid and BCELoss, two passes of the discriminator, default Adam."""
+def article_loop(pair: Pair, batches: Batches, device: torch.device) -> Step:
+    """Return the article's iteration: Sigmoid and BCELoss, two passes of the discriminator, default Adam."""
     generator, discriminator = (network.to(device) for network in pair)
     discriminator.append(nn.Sigmoid().to(device))
     criterion = nn.BCELoss()
@@ -76,8 +76,15 @@ def article(pair: Pair, batches: Batches, device: torch.device) -> Step:
     return step
 
 
-def tight(batches: Batches, device: torch.device, matmul_precision: str = "highest", averaged: bool = True) -> Step:
-    """What ``model=mlp`` computes, without a framework: the least time that ours can take."""
+def fast_loop(batches: Batches, device: torch.device, matmul_precision: str = "highest", averaged: bool = True) -> Step:
+    """Return an iteration with the computations of ``model=mlp``, without a framework.
+
+    Args:
+        batches: real images (B, 784) in [-1, 1].
+        device: device of the networks and the batches.
+        matmul_precision: argument of ``torch.set_float32_matmul_precision``.
+        averaged: True to average the generator's weights.
+    """
     generator, discriminator = (network.to(device) for network in networks())
     g_parameters: list[Tensor] = list(generator.parameters())
     d_parameters: list[Tensor] = list(discriminator.parameters())

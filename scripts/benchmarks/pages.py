@@ -1,4 +1,4 @@
-"""Parts of a page of the docs that commands write."""
+"""Writes generated parts of documentation pages."""
 
 from pathlib import Path
 
@@ -6,7 +6,10 @@ from gan_lightning.errors import UserError
 
 
 def replace_part(page: Path, name: str, text: str) -> None:
-    """Put the text between the lines ``<!-- name -->`` and ``<!-- end of name -->`` of a Markdown page."""
+    """Write ``text`` between the lines ``<!-- name -->`` and ``<!-- end of name -->`` of a Markdown page.
+
+    Raise UserError if the page lacks one of these lines.
+    """
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, found, rest = page.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)

@@ -1,5 +1,6 @@
-"""Where the time of an iteration goes."""
+"""Profiles an iteration: the time of each kind of operation."""
 
+import argparse
 import json
 import tempfile
 import time
@@ -12,10 +13,11 @@ import lightning.pytorch as L
 import torch
 from torch.profiler import ProfilerActivity
 
-from .runs import TRAIN, WARM_UP, run
+from .runs import TRAIN, WARM_UP, run_command
+from .tables import Row
 
 ITERATIONS = 100
-KINDS = {  # parts of the names of torch's operations
+KINDS = {  # an operation is of the first kind that has a part of its name
     "matrix products": ("aten::mm", "aten::addmm", "convolution"),
     "Adam": ("_fused_adam_",),
     "averaged generator": ("lerp",),
@@ -25,8 +27,29 @@ REST = "activations, losses, copies"
 PYTHON = "Python, Lightning, autograd, torch's dispatch"
 
 
+def profile(arguments: argparse.Namespace) -> list[Row]:
+    """Measure the time of each kind of operation in an iteration of ``model=mlp``, in two precisions."""
+    profiles = {
+        name: seconds_by_kind(overrides, arguments.threads)
+        for name, overrides in (("ours", []), ("medium", ["matmul_precision=medium"]))
+    }
+    kinds = list(dict.fromkeys(kind for seconds in profiles.values() for kind in seconds))
+    return [
+        {"": kind}
+        | {f"{name}, ms": f"{1000 * seconds.get(kind, 0):.2f}" for name, seconds in profiles.items()}
+        | {
+            f"{name}, share": f"{seconds.get(kind, 0) / sum(seconds.values()):.0%}"
+            for name, seconds in profiles.items()
+        }
+        for kind in kinds
+    ]
+
+
 class Profiler(L.Callback):
-    """Writes the seconds an iteration of each kind of operation to a file; those in no operation are Python's."""
+    """Callback that writes the seconds per iteration of each kind of operation to a JSON file.
+
+    Time outside of torch's operations counts as Python's.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
@@ -34,15 +57,15 @@ class Profiler(L.Callback):
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if pl_module.iteration == WARM_UP:
             self._since = time.perf_counter()
-        elif pl_module.iteration == WARM_UP + ITERATIONS:  # without the profiler, which slows down what it watches
+        elif pl_module.iteration == WARM_UP + ITERATIONS:  # measured first, as the profiler slows iterations down
             self._seconds = (time.perf_counter() - self._since) / ITERATIONS
             self._profile = torch.profiler.profile(activities=[ProfilerActivity.CPU])
             self._profile.start()
         elif pl_module.iteration == WARM_UP + 2 * ITERATIONS:
             self._profile.stop()
-            self.path.write_text(json.dumps(self._shares()), encoding="utf-8")
+            self.path.write_text(json.dumps(self._seconds_by_kind()), encoding="utf-8")
 
-    def _shares(self) -> dict[str, float]:
+    def _seconds_by_kind(self) -> dict[str, float]:
         seconds: dict[str, float] = defaultdict(float)
         for event in self._profile.key_averages():
             if event.key.startswith("aten::"):
@@ -52,8 +75,8 @@ class Profiler(L.Callback):
         return ordered | {PYTHON: max(self._seconds - sum(seconds.values()), 0.0)}
 
 
-def profile(overrides: Sequence[str], threads: int) -> dict[str, float]:
-    """Of ``python train.py`` with these overrides."""
+def seconds_by_kind(overrides: Sequence[str], threads: int) -> dict[str, float]:
+    """Run ``python train.py`` with these overrides; return the seconds per iteration of each kind of operation."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = [
             *overrides,
@@ -63,5 +86,5 @@ def profile(overrides: Sequence[str], threads: int) -> dict[str, float]:
             f"+callbacks.profiler.path={folder}/kinds.json",
             f"hydra.run.dir={folder}/run",
         ]
-        run([*TRAIN, *arguments], threads)
+        run_command([*TRAIN, *arguments], threads)
         return json.loads(Path(folder, "kinds.json").read_text(encoding="utf-8"))

@@ -1,8 +1,13 @@
-"""How good samples are after how much time: the article's code beside ours, in turns."""
+"""Compares the quality of samples over training time: the article's code and recipes of this project.
 
+All of them are trained on the same processor: each runs for some seconds while the others are paused.
+"""
+
+import argparse
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from gan_lightning.errors import UserError
@@ -26,61 +32,91 @@ from gan_lightning.paths import MANIFEST
 from gan_lightning.runs.checkpoints import load
 
 from . import loops
-from .data import mnist
+from .data import data_root, mnist
 from .runs import ROOT, TRAIN
 from .tables import Row
 
-TURN = 20  # seconds
-KEPT = (*range(1, 11), 12, 15, 20, 25, *range(30, 101, 10))  # epochs after which there is a checkpoint
-ITERATIONS = 60_000 // 64  # of the article's code in an epoch: it drops the last batch
-TIMES = (0, 15, 30, 60, 120, 180, 240, 300, 600, 1200, 1800, 2400, 3000, 3600, 4800, 6000)  # rows of the table, seconds
-SHOWN_AFTER = 300  # seconds, in the picture of samples
+TURN_SECONDS = 20
+CHECKPOINT_EPOCHS = (*range(1, 11), 12, 15, 20, 25, *range(30, 101, 10))
+ITERATIONS_PER_EPOCH = 60_000 // 64  # of the article's code, which drops the last batch
+TABLE_SECONDS = (0, 15, 30, 60, 120, 180, 240, 300, 600, 1200, 1800, 2400, 3000, 3600, 4800, 6000)  # one row each
+SAMPLES_SECONDS = 300  # training time of the samples in the plot
 
-Draw = Callable[[Path, int], Tensor]  # a checkpoint and n to samples (n, 1, 28, 28) in [-1, 1]
+Generate = Callable[[Path, int], Tensor]  # maps a checkpoint and n to samples (n, 1, 28, 28) in [-1, 1]
 
 
-class Point(NamedTuple):
-    """A checkpoint."""
+def quality(arguments: argparse.Namespace) -> list[Row]:
+    """Measure the distance of samples to the test set over training time.
 
-    seconds: float  # of its contestant's own time, from the start of its process
+    Writes points.json, with all distances, and plots of distances and samples to the folder.
+    """
+    folder = arguments.folder
+    if folder.exists():
+        raise UserError(f"--folder {folder}: exists already: choose another")
+    evaluator = prepare_evaluator(data_root())
+    article = article_contestant(data_root(), folder / "article", 1, arguments.epochs)
+    recipes = {}
+    for recipe in arguments.recipes:
+        name = re.sub(r"[^\w.-]+", "_", recipe.removeprefix("experiment="))
+        for seed in arguments.seeds:
+            run = folder / name / f"{seed}"
+            recipes[run] = recipe_contestant(recipe, seed, run, 60 * arguments.minutes)
+    contestants = [article, *recipes.values()]
+    run_in_turns(contestants, arguments.threads)
+    evaluated = {contestant.name: contestant.evaluate_checkpoints(evaluator) for contestant in contestants}
+    for run, contestant in recipes.items():
+        correct_duration(run, contestant.seconds)
+    write_json(folder / "points.json", as_json(evaluated))
+    Image.fromarray(plot_distances(evaluated)).save(folder / "distance.png")
+    Image.fromarray(plot_samples(contestants, evaluated)).save(folder / "samples.png")
+    return table(evaluated)
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint with its training time and its distance to the test set."""
+
+    seconds: float  # time its contestant had run, without pauses
     path: Path
-    fcd: float
+    fcd: float  # Fréchet classifier distance
 
 
 class Contestant:
-    """A command that leaves checkpoints in a folder, and runs only in its turns.
+    """A training command that writes checkpoints to a folder, and can be paused.
 
     Args:
-        name: of its column in the table.
-        command: what to start.
-        checkpoints: where its files appear.
-        draw: a file to samples.
-        limit: of its own time, seconds.
+        name: name of its column in the table.
+        command: command line to start.
+        checkpoints: folder that the command writes its checkpoints to.
+        generate: function that generates samples from a checkpoint.
+        limit: seconds to run, without pauses.
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], checkpoints: Path, draw: Draw, limit: float = math.inf
+        self, name: str, command: Sequence[str], checkpoints: Path, generate: Generate, limit: float = math.inf
     ) -> None:
         self.name = name
         self.command = command
         self.checkpoints = checkpoints
-        self.draw = draw
+        self.generate = generate
         self.limit = limit
-        self.turns: list[tuple[float, float]] = []  # when they began and ended
+        self.turns: list[tuple[float, float]] = []  # start and end, in Unix time
         self.process: subprocess.Popen[str] | None = None
 
     @property
     def seconds(self) -> float:
-        """Of its own time so far."""
+        """Seconds that the command has run, without pauses."""
         return self.seconds_at(time.time())
 
     def seconds_at(self, moment: float) -> float:
-        """Of its own time, at a moment of the clock."""
-        return sum(max(min(end, moment) - begin, 0) for begin, end in self.turns)
+        """Return the seconds that the command had run at ``moment`` (Unix time), without pauses."""
+        return sum(max(min(end, moment) - start, 0) for start, end in self.turns)
 
-    def take_turn(self, seconds: float, threads: int) -> bool:
-        """Run for a while; whether it has more to do."""
-        begin = time.time()
+    def run_for(self, seconds: float, threads: int) -> bool:
+        """Start or resume the command, and pause it after ``seconds``; return False if it finished.
+
+        Raise UserError with the last line of its errors if it fails.
+        """
+        start = time.time()
         if self.process is None:
             environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
             self.process = subprocess.Popen(
@@ -93,132 +129,145 @@ class Contestant:
             self.process.send_signal(signal.SIGSTOP)
             return True
         finally:
-            self.turns.append((begin, time.time()))
+            self.turns.append((start, time.time()))
         if self.process.returncode:
             raise UserError(f"{self.name}: {(errors.strip().splitlines() or ['failed'])[-1].removeprefix('error: ')}")
         return False
 
-    def end(self) -> None:
-        """Whether it has more to do or not."""
+    def kill(self) -> None:
+        """Kill the process if it was started."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
-    def points(self, evaluator: ImageEvaluator) -> list[Point]:
-        """Return its checkpoints with their distances, the earliest first."""
+    def evaluate_checkpoints(self, evaluator: ImageEvaluator) -> list[Checkpoint]:
+        """Return the checkpoints with their distances, the earliest first; raise UserError if there are none."""
         files = [path for path in self.checkpoints.glob("*.*") if not path.name.startswith(".")]
         if not files:
-            raise UserError(f"{self.name}: no checkpoint after {clock(self.seconds)}: it needs more --minutes")
-        points = []
+            raise UserError(f"{self.name}: no checkpoint after {minutes_and_seconds(self.seconds)}: increase --minutes")
+        evaluated = []
         for path in sorted(files, key=lambda path: path.stat().st_mtime):
             reference = evaluator.reference
-            distance = fcd(reference, evaluator.view(to_uint8(self.draw(path, reference.n))))
+            distance = fcd(reference, evaluator.view(to_uint8(self.generate(path, reference.n))))
             assert distance is not None  # MNIST has a test split
-            points.append(Point(self.seconds_at(path.stat().st_mtime), path, distance))
-        return points
+            evaluated.append(Checkpoint(self.seconds_at(path.stat().st_mtime), path, distance))
+        return evaluated
 
 
-def article(root: Path, folder: Path, seed: int, epochs: int) -> Contestant:
-    """The article's loop as published; what it adds is a file of the generator's weights now and then."""
+def article_contestant(root: Path, folder: Path, seed: int, epochs: int) -> Contestant:
+    """Return the article's training loop as published; it also saves the generator's weights after some epochs."""
     code = f"train_article({str(root)!r}, {str(folder)!r}, {seed}, {epochs})"
     imports = f"import sys; sys.path[0] = {str(ROOT)!r}; from scripts.benchmarks.quality import train_article"
     command = [sys.executable, "-c", f"{imports}; {code}"]
-    return Contestant("the article's code", command, folder, draw_from_article)
+    return Contestant("the article's code", command, folder, generate_from_article)
 
 
 def train_article(root: str, folder: str, seed: int, epochs: int) -> None:
+    """Train with the article's code, in the process of its contestant."""
     torch.manual_seed(seed)
     Path(folder).mkdir(parents=True)
     cpu = torch.device("cpu")
     pair = loops.networks()
-    step = loops.article(pair, loops.published_batches(Path(root), 64, cpu), cpu)
+    step = loops.article_loop(pair, loops.published_batches(Path(root), 64, cpu), cpu)
     for epoch in range(1, epochs + 1):
-        for _ in range(ITERATIONS):
+        for _ in range(ITERATIONS_PER_EPOCH):
             step()
-        if epoch in KEPT:
-            unfinished = Path(folder, ".unfinished.pt")  # it may be ended at any moment
+        if epoch in CHECKPOINT_EPOCHS:
+            unfinished = Path(folder, ".unfinished.pt")  # the process may be killed at any moment
             torch.save(pair[0].state_dict(), unfinished)
             unfinished.rename(f"{folder}/epoch_{epoch:04d}.pt")
 
 
 @torch.no_grad()
-def draw_from_article(path: Path, n: int) -> Tensor:
+def generate_from_article(path: Path, n: int) -> Tensor:
+    """Generate samples (n, 1, 28, 28) with weights that ``train_article`` saved."""
     generator, _ = loops.networks()
     generator.load_state_dict(torch.load(path, weights_only=True))
     latent = torch.randn(n, loops.LATENT_DIM, generator=torch.Generator().manual_seed(0))
     return generator(latent).view(n, 1, 28, 28)
 
 
-def ours(recipe: str, seed: int, folder: Path, limit: float) -> Contestant:
-    """``python train.py`` with all that is on by default, kept checkpoints besides."""
-    kept = f"checkpoint.after_epochs={list(KEPT)}".replace(" ", "")
-    command = [*TRAIN, *recipe.split(), f"seed={seed}", kept, f"hydra.run.dir={folder}"]
-    return Contestant(f"{recipe} seed={seed}", command, folder / "checkpoints", draw_from_run, limit)
+def recipe_contestant(recipe: str, seed: int, folder: Path, limit: float) -> Contestant:
+    """Return ``python train.py`` with the overrides ``recipe``, with its default callbacks and more checkpoints."""
+    checkpoints = f"checkpoint.after_epochs={list(CHECKPOINT_EPOCHS)}".replace(" ", "")
+    command = [*TRAIN, *recipe.split(), f"seed={seed}", checkpoints, f"hydra.run.dir={folder}"]
+    return Contestant(f"{recipe} seed={seed}", command, folder / "checkpoints", generate_from_run, limit)
 
 
-def draw_from_run(path: Path, n: int) -> Tensor:
+def generate_from_run(path: Path, n: int) -> Tensor:
+    """Generate samples (n, 1, 28, 28) with a checkpoint of a run."""
     samples = load(str(path)).model.sample(n, seed=0)
     assert isinstance(samples, Tensor)
     return samples
 
 
-def leave_out_pauses(run: Path, seconds: float) -> None:
-    """Of a run's time in its manifest, which counted on while others had their turn."""
+def correct_duration(run: Path, seconds: float) -> None:
+    """Set the duration in a run's manifest, which includes pauses, to the seconds that it ran."""
     manifest = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
     write_json(run / MANIFEST, manifest | {"duration_seconds": round(seconds, 3)})
 
 
-def compete(contestants: Sequence[Contestant], threads: int) -> None:
-    """Turns, until each one has ended or had its time."""
+def run_in_turns(contestants: Sequence[Contestant], threads: int) -> None:
+    """Run the contestants in turns until each has finished or reached its limit; if one fails, kill all."""
     running = list(contestants)
     try:
         while running:
-            running = [one for one in running if one.take_turn(TURN, threads) and one.seconds < one.limit]
-            print(", ".join(f"{one.name} {clock(one.seconds)}" for one in running), file=sys.stderr)
+            running = [one for one in running if one.run_for(TURN_SECONDS, threads) and one.seconds < one.limit]
+            print(", ".join(f"{one.name} {minutes_and_seconds(one.seconds)}" for one in running), file=sys.stderr)
     finally:
         for one in contestants:
-            one.end()
+            one.kill()
 
 
-def evaluator(root: Path) -> ImageEvaluator:
-    """Return what measures the distance to the 10,000 test images."""
+def prepare_evaluator(root: Path) -> ImageEvaluator:
+    """Return an evaluator whose reference is the 10,000 test images of MNIST."""
     data = mnist(root)
     data.evaluator.prepare(data)
     return data.evaluator
 
 
-def record(points: dict[str, list[Point]]) -> list[Row]:
-    """All checkpoints, plain values."""
-    return [{"contestant": name, **p._asdict(), "path": str(p.path)} for name, many in points.items() for p in many]
+def as_json(evaluated: dict[str, list[Checkpoint]]) -> list[Row]:
+    """Return a JSON object for each checkpoint of each contestant."""
+    return [
+        {"contestant": name, **one._asdict(), "path": str(one.path)}
+        for name, checkpoints in evaluated.items()
+        for one in checkpoints
+    ]
 
 
-def table(points: dict[str, list[Point]]) -> list[Row]:
-    """The last distance in each span of time, and the time to what the first contestant ends with."""
+def table(evaluated: dict[str, list[Checkpoint]]) -> list[Row]:
+    """Return the distances over time as rows, with a column for each contestant.
+
+    A row has the newest distance since the row above. The last row has the time to reach the final distance of the
+    first contestant, and its fraction of the time of that contestant.
+    """
     rows: list[Row] = []
-    for begin, end in pairwise(TIMES):
-        cells = {name: [p for p in many if begin < p.seconds <= end] for name, many in points.items()}
-        if any(cells.values()):
-            rows.append({"": f"after {clock(end)}"} | {n: f"{c[-1].fcd:.3g}" if c else "" for n, c in cells.items()})
-    goal = next(iter(points.values()))[-1]
+    for start, end in pairwise(TABLE_SECONDS):
+        row: Row = {"": f"after {minutes_and_seconds(end)}"}
+        for name, checkpoints in evaluated.items():
+            distances = [one.fcd for one in checkpoints if start < one.seconds <= end]
+            row[name] = f"{distances[-1]:.3g}" if distances else ""
+        if any(row[name] for name in evaluated):
+            rows.append(row)
+    goal = next(iter(evaluated.values()))[-1]
     last: Row = {"": f"time until {goal.fcd:.3g}"}
-    for name, many in points.items():
-        seconds = next((point.seconds for point in many if point.fcd <= goal.fcd), None)
-        last[name] = f"{clock(seconds)}, 1/{goal.seconds / seconds:.0f}" if seconds else "not reached"
+    for name, checkpoints in evaluated.items():
+        seconds = next((one.seconds for one in checkpoints if one.fcd <= goal.fcd), None)
+        last[name] = f"{minutes_and_seconds(seconds)}, 1/{goal.seconds / seconds:.0f}" if seconds else "not reached"
     return [*rows, last]
 
 
-def clock(seconds: float) -> str:
+def minutes_and_seconds(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def curves(points: dict[str, list[Point]]) -> np.ndarray:
-    """Distance over time, a picture (H, W, 3) uint8."""
+def plot_distances(evaluated: dict[str, list[Checkpoint]]) -> np.ndarray:
+    """Return a plot of the distances over time, (H, W, 3) uint8."""
     figure = Figure((8, 5), dpi=100, layout="constrained")
     axes = figure.add_subplot()
-    for i, (name, many) in enumerate(points.items()):
-        axes.loglog(
-            [point.seconds for point in many], [point.fcd for point in many], "o-" if i else "s-", ms=4, label=name
-        )
+    for i, (name, checkpoints) in enumerate(evaluated.items()):
+        seconds, distances = [one.seconds for one in checkpoints], [one.fcd for one in checkpoints]
+        axes.loglog(seconds, distances, "o-" if i else "s-", ms=4, label=name)
     axes.set_xlabel("seconds from the start of the process")
     axes.set_ylabel("fcd to the test set")
     axes.grid(which="both", color="0.9")
@@ -226,13 +275,13 @@ def curves(points: dict[str, list[Point]]) -> np.ndarray:
     return render(figure)
 
 
-def samples(contestants: Sequence[Contestant], points: dict[str, list[Point]]) -> np.ndarray:
-    """64 of the first contestant and of the second after five minutes, a picture (H, W, 3) uint8."""
+def plot_samples(contestants: Sequence[Contestant], evaluated: dict[str, list[Checkpoint]]) -> np.ndarray:
+    """Return a plot of 64 samples each of the first two contestants after five minutes, (H, W, 3) uint8."""
     figure = Figure((10, 5.4), dpi=100, layout="constrained")
     for axes, one in zip(figure.subplots(1, 2), contestants[:2], strict=True):
-        point = [p for p in points[one.name] if p.seconds <= SHOWN_AFTER][-1]
-        pictures = one.draw(point.path, 64).view(8, 8, 28, 28).transpose(1, 2).reshape(8 * 28, 8 * 28)
-        axes.imshow(pictures, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
-        axes.set_title(f"{one.name}, {clock(point.seconds)}: fcd {point.fcd:.3g}")
+        shown = [checkpoint for checkpoint in evaluated[one.name] if checkpoint.seconds <= SAMPLES_SECONDS][-1]
+        samples = one.generate(shown.path, 64).view(8, 8, 28, 28).transpose(1, 2).reshape(8 * 28, 8 * 28)
+        axes.imshow(samples, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+        axes.set_title(f"{one.name}, {minutes_and_seconds(shown.seconds)}: fcd {shown.fcd:.3g}")
         axes.set_axis_off()
     return render(figure)

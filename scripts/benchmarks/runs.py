@@ -1,4 +1,4 @@
-"""Ours: whole commands, with a stopwatch among their callbacks."""
+"""Runs ``python train.py`` in processes of its own and measures it with callbacks."""
 
 import os
 import subprocess
@@ -16,11 +16,17 @@ from gan_lightning.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN = [sys.executable, str(ROOT / "train.py")]
-WARM_UP = 50  # iterations before the clock runs
+WARM_UP = 50  # iterations before the measured ones
 
 
 class Stopwatch(L.Callback):
-    """Writes the seconds an iteration takes to a file, from the end of the ``first`` to the end of the ``last``."""
+    """Callback that writes the mean seconds per iteration to a file.
+
+    Args:
+        path: file to write.
+        first: iteration at whose end the measurement starts.
+        last: iteration at whose end it stops.
+    """
 
     def __init__(self, path: str, first: int, last: int) -> None:
         self.path = Path(path)
@@ -31,15 +37,15 @@ class Stopwatch(L.Callback):
         if pl_module.iteration in (self.first, self.last):
             synchronize(pl_module.device)
             if pl_module.iteration == self.first:
-                self._since = time.perf_counter()
+                self._start = time.perf_counter()
             else:
                 self.path.write_text(
-                    str((time.perf_counter() - self._since) / (self.last - self.first)), encoding="utf-8"
+                    str((time.perf_counter() - self._start) / (self.last - self.first)), encoding="utf-8"
                 )
 
 
-class FirstStep(L.Callback):
-    """Leaves a file when the first iteration has ended."""
+class TouchAfterFirstIteration(L.Callback):
+    """Callback that creates an empty file at the end of the first iteration."""
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
@@ -49,9 +55,9 @@ class FirstStep(L.Callback):
 
 
 def seconds_per_iteration(overrides: Sequence[str], iterations: int, threads: int, warm_up: int = WARM_UP) -> float:
-    """Of ``python train.py`` with these overrides, with everything on that a run has on.
+    """Measure ``python train.py`` with these overrides and all callbacks but the evaluation.
 
-    But for the evaluation at the end and the pictures and checkpoints after it, which the clock does not see.
+    What the run writes after its last iteration does not count.
     """
     with tempfile.TemporaryDirectory() as folder:
         arguments = [
@@ -64,12 +70,12 @@ def seconds_per_iteration(overrides: Sequence[str], iterations: int, threads: in
             f"+callbacks.stopwatch.last={warm_up + iterations}",
             f"hydra.run.dir={folder}/run",
         ]
-        run([*TRAIN, *arguments], threads)
+        run_command([*TRAIN, *arguments], threads)
         return float(Path(folder, "seconds").read_text(encoding="utf-8"))
 
 
-def run(command: Sequence[str], threads: int) -> None:
-    """A command with so many threads; a UserError with its last line where it fails."""
+def run_command(command: Sequence[str], threads: int) -> None:
+    """Run a command with ``threads`` threads; if it fails, raise UserError with the last line of its errors."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     if result.returncode:
@@ -77,6 +83,6 @@ def run(command: Sequence[str], threads: int) -> None:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done its work."""
+    """Wait until a GPU has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""Cells of the benchmarks' tables."""
+"""Rows and cells of the benchmarks' tables."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import Any
 Row = dict[str, Any]
 
 
-def ratios(these: Sequence[float], those: Sequence[float]) -> list[float]:
-    """Round by round."""
-    return [this / that for this, that in zip(these, those, strict=True)]
+def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """Return the quotients of two measurements, one for each round."""
+    return [numerator / denominator for numerator, denominator in zip(numerators, denominators, strict=True)]
 
 
-def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Median, and in brackets the least and the largest."""
+def median_and_range(values: Sequence[float], digits: int = 2) -> str:
+    """Format the median, with the smallest and the largest value in brackets."""
     return f"{statistics.median(values):.2f} ({min(values):.{digits}f} … {max(values):.{digits}f})"
