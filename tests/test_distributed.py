@@ -87,7 +87,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
     for name, weight in alone["weights"].items():
         assert torch.equal(first["weights"][name], second["weights"][name]), name
         torch.testing.assert_close(first["weights"][name], weight, rtol=0, atol=1e-6)
-    for whole, *halves in zip(alone["pictures"], first["pictures"], second["pictures"], strict=True):
+    for whole, *halves in zip(alone["images"], first["images"], second["images"], strict=True):
         assert torch.equal(whole.sort().values, torch.cat(halves).sort().values)
     assert set(first["seeds"]).isdisjoint(second["seeds"])
 

@@ -346,7 +346,7 @@ def test_proof_of_growth(jane, john, command):
     command("root", HERE, "--output", "root.json")
     ledger.append_records(HERE, jane, records("ghi"))
     code, said = command("prove", HERE, "--since", "root.json", "--output", "proof.json")
-    assert (code, said.startswith("goes on from 6 records: 9 records, root ")) == (0, True)
+    assert (code, said.startswith("extends a root of 6 records: 9 records, root ")) == (0, True)
     Path("ledger").rename("elsewhere")
     assert command("check", "proof.json", "--since", "root.json")[0] == 0
     proof = json.loads(Path("proof.json").read_text())

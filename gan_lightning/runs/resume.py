@@ -57,7 +57,7 @@ def find_start(settings: TrainSettings, batches_per_epoch: int, data: dict[str, 
     checkpoint, content = read_last(folder)
     if "logs" not in content or not content["trained_on"]:
         raise UserError(
-            f"resume={settings.resume}: started with an earlier version: resume it with that one, or only sample from it"
+            f"resume={settings.resume}: started with an earlier version: resume it with that, or only sample from it"
         )
     _check_settings(settings, content["config"])
     _check_data(settings, content["trained_on"][-1], data)
