@@ -127,7 +127,7 @@ def test_signal_stops_all_processes(tmp_path):
     assert code == 128 + signal.SIGTERM, said
     assert manifest(tmp_path / "run")["status"] == "interrupted"
     assert (tmp_path / "run" / "notes_1.pt").exists()  # the other process finished its callbacks
-    assert "go on" in said
+    assert "\n  resume " in said
     assert "Traceback" not in said
 
 

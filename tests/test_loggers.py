@@ -30,7 +30,7 @@ RUN = [*FAST, "callbacks.collapse_alarm=null", "callbacks.scalars.every_n_iterat
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    """Restore the variables that loggers set for the process, and MLflow's stores, which it caches by relative path."""
+    """Keep Weights & Biases offline, and clear MLflow's cache of stores, whose paths are relative."""
     monkeypatch.setenv("WANDB_MODE", "offline")
     if importlib.util.find_spec("mlflow"):
         forget_stores()

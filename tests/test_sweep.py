@@ -133,7 +133,7 @@ def test_data_changed_between_jobs(run, tmp_path):
     first = content["data"]["sha256"]
     content["data"]["sha256"] = "a" * 64
     manifest.write_text(json.dumps(content))
-    said = (
+    warning = (
         f"the data changed between jobs, so that their metrics cannot be compared: 0, 2 had {first[:8]}; 1 had aaaaaaaa"
     )
     assert warning in run("train", "sweep.resume=sweep").out
