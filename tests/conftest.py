@@ -1,4 +1,4 @@
-"""Commands are run through their real entry points, in this process, in an empty folder."""
+"""Fixtures that run commands through their real entry points, in this process and in an empty folder."""
 
 import os
 import shutil
@@ -17,18 +17,18 @@ from gan_lightning.commands import cli
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
-for number in (signal.SIGINT, signal.SIGHUP):  # which are ignored in jobs that a script has put into the background
+for number in (signal.SIGINT, signal.SIGHUP):  # ignored in background jobs of a script
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
-# One small network on few pictures: an iteration takes a millisecond.
+# A small network on few images: an iteration takes a millisecond.
 FAST = [
     "data=digits",
     "trainer=cpu",
     "model.generator.hidden_dims=[16]",
     "model.discriminator.hidden_dims=[16]",
     "data.batch_size=256",  # 8 batches an epoch
-    "callbacks.evaluation=null",  # a second each
+    "callbacks.evaluation=null",  # an evaluation takes a second
 ]
 
 
@@ -41,7 +41,7 @@ class Result:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable[..., Result]:
-    """run("train", "key=value", …): a command in an empty working directory."""
+    """Return a function that runs a command in an empty working directory: ``run("train", "key=value", …)``."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GAN_DATA_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -61,7 +61,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable[..., tuple[int, str]]:
-    """called(main, "check", …): a command over files; its exit code, and what it has said."""
+    """Return a function that runs a command over files, and returns its exit code and output."""
 
     def call(main: Callable[[], None], *arguments: object) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", [f"gan-{main.__module__.split('.')[-1]}", *map(str, arguments)])
@@ -70,16 +70,16 @@ def called(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Cal
             main()
         except SystemExit as end:
             code = int(end.code or 0)
-        said = capfd.readouterr()
-        assert "Traceback" not in said.err
-        return code, (said.out + said.err).strip()
+        output = capfd.readouterr()
+        assert "Traceback" not in output.err
+        return code, (output.out + output.err).strip()
 
     return call
 
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path, Callable[[], object]], None]:
-    """made_once("signed", folder, make): fill a folder by ``make``, or with a copy of what it has left before."""
+    """Return a function that fills a folder by calling ``make``, or with a copy of an earlier result of that name."""
     made: dict[str, Path] = {}
 
     def fill(name: str, folder: Path, make: Callable[[], object]) -> None:
@@ -95,7 +95,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path, 
 
 @pytest.fixture
 def trained_once(run: Callable[..., Result], made_once: Callable, tmp_path: Path) -> Callable[..., None]:
-    """trained_once("name", "key=value", …): a training, or a copy of the one of that name."""
+    """Return a function that trains a run, or copies the run that it trained before under the same name."""
 
     def call(name: str, *arguments: str) -> None:
         def make() -> None:
@@ -109,7 +109,7 @@ def trained_once(run: Callable[..., Result], made_once: Callable, tmp_path: Path
 
 @pytest.fixture
 def only_run(tmp_path: Path) -> Callable[[], Path]:
-    """The one run folder that there is."""
+    """Return a function that finds the only folder of a run."""
 
     def find() -> Path:
         (manifest,) = tmp_path.glob("outputs/*/*/manifest.json")
@@ -126,7 +126,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture
 def idx_folder(tmp_path: Path) -> Path:
-    """A data folder with 128 random pictures in the place of each of torchvision's idx data sets."""
+    """Folder with 128 random images in place of each of torchvision's idx data sets."""
     random = np.random.default_rng(0)
     for dataset in ("MNIST", "FashionMNIST", "KMNIST"):
         folder = tmp_path / "idx" / dataset / "raw"
@@ -138,9 +138,9 @@ def idx_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def real_data() -> Path:
-    """The folder with the real MNIST: GAN_DATA_DIR, ./data, or data/ in a folder beside the checkout."""
+    """Folder with the real MNIST: GAN_DATA_DIR, ./data, or data/ in a folder beside the checkout."""
     named = os.environ.get("GAN_DATA_DIR")
     for folder in [*([Path(named)] if named else []), ROOT / "data", *ROOT.parent.glob("*/data")]:
         if (folder / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
             return folder.resolve()
-    pytest.skip("the real MNIST is not there: set GAN_DATA_DIR to the folder that holds MNIST/raw")
+    pytest.skip("the real MNIST is missing: set GAN_DATA_DIR to the folder that holds MNIST/raw")

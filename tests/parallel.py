@@ -1,4 +1,4 @@
-"""Parts of a run that say what each of its processes has done."""
+"""Callbacks and a prior for tests of runs in several processes."""
 
 import os
 import signal
@@ -15,23 +15,23 @@ LATENTS = torch.randn(1024, 8, generator=torch.Generator().manual_seed(0))
 
 
 class Notes(Watcher):
-    """Writes ``notes_<rank>.pt``: the seed of each iteration's noise, its pictures, and the weights at the end."""
+    """Callback that writes the seed and the images of each iteration, and the final weights, to ``notes_<rank>.pt``."""
 
     def on_train_start(self, trainer, pl_module):
-        self.seeds, self.pictures = [], []
+        self.seeds, self.images = [], []
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         self.seeds.append(torch.initial_seed())
-        self.pictures.append(batch[0].flatten(1).sum(1))
+        self.images.append(batch[0].flatten(1).sum(1))
 
     def on_train_end(self, trainer, pl_module):
         weights = {name: weight.clone() for name, weight in pl_module.state_dict().items()}
         path = Path(trainer.default_root_dir, f"notes_{trainer.global_rank}.pt")
-        torch.save({"seeds": self.seeds, "pictures": self.pictures, "weights": weights}, path)
+        torch.save({"seeds": self.seeds, "images": self.images, "weights": weights}, path)
 
 
 class KilledOnce(Watcher):
-    """The first run that gets to its third iteration is killed; it leaves a file, and others pass."""
+    """Callback that kills the first process that reaches iteration 3; it leaves a file, so that later ones pass."""
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         with suppress(FileExistsError):
@@ -41,7 +41,7 @@ class KilledOnce(Watcher):
 
 
 class BadLoss(Watcher):
-    """In iteration 5 the second process, and only that one, gets pictures that are no numbers."""
+    """Callback that replaces the images of iteration 5 by NaN in the second process only."""
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if trainer.global_rank == 1 and pl_module.iteration == 4 and pl_module.rollbacks == 0:
@@ -49,10 +49,10 @@ class BadLoss(Watcher):
 
 
 class SameLatents(Normal):
-    """In training the same in each iteration; of several processes each has those that belong to its pictures."""
+    """Prior with the same latents in each iteration, divided among processes as the images are."""
 
     def __call__(self, n, *, device=None, generator=None):
-        if generator is not None:  # what is judged and drawn
+        if generator is not None:  # for evaluation and sample sheets
             return super().__call__(n, generator=generator)
         rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         return LATENTS[rank::processes, : self.shape[0]][:n]

@@ -1,4 +1,4 @@
-"""Commands as processes of their own, which a test can kill."""
+"""Runs commands in processes of their own, which a test can kill."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def started(folder, *arguments, torchrun=()):
 
 
 def ended(process):
-    """Its exit code, and what it has said."""
+    """Wait for a process; return its exit code and its output."""
     out, err = process.communicate(timeout=240)
     return process.returncode, out + err
 
@@ -33,5 +33,5 @@ def wait_for(path, process):
 
 
 def children(pid):
-    """Processes that this one has begun, by what the system says."""
+    """Return the ids of the processes that a process has started."""
     return [int(child) for child in open(f"/proc/{pid}/task/{pid}/children").read().split()]

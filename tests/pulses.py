@@ -1,4 +1,4 @@
-"""Modalities from outside the package: waveforms in files of their own, all in one file, and in WAV files."""
+"""Modalities outside the package: waveforms in one file each, together in one file, and in WAV files."""
 
 import hashlib
 import math
@@ -19,7 +19,7 @@ MAGIC = b"WAVE"
 
 
 class Pulses(Modality):
-    """Waveforms of 64 values: content (n, 64) int16."""
+    """Modality of waveforms of 64 values; content: (n, 64) int16."""
 
     suffix = ".pulse"
     media_type = "application/x-pulse"
@@ -54,7 +54,7 @@ class Pulses(Modality):
 
 
 class PulseTable(Pulses):
-    """All waveforms in one file."""
+    """Waveforms that are written to one file together."""
 
     suffix = ".pulses"
 
@@ -66,7 +66,7 @@ class PulseTable(Pulses):
 
 
 class Sounds(Pulses):
-    """Waveforms in WAV files, which C2PA takes."""
+    """Waveforms in WAV files, which C2PA can sign."""
 
     suffix = ".sound.wav"
     media_type = "audio/wav"
@@ -100,7 +100,7 @@ def _frames(path):
 
 
 class WaveData(Data):
-    """Noise."""
+    """Data set of random waveforms."""
 
     source, licence = "noise", "CC0-1.0"
 
@@ -112,7 +112,7 @@ class WaveData(Data):
 
 
 def write_checkpoint(run: Path, modality: str = "Pulses") -> None:
-    """Write a run's checkpoint as training does, of a model that was never trained."""
+    """Write the last checkpoint of a run whose model was not trained."""
     shape = {"sample_shape": [LENGTH], "hidden_dims": [16]}
     adam = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 0.001}
     model = {

@@ -1,4 +1,4 @@
-"""A user's mistake gets one line, exit code 2, and leaves nothing behind."""
+"""A user's error gives one line and exit code 2, and leaves no files."""
 
 import os
 import struct
@@ -70,7 +70,7 @@ def test_misplaced_mnist(run, idx_folder, tmp_path, folder, name):
         (["sample_every_n_epochs=0"], ["sample_every_n_epochs=0", "greater than 0"]),
         (["checkpoint.every_n_minutes=0"], ["checkpoint.every_n_minutes=0", "greater than 0"]),
         (["debug=perhaps"], ["debug=perhaps", "valid boolean"]),
-        # what a target needs
+        # targets and their arguments
         (["model.generator._target_=gan_lightning.networks.nope.Generator"], ["_target_", "cannot be imported"]),
         (["~model.generator.hidden_dims"], ["model.generator.hidden_dims: missing"]),
         (["model.generator.sample_shape=${nope}"], ["nope"]),
@@ -111,7 +111,7 @@ def test_train(run, tmp_path, arguments, expected):
     assert_refused(run("train", *arguments, *base), tmp_path, *expected)
 
 
-def test_folders_of_others_stay(run, tmp_path):
+def test_existing_folders_stay(run, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "empty").mkdir()
     for folder in ("mine/new/run", "empty"):
@@ -167,18 +167,18 @@ def test_mnist_with_fewer_labels(run, tmp_path, idx_folder):
     assert_refused(result, tmp_path, "128 images but 127 labels")
 
 
-def test_image_folder_that_is_not_there(run, tmp_path):
+def test_missing_image_folder(run, tmp_path):
     assert_refused(run("train", "data=image_folder", "data.root=nowhere"), tmp_path, "data.root=nowhere", "no such")
 
 
-def test_image_folder_without_pictures(run, tmp_path):
+def test_image_folder_without_images(run, tmp_path):
     (tmp_path / "pictures" / "sub").mkdir(parents=True)
     (tmp_path / "pictures" / "notes.txt").write_text("none")
     assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "no images")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", None])
-def test_image_folder_with_an_unreadable_picture(run, tmp_path, content):
+def test_image_folder_with_an_unreadable_image(run, tmp_path, content):
     folder = tmp_path / "pictures"
     folder.mkdir()
     for name in ("a.png", "b.png"):
@@ -186,19 +186,19 @@ def test_image_folder_with_an_unreadable_picture(run, tmp_path, content):
     whole = (folder / "b.png").read_bytes()
     (folder / "b.png").write_bytes(whole[: len(whole) // 2] if content is None else content)
     assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, "b.png", "not a readable image")
-    (kept,) = (tmp_path / "cache").rglob("*.*")  # the other one
+    (kept,) = (tmp_path / "cache").rglob("*.*")  # the cache of the intact image
     assert kept.suffix == ".npy"
 
 
 def bomb(path, width, height):
-    """A PNG of a few bytes that claims to be large."""
+    """Write a PNG file of a few bytes whose header claims a large image."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
 
 
 @pytest.mark.parametrize("size", [(20_000, 20_000), (2**31 - 1, 2**31 - 1), (9000, 8000)])
-def test_picture_bombs(run, tmp_path, size):
+def test_image_bombs(run, tmp_path, size):
     (tmp_path / "pictures").mkdir()
     bomb(tmp_path / "pictures" / "a.png", *size)
     result = run("train", "data=image_folder", "data.root=pictures")
@@ -217,7 +217,7 @@ def test_picture_bombs(run, tmp_path, size):
         ("pictures/deep/sub", "pictures/deep", "read already: remove the link"),
     ],
 )
-def test_links_out_of_a_folder_and_around(run, tmp_path, link, target, expected):
+def test_links_that_leave_the_folder_or_repeat_it(run, tmp_path, link, target, expected):
     for name in ("pictures/a.png", "pictures/deep/a.png", "elsewhere/a.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (40, 40), "red").save(tmp_path / name)
@@ -225,7 +225,7 @@ def test_links_out_of_a_folder_and_around(run, tmp_path, link, target, expected)
     assert_refused(run("train", "data=image_folder", "data.root=pictures"), tmp_path, link, expected)
 
 
-def test_pipes_are_not_waited_for(run, tmp_path):
+def test_pipes_are_refused(run, tmp_path):
     (tmp_path / "pictures").mkdir()
     for name in ("pictures/a.png", "pipe.npz", "pipe.safetensors"):
         os.mkfifo(tmp_path / name)
@@ -241,7 +241,7 @@ def test_pipes_are_not_waited_for(run, tmp_path):
         assert_refused(run("evaluate", *arguments, "data=digits"), tmp_path, name)
 
 
-def test_arrays_that_unpack_to_more_than_there_is(run, tmp_path, monkeypatch):
+def test_arrays_that_unpack_to_more_than_memory(run, tmp_path, monkeypatch):
     monkeypatch.setattr("gan_lightning.modalities.arrays.MAX_ARRAY_BYTES", 2**20)
     np.savez_compressed(tmp_path / "bomb.npz", samples=np.zeros((2000, 1, 28, 28), np.uint8))
     result = run("evaluate", "samples=bomb.npz", "data=digits")

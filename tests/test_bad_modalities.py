@@ -194,7 +194,7 @@ def test_each_command_says_how_to_trust_a_package(run, called, trained):
     code, said = called(gan_verify.main, "a.wave", "--checkpoint", "run")
     assert code == 2
     assert "if you know it, --trust-code waves" in said
-    assert_one_line(run("train", "resume=run"), "no such option", "goes on with it")
+    assert_one_line(run("train", "resume=run"), "no such option", "needs it again")
 
 
 @pytest.mark.parametrize("arguments", [["sign=true", "format=sheet"], ["format=files", "output=a.wave"]])

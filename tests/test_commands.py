@@ -1,4 +1,4 @@
-"""Every module of commands/ is a command, which runs as a module too, or is clearly none."""
+"""Modules of commands/: each is a command that runs with ``python -m``, or reads no command line."""
 
 import ast
 import runpy
@@ -24,37 +24,37 @@ def is_command(module):
 
 
 COMMANDS = [module for module in MODULES if is_command(module)]
-WITHOUT_HELP = ("trial", "worker")  # that other commands start
+WITHOUT_HELP = ("trial", "worker")  # started by other commands
 
 
 @pytest.mark.parametrize("module", [module for module in COMMANDS if module not in WITHOUT_HELP])
 def test_help(tmp_path, monkeypatch, capfd, module):
-    """As ``python -m`` runs it, in this process, which has imported torch already."""
+    """Run as by ``python -m``, but in this process, which has imported torch already."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [module, "--help"])
     with warnings.catch_warnings(), suppress(SystemExit):
         warnings.filterwarnings("ignore", ".*found in sys.modules after import.*")
         runpy.run_module(f"gan_lightning.commands.{module}", run_name="__main__")
-    said = capfd.readouterr()
-    assert said.err == ""
-    assert len(said.out.splitlines()) > 3
+    output = capfd.readouterr()
+    assert output.err == ""
+    assert len(output.out.splitlines()) > 3
     assert not list(tmp_path.iterdir())
 
 
-def test_a_module_from_outside(tmp_path):
+def test_module_runs_in_another_folder(tmp_path):
     command = [sys.executable, "-m", "gan_lightning.commands.verify", "missing.png"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (2, "error: missing.png: no such file\n")
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if not is_command(module)])
-def test_what_is_none_reads_no_command_line(module):
+def test_other_modules_read_no_command_line(module):
     defined = {node.name for node in tree(module).body if isinstance(node, ast.FunctionDef)}
     assert "main" not in defined
     assert "parse_args" not in ast.unparse(tree(module))
 
 
-def test_the_programs_are_modules():
+def test_installed_programs_are_modules():
     import tomllib
 
     programs = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]

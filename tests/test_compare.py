@@ -1,4 +1,4 @@
-"""scripts/compare.py: runs side by side."""
+"""scripts/compare.py: a table and a sheet of several runs."""
 
 import importlib.util
 import json
@@ -12,7 +12,7 @@ EVALUATED = [argument for argument in FAST if not argument.startswith("callbacks
 
 
 def test_table_and_sheet(run, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "scripts")  # as for a script that is run
+    monkeypatch.syspath_prepend(ROOT / "scripts")  # as when the script is run
     for name, seed, objective in (("one", 1, "hinge"), ("one", 2, "hinge"), ("other", 1, "least_squares")):
         choices = [f"name={name}", f"seed={seed}", f"objective={objective}", f"hydra.run.dir=runs/{name}/{seed}"]
         assert run("train", *EVALUATED, *choices, "max_iterations=3", "callbacks.evaluation.n=50").code == 0
@@ -23,7 +23,7 @@ def test_table_and_sheet(run, tmp_path, monkeypatch):
     compare = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(compare)
     runs = ["runs/other/1", "runs/one/2", "runs/one/1"]
-    for _ in range(2):  # a second time replaces the first table
+    for _ in range(2):  # the second call replaces the table
         monkeypatch.setattr(sys, "argv", ["compare.py", *runs, "--page", "page.md", "--sheet", "sheet.png"])
         compare.main()
 
@@ -34,10 +34,10 @@ def test_table_and_sheet(run, tmp_path, monkeypatch):
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
     assert sorted(row[:3] for row in rows[1:]) == [["one", "2", "3"], ["other", "1", "3"]]
     one = next(row for row in rows if row[0] == "one")
-    figures = [json.loads((tmp_path / f"runs/one/{seed}/metrics.json").read_text()) for seed in (1, 2)]
-    mean = sum(figure["evaluation/coverage"] for figure in figures) / 2
+    metrics = [json.loads((tmp_path / f"runs/one/{seed}/metrics.json").read_text()) for seed in (1, 2)]
+    mean = sum(one["evaluation/coverage"] for one in metrics) / 2
     assert one[rows[0].index("coverage")].startswith(f"{mean:.3g} ± ")
-    assert "label_accuracy" not in rows[0]  # nothing here has labels
+    assert "label_accuracy" not in rows[0]  # the runs have no labels
 
     width, height = Image.open(tmp_path / "sheet.png").size
     assert (width, height) == (150 + 16 * 60 + 4, 2 * 64)

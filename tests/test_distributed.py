@@ -87,7 +87,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
     for name, weight in alone["weights"].items():
         assert torch.equal(first["weights"][name], second["weights"][name]), name
         torch.testing.assert_close(first["weights"][name], weight, rtol=0, atol=1e-6)
-    for whole, *halves in zip(alone["pictures"], first["pictures"], second["pictures"], strict=True):
+    for whole, *halves in zip(alone["images"], first["images"], second["images"], strict=True):
         assert torch.equal(whole.sort().values, torch.cat(halves).sort().values)
     assert set(first["seeds"]).isdisjoint(second["seeds"])
 
@@ -127,7 +127,7 @@ def test_signal_stops_all_processes(tmp_path):
     assert code == 128 + signal.SIGTERM, said
     assert manifest(tmp_path / "run")["status"] == "interrupted"
     assert (tmp_path / "run" / "notes_1.pt").exists()  # the other process finished its callbacks
-    assert "go on" in said
+    assert "\n  resume " in said
     assert "Traceback" not in said
 
 
@@ -139,7 +139,7 @@ def test_killed_process_ends_the_run_with_one_line(tmp_path):
     code, said = ended(process)
     assert code == 2
     assert [line for line in said.splitlines() if line.startswith("error")] == [
-        "error: another process of the run has ended: when that is mended, resume=run goes on from the last checkpoint"
+        "error: another process of the run has ended: correct this, then resume=run continues from the last checkpoint"
     ]
     assert "Traceback" not in said
     assert manifest(tmp_path / "run")["status"] == "failed"
@@ -150,7 +150,7 @@ def test_all_processes_roll_back_together(tmp_path):
     """Only the second process gets a bad image; both roll back."""
     options = ["on_divergence=rollback", "checkpoint.every_n_iterations=2", "max_iterations=6"]
     said = train(tmp_path, *TWO, *options, "+callbacks.bad._target_=tests.parallel.BadLoss", "hydra.run.dir=run")
-    assert "back to iteration 4" in said
+    assert "continuing from iteration 4" in said
     assert len(manifest(tmp_path / "run")["segments"]) == 2
 
 
@@ -199,7 +199,7 @@ def test_processes_with_different_configs_are_rejected(tmp_path):
     for code, said in map(ended, nodes):
         assert code != 0
         assert "error: process 1 has " in said
-        assert "begin all with the same command" in said
+        assert "start all with the same command" in said
     assert not list(tmp_path.glob("outputs/*/*"))
 
 
@@ -230,12 +230,12 @@ def test_killed_worker_is_recovered(tmp_path, nodes):
     ("arguments", "expected"),
     [
         (["trainer=ddp_cpu", "trainer.devices=999"], "trainer.devices=999: this machine has"),
-        (["trainer=ddp_cpu", "data.batch_size=255"], "data.batch_size=255: cannot be shared out among 2 processes"),
+        (["trainer=ddp_cpu", "data.batch_size=255"], "data.batch_size=255: cannot be divided among 2 processes"),
         (["trainer=ddp_cpu", "pack=4", "data.batch_size=12"], "with pack=4: a multiple of 8"),
-        (["trainer=ddp_cpu", "trainer.num_nodes=2"], "trainer.num_nodes=2: begin the processes with torchrun"),
+        (["trainer=ddp_cpu", "trainer.num_nodes=2"], "trainer.num_nodes=2: start the processes with torchrun"),
         (["trainer=ddp_cpu", "model.cuda_graph=true"], "model.cuda_graph=true"),
-        (["trainer=cpu", "trainer.devices=2"], "trainer.devices=2: several processes take trainer=ddp"),
-        (["trainer=cpu", "+trainer.strategy=ddp"], "trainer.strategy=ddp: several processes take trainer=ddp"),
+        (["trainer=cpu", "trainer.devices=2"], "trainer.devices=2: several processes need trainer=ddp"),
+        (["trainer=cpu", "+trainer.strategy=ddp"], "trainer.strategy=ddp: several processes need trainer=ddp"),
         (["trainer=ddp_cpu", "trainer.devices=0"], "trainer.devices=0: must be"),
     ],
 )
@@ -264,7 +264,7 @@ def test_slurm_job_of_several_tasks_is_rejected(run, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
     result = run("train", *FAST, "trainer=ddp_cpu")
     assert result.code == 2
-    assert "srun has begun 2 tasks: --ntasks=1" in result.err
+    assert "srun started 2 tasks: --ntasks=1" in result.err
     assert not (tmp_path / "outputs").exists()
 
 
@@ -276,4 +276,4 @@ def test_torchrun_without_a_strategy_is_rejected(run, monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
     result = run("train", *FAST)
     assert result.code == 2
-    assert "torchrun has begun 2 processes: trainer=ddp" in result.err
+    assert "torchrun started 2 processes: trainer=ddp" in result.err

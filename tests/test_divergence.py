@@ -43,7 +43,7 @@ def test_loss_that_is_not_a_number_stops_the_run(run, tmp_path, diverging, term)
     assert result.err.count("\n") == 1
     assert f"error: iteration 11: {term} is nan" in result.err
     assert "on_divergence=rollback" in result.err
-    assert "what is saved ends with 8" in result.err
+    assert "the last saved iteration is 8" in result.err
     assert read_last(tmp_path / "run")[1]["iteration"] == 8
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "diverged"
 
@@ -74,7 +74,7 @@ def test_rollback_continues_with_other_noise(run, tmp_path, diverging):
     diverging("loss/generator", 11)
     result = run("train", *RUN, "max_iterations=20", "on_divergence=rollback")
     assert result.code == 0, result.err
-    assert "iteration 11: loss/generator is nan: back to iteration 8, and on with other noise" in result.out
+    assert "iteration 11: loss/generator is nan: continuing from iteration 8 with other noise" in result.out
     content = read_last(tmp_path / "run")[1]
     assert (content["iteration"], content["rollbacks"]) == (20, 1)
     assert not equal(content["state_dict"], read_last(tmp_path / "undisturbed")[1]["state_dict"])
@@ -86,14 +86,14 @@ def test_rollback_to_the_beginning(run, tmp_path, diverging):
     diverging("loss/generator", 3)
     result = run("train", *RUN, "max_iterations=20", "on_divergence=rollback")
     assert result.code == 0, result.err
-    assert "back to iteration 0" in result.out
+    assert "continuing from iteration 0" in result.out
     assert read_last(tmp_path / "run")[1]["iteration"] == 20
 
 
 def test_run_stops_after_five_rollbacks(run, tmp_path):
     result = run("train", *RUN, "model.generator_optimizer.lr=1e38", "max_iterations=20", "on_divergence=rollback")
     assert result.code == 2
-    assert result.out.count("back to iteration 0") == 5
+    assert result.out.count("continuing from iteration 0") == 5
     assert "Traceback" not in result.err
 
 
@@ -128,7 +128,7 @@ def test_nan_gradient_of_one_branch_stops_the_run(run, bad_second_branch, bias):
     result = run("train", *bad_second_branch, f"+model.discriminator.bias={bias}")
     assert result.code == 2
     assert "error: iteration 6: the gradient of the discriminator is nan" in result.err
-    assert "what is saved ends with 4" in result.err
+    assert "the last saved iteration is 4" in result.err
 
 
 def test_gradients_are_checked_before_a_checkpoint(run, tmp_path, bad_second_branch, monkeypatch):

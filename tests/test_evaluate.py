@@ -1,4 +1,4 @@
-"""scripts/evaluate.py and scripts/train_extractor.py, on digits and folders of pictures."""
+"""The evaluate and train_extractor commands, on digits and folders of images."""
 
 import hashlib
 import json
@@ -33,8 +33,8 @@ def read(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_a_conditional_run(run, tmp_path):
-    """Labels that the generator does not heed yet: as many agree as by chance."""
+def test_conditional_run(run, tmp_path):
+    """An untrained generator ignores its labels: as many are right as by chance."""
     limits = ["max_iterations=1", "callbacks.evaluation.n=200", "callbacks.evaluation.every_n_epochs=1"]
     fast = [argument for argument in FAST if argument != "callbacks.evaluation=null"]
     result = run("train", *fast, *limits, "conditional=true", "hydra.run.dir=outputs/conditional")
@@ -50,7 +50,7 @@ def test_a_conditional_run(run, tmp_path):
     assert content["floor"]["label_accuracy"] > 0.7
 
 
-def test_a_run(run, trained):
+def test_run(run, trained):
     result = run("evaluate", "checkpoint=outputs/run/checkpoints/last.ckpt", "n=100", "seeds=[3,4]")
     assert result.code == 0, result.err
     folder = trained / "evaluation" / "last"
@@ -64,20 +64,20 @@ def test_a_run(run, trained):
     assert content["extractor"]["sha256"] == Classifier().sha256
     assert content["reference"]["split"] == "train"
     assert content["versions"]["torch"] == torch.__version__
-    figures = content["generators"]["raw"]
+    values = content["generators"]["raw"]
     assert content["floor"].keys() == ALL - {"fcd"}  # digits have no test split
-    assert figures.keys() == content["floor"].keys() - {"label_accuracy"}
-    for figure in figures.values():
-        assert figure["mean"] == pytest.approx(statistics.mean(figure["values"]))
-        assert figure["sd"] == pytest.approx(statistics.stdev(figure["values"]))
+    assert values.keys() == content["floor"].keys() - {"label_accuracy"}
+    for value in values.values():
+        assert value["mean"] == pytest.approx(statistics.mean(value["values"]))
+        assert value["sd"] == pytest.approx(statistics.stdev(value["values"]))
 
-    for text in (*figures, "real data", "100 samples × 2", "digits-v1", "variety", "evaluation/last"):
+    for text in (*values, "real data", "100 samples × 2", "digits-v1", "variety", "evaluation/last"):
         assert text in result.out
     assert "±" in result.out
 
 
-def test_figures_are_those_of_the_samples(run, trained):
-    """The same from the library as from the command, twice."""
+def test_metrics_are_those_of_the_samples(run, trained):
+    """The library computes the same metrics as the command, which repeats them."""
     run("evaluate", "checkpoint=outputs/run", "n=100", "seeds=[3]", "output=first")
     run("evaluate", "checkpoint=outputs/run/checkpoints/last.ckpt", "n=100", "seeds=[3]", "output=second")
     first, second = (read(trained.parents[1] / name) for name in ("first", "second"))
@@ -126,13 +126,13 @@ def test_samples_from_anywhere(run, trained, tmp_path, layout):
     expected = run("evaluate", "checkpoint=outputs/run", "n=60", "seeds=[0]", "output=there")
     assert expected.code == 0
     here, there = (read(tmp_path / folder)["generators"]["raw"] for folder in ("here", "there"))
-    for metric, figure in there.items():
-        assert here[metric]["mean"] == pytest.approx(figure["mean"], rel=1e-5)
+    for metric, value in there.items():
+        assert here[metric]["mean"] == pytest.approx(value["mean"], rel=1e-5)
 
 
 @pytest.fixture
 def class_folders(tmp_path):
-    """200 digits in folders of their classes."""
+    """Arguments that choose 200 digits in a folder for each class."""
     digits = load_digits()
     for i in range(200):
         folder = tmp_path / "pictures" / str(digits.target[i])
@@ -143,7 +143,7 @@ def class_folders(tmp_path):
 
 
 def test_own_data(run, class_folders, tmp_path):
-    """Without a classifier: random convolutions and pixels; with one: all metrics."""
+    """Metrics use random convolutions without a classifier; with one, all metrics are computed."""
     small = [argument for argument in FAST if not argument.startswith("data")]
     assert run("train", *class_folders, *small, "max_iterations=2", "hydra.run.dir=run").code == 0
     result = run("evaluate", "checkpoint=run", "seeds=[0]")
@@ -154,7 +154,7 @@ def test_own_data(run, class_folders, tmp_path):
     result = run("train_extractor", *class_folders, "epochs=2", "data.num_classes=10")
     assert result.code == 0, result.err
     (path,) = (tmp_path / "cache").rglob("*.safetensors")
-    assert f"\n{path}: accuracy " in result.out  # after what was read
+    assert f"\n{path}: accuracy " in result.out  # after the line about the data
     assert "on 20 samples that it was not trained on" in result.out
     assert run("evaluate", "checkpoint=run", "seeds=[0]").code == 0
     found = read(tmp_path / "run" / "evaluation" / "last")
@@ -165,7 +165,7 @@ def test_own_data(run, class_folders, tmp_path):
     assert "exists already" in again.err
 
 
-def test_classifier_of_a_file(run, trained):
+def test_classifier_from_a_file(run, trained):
     assert run("train_extractor", "data=digits", "epochs=1", "name=mine", "output=mine.safetensors").code == 0
     result = run(
         "evaluate",
@@ -180,7 +180,7 @@ def test_classifier_of_a_file(run, trained):
 
 
 def test_inception(run, trained, tmp_path, monkeypatch):
-    """With a stand-in for torch-fidelity and its weights: three channels, the checksum in the name."""
+    """A stand-in for torch-fidelity gets images with three channels; the name of its weights has their checksum."""
     module = ModuleType("torch_fidelity.feature_extractor_inceptionv3")
 
     class FeatureExtractorInceptionV3:
@@ -201,7 +201,7 @@ def test_inception(run, trained, tmp_path, monkeypatch):
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
     weights.parent.mkdir()
     weights.write_bytes(b"others")
-    arguments = ["checkpoint=outputs/run", "n=30", "seeds=[0]", "features=inception", "output=judged"]
+    arguments = ["checkpoint=outputs/run", "n=30", "seeds=[0]", "features=inception", "output=evaluated"]
     damaged = run("evaluate", *arguments)
     assert damaged.code == 2
     assert "is damaged" in damaged.err
@@ -235,7 +235,7 @@ class Brightness(Evaluator):
 """
 
 
-def test_an_evaluator_of_one_s_own(run, trained, tmp_path, monkeypatch):
+def test_own_evaluator(run, trained, tmp_path, monkeypatch):
     (tmp_path / "brightness.py").write_text(MINE)
     monkeypatch.syspath_prepend(tmp_path)
     own = [
@@ -246,7 +246,7 @@ def test_an_evaluator_of_one_s_own(run, trained, tmp_path, monkeypatch):
     ]
     result = run("evaluate", "checkpoint=outputs/run", *own, "output=own")
     assert result.code == 0, result.err
-    assert "50 samples × 1 against 50 real ones (train), by Brightness" in result.out
+    assert "50 samples × 1 against 50 real examples (train), by Brightness" in result.out
     assert "mean of all pixels" in result.out
     content = read(tmp_path / "own")
     assert content["extractor"] == {"name": "Brightness"}
@@ -264,11 +264,11 @@ def test_an_evaluator_of_one_s_own(run, trained, tmp_path, monkeypatch):
     assert result.err.endswith("RandomConvolutions: Brightness has no features to choose\n")
 
 
-def test_features_in_place_of_the_data_s(run, trained, tmp_path):
+def test_features_in_place_of_those_of_the_data(run, trained, tmp_path):
     for data in ([], ["data=digits"]):
         result = run("evaluate", "checkpoint=outputs/run", *data, "features=random_convolutions", "n=50", "seeds=[0]")
         assert result.code == 0, result.err
-        assert "50 samples × 1 against 50 real ones (train), by random-conv-32-64-128-0" in result.out
+        assert "50 samples × 1 against 50 real examples (train), by random-conv-32-64-128-0" in result.out
 
 
 OWN = ["checkpoint=outputs/run", "features=classifier"]
@@ -299,7 +299,7 @@ BAD = {
     "empty folder": (["samples=empty", "data=digits"], "samples=empty: no .png files in it or below"),
     "another size": (["samples=large", "data=digits"], "1.png: is L, 30×30: the data are L, 28×28"),
     "colour": (["samples=colour", "data=digits"], "1.png: is RGB, 28×28: the data are L, 28×28"),
-    "other data": (["checkpoint=outputs/run", "data=image_folder", "data.root=x"], "makes Images [1, 28, 28]"),
+    "other data": (["checkpoint=outputs/run", "data=image_folder", "data.root=x"], "generates Images [1, 28, 28]"),
     "did you mean": (["checkpoint=outputs/run", "feature=digits"], "did you mean 'features"),
 }  # fmt: skip
 

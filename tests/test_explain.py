@@ -1,11 +1,11 @@
-"""Each thing that Hydra and OmegaConf refuse has a line of our own, in which none of theirs shows."""
+"""Errors of Hydra and OmegaConf are explained in one line that contains none of their own text."""
 
 import json
 
 import pytest
 from PIL import Image
 
-THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "ConfigKeyError", "Error merging")
+HYDRA_TEXTS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "ConfigKeyError", "Error merging")
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "
         ("trainer.max_epoch=3", "trainer.max_epoch: unknown key, did you mean 'trainer.max_epochs'?"),
         ("nothing_like_it=3", "nothing_like_it: unknown key (+nothing_like_it=… adds one that the config does not"),
         ("~max_iterations", "~max_iterations: is null already"),
-        ("~debug=true", "~debug: its value is False, and only what it has can be taken away"),
+        ("~debug=true", "~debug: its value is False: remove the key with ~debug"),
         ("algorithm=vae", "algorithm=…: belongs to another group: algorithm@model=…"),
         ("features=digits", "features=…: belongs to another group: features@data.evaluator.features=…"),
         ("+data=mnist", "data: is chosen already: data=… chooses another option"),
@@ -36,7 +36,7 @@ THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "
         ("objective=null", "objective=null: the group needs an option; --help lists them"),
         ("seed.x=3", "seed.x: "),
         ("~model._target_", "model="),
-        # values that are computed
+        # interpolated values
         ("data.sample_shape=${nope.x}", "data.sample_shape: refers to nope.x, which is not set"),
         ("data.sample_shape=${.nope}", "data.sample_shape: refers to nope, which is not set"),
         ("hydra.run.dir=${nope}", "hydra.run.dir: refers to nope, which is not set"),
@@ -49,16 +49,16 @@ THEIRS = ("raised while", "full_key", "object_type", "Interpolation", "Key '", "
         ("data=image_folder", "data.root is not set: data.root=…"),
     ],
 )
-def test_one_line_of_our_own(run, tmp_path, argument, line):
+def test_error_is_one_line(run, tmp_path, argument, line):
     result = run("train", argument, *([] if argument.startswith("data=") else ["data=digits"]))
     assert result.code == 2
-    (said,) = result.err.splitlines()
-    assert said.startswith(f"error: {line}")
-    assert not any(text in said for text in THEIRS)
+    (message,) = result.err.splitlines()
+    assert message.startswith(f"error: {line}")
+    assert not any(text in message for text in HYDRA_TEXTS)
     assert not (tmp_path / "outputs").exists()
 
 
-def test_what_a_resolver_of_ours_refuses_is_its_own_text(run, tmp_path):
+def test_error_of_our_resolver_keeps_its_text(run, tmp_path):
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (30, 30)).save(tmp_path / "pictures" / "a.png")
     result = run("train", "data=image_folder", "data.root=pictures", "conditional=true")
@@ -66,7 +66,7 @@ def test_what_a_resolver_of_ours_refuses_is_its_own_text(run, tmp_path):
     assert result.err == f"error: conditional=true: data.root=pictures: {reason}\n"
 
 
-def test_class_folders_say_how_many_classes_there_are(run, only_run, tmp_path):
+def test_number_of_classes_is_that_of_the_folders(run, only_run, tmp_path):
     for name in ("cats", "dogs/small", ".hidden", "notes"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
     (tmp_path / "pictures" / "notes" / "a.txt").write_text("no picture")
@@ -93,7 +93,7 @@ def test_class_folders_say_how_many_classes_there_are(run, only_run, tmp_path):
         (b"", "experiment: unknown key: its file must begin with the line '# @package _global_'"),
     ],
 )
-def test_a_file_of_ones_own(run, tmp_path, content, expected):
+def test_own_config_file(run, tmp_path, content, expected):
     path = tmp_path / "own" / "experiment" / "mine.yaml"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)

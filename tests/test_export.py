@@ -1,4 +1,4 @@
-"""Generators outside the project: ONNX files run by onnxruntime, safetensors files loaded again."""
+"""Exported generators: onnxruntime runs the ONNX files, and PyTorch loads the safetensors files."""
 
 import json
 import sys
@@ -100,7 +100,7 @@ def test_inputs_and_output(run, trained):
     ]
 
 
-def test_weights_are_those_that_are_asked_for(run, trained):
+def test_weights_are_the_chosen_ones(run, trained):
     for weights in ("ema", "raw"):
         assert run("export", "checkpoint=run", f"weights={weights}").out == f"run/exported/last_{weights}.onnx\n"
         assert_equals_pytorch(trained / f"exported/last_{weights}.onnx", load("run"), weights)
@@ -147,7 +147,7 @@ def test_onnx_file_names_no_path_of_this_machine(run, trained):
 @pytest.mark.parametrize("weights", ["ema", "raw"])
 @pytest.mark.parametrize("network", ["mlp", "dcgan"])
 def test_safetensors_are_loaded_again(run, tmp_path, network, weights):
-    """Without the checkpoint: as the documentation shows it. The samples are the same to the bit."""
+    """Load the file as the documentation shows, without the checkpoint; samples are equal bit for bit."""
     assert run("train", *QUICK, *NETWORKS[network], "conditional=true", "hydra.run.dir=run").code == 0
     arguments = ["format=safetensors", f"weights={weights}", "output=generator.safetensors"]
     assert run("export", "checkpoint=run", *arguments).out == "generator.safetensors\n"
@@ -165,7 +165,7 @@ def test_safetensors_are_loaded_again(run, tmp_path, network, weights):
 
 
 class Tied(nn.Module):
-    """A generator of which two layers share their weights, one transposed."""
+    """Generator with two layers that share their weights, one of them transposed."""
 
     def __init__(self):
         super().__init__()
@@ -191,7 +191,7 @@ def test_existing_file_is_kept(run, trained, format):
     path.parent.mkdir()
     path.write_text("mine")
     result = run("export", "checkpoint=run", f"format={format}")
-    expected = f"error: output=run/exported/last.{format}: exists already: remove it, or give another name\n"
+    expected = f"error: output=run/exported/last.{format}: exists already: remove it, or choose another name\n"
     assert (result.code, result.err, path.read_text()) == (2, expected, "mine")
 
 

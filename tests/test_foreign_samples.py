@@ -78,7 +78,7 @@ def test_files_without_samples_are_refused(run, tmp_path, name):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["samples=samples", "+data.root=x"], ["data.root=x: is no key here unless data=… chooses"]),
+        (["samples=samples", "+data.root=x"], ["data.root=x: choose an option with data=… too"]),
         (["samples=samples", "data=digits", "+features.path=x"], ["features.path=x: ", "features=classifier"]),
         (["samples=samples/00.png", *DIGITS], ["n=1: at least 6 samples are needed"]),
     ],
@@ -94,7 +94,7 @@ def test_small_sets_are_evaluated_whatever_the_batch_size(run, tmp_path):
     few = ["data=image_folder", "data.root=few", "data.channels=1"]
     result = run("evaluate", "samples=few/a", *few)
     assert result.code == 0, result.err
-    assert "12 samples × 1 against 12 real ones" in result.out
+    assert "12 samples × 1 against 12 real examples" in result.out
     result = run("train_extractor", *few, "epochs=1", "output=classifier.safetensors")
     assert result.code == 0, result.err
     for label in ("a", "b"):

@@ -1,4 +1,4 @@
-"""Input that nobody thought of: one line or a result, never a traceback, and nothing half written."""
+"""Random input gives a result or an error of one line, never a traceback or incomplete files."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST, write_idx
 
-# The same examples each time; the fixtures that they share are not changed by them.
+# Examples are the same each time. They share fixtures, which they do not change.
 FUZZ = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 TEXT = st.text(st.sampled_from("abcxyz019.,:=-_+~@/[]{}()$'\"\\ %#!?*é\t"), max_size=12)
@@ -27,7 +27,7 @@ NUMBERS = st.one_of(
 )
 SPECIAL = st.sampled_from(["null", "true", "[]", "{}", "???", ""])
 VALUES = st.one_of(TEXT, NUMBERS.map(str), st.lists(NUMBERS, max_size=3).map(str), SPECIAL)
-# Where results go and how long a run takes is not to be left to chance.
+# Random values of these keys could write anywhere or train for long.
 NOT_FUZZED = {"name", "run_dir", "max_iterations", "trainer", "resume", "reproduce", "cache_dir", "save_dir", "n"}
 
 
@@ -71,16 +71,16 @@ def test_command_lines(run, tmp_path):
 
 @st.composite
 def damages(draw, content: bytes) -> bytes:
-    """Some bytes changed, cut out, put in, or cut off."""
+    """Return the content with some bytes changed, removed, inserted or truncated."""
     damaged = bytearray(content)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, max(len(damaged) - 1, 0)))
-        kind = draw(st.sampled_from(["change", "cut out", "put in", "cut off"]))
+        kind = draw(st.sampled_from(["change", "remove", "insert", "truncate"]))
         if kind == "change":
             damaged[at : at + 8] = draw(st.binary(min_size=1, max_size=8))
-        elif kind == "cut out":
+        elif kind == "remove":
             del damaged[at : at + draw(st.integers(1, 1000))]
-        elif kind == "put in":
+        elif kind == "insert":
             damaged[at:at] = draw(st.binary(min_size=1, max_size=64))
         elif draw(st.booleans()):
             del damaged[at:]
@@ -96,13 +96,13 @@ def test_checkpoint_bytes(run, tmp_path):
 
     @settings(max_examples=300, **FUZZ)
     @given(damages(content))
-    def fuzz(some):
-        damaged.write_bytes(some)
+    def fuzz(changed):
+        damaged.write_bytes(changed)
         try:
             loaded = load(str(damaged)).model.state_dict()
         except UserError as error:
             assert "\n" not in str(error)  # noqa: PT017
-        else:  # what was hit means nothing
+        else:  # the damaged bytes had no meaning
             assert all(torch.equal(loaded[name], weights[name]) for name in weights)
 
     fuzz()
@@ -113,7 +113,7 @@ PLAIN = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=2), max_lea
 
 
 def test_checkpoint_configs(run, tmp_path):
-    """A checkpoint that is whole, with something else at one place of its config."""
+    """Load intact checkpoints with one random change in their config."""
     run("train", *FAST, "max_iterations=2", "hydra.run.dir=run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
     content = torch.load(path, weights_only=True)
@@ -146,8 +146,8 @@ def test_idx_bytes(tmp_path):
 
     @settings(max_examples=300, **FUZZ)
     @given(damages(content))
-    def fuzz(some):
-        path.write_bytes(some)
+    def fuzz(changed):
+        path.write_bytes(changed)
         try:
             assert read_idx(path, 3).dtype == torch.uint8
         except UserError as error:

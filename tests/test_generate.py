@@ -1,4 +1,4 @@
-"""Samples from a trained run, without its data."""
+"""The generate command: samples of a trained run, without its data."""
 
 import os
 import resource
@@ -27,7 +27,7 @@ def trained(trained_once, tmp_path):
     return tmp_path / "run"
 
 
-def test_a_sheet_by_default(run, trained):
+def test_sheet_by_default(run, trained):
     result = run("generate", "checkpoint=run", "n=9")
     assert result.code == 0, result.err
     path = trained / "generated" / "last_n9_seed0.png"
@@ -51,7 +51,7 @@ def test_files_are_one_for_each_sample(run, trained):
     assert np.array_equal(np.stack(pictures), samples[:, 0])
 
 
-def test_files_into_the_folder_one_is_in(run, trained, monkeypatch):
+def test_files_in_the_working_directory(run, trained, monkeypatch):
     here = trained.parent / "here"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -60,7 +60,7 @@ def test_files_into_the_folder_one_is_in(run, trained, monkeypatch):
     assert len(list(here.glob("*.png"))) == 2
 
 
-def test_walk_leaves_and_returns(run, trained):
+def test_walk_goes_there_and_back(run, trained):
     assert run("generate", "checkpoint=run", "n=4", "interpolate=10").code == 0
     with Image.open(trained / "generated" / "last_n4_seed0_walk10.gif") as gif:
         assert gif.n_frames == 20
@@ -81,7 +81,7 @@ def test_walk_leaves_and_returns(run, trained):
         (["output=made.png", "format=png"], "format=png: must be 'sheet', "),
     ],
 )
-def test_output_that_does_not_fit_the_format(run, trained, arguments, expected):
+def test_output_name_that_does_not_fit_the_format(run, trained, arguments, expected):
     before = set(trained.parent.rglob("*"))
     result = run("generate", "checkpoint=run", "n=1", *arguments)
     assert result.code == 2
@@ -98,7 +98,7 @@ def test_training_data_are_not_needed(run, idx_folder):
     assert run("generate", "checkpoint=run", "n=1").code == 0
 
 
-def test_leaves_nothing_else_behind(run, trained):
+def test_no_other_files_are_written(run, trained):
     before = set(trained.parent.rglob("*"))
     run("generate", "checkpoint=run", "n=1", "output=one.png")
     assert set(trained.parent.rglob("*")) - before == {trained.parent / "one.png"}
@@ -112,7 +112,7 @@ def conditional(trained_once, tmp_path):
 
 def test_arrays_have_the_conditions(run, conditional):
     model, data = (trained := load("run")).model, trained.data
-    run("generate", "checkpoint=run", "n=2000", "format=arrays", "output=drawn.npz")  # more than are drawn at once
+    run("generate", "checkpoint=run", "n=2000", "format=arrays", "output=drawn.npz")  # more than are generated at once
     drawn = np.load("drawn.npz")
     labels = data.sample_conditions(2000, 0)
     assert np.array_equal(drawn["condition"], labels.numpy())
@@ -124,7 +124,7 @@ def test_arrays_have_the_conditions(run, conditional):
     assert np.array_equal(asked["samples"], to_uint8(model.sample(3, torch.full((3,), 7))).numpy())
 
 
-def test_a_condition_from_a_file(run, conditional):
+def test_condition_from_a_file(run, conditional):
     Path("some.labels").write_text("1\n2\n3\n")
     assert run("generate", "checkpoint=run", "n=3", "format=arrays", "condition=some.labels", "output=a.npz").code == 0
     assert np.load("a.npz")["condition"].tolist() == [1, 2, 3]
@@ -135,7 +135,7 @@ def test_a_condition_from_a_file(run, conditional):
 
 
 class FromImages(Data):
-    """Images, and an image of two by two pixels as the condition of each."""
+    """Data set of images, each with an image of 2×2 pixels as its condition."""
 
     def __init__(self) -> None:
         super().__init__(Images(1, 4, 4), 1, 0, Images(1, 2, 2))
@@ -160,7 +160,7 @@ def test_images_as_conditions(tmp_path):
         read_conditions(data, "x" * 5000, 5, 0)
 
 
-def test_a_sheet_of_one_condition(run, conditional):
+def test_sheet_of_one_condition(run, conditional):
     result = run("generate", "checkpoint=run", "n=4", "condition=7")
     assert result.out == "run/generated/last_n4_seed0_condition7.png\n"
     assert Image.open(result.out.strip()).size == (124, 124)
@@ -179,7 +179,7 @@ def test_a_sheet_of_one_condition(run, conditional):
         (["condition=1.5"], "condition=1.5: "),
     ],
 )
-def test_what_cannot_be(run, conditional, tmp_path, arguments, expected):
+def test_bad_input(run, conditional, tmp_path, arguments, expected):
     before = set(tmp_path.rglob("*"))
     result = run("generate", "checkpoint=run", *arguments)
     assert (result.code, result.err.count("\n"), expected in result.err) == (2, 1, True), result.err
@@ -203,7 +203,7 @@ cli.generate()
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_more_samples_than_memory_holds(run, trained):
-    """All of them are 470 MB as floats and 118 MB as pixels; their latents are 60 MB."""
+    """All samples take 470 MB as floats and 118 MB as pixels; their latents take 60 MB."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     arguments = [sys.executable, "-c", LIMITED, "checkpoint=run", "format=arrays"]
     result = subprocess.run(arguments, env=environment, capture_output=True, text=True)
@@ -214,8 +214,8 @@ def test_more_samples_than_memory_holds(run, trained):
 
 
 @pytest.mark.parametrize("format", ["sheet", "files", "arrays", "walk"])
-def test_a_full_disk_leaves_nothing(run, trained, tmp_path, format):
-    """A limit of the size of files stands for the disk's."""
+def test_full_disk_leaves_no_files(run, trained, tmp_path, format):
+    """A limit on the size of files stands in for a full disk."""
     how = ["interpolate=3"] if format == "walk" else [f"format={format}"]
     before = set(tmp_path.rglob("*"))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -253,7 +253,7 @@ def test_slerp():
     )
 
 
-def test_a_model_without_latents_has_nothing_to_walk_between(run, trained, monkeypatch):
+def test_model_without_latents_has_no_walk(run, trained, monkeypatch):
     def load_without(*arguments):
         found = load(*arguments)
         found.model.prior = None

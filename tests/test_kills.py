@@ -71,7 +71,7 @@ def test_checkpoint_of_an_earlier_version_cannot_be_resumed(run, tmp_path):
     torch.save({key: value for key, value in content.items() if key not in ("logs", "rollbacks")}, path)
     result = run("train", "resume=run", "max_iterations=20")
     assert (result.code, result.err.count("\n")) == (2, 1)
-    assert "begun with an earlier version" in result.err
+    assert "started with an earlier version" in result.err
     assert run("generate", "checkpoint=run").code == 0
 
 
@@ -129,5 +129,5 @@ def test_run_killed_before_its_first_checkpoint_starts_again(run, tmp_path):
     (tmp_path / "run" / "metrics.json").unlink()
     result = run("train", "resume=run")
     assert result.code == 0, result.err
-    assert "no checkpoint to go on from: beginning anew" in result.out
+    assert "no checkpoint to resume from: starting from the beginning" in result.out
     assert kills.differences(tmp_path / "whole", tmp_path / "run") == []

@@ -346,7 +346,7 @@ def test_proof_of_growth(jane, john, command):
     command("root", HERE, "--output", "root.json")
     ledger.append_records(HERE, jane, records("ghi"))
     code, said = command("prove", HERE, "--since", "root.json", "--output", "proof.json")
-    assert (code, said.startswith("goes on from 6 records: 9 records, root ")) == (0, True)
+    assert (code, said.startswith("extends a root of 6 records: 9 records, root ")) == (0, True)
     Path("ledger").rename("elsewhere")
     assert command("check", "proof.json", "--since", "root.json")[0] == 0
     proof = json.loads(Path("proof.json").read_text())
@@ -376,7 +376,7 @@ def test_proof_of_growth(jane, john, command):
         (["prove", "ledger", "--since", "nowhere"], "--since nowhere: no signed root"),
         (["check", "text"], "text: neither a ledger nor a proof"),
         (["check", "proof.json", "--since", "text"], "--since text: proof.json is about a file: leave it out"),
-        (["root", "ledger", "--output", "text"], "--output text: File exists: take another name"),
+        (["root", "ledger", "--output", "text"], "--output text: File exists: choose another name"),
         (["root", "ledger", "--trust-root", "text"], "text: must be a certificate in PEM"),
         (["root", "empty"], "empty: has no root yet"),
         (["remove", "ledger"], "invalid choice: 'remove'"),

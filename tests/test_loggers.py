@@ -1,4 +1,4 @@
-"""What a run writes to its loggers, and what a resumed run leaves there."""
+"""Loggers: what a run writes to them, and how a resumed run continues them."""
 
 import csv
 import importlib.util
@@ -30,7 +30,7 @@ RUN = [*FAST, "callbacks.collapse_alarm=null", "callbacks.scalars.every_n_iterat
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    """Lightning sets the variable for the whole process, and MLflow keeps a store by its path, which is relative."""
+    """Keep Weights & Biases offline, and clear MLflow's cache of stores, whose paths are relative."""
     monkeypatch.setenv("WANDB_MODE", "offline")
     if importlib.util.find_spec("mlflow"):
         forget_stores()
@@ -97,7 +97,7 @@ def wandb_records(folder):
 
 
 def wandb_history(folder):
-    """Return what was logged at a time, by tag; of an image or a text, its file and size by name."""
+    """Return the rows that were logged, by tag; for an image or a text, its file and size."""
     history = []
     for record in wandb_records(folder):
         if record.HasField("history"):
@@ -135,7 +135,7 @@ def names(folder):
 
 
 class TestAll:
-    """A run with all loggers at once."""
+    """A run with all loggers."""
 
     @pytest.fixture
     def folder(self, trained_once):
@@ -260,12 +260,12 @@ def test_logger_that_is_not_known_gets_hyperparameters(tmp_path):
 
 
 class TestResumed:
-    """Against a run that was never stopped."""
+    """The files of a resumed run equal those of a run that was never stopped."""
 
     BOTH = "logger=[tensorboard,csv]"
 
     def test_rows_after_the_checkpoint_are_dropped(self, run):
-        """The first part logs its end, and a column that the other run does not have at this point."""
+        """The first part logs its end, and a column that the uninterrupted run does not have there."""
         assert run("train", *RUN, self.BOTH, "max_iterations=20", "hydra.run.dir=whole").code == 0
         assert run("train", *RUN, self.BOTH, "max_iterations=12", "hydra.run.dir=run").code == 0
         file = Path("run/csv/metrics.csv")
@@ -277,7 +277,7 @@ class TestResumed:
         assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
     def test_file_that_was_being_rewritten(self, run):
-        """A process that is killed then leaves a part of the file, or none."""
+        """A process that is killed while it rewrites the file leaves a part of it, or no file."""
         assert run("train", *RUN, self.BOTH, "max_iterations=20", "hydra.run.dir=whole").code == 0
         assert run("train", *RUN, self.BOTH, "max_iterations=10", "hydra.run.dir=run").code == 0
         Path("run/csv/metrics.csv").unlink()
@@ -295,7 +295,7 @@ class TestResumed:
         assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
     def test_other_loggers(self, run):
-        """Each keeps what it has from the parts of the run that had it."""
+        """Each logger keeps the parts of the run that it logged."""
         assert run("train", *RUN, "max_iterations=10", "hydra.run.dir=run").code == 0
         assert run("train", "resume=run", "logger=csv", "max_iterations=15").code == 0
         assert [row["step"] for row in csv_rows(Path("run"))] == ["15"]
@@ -314,7 +314,7 @@ class TestResumed:
         assert len(list(tmp_path.glob("outputs/*/*/manifest.json"))) == 1
 
     def test_run_of_an_earlier_version(self, run):
-        """It had a single logger, without a name."""
+        """Runs of earlier versions had a single logger, without a name."""
         assert run("train", *RUN, "max_iterations=20", "hydra.run.dir=whole").code == 0
         assert run("train", *RUN, "max_iterations=10", "hydra.run.dir=run").code == 0
         path = Path("run/checkpoints/last.ckpt")
@@ -327,7 +327,7 @@ class TestResumed:
         assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
     def test_same_run_elsewhere(self, run):
-        """The run of MLflow and of Weights & Biases that the first part started goes on."""
+        """A resumed run continues the run of MLflow and of Weights & Biases that its first part started."""
         pytest.importorskip("mlflow")
         pytest.importorskip("wandb")
         more = ["logger=[tensorboard,mlflow,wandb]", "hydra.run.dir=run"]
@@ -353,7 +353,7 @@ class TestResumed:
 
 @pytest.mark.slow
 def test_kills(tmp_path):
-    """Processes that are killed at any moment: every row once, and the columns of an uninterrupted run."""
+    """After kills at random moments, the log has each row once, and the columns of an uninterrupted run."""
     import random
 
     overrides = [*kills.COMMON, *kills.DENSE, "logger=[tensorboard,csv]"]

@@ -1,4 +1,4 @@
-"""The model card of a run, through the real commands."""
+"""The model card of a run that real commands trained."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ HUB_KEYS = {"license", "library_name", "tags", "pipeline_tag", "datasets", "metr
 
 
 def card(run_dir="run"):
-    """The metadata and the text of a card."""
+    """Return the metadata and the text of a card."""
     text = Path(run_dir, "README.md").read_text(encoding="utf-8")
     start, block, body = text.split("---\n", 2)
     assert start == ""
@@ -34,12 +34,12 @@ def read(name):
 
 
 def commands(body):
-    """The commands of a card's bash blocks, without the program."""
+    """Return the commands in the bash blocks of a card, without the program."""
     return [shlex.split(one) for one in re.findall(r"^```bash\n(.*?)\n```$", body, re.MULTILINE)]
 
 
 def overrides(command):
-    """What follows the program in a command: options and key=value."""
+    """Return the options and overrides of a command."""
     start = next(i for i, word in enumerate(command) if word.startswith("-") or "=" in word)
     return command[start:] if command[start] != "-m" else command[start + 2 :]
 
@@ -61,7 +61,7 @@ def check_metadata(metadata):
 
 
 def table(body):
-    """The rows of the metrics' table by metric: value, floor, meaning."""
+    """Return the rows of the table of metrics, by metric: value, floor, meaning."""
     rows = [re.split(r" *(?<!\\)\| *", line.strip("| ")) for line in body.splitlines() if line.startswith("| `")]
     return {name.strip("`"): rest for name, *rest in rows}
 
@@ -145,7 +145,7 @@ def test_resumed_run_has_a_new_card(run):
 
 @pytest.mark.parametrize("edit", ["license: mit", None])
 def test_edited_card_survives(run, edit):
-    """A card that a person edited, or wrote before there was one."""
+    """A card that a person edited, or wrote before the run finished, is kept."""
     path = Path("run/README.md")
     if edit:
         assert run("train", *FAST, "max_iterations=2", "hydra.run.dir=run").code == 0
@@ -164,7 +164,7 @@ def test_edited_card_survives(run, edit):
 
 
 def test_nothing_left_to_train(run):
-    """The card is left alone; it is written where the run was killed before it had one."""
+    """An existing card is kept; a missing one is written."""
     assert run("train", *FAST, "max_iterations=2", "hydra.run.dir=run").code == 0
     path = Path("run/README.md")
     text, written = path.read_text(), path.stat().st_mtime_ns
@@ -182,7 +182,7 @@ def test_run_that_did_not_finish_has_no_card(run):
 
 
 def test_evaluation_before_a_kill_is_in_the_card(run):
-    """The last evaluation was done before the checkpoint that the run goes on from; nothing is evaluated again."""
+    """A run that is resumed after its last evaluation does not evaluate again; the card has the earlier values."""
     evaluated = ["callbacks.evaluation.every_n_epochs=1", "trainer.max_epochs=1", "hydra.run.dir=run"]
     assert run("train", *EVALUATED[:-1], *evaluated).code == 0
     before = read("manifest.json")
@@ -239,7 +239,7 @@ def test_joint_content_without_evaluator(run, monkeypatch):
 
 
 def test_names_that_mean_something_in_markdown(run, tmp_path):
-    """Names of classes and folders, and a licence, that would be Markdown or end a block of YAML."""
+    """Names of classes and folders, and a licence, contain Markdown or the end of a YAML block."""
     for i, name in enumerate(("<b>cat</b>", "[dog](x)|`", "---")):
         folder = tmp_path / "pics: *my* `photos`" / name.replace("/", "∕")
         folder.mkdir(parents=True)
@@ -260,7 +260,7 @@ def test_names_that_mean_something_in_markdown(run, tmp_path):
 
 
 def test_data_that_changed(run, tmp_path):
-    """The card lists both data sets, and no command that would repeat the run."""
+    """The card lists both data sets, and gives no command that would repeat the run."""
     (tmp_path / "images").mkdir()
     for i in range(12):
         Image.new("L", (8, 8), 20 * i + 1).save(tmp_path / f"images/{i}.png")
@@ -277,7 +277,7 @@ def test_data_that_changed(run, tmp_path):
 
 
 def test_disk_that_is_full(run, monkeypatch):
-    """A card that cannot be written is a warning: the run has ended."""
+    """A card that cannot be written causes a warning, because the run has finished."""
 
     def refuse(path, text):
         raise OSError(28, "No space left on device")

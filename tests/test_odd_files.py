@@ -115,8 +115,8 @@ def test_weights_that_are_not_finite_and_equal_seeds_are_refused(run, tmp_path):
     for command in (["generate", "output=x.png"], ["evaluate"]):
         result = run(*command, "checkpoint=run")
         assert result.code == 2
-        assert "last.ckpt: its weights generator.layers.0.bias are no finite numbers: take an earlier" in result.err
-    assert "seeds=[0, 0]: each must be another one" in run("evaluate", "checkpoint=run", "seeds=[0,0]").err
+        assert "last.ckpt: its weights generator.layers.0.bias are not finite: choose an earlier" in result.err
+    assert "seeds=[0, 0]: must differ" in run("evaluate", "checkpoint=run", "seeds=[0,0]").err
 
 
 def test_packed_images_are_refused(run, tmp_path):

@@ -1,4 +1,4 @@
-"""An objective, a network and a data set from outside the repository, as the README promises."""
+"""An objective, a network and a data set outside the repository can be used, as the README shows."""
 
 import json
 import re

@@ -103,9 +103,7 @@ def test_resume_accepts_the_folder_of_the_run_as_run_dir(run, tmp_path):
     assert run("train", *FAST, *QUIET, "hydra.run.dir=run").code == 0
     assert run("train", "resume=run", f"hydra.run.dir={tmp_path / 'run'}", "max_iterations=3").code == 0
     result = run("train", "resume=run", "hydra.run.dir=other", "max_iterations=4")
-    assert (
-        result.err == "error: hydra.run.dir=other: a resumed run goes on in its own folder: leave out hydra.run.dir\n"
-    )
+    assert result.err == "error: hydra.run.dir=other: a resumed run stays in its own folder: leave out hydra.run.dir\n"
 
 
 def test_options_may_stand_anywhere():

@@ -1,4 +1,4 @@
-"""Old runs that are run again from what they recorded."""
+"""Old runs that are reproduced from their records."""
 
 import json
 
@@ -24,17 +24,17 @@ def change(path, *keys, value):
     path.write_text(json.dumps(content))
 
 
-def test_the_same(run, old, only_run):
+def test_equal_results(run, old, only_run):
     result = run("train", "reproduce=old")
     assert result.code == 0, result.err
     assert "reproduced old: " in result.out
-    assert "tensors are the same, bit for bit" in result.out
+    assert "tensors are equal, bit for bit" in result.out
     manifest = json.loads((only_run() / "manifest.json").read_text())
     assert (manifest["seed"], manifest["config"]["conditional"]) == (3, True)
     assert run("train", f"reproduce={only_run()}", "hydra.run.dir=third").code == 0
 
 
-def test_a_resumed_run(run):
+def test_resumed_run(run):
     run("train", *RUN[:-1], "max_iterations=5", "hydra.run.dir=old")
     run("train", "resume=old", "max_iterations=10")
     result = run("train", "reproduce=old")
@@ -42,7 +42,7 @@ def test_a_resumed_run(run):
     assert "reproduced old" in result.out
 
 
-def test_not_the_same(run, old):
+def test_different_results(run, old):
     change(old / "metrics.json", "loss/generator", value=0.5)
     change(old / "manifest.json", "hardware", "threads", value=64)
     result = run("train", "reproduce=old")
@@ -52,16 +52,16 @@ def test_not_the_same(run, old):
     assert "hardware (see both manifest.json)" in result.out
 
 
-def test_defaults_that_have_changed(run, old, tmp_path):
+def test_changed_defaults(run, old, tmp_path):
     change(old / "manifest.json", "config", "model", "generator", "latent_dim", value=50)
     result = run("train", "reproduce=old")
     assert result.code == 2
-    assert "model.generator.latent_dim=100 now, but 50 then: model.generator.latent_dim=50" in result.err
+    assert "model.generator.latent_dim=100 now, but 50 then: set model.generator.latent_dim=50" in result.err
     assert not (tmp_path / "outputs").exists()
     assert "model.generator.latent_dim=50 now" not in run("train", "reproduce=old", "model.latent_dim=50").err
 
 
-def test_what_cannot_be_reproduced(run, old):
+def test_runs_that_cannot_be_reproduced(run, old):
     for arguments, expected in [
         (["reproduce=nowhere"], "reproduce=nowhere: not the folder of a run"),
         (["-m", "reproduce=old"], "leave out -m"),
@@ -70,7 +70,7 @@ def test_what_cannot_be_reproduced(run, old):
         assert (result.code, result.err.count("\n")) == (2, 1)
         assert expected in result.err
     change(old / "manifest.json", "status", value="interrupted")
-    assert "only a finished one" in run("train", "reproduce=old").err
+    assert "only a finished run" in run("train", "reproduce=old").err
     (old / "manifest.json").write_text("[]")
     assert "no manifest.json of a run there" in run("train", "reproduce=old").err
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_reproduced(run, old):
         ("- [", "cannot be read"),
     ],
 )
-def test_recorded_overrides_are_from_a_file(run, old, key, recorded, expected):
+def test_recorded_overrides_are_not_trusted(run, old, key, recorded, expected):
     before = sorted(old.rglob("*"))
     (old / ".hydra" / "overrides.yaml").write_text(recorded)
     result = run("train", f"{key}=old")
@@ -103,14 +103,14 @@ def test_recorded_overrides_are_from_a_file(run, old, key, recorded, expected):
     assert sorted(old.rglob("*")) == before
 
 
-def test_what_says_nothing_of_the_result_is_not_taken_over(run, old):
-    """Hydra's own keys could call anything, before a run begins."""
+def test_overrides_without_effect_on_results_are_not_repeated(run, old):
+    """Hydra's own keys could call any function before a run starts."""
     recorded = [*RUN, "hydra.callbacks.mine._target_=os.getcwd", "hydra/launcher=nowhere", "debug=true"]
     (old / ".hydra" / "overrides.yaml").write_text(json.dumps(recorded))
     assert "reproduced old: " in run("train", "reproduce=old").out
 
 
-def test_own_code_that_a_run_names(run, tmp_path, monkeypatch):
+def test_own_code_in_the_config(run, tmp_path, monkeypatch):
     (tmp_path / "of_mine.py").write_text(
         "import gan_lightning.algorithms.priors\n\nclass Prior(gan_lightning.algorithms.priors.Normal): ...\n"
     )
@@ -121,7 +121,7 @@ def test_own_code_that_a_run_names(run, tmp_path, monkeypatch):
     assert run("train", "resume=old", "max_iterations=10", "trust_code=[of_mine]").code == 0
 
 
-def test_a_damaged_manifest(run, old):
+def test_damaged_manifest(run, old):
     for content in ("{", "[]", '{"segments": 3}'):
         (old / "manifest.json").write_text(content)
         result = run("train", "resume=old", "max_iterations=20")

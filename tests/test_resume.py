@@ -1,4 +1,4 @@
-"""Runs that go on: with the data they had, to the limit that is asked for, and with statements that stay true."""
+"""Resumed runs: changed data, new limits, and signed statements."""
 
 import functools
 import json
@@ -15,7 +15,7 @@ from tests.conftest import FAST
 from tests.test_statements import content
 
 CHECKPOINT = Path("run/checkpoints/last.ckpt")
-ABOUT_IT = Path("run/checkpoints/last.ckpt.intoto.json")
+STATEMENT = Path("run/checkpoints/last.ckpt.intoto.json")
 OWN = [
     *("data=image_folder", "data.root=pics", "data.channels=1", "data.image_size=8", "data.batch_size=4"),
     *FAST[1:4],
@@ -25,7 +25,7 @@ OWN = [
 
 @pytest.fixture
 def verify(tmp_path, called, monkeypatch):
-    """verify("a.png", …): gan-verify, with an identity that signs."""
+    """Return a function that runs gan-verify, after creating an identity that signs."""
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
     identity.create("Jane Doe", "Example")
     return functools.partial(called, gan_verify.main)
@@ -52,7 +52,7 @@ def refused(result, *expected):
 
 class TestData:
     def test_changed(self, run, verify):
-        """Whoever resumes on other data is told, and whoever wants to finds both in the records."""
+        """Changed data are refused; if they are allowed, the records describe both data sets."""
         write_images(1)
         assert run("train", *OWN, "hydra.run.dir=run", "max_iterations=2").code == 0
         first = manifest()["data"]
@@ -67,29 +67,29 @@ class TestData:
         assert first != second
         assert [segment["data"] for segment in manifest()["segments"]] == [first, second]
         parts = [{"from_iteration": 0} | first, {"from_iteration": 2} | second]
-        stated = content(ABOUT_IT)["predicate"]["data"]
+        stated = content(STATEMENT)["predicate"]["data"]
         assert (stated["parts"], "sha256" in stated) == (parts, False)
         assert verify(CHECKPOINT)[0] == 0
 
-        assert run("train", "resume=run", "max_iterations=4").code == 0  # the data are those it had last
-        assert content(ABOUT_IT)["predicate"]["data"]["parts"] == parts
+        assert run("train", "resume=run", "max_iterations=4").code == 0  # with the data that it was trained on last
+        assert content(STATEMENT)["predicate"]["data"]["parts"] == parts
 
-    def test_more_of_them(self, run):
+    def test_more_examples(self, run):
         write_images(1)
         assert run("train", *OWN, "hydra.run.dir=run", "max_iterations=2").code == 0
         write_images(1, n=12)
         refused(run("train", "resume=run", "max_iterations=3"), "examples is 12, was 8")
 
     def test_other_classes(self, run):
-        """Labels keep their meaning for a model that has learned them, whatever is allowed."""
+        """Changed classes are refused for a conditional model, even with allow_changed_data."""
         for name in ("cat", "dog"):
             write_images(1, f"pics/{name}", n=4)
         assert run("train", *OWN, "conditional=true", "hydra.run.dir=run", "max_iterations=2").code == 0
         Path("pics/cat").rename("pics/kitten")
         result = run("train", "resume=run", "max_iterations=3", "allow_changed_data=true")
-        refused(result, "classes is ['dog', 'kitten'], was ['cat', 'dog']: bring back those\n")
+        refused(result, "classes is ['dog', 'kitten'], was ['cat', 'dog']: restore the data\n")
 
-    def test_changed_since_they_were_trained_on(self, run):
+    def test_changed_after_training(self, run):
         write_images(1)
         assert run("train", *OWN, "hydra.run.dir=run", "max_iterations=2").code == 0
         assert run("train", "reproduce=run", "hydra.run.dir=again").code == 0
@@ -116,27 +116,27 @@ class TestSigned:
         assert before.items() < files("run").items()
         assert verify(CHECKPOINT)[0] == 0
 
-    def test_further(self, run, verify, called):
-        """It is signed again, and the checkpoint that others have signed too is kept with what they have signed."""
+    def test_resumed_run_is_signed_again(self, run, verify, called):
+        """The new checkpoint is signed; the old one is kept with its statements, because others signed it too."""
         assert run("train", *FAST, "max_iterations=2", "hydra.run.dir=run", "provenance=true").code == 0
         called(gan_statement.main, "contribution", "run", "--compute", "an hour")
         signed = {path.name: path.read_bytes() for path in CHECKPOINT.parent.iterdir()}
         assert run("train", "resume=run", "max_iterations=4").code == 0
         assert verify(CHECKPOINT)[0] == 0
-        assert content(ABOUT_IT)["predicate"]["iteration"] == 4
+        assert content(STATEMENT)["predicate"]["iteration"] == 4
         (kept,) = CHECKPOINT.parent.glob("signed_*")
         assert {path.name: path.read_bytes() for path in kept.iterdir()} == signed
         assert verify(*kept.iterdir())[0] == 0
 
-    def test_no_longer(self, run, verify):
+    def test_resumed_run_is_not_signed(self, run, verify):
         assert run("train", *FAST, "max_iterations=2", "hydra.run.dir=run", "provenance=true").code == 0
         assert run("train", "resume=run", "max_iterations=4", "provenance=false").code == 0
-        assert not ABOUT_IT.exists()
+        assert not STATEMENT.exists()
         assert ": unknown: " in verify(CHECKPOINT)[1]
 
 
 class TestLimits:
-    """8 batches an epoch."""
+    """Limits of runs with 8 batches in an epoch."""
 
     @pytest.mark.parametrize(
         ("first", "then", "iterations"),
@@ -146,14 +146,14 @@ class TestLimits:
             ("trainer.max_epochs=1", "trainer.max_epochs=2", 16),
         ],
     )
-    def test_of_a_resumed_run(self, run, first, then, iterations):
+    def test_resumed_run(self, run, first, then, iterations):
         assert run("train", *FAST, first, "hydra.run.dir=run").code == 0
         assert run("train", "resume=run", then).code == 0
         assert json.loads(Path("run/metrics.json").read_text())["iteration"] == iterations
 
-    def test_both(self, run):
+    def test_both_limits(self, run):
         result = run("train", *FAST, "max_iterations=3", "trainer.max_epochs=2", "hydra.run.dir=run")
-        said = "max_iterations=3 is the limit, not trainer.max_epochs=2: max_iterations=null has epochs counted"
-        assert said in result.out
+        warning = "max_iterations=3 is the limit, not trainer.max_epochs=2; to count epochs, set max_iterations=null"
+        assert warning in result.out
         assert "finished after 0.375 epochs, 3 iterations" in result.out
         assert "is the limit" not in run("train", *FAST, "max_iterations=3").out

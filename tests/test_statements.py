@@ -104,7 +104,7 @@ def test_full_disk_when_training_ends(run, signed, tmp_path, monkeypatch):  # no
     monkeypatch.setattr(statements, "write_json", full)
     result = run("train", *FAST, "max_iterations=2", "provenance=true", "hydra.run.dir=other")
     expected = (
-        "provenance=true: No space left on device: the run has ended and is saved; when that is mended, gan-statement"
+        "provenance=true: No space left on device: the run has finished and is saved; correct this, then gan-statement"
     )
     assert (result.code, expected in result.err.splitlines()[-1]) == (2, True)
     assert Path("other/metrics.json").exists()

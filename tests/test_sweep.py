@@ -1,4 +1,4 @@
-"""Sweeps: every job is tried, and the table tells of all."""
+"""Sweeps: every job is started, and the table lists all."""
 
 import csv
 import fcntl
@@ -17,7 +17,7 @@ from gan_lightning.runs.sweep import summarize
 from tests.conftest import FAST
 
 
-def test_a_sweep_goes_on_past_a_failed_job(run, tmp_path):
+def test_sweep_continues_after_a_failed_job(run, tmp_path):
     result = run("train", "-m", *FAST, "max_iterations=2,0", "seed=1,2")
     assert result.code == 1
     (sweep,) = tmp_path.glob("outputs/sweep/*")
@@ -32,7 +32,7 @@ def test_a_sweep_goes_on_past_a_failed_job(run, tmp_path):
         assert float(rows[job]["loss/generator"]) == metrics["loss/generator"]
         assert float(rows[job]["duration_seconds"]) > 0
 
-    # Each job's own error, when it happens and at the end.
+    # The error of each job is printed when it fails, and at the end.
     for job in (2, 3):
         assert f"error: job {job}: max_iterations=0: must be greater than 0" in result.err
         assert f"job {job} failed: max_iterations=0" in result.out
@@ -43,7 +43,7 @@ def test_a_sweep_goes_on_past_a_failed_job(run, tmp_path):
     assert "| job " in result.out
 
 
-def test_the_table_has_what_the_evaluator_calls_headline(run, tmp_path):
+def test_table_has_the_headline_metrics(run, tmp_path):
     evaluated = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
     result = run("train", "-m", *evaluated, "callbacks.evaluation.n=50", "max_iterations=1", "seed=1,2")
     assert result.code == 0, result.err
@@ -54,8 +54,8 @@ def test_the_table_has_what_the_evaluator_calls_headline(run, tmp_path):
     assert "evaluation/density" in summary.read_text()
 
 
-def test_a_sweep_shows_all_metrics_of_an_evaluator_that_is_not_known(tmp_path, capsys):
-    """And does not import what a file names."""
+def test_table_shows_all_metrics_of_an_unknown_evaluator(tmp_path, capsys):
+    """The code that a file names is not imported."""
     job = tmp_path / "0"
     (job / ".hydra").mkdir(parents=True)
     (job / ".hydra" / "overrides.yaml").write_text("[]")
@@ -67,7 +67,7 @@ def test_a_sweep_shows_all_metrics_of_an_evaluator_that_is_not_known(tmp_path, c
     assert "antigravity" not in sys.modules
 
 
-def test_an_unexpected_error_ends_its_job_only(run, tmp_path, monkeypatch):
+def test_unexpected_error_fails_only_its_job(run, tmp_path, monkeypatch):
     from gan_lightning.algorithms.gan import GAN
 
     step = GAN.training_step
@@ -80,7 +80,7 @@ def test_an_unexpected_error_ends_its_job_only(run, tmp_path, monkeypatch):
     monkeypatch.setattr(GAN, "training_step", broken_step)
     result = run("train", "-m", *FAST, "max_iterations=1", "seed=1,2")
     assert result.code == 1
-    assert "RuntimeError: out of luck" in result.err  # with its traceback: it is no error of use
+    assert "RuntimeError: out of luck" in result.err  # with its traceback, because it is not a user's error
     (sweep,) = tmp_path.glob("outputs/sweep/*")
     assert json.loads((sweep / "0" / "manifest.json").read_text())["error"] == "out of luck"
     assert json.loads((sweep / "1" / "manifest.json").read_text())["status"] == "finished"
@@ -102,10 +102,10 @@ THREE = ["-m", *FAST, "max_iterations=20", "checkpoint.every_n_iterations=5", "s
 
 
 @pytest.mark.slow
-def test_a_killed_sweep_goes_on(run, tmp_path):
+def test_killed_sweep_is_resumed(run, tmp_path):
     assert run("train", *THREE, "hydra.sweep.dir=whole").code == 0
     command = [sys.executable, "-c", KILLED, *THREE, "hydra.sweep.dir=sweep"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # as here: with more threads, sums round otherwise
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # as in this process: sums round differently with more threads
     killed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     finished = tmp_path / "sweep" / "0" / "metrics.json"
@@ -126,18 +126,20 @@ def test_a_killed_sweep_goes_on(run, tmp_path):
     assert run("train", "sweep.resume=sweep").code == 0  # there is nothing left to do
 
 
-def test_data_that_change_between_jobs(run, tmp_path):
-    assert "data have changed" not in run("train", "-m", *THREE, "max_iterations=1", "hydra.sweep.dir=sweep").out
+def test_data_changed_between_jobs(run, tmp_path):
+    assert "data changed" not in run("train", "-m", *THREE, "max_iterations=1", "hydra.sweep.dir=sweep").out
     manifest = tmp_path / "sweep" / "1" / "manifest.json"
     content = json.loads(manifest.read_text())
     first = content["data"]["sha256"]
     content["data"]["sha256"] = "a" * 64
     manifest.write_text(json.dumps(content))
-    said = f"the data have changed between jobs, whose figures cannot be compared: 0, 2 had {first[:8]}; 1 had aaaaaaaa"
-    assert said in run("train", "sweep.resume=sweep").out
+    warning = (
+        f"the data changed between jobs, so that their metrics cannot be compared: 0, 2 had {first[:8]}; 1 had aaaaaaaa"
+    )
+    assert warning in run("train", "sweep.resume=sweep").out
 
 
-def test_a_failed_job_is_tried_again(run, tmp_path, monkeypatch):
+def test_failed_job_is_repeated(run, tmp_path, monkeypatch):
     from gan_lightning.algorithms.gan import GAN
 
     def broken(self, batch, batch_idx):
@@ -171,14 +173,14 @@ def test_a_failed_job_is_tried_again(run, tmp_path, monkeypatch):
         ),
         (["sweep.resume=s"], "[]", "sweep.resume=s: no multirun.yaml of a sweep there"),
         (["sweep.resume=s"], "{hydra: {overrides: 1}}", "sweep.resume=s: no multirun.yaml of a sweep there"),
-        (["sweep.resume=s", "seed=3"], "GOOD", "seed=3: a sweep goes on as it was begun: leave it out"),
-        (["sweep.resume=s"], "SUBDIR", "begun with hydra.sweep.subdir=x: give that again"),
+        (["sweep.resume=s", "seed=3"], "GOOD", "seed=3: a resumed sweep keeps its overrides: leave it out"),
+        (["sweep.resume=s"], "SUBDIR", "started with hydra.sweep.subdir=x: add it to the command line"),
         (["sweep.resume=s"], "EVIL", "os.system: comes from a file and is no code of this project"),
         (["sweep.resume=s"], "EVILS", "os.system: comes from a file and is no code of this project"),
         (["sweep.resume=s"], "OPTION", "--config-dir=/tmp: comes from a file and is not of the form key=value"),
     ],
 )
-def test_a_sweep_that_cannot_go_on(run, tmp_path, arguments, recorded, expected):
+def test_sweep_that_cannot_be_resumed(run, tmp_path, arguments, recorded, expected):
     overrides = {
         "GOOD": ("data=digits", ""),
         "SUBDIR": ("data=digits", "hydra.sweep.subdir=x"),
@@ -197,18 +199,18 @@ def test_a_sweep_that_cannot_go_on(run, tmp_path, arguments, recorded, expected)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_sweep_without_failures_exits_with_0(run):
+def test_sweep_without_failures_exits_with_0(run):
     assert run("train", "-m", *FAST, "max_iterations=1", "model.generator.latent_dim=2,3").code == 0
 
 
-def test_an_unknown_option_is_refused_before_any_job(run, tmp_path):
+def test_unknown_option_is_refused_before_any_job(run, tmp_path):
     result = run("train", "-m", "data=digits", "model=mlp,mpl", "max_iterations=1")
     assert result.code == 2
     assert "did you mean 'mlp'" in result.err
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_sweep_is_not_written_over(run, tmp_path):
+def test_sweep_is_not_overwritten(run, tmp_path):
     arguments = ["-m", *FAST, "max_iterations=1", "seed=1,2", "hydra.sweep.dir=sweep"]
     assert run("train", *arguments).code == 0
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").rglob("*")}
@@ -218,12 +220,12 @@ def test_a_sweep_is_not_written_over(run, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").rglob("*")} == before
 
 
-def test_runs_that_log_different_figures_share_a_table(run, tmp_path):
-    for seed, figure in ((1, "a"), (2, "b")):
+def test_runs_with_different_metrics_share_a_table(run, tmp_path):
+    for seed, metric in ((1, "a"), (2, "b")):
         folder = tmp_path / "sweep" / str(seed)
         (folder / ".hydra").mkdir(parents=True)
         (folder / ".hydra" / "overrides.yaml").write_text(f"- seed={seed}\n")
-        (folder / "metrics.json").write_text(json.dumps({figure: 1.0, "c": seed}))
+        (folder / "metrics.json").write_text(json.dumps({metric: 1.0, "c": seed}))
         (folder / "manifest.json").write_text(json.dumps({"status": "finished", "duration_seconds": 1.0}))
     assert summarize(tmp_path / "sweep", "") == 0
     assert (tmp_path / "sweep" / "summary.csv").read_text().splitlines()[1:] == [

@@ -65,7 +65,7 @@ def test_run_on_an_ascii_terminal(tmp_path):
     assert "1,797 examples 1×" in (tmp_path / "plain" / "train.log").read_text(encoding="utf-8")
     code, _, err = shell(tmp_path, [*run, "hydra.run.dir=größe"], **PLAIN_LOCALE)
     assert code == 2
-    assert err.endswith("is no text in ascii: set PYTHONUTF8=1, or give the file another name\n")
+    assert err.endswith("is no text in ascii: set PYTHONUTF8=1, or rename the file\n")
 
 
 @pytest.mark.parametrize(

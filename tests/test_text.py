@@ -1,4 +1,4 @@
-"""Every command takes text as it was typed, whatever its characters."""
+"""Text on the command line is taken as it was typed, with any characters."""
 
 import json
 import os
@@ -31,10 +31,10 @@ EVALUATE = Keys("evaluate", EvaluateSettings, ["features=classifier", "data=mnis
 
 @pytest.mark.parametrize("text", ODD)
 @pytest.mark.parametrize("key", ["name", "resume", "data.root", "hydra.run.dir", "+data.licence", "data.evaluator.x"])
-def test_text_is_what_was_typed(key, text):
+def test_text_is_taken_as_typed(key, text):
     argument = f"{key}={text}"
     known = TRAIN.text(key.lstrip("+"))
-    if key == "data.evaluator.x":  # a key that there is not, which Hydra will refuse
+    if key == "data.evaluator.x":  # an unknown key, which Hydra refuses
         assert known is None
         assert as_typed(argument, TRAIN.text) == argument
     elif text == "null" and known.nullable:
@@ -65,7 +65,7 @@ def test_text_is_what_was_typed(key, text):
         (TRAIN, "name=x_${seed} (1)", "x_${seed} (1)"),
     ],
 )
-def test_by_the_annotation_of_the_key(keys, argument, value):
+def test_annotation_of_the_key_decides(keys, argument, value):
     assert value_of(as_typed(argument, keys.text)) == value
 
 
@@ -80,7 +80,7 @@ def test_by_the_annotation_of_the_key(keys, argument, value):
         ("name=choice(a,b)", ["a", "b"]),
     ],
 )
-def test_a_sweep_over_text(argument, values):
+def test_sweep_over_text(argument, values):
     swept = read(as_typed(argument, TRAIN.text, sweep=True).partition("=")[2]).list
     assert [read(one.with_quotes()) if hasattr(one, "with_quotes") else _plain(one) for one in swept] == values
 
@@ -106,8 +106,8 @@ def test_names_made_of_digits(run, tmp_path):
     assert result.err.startswith("error: checkpoint=8: 8 does not exist")
 
 
-def test_a_number_in_a_file_where_text_is_wanted(run, tmp_path):
-    """It has lost its underscores and zeros already."""
+def test_number_in_a_config_file_where_text_is_needed(run, tmp_path):
+    """YAML has already removed the underscores and zeros."""
     (tmp_path / "conf" / "experiment").mkdir(parents=True)
     (tmp_path / "conf" / "experiment" / "mine.yaml").write_text("# @package _global_\nname: 2026_01_31\n")
     result = run("train", "--config-dir", "conf", "experiment=mine", *QUIET)
@@ -115,7 +115,7 @@ def test_a_number_in_a_file_where_text_is_wanted(run, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
-def test_classes_of_ones_own_and_options_made_of_digits(run, tmp_path):
+def test_own_options_with_names_of_digits(run, tmp_path):
     for group, file in {"model": "mlp", "data": "image_folder"}.items():
         (tmp_path / "conf" / group).mkdir(parents=True)
         content = (ROOT / "conf" / group / f"{file}.yaml").read_text()
@@ -124,9 +124,9 @@ def test_classes_of_ones_own_and_options_made_of_digits(run, tmp_path):
     assert value_of(as_typed("data.licence=1.0", keys.text)) == "1.0"
     result = run("train", "--config-dir", "conf", "-m", "model=2024,mlp", *QUIET, "max_iterations=1,0")
     assert result.code == 1
-    command = shlex.split(result.out.partition("to go on, ")[2])
+    command = shlex.split(result.out.partition("to continue: ")[2])
     assert command[1:4] == ["train.py", "--config-dir", "conf"]
-    assert run("train", *command[2:]).code == 1  # two jobs cannot begin
+    assert run("train", *command[2:]).code == 1  # two jobs cannot start
     (sweep,) = tmp_path.glob("outputs/sweep/*")
     overrides = yaml.safe_load((sweep / "0" / ".hydra" / "overrides.yaml").read_text())
     assert "model='2024'" in overrides
@@ -140,7 +140,7 @@ def test_folders_that_need_quotes(run, tmp_path, name):
     assert result.code == 0, result.err
     refused = run("train", *QUIET, f"hydra.run.dir={folder}")
     assert refused.code == 2
-    (resume,) = shlex.split(refused.err.partition("a run already: ")[2].partition(", or take")[0])
+    (resume,) = shlex.split(refused.err.partition("a run already: ")[2].partition(", or choose")[0])
     assert run("train", resume, "max_iterations=2").code == 0
     assert json.loads((tmp_path / name / "metrics.json").read_text())["iteration"] == 2
     quoted = name.replace("\\", "\\\\").replace("'", "\\'")
@@ -149,15 +149,15 @@ def test_folders_that_need_quotes(run, tmp_path, name):
     assert run("generate", f"checkpoint={folder}", "n=2").out == f"{name}/generated/last_n2_seed0.png\n"
 
 
-def test_a_sweep_whose_folders_need_quotes(run, tmp_path):
+def test_sweep_whose_folders_need_quotes(run, tmp_path):
     where = ["hydra.sweep.dir=my (1) täst's", "hydra.sweep.subdir=t=${hydra.job.num}, (x)"]
     result = run("train", "-m", *QUIET, "max_iterations=1,0", *where)
     assert result.code == 1
     assert (tmp_path / "my (1) täst's" / "t=0, (x)" / "metrics.json").is_file()
-    command = shlex.split(result.out.partition("to go on, ")[2])
+    command = shlex.split(result.out.partition("to continue: ")[2])
     again = run("train", *command[2:])
-    assert again.out.partition("to go on, ")[2] == result.out.partition("to go on, ")[2]
-    assert "1 of the 2 jobs that have begun have not finished" in again.out
+    assert again.out.partition("to continue: ")[2] == result.out.partition("to continue: ")[2]
+    assert "1 of the 2 started jobs have not finished" in again.out
 
 
 def test_home_in_paths(run, tmp_path, monkeypatch, idx_folder):
@@ -185,7 +185,7 @@ def test_home_in_paths(run, tmp_path, monkeypatch, idx_folder):
 
 
 @pytest.mark.parametrize(("value", "folder"), [("~/x", "home/x"), ("relative", "home/.cache"), ("", "home/.cache")])
-def test_the_cache_is_where_the_xdg_specification_says(run, tmp_path, monkeypatch, value, folder):
+def test_cache_follows_the_xdg_specification(run, tmp_path, monkeypatch, value, folder):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", value)
     (tmp_path / "pictures").mkdir()
@@ -197,7 +197,7 @@ def test_the_cache_is_where_the_xdg_specification_says(run, tmp_path, monkeypatc
     assert list((tmp_path / folder / "gan-lightning").rglob("*.npy"))
 
 
-def test_what_no_config_can_hold(run, tmp_path, monkeypatch):
+def test_names_that_no_config_can_store(run, tmp_path, monkeypatch):
     lines = []
     monkeypatch.setenv("HOME", "/home")
     for argument in (os.fsdecode(b"hydra.run.dir=b\xff"), os.fsdecode(b"data.root=b\xff")):
@@ -210,29 +210,29 @@ def test_what_no_config_can_hold(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "a${seed}")
     lines.append(run("train", *QUIET).err)
     assert lines == [
-        "error: hydra.run.dir=b�: is no text in utf-8: give the file another name\n",
-        "error: data.root=b�: is no text in utf-8: give the file another name\n",
+        "error: hydra.run.dir=b�: is no text in utf-8: rename the file\n",
+        "error: data.root=b�: is no text in utf-8: rename the file\n",
         "error: hydra.run.dir=s3://a: must be a folder of this machine\n",
-        "error: hydra.run.dir=a$HOME: the log would lie in a/home: give another name\n",
+        "error: hydra.run.dir=a$HOME: the log would lie in a/home: choose another name\n",
         "error: hydra.sweep.dir=s3://a: must be a folder of this machine\n",
-        "error: hydra.sweep.dir=a$HOME: the log would lie in a/home: give another name\n",
-        "error: resume=a${seed}: ${…} stands for the value of another key: give the file another name\n",
-        f"error: {tmp_path}/a${{seed}}: ${{…}} stands for the value of a key: give the folder another name\n",
+        "error: hydra.sweep.dir=a$HOME: the log would lie in a/home: choose another name\n",
+        "error: resume=a${seed}: ${…} stands for the value of another key: rename the file\n",
+        f"error: {tmp_path}/a${{seed}}: ${{…}} stands for the value of a key: rename the folder\n",
     ]
     assert [path.name for path in tmp_path.iterdir()] == ["a${seed}"]
 
 
 @pytest.mark.slow
-def test_the_printed_command_works_in_a_shell(tmp_path):
+def test_printed_command_works_in_a_shell(tmp_path):
     name = "it's (1) täst, $NOWHERE=`x`"
     process = started(
         tmp_path, *QUIET, "max_iterations=100000", "checkpoint.every_n_iterations=5", f"hydra.run.dir={name}"
     )
     wait_for(tmp_path / name / "checkpoints" / "last.ckpt", process)
     process.send_signal(signal.SIGINT)
-    code, said = ended(process)
-    assert code == 130, said
-    command = said.partition("go on")[2].splitlines()[0]
+    code, output = ended(process)
+    assert code == 130, output
+    command = output.partition("\n  resume ")[2].splitlines()[0]
     environment = os.environ | ENVIRONMENT | {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
     result = subprocess.run(
         ["bash", "-c", f"{command} max_iterations=100000 max_cpu_minutes=0.001"],

@@ -1,4 +1,4 @@
-"""What a run writes, limits, interruptions and resumption, through the command."""
+"""The train command: the files of a run, its limits, signals, and resuming."""
 
 import fcntl
 import json
@@ -16,7 +16,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.algorithms.gan import GAN
-from gan_lightning.runs.folders import claim
+from gan_lightning.runs.folders import create_new_folder
 from scripts.benchmarks.kills import STATE_KEYS, equal
 from tests.conftest import FAST, ROOT
 
@@ -31,7 +31,7 @@ def board(run_dir):
     return accumulator
 
 
-def test_what_a_run_leaves(run, only_run):
+def test_run_writes_these_files(run, only_run):
     result = run(
         "train",
         *FAST,
@@ -96,7 +96,7 @@ def test_progress_tells_the_speed_once_it_is_known(run, monkeypatch):
 
 def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path):
     wanted = str(tmp_path / "a" / "run")
-    assert [claim(wanted)[0] for _ in range(3)] == [wanted, f"{wanted}_2", f"{wanted}_3"]
+    assert [create_new_folder(wanted)[0] for _ in range(3)] == [wanted, f"{wanted}_2", f"{wanted}_3"]
 
 
 def test_dashboard_has_one_axis(run, only_run):
@@ -148,13 +148,13 @@ def test_iterations_mean_generator_updates(run, only_run):
     assert steps == {11}
 
 
-def test_limit_of_processor_time(run, only_run):
+def test_limit_of_cpu_time(run, only_run):
     result = run("train", *FAST, "max_cpu_minutes=0.01", "trainer.max_epochs=1000000")
     assert result.code == 0, result.err
     assert 1 < json.loads((only_run() / "metrics.json").read_text())["iteration"] < 5000
 
 
-def test_checkpoint_carries_the_config(run, only_run):
+def test_checkpoint_contains_the_config(run, only_run):
     run("train", *FAST, "max_iterations=1")
     config = load(only_run())["config"]
     assert config["model"]["generator"]["hidden_dims"] == [16]
@@ -178,7 +178,7 @@ def test_equal_runs_have_equal_results_on_a_gpu(run, tmp_path, model):
     assert equal(*(load(tmp_path / name)["state_dict"] for name in ("first", "second")))
 
 
-def test_what_has_no_deterministic_implementation(run, only_run, monkeypatch):
+def test_operation_without_deterministic_implementation(run, only_run, monkeypatch):
     def update(self, batch):
         torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
 
@@ -202,7 +202,7 @@ def test_bf16(run, only_run):
     assert all(weight.dtype == torch.float32 for weight in load(only_run())["state_dict"].values())
 
 
-def test_matrix_products_in_bfloat16_in_updates_alone(run, tmp_path, monkeypatch):
+def test_matrix_products_in_bfloat16_only_in_updates(run, tmp_path, monkeypatch):
     seen = set()
     update, sample = GAN.update, GAN.sample
 
@@ -250,9 +250,9 @@ def test_convolutions_penalties_and_averages_resume_exactly(run, tmp_path, preci
         assert equal(whole[key], parts[key]), key
 
 
-def test_resume_auto_goes_on_in_the_newest_equal_run(run, tmp_path):
+def test_resume_auto_continues_the_newest_equal_run(run, tmp_path):
     arguments = [*FAST, "trainer.max_epochs=2", "resume=auto"]
-    assert run("train", *arguments).code == 0  # there is none: a new run
+    assert run("train", *arguments).code == 0  # no run exists: a new run
     assert run("train", *arguments, "seed=2").code == 0  # another config: a new run
     before = sorted(tmp_path.glob("outputs/mlp/*"))
     assert len(before) == 2
@@ -262,7 +262,7 @@ def test_resume_auto_goes_on_in_the_newest_equal_run(run, tmp_path):
     assert "finished after 2 epochs" in result.out
 
 
-def test_resume_auto_starts_anew_without_a_checkpoint(run, tmp_path):
+def test_resume_auto_starts_a_new_run_without_a_checkpoint(run, tmp_path):
     arguments = [*FAST, "trainer.max_epochs=1", "resume=auto"]
     run("train", *arguments)
     (first,) = tmp_path.glob("outputs/mlp/*")
@@ -271,16 +271,16 @@ def test_resume_auto_starts_anew_without_a_checkpoint(run, tmp_path):
     assert len(list(tmp_path.glob("outputs/mlp/*"))) == 2
 
 
-def test_a_refused_resumption_changes_nothing(run, tmp_path):
+def test_refused_resume_changes_nothing(run, tmp_path):
     run("train", *FAST, "trainer.max_epochs=2", "hydra.run.dir=run")
     before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file() and path.suffix != ".log"}
     for mistake, expected in [
         ("trainer.max_epochs=1", "has done 2 epochs"),
         ("max_iterations=3", "has done 16 iterations"),
         ("seed=-1", "seed=-1"),
-        ("model.generator.latent_dim=7", "model.generator.latent_dim=7, but the run was begun with 100"),
-        ("model.generator_optimizer.lr=0.5", "begun with 0.0002"),
-        ("data.batch_size=128", "data.batch_size=128, but the run was begun with 256"),
+        ("model.generator.latent_dim=7", "model.generator.latent_dim=7, but the run was started with 100"),
+        ("model.generator_optimizer.lr=0.5", "started with 0.0002"),
+        ("data.batch_size=128", "data.batch_size=128, but the run was started with 256"),
         ("seed=2", "seed=2"),
         ("hydra.run.dir=elsewhere", "leave out hydra.run.dir"),
         ("data.batch_size=3000", "1,797"),
@@ -297,7 +297,7 @@ def test_a_refused_resumption_changes_nothing(run, tmp_path):
     assert run("train", "resume=run", "trainer.max_epochs=3").code == 0
 
 
-def test_a_run_is_not_written_over(run, tmp_path):
+def test_run_is_not_overwritten(run, tmp_path):
     run("train", *FAST, "max_iterations=1", "hydra.run.dir=run")
     before = load(tmp_path / "run")
     result = run("train", *FAST, "max_iterations=2", "hydra.run.dir=run")
@@ -313,7 +313,7 @@ def test_log_is_quiet_without_a_terminal(run):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_signals_end_cleanly(tmp_path, number, code):
+def test_signals_stop_a_run_cleanly(tmp_path, number, code):
     command = [sys.executable, str(ROOT / "train.py"), *FAST, "max_iterations=1000000", "hydra.run.dir=run"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     sample = tmp_path / "run" / "samples" / "iteration_0000008.png"
@@ -335,7 +335,7 @@ def test_signals_end_cleanly(tmp_path, number, code):
 
 @pytest.mark.slow
 def test_real_mnist(run, only_run, real_data):
-    """The article's GAN tells real digits from its own after 200 iterations."""
+    """The discriminator tells real digits from generated ones after 200 iterations."""
     result = run("train", f"data.root={real_data}", "data=mnist", "model=mlp", "max_iterations=200", "trainer=cpu")
     assert result.code == 0, result.err
     metrics = json.loads((only_run() / "metrics.json").read_text())

@@ -1,4 +1,4 @@
-"""What a checkpoint from elsewhere may name, and that nothing of what it may not is run or imported."""
+"""Code that a checkpoint may name; other code is neither run nor imported."""
 
 import sys
 
@@ -16,18 +16,18 @@ REFUSED = [
     "os.system",
     "builtins.eval",
     "subprocess.Popen",
-    "gan_lightning.data.mnist.hashlib.md5",  # reached through ours, defined elsewhere
+    "gan_lightning.data.mnist.hashlib.md5",  # reached through this package, defined elsewhere
     "gan_lightning.data.datamodule.Path",
     "gan_lightning.commands.cli.os.system",
     "gan_lightning.commands.cli.train",
     "gan_lightning.commands.session.Session",
-    "gan_lightning.files.write_json",  # ours, and writes files
-    "gan_lightning.runs.folders.claim",
+    "gan_lightning.files.write_json",  # of this package, but writes files
+    "gan_lightning.runs.folders.create_new_folder",
     "gan_lightning.runs.manifest.Manifest",
     "gan_lightning.system.distributed.join",
-    "gan_lightning.metrics.extractors.save_classifier",  # of a room whose classes are trusted
+    "gan_lightning.metrics.extractors.save_classifier",  # in a subpackage whose classes are trusted
     "gan_lightning.data.image_folder.read_image",
-    "gan_lightning.networks.wrappers.mixes_samples",  # makes no network
+    "gan_lightning.networks.wrappers.mixes_samples",  # returns no network
     "gan_lightning.networks.dcgan.Generator.forward",
     "gan_lightning.networksevil.Generator",
     "torch.load",
@@ -82,11 +82,11 @@ def targets(node):
             yield from targets(item)
 
 
-def test_all_that_a_checkpoint_can_hold_is_trusted():
+def test_all_targets_of_conf_are_trusted():
     of_conf = set()
     for path in CONF_DIR.rglob("*.yaml"):
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-        content.pop("hydra", None)  # which is in no checkpoint
+        content.pop("hydra", None)  # not in checkpoints
         of_conf |= set(targets(content))
     assert {"gan_lightning.algorithms.gan.GAN", "lightning.pytorch.Trainer", "torch.optim.Adam"} <= of_conf
     for target in of_conf:
@@ -99,14 +99,14 @@ def test_interpolations_are_refused(text):
         check_trusted({"_target_": "torch.nn.Linear", "in_features": text}, "model", [])
 
 
-def test_widened_knowingly():
+def test_packages_that_the_user_trusts():
     with pytest.raises(UserError, match="trust_code=\\[collections\\]"):
         check_trusted({"_target_": "collections.OrderedDict"}, "model", [])
     check_trusted({"_target_": "collections.OrderedDict"}, "model", ["collections"])
 
 
 @pytest.mark.parametrize("command", ["generate", "evaluate", "export"])
-def test_a_checkpoint_that_would_run_something(run, tmp_path, command):
+def test_checkpoint_that_would_run_a_function(run, tmp_path, command):
     run("train", *FAST, "max_iterations=1", "hydra.run.dir=run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
     content = torch.load(path, weights_only=True)
@@ -119,7 +119,7 @@ def test_a_checkpoint_that_would_run_something(run, tmp_path, command):
     assert not (tmp_path / "made").exists()
 
 
-def test_a_pickle_that_would_run_something(tmp_path):
+def test_pickle_that_would_run_a_function(tmp_path):
     class Evil:
         def __reduce__(self):
             return exec, (f"open({str(tmp_path / 'made')!r}, 'w')",)

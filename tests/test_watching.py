@@ -32,7 +32,7 @@ def test_all_metrics_every_few_epochs_and_at_the_end(run, only_run):
     assert list(scalars(folder, "evaluation/fcd_train")) == [16, 24]
     final = metrics_of(folder)
     assert "evaluation  fcd_train" in result.out
-    assert "in brackets real data" in result.out
+    assert " (real 0." in result.out
     assert "variety: " in result.out
 
     # Metrics of samples from the checkpoint are the same.

@@ -18,43 +18,43 @@ def train() -> None:
 @command
 def generate() -> None:
     """Run ``gan-generate``, or ``python scripts/generate.py``."""
-    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.commands.hydra_run import print_result, run
     from gan_lightning.config.settings import GenerateSettings
 
-    run("generate", GenerateSettings, printed)
+    run("generate", GenerateSettings, print_result)
 
 
 @command
 def export() -> None:
     """Run ``gan-export``, or ``python scripts/export.py``."""
-    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.commands.hydra_run import print_result, run
     from gan_lightning.config.settings import ExportSettings
 
-    run("export", ExportSettings, printed)
+    run("export", ExportSettings, print_result)
 
 
 @command
 def evaluate() -> None:
     """Run ``gan-evaluate``, or ``python scripts/evaluate.py``."""
-    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.commands.hydra_run import print_result, run
     from gan_lightning.config.settings import EvaluateSettings
 
-    run("evaluate", EvaluateSettings, printed)
+    run("evaluate", EvaluateSettings, print_result)
 
 
 @command
 def train_extractor() -> None:
     """Run ``gan-train-extractor``, or ``python scripts/train_extractor.py``."""
-    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.commands.hydra_run import print_result, run
     from gan_lightning.config.settings import TrainExtractorSettings
 
-    run("train_extractor", TrainExtractorSettings, printed)
+    run("train_extractor", TrainExtractorSettings, print_result)
 
 
 @command
 def search() -> None:
     """Run ``gan-search``, or ``python scripts/search.py``."""
-    from gan_lightning.commands.hydra_run import printed, run
+    from gan_lightning.commands.hydra_run import print_result, run
     from gan_lightning.config.settings import SearchSettings
 
-    run("search", SearchSettings, printed)
+    run("search", SearchSettings, print_result)

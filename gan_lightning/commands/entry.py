@@ -1,4 +1,4 @@
-"""Begins and ends every command in the same way, whatever starts it."""
+"""Handles signals, errors and closed streams in the same way for every command."""
 
 import functools
 from collections.abc import Callable
@@ -7,28 +7,29 @@ from gan_lightning.system import interrupts
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Decorate the function of a command, whose module imports nothing that takes long.
+    """Decorate the main function of a command.
 
-    Errors of use, and what the system refuses, are one line and exit code 2; Ctrl-C and SIGTERM are one line and 130
-    and 143. Any terminal, pipe or closed stream will do.
+    UserError and OSError become one line and exit code 2; Ctrl-C and SIGTERM become one line and 130 and 143. The
+    standard streams may be terminals, pipes or closed. The module of ``main`` must be quick to import, because signals
+    are handled only once it runs.
     """
 
     @functools.wraps(main)
-    def whole() -> None:
-        interrupts.exit_on_signals()  # first of all
+    def guarded_main() -> None:
+        interrupts.exit_on_signals()  # before the slow imports
         import logging
 
         from gan_lightning.errors import UserError, exit_with_error, user_error_from
         from gan_lightning.system import terminal
 
         terminal.replace_standard_streams()
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # tells of its own cache, which nobody needs
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # hides messages about its font cache
         try:
             main()
         except SystemExit:
-            if interrupts.was_interrupted():  # which Lightning ends with another code
+            if interrupts.was_interrupted():  # Lightning exits with another code
                 interrupts.exit_interrupted()
-            _end_with_output()
+            _check_output()
             raise
         except (UserError, OSError) as error:
             exit_with_error(error if isinstance(error, UserError) else user_error_from(error), debug=False)
@@ -36,13 +37,13 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             if interrupts.was_interrupted() or isinstance(error, KeyboardInterrupt):
                 interrupts.exit_interrupted()
             raise
-        _end_with_output()
+        _check_output()
 
-    return whole
+    return guarded_main
 
 
-def _end_with_output() -> None:
-    """End with exit code 2 if the last things that were said did not arrive."""
+def _check_output() -> None:
+    """Exit with code 2 if the last output could not be written."""
     from gan_lightning.errors import UserError, exit_with_error
     from gan_lightning.system import terminal
 

@@ -66,7 +66,7 @@ def _output_path(cfg: ExportSettings, trained: Trained) -> Path:
         path = Path(cfg.output)
         check_file_name(path, suffix)
     if path.exists():
-        raise UserError(f"output={path}: exists already: remove it, or give another name")
+        raise UserError(f"output={path}: exists already: remove it, or choose another name")
     return path
 
 

@@ -119,7 +119,7 @@ def _prove(arguments: argparse.Namespace, held: Ledger, trusted_roots: bytes) ->
         held.check_extends(earlier, str(arguments.since))
         proof = prove_consistency(held, earlier)
         line, holds = _describe(held.roots[-1])
-        line = f"goes on from {earlier.claim.size:,} records: {line}"
+        line = f"extends a root of {earlier.claim.size:,} records: {line}"
     _write(arguments.output, asdict(proof))
     return line, holds
 
@@ -163,7 +163,7 @@ def _check_proof(arguments: argparse.Namespace, trusted_roots: bytes) -> tuple[s
     if arguments.since and old.claim != _read_root(arguments.since, trusted_roots).claim:
         return f"{arguments.path}: is about another root than {arguments.since}", False
     line, holds = _describe(new)
-    return f"goes on from {old.claim.size:,} records: {line}", holds and old.signature.trusted
+    return f"extends a root of {old.claim.size:,} records: {line}", holds and old.signature.trusted
 
 
 def _digest(arguments: argparse.Namespace, modality: str | None = None) -> str:
@@ -201,7 +201,7 @@ def _write(path: Path | None, content: dict[str, Any]) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(json.dumps(content, indent=2) + "\n")
     except OSError as error:
-        raise UserError(f"--output {path}: {error.strerror}: take another name") from error
+        raise UserError(f"--output {path}: {error.strerror}: choose another name") from error
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The parser and the options that commands over files share, and the refusal of old spellings in all commands."""
+"""The parser and the options that commands over files share, and the check for renamed options in all commands."""
 
 import argparse
 import shlex
@@ -34,7 +34,7 @@ def add_trust_code(parser: Parser, package: str) -> None:
     """Add ``--trust-code PACKAGE``, the packages of the user's own whose code may run.
 
     Args:
-        parser: of the command.
+        parser: the parser of the command.
         package: description of such a package, for the help.
     """
     parser.add_argument(

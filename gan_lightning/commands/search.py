@@ -1,4 +1,4 @@
-"""Searches hyperparameters."""
+"""Searches for hyperparameters."""
 
 import sys
 
@@ -20,7 +20,7 @@ def search(settings: SearchSettings) -> str:
     try:
         return run_trials(settings.model_copy(update={"search": space}))
     except Interrupted as interruption:
-        print(f"{interruption}: run it again to go on", file=sys.stderr)
+        print(f"{interruption}: run the same command again to continue", file=sys.stderr)
         interruption.exit_process()
 
 

@@ -1,4 +1,4 @@
-"""One command from its start to its end."""
+"""The command that this process runs: its command line, and the run or sweep it works on."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from gan_lightning.paths import OVERRIDES, PACKAGE, path_argument, path_override
 
 
 def overrides_of_hydra(hydra: Any) -> list[str]:
-    """Return what was typed for keys of Hydra's, with each ``${…}`` as it stands there."""
+    """Return the overrides of Hydra's own keys, as they were typed: ``${…}`` is not resolved."""
     return cast(list[str], OmegaConf.to_container(hydra.overrides.hydra, resolve=False))
 
 
 class Session:
-    """Keeps what was typed, what Hydra is given instead, what is to be undone, and the sweep under way.
+    """State of one command in this process.
 
-    Each command makes one when it starts. Hydra instantiates the callbacks of ``conf/train.yaml`` by itself, so they
-    cannot be given it: they ask ``Session.current()``. A job that a launcher runs in another process has one of its
-    own there.
+    Each command creates a session when it starts. Hydra instantiates the callbacks of ``conf/train.yaml`` by itself,
+    without arguments, so they use ``Session.current()``. A job that a launcher runs in another process has its own
+    session there.
 
     Args:
-        config_name: of the command's config.
-        settings: of the command.
-        argv: the program and what was typed after it.
+        config_name: the name of the command's config.
+        settings: the class of the command's settings.
+        argv: the program and its arguments.
 
     Attributes:
-        arguments: the command line that Hydra gets.
-        undo: takes back what was written before a run or a sweep could begin.
-        resumed_sweep: the folder of the sweep that goes on.
-        sweep_dir: the folder of the sweep under way.
-        place: the key and the folder of the run or the sweep under way, as ``resume=outputs/demo``.
-        interrupted: whether a job in this process was: those that would follow it do not begin.
+        arguments: the command line that Hydra gets in place of the typed one.
+        undo: removes what was written for a run or a sweep that did not start.
+        resumed_sweep: the folder of the sweep to continue; None for a new one.
+        sweep_dir: the folder of the current sweep, once it has one.
+        place: the key and the folder of the current run or sweep, such as ``resume=outputs/demo``.
+        interrupted: True if a job in this process was interrupted, so that later jobs do not start.
     """
 
     _current: ClassVar[Session | None] = None
@@ -69,24 +69,24 @@ class Session:
 
     @property
     def debug(self) -> bool:
-        """True if tracebacks are asked for on the command line, before there is a config that says so."""
+        """True if the command line asks for tracebacks; used before there is a config."""
         return any(one in ("debug=true", "debug=True") for one in self.typed)
 
     def read_command_line(self) -> None:
-        """Set ``arguments``: what was typed, after what an earlier run or sweep that is to go on was started with."""
+        """Set ``arguments``: the recorded overrides of a run or sweep to continue or repeat, then the typed ones."""
         check_texts(self.typed)
         check_dashes(self.typed)
         renamed = {old: new for old, new in RENAMED.items() if new in self.settings.model_fields}
         check_renamed(self.typed, renamed)
         options, overrides = split(self.typed)
-        recorded = self._recorded(overrides) if self.settings is TrainSettings else []
+        recorded = self._recorded_overrides(overrides) if self.settings is TrainSettings else []
         keys = Keys(self.config_name, self.settings, [*options, *recorded, *overrides])
         sweep = is_sweep(options, overrides)
         typed = [as_typed(one, keys.text, sweep=sweep) for one in overrides]
         self.arguments = [*options, *recorded, *(one for one in typed if not one.startswith(f"{SWEEP_RESUME}="))]
 
-    def _recorded(self, overrides: Sequence[str]) -> list[str]:
-        """Return what the run or the sweep was begun with that is to go on or to be repeated, if one is."""
+    def _recorded_overrides(self, overrides: Sequence[str]) -> list[str]:
+        """Return the overrides of the run or sweep that the command line continues or repeats; [] for a new one."""
         keys = Keys(self.config_name, self.settings, overrides)
         for one in overrides:
             key, _, _ = one.partition("=")
@@ -94,12 +94,12 @@ class Session:
                 folder = value_of(as_typed(one, keys.text))
                 if key == SWEEP_RESUME:
                     typed = [as_typed(one, keys.text) for one in overrides]
-                    return self._recorded_sweep(os.path.expanduser(folder), typed)
+                    return self._overrides_of_sweep(os.path.expanduser(folder), typed)
                 if folder not in ("auto", None):
-                    return self._recorded_run(key, os.path.expanduser(folder), overrides)
+                    return self._overrides_of_run(key, os.path.expanduser(folder), overrides)
         return []
 
-    def _recorded_run(self, key: str, folder: str, typed: Sequence[str]) -> list[str]:
+    def _overrides_of_run(self, key: str, folder: str, typed: Sequence[str]) -> list[str]:
         from gan_lightning.config.trust import check_overrides
         from gan_lightning.runs.folders import recorded_overrides
 
@@ -107,8 +107,8 @@ class Session:
         check_overrides(overrides, typed)
         return overrides
 
-    def _recorded_sweep(self, folder: str, typed: Sequence[str]) -> list[str]:
-        """Return what makes Hydra begin a sweep again in its folder, where jobs find what they have done before."""
+    def _overrides_of_sweep(self, folder: str, typed: Sequence[str]) -> list[str]:
+        """Return the overrides with which Hydra starts a sweep again in its folder; jobs there resume."""
         from gan_lightning.config.trust import check_overrides
         from gan_lightning.runs.folders import recorded_sweep
 
@@ -118,47 +118,54 @@ class Session:
         return [*overrides, f"hydra.sweep.dir={quote(folder)}", "hydra.mode=MULTIRUN"]
 
     def summarize_sweep(self) -> None:
-        """Make the table of a sweep that cannot end as it should, if it has begun."""
+        """Write the table of a sweep that was interrupted, if it has started a job."""
         from gan_lightning.runs.sweep import summarize
 
         if self.sweep_dir and any(Path(self.sweep_dir).rglob(str(OVERRIDES))):
-            summarize(Path(self.sweep_dir), self.sweep_call(Path(self.sweep_dir)))
+            summarize(Path(self.sweep_dir), self.resume_sweep_command(Path(self.sweep_dir)))
 
     def sets(self, key: str) -> bool:
-        """Return whether a key was typed."""
+        """Return True if the command line sets ``key``."""
         return any(one.lstrip("+").startswith(f"{key}=") for one in self.typed)
 
-    def call(self) -> str:
-        """Return how a run was called, without its overrides; to be asked while Hydra runs it."""
+    def train_command(self) -> str:
+        """Return the command line of the current run or sweep, without its overrides. Hydra must be running it."""
         hydra = HydraConfig.get()
         own = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
         words = [word for folder in own for word in ("--config-dir", path_argument(Path(folder)))]
         if (name := hydra.job.config_name) not in (None, self.config_name):
             words += ["--config-name", str(name)]
-        return shlex.join([*self._begin(Path(self.program), "train"), *words])
+        return shlex.join([*self._program_words(Path(self.program), "train"), *words])
 
-    def call_of(self, command: str) -> str:
-        """Return how another command of the package is called, without its overrides: ``generate``, say."""
+    def command(self, name: str) -> str:
+        """Return the command line of another command of the package, such as ``generate``, without overrides."""
         program = Path(self.program)
-        script = program.parent / "scripts" / f"{command}.py"
+        script = program.parent / "scripts" / f"{name}.py"
         if program.name == "gan-train":
-            script = program.with_name(f"gan-{command}")
+            script = program.with_name(f"gan-{name}")
         elif not script.is_file():
             script = PACKAGE
-        return shlex.join(self._begin(script, command))
+        return shlex.join(self._program_words(script, name))
 
-    def sweep_call(self, sweep_dir: Path) -> str:
-        """Return the command that goes on with a sweep; to be asked while Hydra runs it."""
+    def resume_sweep_command(self, sweep_dir: Path) -> str:
+        """Return the command line that continues a sweep. Hydra must be running it."""
         overrides = overrides_of_hydra(HydraConfig.get())
         again = [shlex.quote(one) for one in overrides if one.startswith("hydra.sweep.subdir=")]
-        return " ".join([self.call(), path_override(SWEEP_RESUME, sweep_dir), *again])
+        return " ".join([self.train_command(), path_override(SWEEP_RESUME, sweep_dir), *again])
 
-    def _begin(self, program: Path, command: str) -> list[str]:
-        """Return the words that start a program from the working directory; of a file of the package, its module."""
+    def _program_words(self, program: Path, command: str) -> list[str]:
+        """Return the words that run a program from the working directory, without its arguments.
+
+        Args:
+            program: the installed program, the script, or a file of the package, which is run as a module.
+            command: the name of the command.
+        """
         if program.name == f"gan-{command}":
             return [program.name if shutil.which(program.name) else path_argument(program)]
-        found = Path(shutil.which("python") or "")
-        python = "python" if found.parent == Path(sys.executable).parent else path_argument(Path(sys.executable))
+        python_on_path = Path(shutil.which("python") or "")
+        python = (
+            "python" if python_on_path.parent == Path(sys.executable).parent else path_argument(Path(sys.executable))
+        )
         if program.is_relative_to(PACKAGE):
             return [python, "-m", f"gan_lightning.commands.{command}"]
         return [python, path_argument(program)]

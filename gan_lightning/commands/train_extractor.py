@@ -1,4 +1,4 @@
-"""Trains the classifier whose features evaluate samples."""
+"""Trains a classifier whose features are used to evaluate samples."""
 
 from pathlib import Path
 
@@ -7,19 +7,21 @@ from gan_lightning.config.validation import instantiate
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.metrics.classifier_training import train_classifier
 from gan_lightning.metrics.images import cached_classifier
-from gan_lightning.runs.folders import take
+from gan_lightning.runs.folders import prepare_folder
 
 
 def train_extractor(cfg: TrainExtractorSettings) -> str:
-    """Write the classifier that ``conf/train_extractor.yaml`` describes, and return where it is and how good."""
+    """Train the classifier that ``conf/train_extractor.yaml`` describes; return a line with its path and accuracy."""
     data = instantiate(cfg.data, "data")
     data.prepare_data()
     data.setup("test")
     path = Path(cfg.output) if cfg.output else cached_classifier(data)
     with os_errors_as_user_errors(f"output={path}" if cfg.output else "XDG_CACHE_HOME"):
         if path.exists():
-            raise UserError(f"output={path}: exists already; metrics by another classifier cannot be compared with its")
-        undo = take(str(path.parent))
+            raise UserError(
+                f"output={path}: exists already: choose another name (metrics of two classifiers are not comparable)"
+            )
+        undo = prepare_folder(str(path.parent))
         try:
             accuracy, n = train_classifier(data, path, cfg.epochs, cfg.seed, cfg.name)
         except BaseException:

@@ -1,4 +1,4 @@
-"""``python -m gan_lightning.commands.trial``: a run that stops, saved, when the search that has begun it is gone."""
+"""``python -m gan_lightning.commands.trial``: a run that saves and stops when the search that started it exits."""
 
 import os
 import signal

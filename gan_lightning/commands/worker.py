@@ -1,6 +1,6 @@
-"""``python -m gan_lightning.commands.worker``: a further process of a run, told the config by the first one.
+"""``python -m gan_lightning.commands.worker``: another process of a run, which gets its config from the first one.
 
-:class:`gan_lightning.system.distributed.DDP` starts it and writes the config to its standard input, as a line of JSON.
+:class:`gan_lightning.system.distributed.DDP` starts it and writes the config to its standard input as a line of JSON.
 """
 
 import argparse
@@ -21,15 +21,15 @@ def main() -> None:
 
     job = json.loads(sys.stdin.readline())
     on_parent_exit(lambda: os._exit(1))
-    for number in RERAISED_SIGNALS:  # Slurm sends them to all processes of a job; the first one tells the others
+    for number in RERAISED_SIGNALS:  # Slurm signals all processes of a job; the first one stops the others
         signal.signal(number, signal.SIG_IGN)
-    logging.basicConfig(level=logging.ERROR)  # the first process tells the rest
+    logging.basicConfig(level=logging.ERROR)  # the first process logs the rest
     try:
         train_once(TrainSettings.model_validate(job["config"]), job["rollbacks"])
     except Interrupted:
         pass
     except Diverged:
-        raise SystemExit(2) from None  # the first process has seen the same
+        raise SystemExit(2) from None  # the first process diverged too, and explains it
     except UserError as error:
         exit_with_error(UserError(f"process {os.environ['LOCAL_RANK']}: {error}"), debug=job["config"]["debug"])
 

@@ -1,4 +1,4 @@
-"""Composes a command's config from the part of a command line that chooses groups and classes."""
+"""Composes a command's config from those arguments of a command line that choose options and classes."""
 
 import functools
 import re
@@ -60,9 +60,9 @@ def _choice(argument: str, folders: Sequence[Path]) -> str | None:
     first = elements(values)[0]
     names = [one.strip("'\"") for one in elements(first.strip("[]"))]
     files = [f"{group}/{name}.yaml" for name in names]
-    there = all(any((folder / file).is_file() for folder in folders) for file in files)
+    exist = all(any((folder / file).is_file() for folder in folders) for file in files)
     chosen = ",".join(map(quote, names))
-    return f"{start}={f'[{chosen}]' if first.startswith('[') else chosen}" if there else None
+    return f"{start}={f'[{chosen}]' if first.startswith('[') else chosen}" if exist else None
 
 
 @functools.cache  # composing takes a tenth of a second, and explaining an error composes again

@@ -31,11 +31,11 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
         typed: the command line, without the program.
     """
     text = str(error)
-    if (own := _in_chain(error, UserError)) is not None:
-        return str(own)
+    if (user_error := _in_chain(error, UserError)) is not None:
+        return str(user_error)
     if isinstance(error, MissingConfigException) and (options := _options(error, typed)):
-        again = any(one.startswith(("resume=", "reproduce=")) for one in typed)
-        hint = ": a run that was begun with --config-dir goes on with it" if again else ""
+        is_repeated = any(one.startswith(("resume=", "reproduce=")) for one in typed)
+        hint = ": a run that was started with --config-dir needs it again" if is_repeated else ""
         return _no_such_option(str(error.missing_cfg_file), options) + hint
     if found := re.search(r"Could not override '([^']+)'\.\s+Did you mean to override (\S+)\?", text):
         return f"{found[1]}=…: belongs to another group: {found[2]}=…"
@@ -51,12 +51,12 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
         )
     if found := re.search(r"Ambiguous value for argument '([^']+)'", text):
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
-    if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra does not check for this mistake
+    if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra does not check for this error
         return f"{' '.join(typed)}: cannot be composed: --help shows which groups and keys there are"
     if "Config group override" in text and (emptied := [one for one in typed if re.search(r"=(null|\W|\d)", one)]):
         return f"{emptied[0]}: the group needs an option; --help lists them"
     if found := re.search(r"The value of '([^']+)' is (.*) and not", text):
-        return f"~{found[1]}: its value is {found[2]}, and only what it has can be taken away"
+        return f"~{found[1]}: its value is {found[2]}: remove the key with ~{found[1]}"
     if found := re.match(r"(\S+) appears more than once", text):
         group = next((one[1:].partition("=")[0] for one in typed if one.startswith("+")), found[1])
         return f"{group}: is chosen already: {group}=… chooses another option"
@@ -69,8 +69,8 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
 
 def explain_value(error: BaseException) -> str:
     """Return a line that says why a value of a config cannot be computed."""
-    if (own := _in_chain(error, UserError)) is not None:
-        return str(own)
+    if (user_error := _in_chain(error, UserError)) is not None:
+        return str(user_error)
     key, text = getattr(error, "full_key", None), str(error).strip().splitlines()[0]
     if found := re.search(r"Missing mandatory value: (\S+)", text):
         return f"{found[1]} is not set: {found[1]}=…"

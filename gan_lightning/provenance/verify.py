@@ -20,7 +20,7 @@ from gan_lightning.provenance.statement_reader import StatementReader
 from gan_lightning.provenance.verdicts import Finding, Verdict
 from gan_lightning.runs.checkpoints import Trained
 from gan_lightning.runs.drawing import (
-    OF_FILE,
+    DIGEST_PREFIX,
     check_memory,
     content_parts,
     count,
@@ -153,7 +153,7 @@ class Verifier:
         if not about_it or not (record.index or 0) < record.n <= MAX_N:
             return None
         condition = record.condition
-        if condition is not None and condition.startswith(OF_FILE):
+        if condition is not None and condition.startswith(DIGEST_PREFIX):
             if recorded_condition(self._checkpoint.data, self._claimed[2]) != condition:
                 raise UserError("its record names a condition in a file: give that file with --condition")
             condition = self._claimed[2]

@@ -1,1 +1,1 @@
-"""Writes what a run leaves in its folder, and reads it back."""
+"""Builds runs, writes their folders, and reads these folders again."""

@@ -1,4 +1,4 @@
-"""Finds out, before training, whether a model can be trained on as few samples as its batches will have."""
+"""Checks before training that the model can be trained on batches as small as an epoch has."""
 
 import logging
 
@@ -12,20 +12,20 @@ log = logging.getLogger(__name__)
 
 
 def fit_batches(model: GenerativeModel, data: Data) -> None:
-    """Let the data leave out an epoch's last, smaller batch, if the model cannot be trained on so few samples.
+    """Make the data leave out the last, smaller batch of an epoch if the model cannot be trained on it.
 
-    Networks that mix the samples of a batch, by batch norm say, may need several. A model that can be trained on a
-    single one can be trained on any number.
+    Networks that mix the samples of a batch, as batch norm does, may need several samples. A model that can be trained
+    on one sample can be trained on any number.
 
     Raises:
-        UserError: if it cannot be trained on the other batches either.
+        UserError: if the model cannot be trained on the other batches either.
     """
-    if _obstacle(model, data, 1) is None:
+    if _training_error(model, data, 1) is None:
         return
     whole, last = data.shares()
-    if whole and (reason := _obstacle(model, data, whole)):
+    if whole and (reason := _training_error(model, data, whole)):
         raise _too_few(data, whole, reason)
-    if last and (reason := _obstacle(model, data, last)):
+    if last and (reason := _training_error(model, data, last)):
         if not whole:
             raise _too_few(data, last, reason)
         data.whole_batches = True
@@ -37,13 +37,13 @@ def fit_batches(model: GenerativeModel, data: Data) -> None:
             )  # fmt: skip
 
 
-def _obstacle(model: GenerativeModel, data: Data, n: int) -> str | None:
-    """Return why the model cannot be trained on n samples at once; None if it can."""
+def _training_error(model: GenerativeModel, data: Data, n: int) -> str | None:
+    """Return the error that training on n samples at once raises; None if there is none."""
     content, condition = data.examples
     few = take(content, slice(n)), None if condition is None else take(condition, slice(n))
     try:
         model.check_batch(data.batch(Examples(*few)))
-    except Exception as error:  # networks raise what they like
+    except Exception as error:  # a network may raise anything
         return " ".join(f"{type(error).__name__} {error}".split())
     return None
 

@@ -1,4 +1,4 @@
-"""Writes checkpoints, and reads one back into the model and the data module that its config describes."""
+"""Writes checkpoints, and loads them as the model and the data module that their config describes."""
 
 import io
 import logging
@@ -28,13 +28,13 @@ log = logging.getLogger(__name__)
 
 
 class SynchronizedIO(TorchCheckpointIO):
-    """Writes where it is told to, and returns when the file is on the disk.
+    """Lightning plugin that writes a checkpoint directly to its path, and flushes it to the disk (fsync).
 
-    Lightning's own writes to TMPDIR first, and leaves it to the system when the file gets to the disk.
+    Lightning's own plugin writes to TMPDIR first, and does not flush.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        content = io.BytesIO()  # torch tells of a full disk in no certain way
+        content = io.BytesIO()  # torch.save reports a full disk by various errors
         torch.save(checkpoint, content)
         with Path(path).open("wb") as file:
             file.write(content.getbuffer())
@@ -43,10 +43,16 @@ class SynchronizedIO(TorchCheckpointIO):
 
 @dataclass
 class Trained:
-    """A trained model, and the data module that knows what its samples look like; no data are read.
+    """A trained model with its data module, which has not read any data.
 
-    ``digest`` is the file's SHA-256 when it was read: a run that goes on writes another one in its place.
-    ``trained_on`` describes the data of each part of the run, oldest first, with the iteration that it began after.
+    Attributes:
+        path: the checkpoint file.
+        digest: SHA-256 of the file when it was read; a resumed run replaces the file.
+        config: the config of the run, as plain values.
+        model: the trained model.
+        data: the data module; its modality decodes the samples.
+        trained_on: a description of the data of each part of the run, oldest first, with the iteration after which
+            the part started.
     """
 
     path: Path
@@ -58,21 +64,22 @@ class Trained:
 
     @property
     def run_dir(self) -> Path:
-        """The run's folder; for a file that lies elsewhere, the folder it lies in."""
+        """Folder of the run; for a checkpoint outside a run, the folder that holds it."""
         folder = self.path.parent
         return folder.parent if folder.name == LAST_CHECKPOINT.parent.name else folder
 
 
 def load(checkpoint: str, trust_code: Sequence[str] = (), remedy: str = "trust_code=[{}]") -> Trained:
-    """The model of a run's folder (its last checkpoint) or of a checkpoint file, on the CPU.
+    """Load a checkpoint on the CPU.
 
     Args:
-        checkpoint: the path.
-        trust_code: packages whose code it may name, besides those of :mod:`gan_lightning.config.trust`.
-        remedy: how a package is trusted in the command that asks.
+        checkpoint: the path of a .ckpt file, or of the folder of a run, whose last checkpoint is loaded.
+        trust_code: packages whose code the checkpoint may name, besides those of :mod:`gan_lightning.config.trust`.
+        remedy: the option or key of the command that trusts a package, with ``{}`` for its name.
 
     Raises:
-        UserError: for a file that is missing, damaged or no checkpoint, or whose config cannot work or be trusted.
+        UserError: if the file is missing, damaged or not a checkpoint, or if its config cannot work or names code
+            that is not trusted.
     """
     path = Path(checkpoint)
     with os_errors_as_user_errors(f"checkpoint={checkpoint}"):
@@ -99,30 +106,38 @@ def load(checkpoint: str, trust_code: Sequence[str] = (), remedy: str = "trust_c
         data.load_state_dict(content.get(type(data).__qualname__, {}))
     except UserError:
         raise
-    except Exception as error:  # a config from elsewhere may ask for anything
+    except Exception as error:  # a config from a file may contain anything
         reason = " ".join(f"{type(error).__name__} {error}".split())
-        raise UserError(f"{path}: its config and its weights do not make a model ({reason})") from error
+        raise UserError(f"{path}: its config and its weights do not fit together ({reason})") from error
     if broken := next((name for name, one in model.named_parameters() if not one.isfinite().all()), None):
-        raise UserError(f"{path}: its weights {broken} are no finite numbers: take an earlier checkpoint")
+        raise UserError(f"{path}: its weights {broken} are not finite: choose an earlier checkpoint")
     return Trained(path, digest, content["config"], model, data, content["trained_on"])
 
 
 def read_last(run: Path) -> tuple[Path, dict[str, Any]]:
-    """The newest whole one of a run's last checkpoints; a UserError where none is."""
+    """Return the path and the content of a run's last checkpoint; of the one before if the last is damaged.
+
+    Raises:
+        UserError: if both are damaged.
+    """
     first, *others = last_checkpoints(run)
     try:
         return first, read(first)
     except UserError as error:
         if not others:
             raise
-        log.warning("%s: the one before, %s, is used", error, others[0])
+        log.warning("%s: using the checkpoint before it, %s", error, others[0])
         return others[0], read(others[0])
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's content, tensors mapped into memory; a UserError where it is none or is damaged."""
+    """Return the content of a checkpoint, with its tensors mapped into memory.
+
+    Raises:
+        UserError: if the file cannot be read, or is damaged or not a checkpoint.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:  # which is what torch writes: each part with its checksum
+        with zipfile.ZipFile(path) as archive:  # torch writes a ZIP file, in which each part has a checksum
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(damaged)
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -132,10 +147,10 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a checkpoint, or a damaged one ({type(error).__name__}): {REMEDY}") from error
     if not isinstance(content, dict) or not isinstance(content.get("config"), dict) or "state_dict" not in content:
         raise UserError(f"{path}: not a checkpoint of this project: {REMEDY}")
-    content["trained_on"] = _parts(content.get("trained_on"))
+    content["trained_on"] = _data_of_parts(content.get("trained_on"))
     return content
 
 
-def _parts(value: Any) -> list[dict[str, Any]]:
-    """Return the data of each part of a run as a checkpoint has them; none if it is of an earlier version."""
+def _data_of_parts(value: Any) -> list[dict[str, Any]]:
+    """Return ``trained_on`` of a checkpoint; [] for a checkpoint of an earlier version, which has none."""
     return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else []

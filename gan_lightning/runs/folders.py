@@ -1,4 +1,4 @@
-"""Run folders: where a run goes, which earlier one it continues, and what is written down about it.
+"""Folders of runs and sweeps: creates them, finds runs to resume, and reads the recorded overrides.
 
 outputs/<name>/<date>_<time>/    .hydra/ checkpoints/ samples/ tensorboard/ metrics.json manifest.json
 """
@@ -27,33 +27,38 @@ from gan_lightning.paths import (
 )
 
 
-def newest_equal(parent: Path, config: Config) -> Path | None:
-    """Return the run below ``parent`` with the newest checkpoint among those whose config has the same results."""
-    return _newest(
+def newest_equal_run(parent: Path, config: Config) -> Path | None:
+    """Return the run below ``parent`` with the newest checkpoint among those whose config gives the same results."""
+    return _newest_with_equal_config(
         {run: files[0].stat().st_mtime for run in parent.glob("*") if (files := last_checkpoints(run))}, config
     )
 
 
-def newest_begun(runs: Iterable[Path], config: Config, torchrun: str | None) -> Path | None:
-    """Return the same among runs that have not finished, whether they have a checkpoint or not.
+def newest_unfinished_run(runs: Iterable[Path], config: Config, torchrun: str | None) -> Path | None:
+    """Return the newest unfinished run whose config gives the same results, with or without a checkpoint.
 
     Args:
-        runs: folders, some of which may be none of a run.
-        config: the one that is to be the same, interpolations not resolved.
-        torchrun: what has begun it; None for anything.
+        runs: the folders to search; they need not be folders of runs.
+        config: the config to compare with, interpolations not resolved.
+        torchrun: the id of the torchrun that started the run; None for any run.
     """
-    begun = {
+    unfinished = {
         run: path.stat().st_mtime
         for run in runs
         if (path := run / MANIFEST).is_file()
-        and not finished(run)
+        and not finished_metrics(run)
         and (torchrun is None or read_json(path).get("torchrun") == torchrun)
     }
-    return _newest(begun, config)
+    return _newest_with_equal_config(unfinished, config)
 
 
-def _newest(runs: dict[Path, float], config: Config) -> Path | None:
-    """Return the one with the latest time among those whose config has the same results."""
+def _newest_with_equal_config(runs: dict[Path, float], config: Config) -> Path | None:
+    """Return the run with the latest time among those whose config gives the same results.
+
+    Args:
+        runs: the time of each run.
+        config: the config to compare with, interpolations not resolved.
+    """
     wanted = result_settings(config)
     for run in sorted(runs, key=lambda run: runs[run], reverse=True):
         stored = run / ".hydra" / "config.yaml"
@@ -67,47 +72,59 @@ def _read_config(path: Path) -> Config:
 
 
 def last_checkpoints(run: Path) -> list[Path]:
-    """Those to go on from, the best first."""
+    """Return the existing files among the last checkpoint and the one before it, the last first."""
     return [path for name in (LAST_CHECKPOINT, EARLIER_CHECKPOINT) if (path := run / name).is_file()]
 
 
-def finished(run: Path) -> dict[str, float] | None:
-    """The metrics of a run that has ended; None for one that has not."""
+def finished_metrics(run: Path) -> dict[str, float] | None:
+    """Return the final metrics of a run that has finished; None for another run."""
     manifest, metrics = (read_json(run / name) for name in (MANIFEST, METRICS))
     return metrics if manifest.get("status") == "finished" and metrics else None
 
 
 def recorded_overrides(key: str, folder: str, overrides: Sequence[str]) -> list[str]:
-    """What the run in ``folder`` was started with and is to hold again, for ``key=folder`` among new overrides.
+    """Return the recorded overrides of a run that also hold when it is resumed or reproduced.
 
-    Left out are those that the new ones replace, and those that do not say what it computes or where it is logged.
+    Overrides that the new ones replace are left out, and so are those that affect neither the results nor the loggers.
+
+    Args:
+        key: ``resume`` or ``reproduce``.
+        folder: the folder of the run.
+        overrides: the new overrides of the command line.
+
+    Raises:
+        UserError: if the folder is not one of a run.
     """
     run = Path(folder)
     with os_errors_as_user_errors(f"{key}={folder}"):
-        known = (run / OVERRIDES).is_file()
-    if not known:
+        is_run = (run / OVERRIDES).is_file()
+    if not is_run:
         raise UserError(f"{key}={folder}: not the folder of a run: give the one that holds checkpoints/ and .hydra/")
-    given = {_key(override) for override in overrides}
+    given = {_key_of(override) for override in overrides}
     left_out = {"hydra", *keys_without_effect()}
     if key == "resume":
-        left_out.remove("provenance")  # a run that was to be signed still is
+        left_out.remove("provenance")  # a signed run is signed again
     if "logger" not in given:
         left_out.remove("logger")
     recorded = [
         override
         for override in stored_overrides(run)
-        if _key(override) not in given and re.split("[./]", _key(override))[0] not in left_out
+        if _key_of(override) not in given and re.split("[./]", _key_of(override))[0] not in left_out
     ]
     if key == "resume" and "trainer.max_epochs" in given and "max_iterations" not in given:
-        recorded.append("max_iterations=null")  # which would replace the limit that is asked for now
+        recorded.append("max_iterations=null")  # it would replace the new limit
     return recorded
 
 
 def stored_overrides(run: Path) -> list[str]:
-    """The command line of a run, as Hydra wrote it down."""
+    """Return the overrides of a run as Hydra recorded them.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
     try:
         stored = OmegaConf.to_container(OmegaConf.load(run / OVERRIDES))
-    except Exception as error:  # it may be anything
+    except Exception as error:  # the file may contain anything
         raise UserError(f"{run / OVERRIDES}: cannot be read ({type(error).__name__})") from error
     if not isinstance(stored, list) or not all(isinstance(override, str) for override in stored):
         raise UserError(f"{run / OVERRIDES}: no list of key=value")
@@ -115,89 +132,111 @@ def stored_overrides(run: Path) -> list[str]:
 
 
 def recorded_sweep(folder: str, overrides: Sequence[str]) -> list[str]:
-    """What the sweep in ``folder`` was begun with, and where, for ``sweep.resume=folder`` among new overrides."""
+    """Return the recorded overrides of a sweep to continue.
+
+    Args:
+        folder: the folder of the sweep.
+        overrides: the new overrides of the command line.
+
+    Raises:
+        UserError: if the folder is not one of a sweep, or if the new overrides would change the sweep.
+    """
     path = Path(folder, MULTIRUN)
     try:
-        begun_with: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-        task, own = ([str(one) for one in begun_with["hydra"]["overrides"][part]] for part in ("task", "hydra"))
-    except Exception as error:  # it may be anything
+        recorded: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        task, hydra = ([str(one) for one in recorded["hydra"]["overrides"][part]] for part in ("task", "hydra"))
+    except Exception as error:  # the file may contain anything
         raise UserError(f"sweep.resume={folder}: no {MULTIRUN} of a sweep there: give a sweep's folder") from error
     for override in overrides:
         if "=" in override and re.split("[./=]", override)[0] not in ("hydra", "sweep", "trust_code", "debug"):
-            raise UserError(f"{override}: a sweep goes on as it was begun: leave it out")
-    for override in own:
-        if _key(override) == "hydra.sweep.subdir" and override not in overrides:
-            raise UserError(f"sweep.resume={folder}: begun with {override}: give that again")
-    return [override for override in task if _key(override) not in RENAMED]
+            raise UserError(f"{override}: a resumed sweep keeps its overrides: leave it out")
+    for override in hydra:
+        if _key_of(override) == "hydra.sweep.subdir" and override not in overrides:
+            raise UserError(f"sweep.resume={folder}: started with {override}: add it to the command line")
+    return [override for override in task if _key_of(override) not in RENAMED]
 
 
-def _key(override: str) -> str:
+def _key_of(override: str) -> str:
     return override.lstrip("+~").split("=")[0]
 
 
-class Undo:
-    """Takes back what Hydra writes before a job, if the job turns out not to be able to begin.
+class FolderRestorer:
+    """Restores a folder in which Hydra has written its files for a run or a sweep that did not start.
 
-    Made before the folder of the run or the sweep is.
+    Create it before the folder is created; a call restores the folder, unless a job has written to it.
+
+    Args:
+        folder: the folder of the run or the sweep.
     """
 
     def __init__(self, folder: str) -> None:
-        self.folder = Path(folder).absolute()
-        self.missing = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
-        self.before = {path: path.read_bytes() for path in self._written_by_hydra() if path.is_file()}
-        self.others = self._others()
+        self._folder = Path(folder).absolute()
+        self._missing = [path for path in (self._folder, *self._folder.parents) if not path.exists()]
+        self._hydra_contents = {path: path.read_bytes() for path in self._hydra_files() if path.is_file()}
+        self._times = self._times_of_other_files()
 
     def __call__(self) -> None:
-        if os.path.isdir(self.folder) and self._others() != self.others:
-            return  # the job has begun
-        for path in self._written_by_hydra():
-            if path in self.before:
-                if path.read_bytes() != self.before[path]:
-                    path.write_bytes(self.before[path])
+        if os.path.isdir(self._folder) and self._times_of_other_files() != self._times:
+            return  # a job has written to it
+        for path in self._hydra_files():
+            if path in self._hydra_contents:
+                if path.read_bytes() != self._hydra_contents[path]:
+                    path.write_bytes(self._hydra_contents[path])
             elif path.is_file():
                 path.unlink()
-        for path in (self.folder / ".hydra", *self.missing):
+        for path in (self._folder / ".hydra", *self._missing):
             if os.path.isdir(path) and not os.listdir(path):
                 path.rmdir()
 
-    def _written_by_hydra(self) -> list[Path]:
-        if not os.path.isdir(self.folder):  # pathlib's functions raise for names that are too long
+    def _hydra_files(self) -> list[Path]:
+        if not os.path.isdir(self._folder):  # unlike pathlib, does not raise for a name that is too long
             return []
-        return [path for pattern in (".hydra/*", "*.log", "multirun.yaml") for path in self.folder.glob(pattern)]
+        return [path for pattern in (".hydra/*", "*.log", MULTIRUN) for path in self._folder.glob(pattern)]
 
-    def _others(self) -> dict[Path, int]:
-        """What else lies in the folder, with the time of its last change."""
-        own = {self.folder / ".hydra", *self._written_by_hydra()}
-        paths = self.folder.iterdir() if os.path.isdir(self.folder) else ()
-        return {path: path.stat().st_mtime_ns for path in paths if path not in own}
+    def _times_of_other_files(self) -> dict[Path, int]:
+        """Return the modification times of all entries of the folder that Hydra does not write."""
+        of_hydra = {self._folder / ".hydra", *self._hydra_files()}
+        paths = self._folder.iterdir() if os.path.isdir(self._folder) else ()
+        return {path: path.stat().st_mtime_ns for path in paths if path not in of_hydra}
 
 
 def check_folder(key: str, folder: str) -> None:
-    """Refuse a folder for runs that would be another one: the address of a store, the name of a variable."""
+    """Raise UserError for a folder whose name Lightning would read as a URL or as a variable."""
     if "://" in folder:
         raise UserError(f"{key}={folder}: must be a folder of this machine")
-    if os.path.expandvars(folder) != folder:  # as Lightning's logger does
-        raise UserError(f"{key}={folder}: the log would lie in {os.path.expandvars(folder)}: give another name")
+    if os.path.expandvars(folder) != folder:  # Lightning's logger expands variables
+        raise UserError(f"{key}={folder}: the log would lie in {os.path.expandvars(folder)}: choose another name")
 
 
-def take(folder: str) -> Undo:
-    """Make the folder if it is not there, and see that something can be written to it."""
-    undo = Undo(folder)
+def prepare_folder(folder: str) -> FolderRestorer:
+    """Create the folder unless it exists, and check that files can be written to it.
+
+    Returns:
+        A function that restores the folder.
+
+    Raises:
+        OSError: if the folder cannot be created or written to.
+    """
+    undo = FolderRestorer(folder)
     try:
         make_folder(Path(folder))
         with tempfile.TemporaryFile(dir=folder):
             return undo
     except OSError as error:
         undo()
-        error.filename = folder  # and not that of the trial
+        error.filename = folder  # in place of the temporary file
         raise
 
 
-def claim(folder: str) -> tuple[str, Undo]:
-    """Make a folder that nobody else has, with a number in its name where two begin in the same second."""
+def create_new_folder(folder: str) -> tuple[str, FolderRestorer]:
+    """Create a folder; add a number to its name if another process has created it, in the same second.
+
+    Returns:
+        The name of the folder, and a function that removes it.
+    """
     candidate, number = folder, 1
     while True:
-        undo = Undo(candidate)
+        undo = FolderRestorer(candidate)
         try:
             make_folder(Path(candidate).parent)
             Path(candidate).mkdir()

@@ -1,4 +1,4 @@
-"""The hyperparameters that loggers show of a run."""
+"""Selects the hyperparameters of a run that its loggers show."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,26 +6,26 @@ from typing import Any
 from gan_lightning.config.effects import result_settings
 from gan_lightning.config.names import flat
 
-TRAINER = ("max_epochs", "precision")
+TRAINER_KEYS = ("max_epochs", "precision")
 
 
 def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
-    """Return one level of plain values: 'data': 'MNIST', 'model/generator/hidden_dims': '[256, 512, 1024]', …
+    """Return the settings that decide the result as plain values by path: ``model/generator/latent_dim: 100``.
 
-    Left out is what has no effect, and what repeats a key above it or one of the data.
+    A key is left out if it repeats the value of the same key above it or below ``data``.
     """
     chosen = {key: config[key] for key in ("seed", "max_iterations", "data", "model")}
-    chosen["trainer"] = {key: config["trainer"][key] for key in TRAINER}
+    chosen["trainer"] = {key: config["trainer"][key] for key in TRAINER_KEYS}
     values = dict(flat(result_settings(chosen, schema=config)))
     return {
         path: value if isinstance(value, bool | int | float) else str(value)
         for path, value in values.items()
-        if not any(above in values and values[above] == value for above in _above(path))
+        if not any(above in values and values[above] == value for above in _paths_above(path))
     }
 
 
-def _above(path: str) -> Iterator[str]:
-    """Yield the keys of that name which a key may repeat."""
+def _paths_above(path: str) -> Iterator[str]:
+    """Yield the paths of keys with the same name below ``data`` and above ``path``."""
     *nodes, name = path.split("/")
     if nodes and nodes != ["data"]:
         yield f"data/{name}"

@@ -1,4 +1,4 @@
-"""manifest.json: everything that a run's figures may depend on, and how the run went."""
+"""Writes and reads manifest.json: all that the results of a run may depend on, and how the run ended."""
 
 import fcntl
 import json
@@ -23,25 +23,25 @@ PACKAGES = ("torchvision", "lightning", "hydra-core", "omegaconf", "numpy", "ten
 
 
 class Manifest:
-    """Written when a run begins and again when it ends; a resumed run adds a segment to the one that it has.
+    """Manifest of a run, which is written when the run starts and when it ends.
 
-    Each segment has its own data, which may have changed (``allow_changed_data=true``).
-
-    In between nobody else can begin in that folder: the system takes the lock back however the process ends.
+    A resumed run adds a segment. Each segment records its own data, which may have changed
+    (``allow_changed_data=true``). Until the run ends, a lock keeps other processes from training in the folder; the
+    system releases it when the process ends, even if it is killed.
 
     Args:
-        run_dir: the run's folder.
-        facts: what to record besides versions, revision and hardware; ``data`` among it.
+        run_dir: the folder of the run.
+        facts: entries besides versions, revision and hardware; one of them is ``data``.
 
     Raises:
-        Busy: where another process trains in the folder.
+        Busy: if another process trains in the folder.
     """
 
     def __init__(self, run_dir: Path, facts: dict[str, Any]) -> None:
         self.path = run_dir / MANIFEST
-        self._lock = _locked(run_dir / LOCK)
+        self._lock = _open_locked(run_dir / LOCK)
         earlier = _segments(self.path) if self.path.exists() else []
-        self._since = time.monotonic()
+        self._start = time.monotonic()
         self.segment: dict[str, Any] = {
             "command": sys.orig_argv,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -52,53 +52,62 @@ class Manifest:
 
     @property
     def duration(self) -> float:
-        """Seconds of all segments together."""
+        """Seconds that all segments took together."""
         return sum(segment["duration_seconds"] for segment in self.content["segments"])
 
     def update(self, status: Literal["running", "finished", "interrupted", "diverged", "failed"]) -> None:
-        self.segment |= {"status": status, "duration_seconds": round(time.monotonic() - self._since, 3)}
+        """Write the manifest with a new status and the current duration."""
+        self.segment |= {"status": status, "duration_seconds": round(time.monotonic() - self._start, 3)}
         write_json(self.path, {"status": status, "duration_seconds": round(self.duration, 3)} | self.content)
         if status != "running":
             self._lock.close()
 
 
-def _locked(path: Path) -> IO[str]:
-    """The file, which holds the lock until it is closed; file systems that know no locks go without."""
+def _open_locked(path: Path) -> IO[str]:
+    """Open a file that holds a lock until it is closed; on a file system without locks, it holds none.
+
+    Raises:
+        Busy: if another process holds the lock.
+    """
     file = path.open("a", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
-        raise Busy(f"{path.parent}: another process trains there: wait until it has ended, or end it") from None
+        raise Busy(f"{path.parent}: another process trains there: wait until it has ended, or stop it") from None
     except OSError:
         pass
     return file
 
 
 def _segments(path: Path) -> list[dict[str, Any]]:
-    """What a manifest says of the times that its run has run."""
+    """Return the segments of a manifest.
+
+    Raises:
+        UserError: if the file is no manifest.
+    """
     try:
         segments: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["segments"]
         sum(segment["duration_seconds"] for segment in segments)
         return segments
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{path}: no manifest of a run: remove it, and the run goes on without its history") from error
+        raise UserError(f"{path}: no manifest of a run: remove it to continue the run without its history") from error
 
 
 def recorded_duration(run_dir: Path) -> float:
-    """Return the seconds that a run has taken so far, by its manifest."""
+    """Return the seconds that a run has taken, as its manifest records them."""
     return float(read_json(run_dir / MANIFEST)["duration_seconds"])
 
 
 def record_failure(run_dir: Path, reason: str) -> None:
-    """Leave the reason in the folder of a sweep's job, whether it had begun or not."""
+    """Record in the manifest of a sweep's job why it failed; the job may not have written one yet."""
     path = run_dir / MANIFEST
-    begun = read_json(path) or {"duration_seconds": 0.0, "segments": []}
-    write_json(path, begun | {"status": "failed", "error": reason})
+    manifest = read_json(path) or {"duration_seconds": 0.0, "segments": []}
+    write_json(path, manifest | {"status": "failed", "error": reason})
 
 
 def environment() -> dict[str, Any]:
-    """Versions, revision and hardware: what a figure may depend on besides the config."""
+    """Return versions, git revision and hardware, which results may depend on besides the config."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     packages = {"gan-lightning": __version__, "torch": torch.__version__}
     return {
@@ -116,7 +125,7 @@ def environment() -> dict[str, Any]:
 
 
 def _git_state() -> dict[str, Any] | None:
-    """Revision of the checkout that the package lies in and whether it was changed; None outside a checkout."""
+    """Return the revision of the checkout that holds the package, and if it has changes; None outside a checkout."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(PACKAGE), *arguments]
@@ -124,14 +133,14 @@ def _git_state() -> dict[str, Any] | None:
 
     try:
         if Path(git("rev-parse", "--show-toplevel")) != PACKAGE.parent:
-            return None  # some other project's repository, around an installed package
+            return None  # the package is installed inside another project's repository
         return {"revision": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
 def processor() -> str:
-    """The processor's name, which ``platform.processor()`` does not know on Linux."""
+    """Return the name of the processor; ``platform.processor()`` does not know it on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

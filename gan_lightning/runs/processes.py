@@ -1,4 +1,4 @@
-"""Checks that the processes of a run fit its config, and that all are given the same."""
+"""Checks that the processes of a run fit its config, and that all have the same settings and data."""
 
 import os
 from typing import Any
@@ -13,7 +13,7 @@ from gan_lightning.system.distributed import DDP, broadcast_from_first, launched
 
 
 def check_agreement(config: dict[str, Any]) -> None:
-    """Refuse, in all processes with the same line, to begin where one has other settings or data than the first."""
+    """Raise the same UserError in all processes if one has other settings or data than the first."""
     if not dist.is_initialized():
         return
     mine, first = dict(flat(config)), dict(flat(broadcast_from_first(config)))
@@ -23,60 +23,62 @@ def check_agreement(config: dict[str, Any]) -> None:
     dist.all_gather_object(lines, line)
     for rank, line in enumerate(lines):
         if line:
-            raise UserError(f"process {rank} has {line}, the first one has not: begin all with the same command")
+            raise UserError(
+                f"process {rank} has {line}, but the first process does not: start all with the same command"
+            )
 
 
 def check_accelerator(name: Any) -> None:
-    """Raise UserError for a GPU that is not there."""
+    """Raise UserError if the accelerator is a GPU and torch finds none."""
     found = {"gpu": torch.cuda.is_available() or torch.backends.mps.is_available(), "cuda": torch.cuda.is_available()}
     if found.get(name, True):
         return
-    why = "there is no driver or no device" if torch.version.cuda or torch.version.hip else "torch is built without"
-    raise UserError(f"trainer.accelerator={name}: no GPU is found ({why}): trainer=cpu")
+    reason = "there is no driver or no device" if torch.version.cuda or torch.version.hip else "torch is built without"
+    raise UserError(f"trainer.accelerator={name}: no GPU is found ({reason}): trainer=cpu")
 
 
 def check_processes(settings: TrainSettings) -> None:
-    """Refuse devices that are not there or that nobody has asked for, and batches that cannot be shared out.
+    """Raise UserError unless the machine has the devices, and the processes can share the batches.
 
     Args:
-        settings: of a run.
+        settings: the settings of a run.
 
     Raises:
         UserError: with the key, the value and the remedy.
     """
     check_accelerator(settings.trainer.get("accelerator"))
-    trainer, begun = settings.trainer, int(os.environ["WORLD_SIZE"]) if launched_by_torchrun() else None
+    trainer, started = settings.trainer, int(os.environ["WORLD_SIZE"]) if launched_by_torchrun() else None
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     strategy = trainer.get("strategy")
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
-    if begun is None and tasks > 1:
+    if started is None and tasks > 1:
         raise UserError(
-            f"srun has begun {tasks} tasks: --ntasks=1, or one a machine for torchrun (docs/how-to/distribute.md)"
+            f"srun started {tasks} tasks: --ntasks=1, or one per machine for torchrun (docs/how-to/distribute.md)"
         )
     if not (isinstance(strategy, dict) and strategy["_target_"] == f"{DDP.__module__}.{DDP.__name__}"):
-        if begun is not None:
-            raise UserError(f"torchrun has begun {begun} processes: trainer=ddp, or trainer=ddp_cpu on processors")
+        if started is not None:
+            raise UserError(f"torchrun started {started} processes: trainer=ddp, or trainer=ddp_cpu on processors")
         if strategy is not None or nodes != 1 or devices != 1:
             key, value = next((k, trainer[k]) for k in ("strategy", "num_nodes", "devices") if trainer.get(k, 1) != 1)
-            raise UserError(f"trainer.{key}={value}: several processes take trainer=ddp, or trainer=ddp_cpu")
+            raise UserError(f"trainer.{key}={value}: several processes need trainer=ddp, or trainer=ddp_cpu")
         return
 
     on_processor = trainer["accelerator"] == "cpu"
-    there = (os.cpu_count() or 1) if on_processor else torch.cuda.device_count()
+    available = (os.cpu_count() or 1) if on_processor else torch.cuda.device_count()
     kind = "cores" if on_processor else "GPUs"
-    here = len(devices) if isinstance(devices, list) else there if devices in ("auto", -1) else devices
-    if here > there or here == 0:
-        raise UserError(f"trainer.devices={devices}: this machine has {there} {kind}: at most that many processes")
-    if begun is None and nodes != 1:
-        raise UserError(f"trainer.num_nodes={nodes}: begin the processes with torchrun on each machine")
-    if begun is not None and here * nodes != begun:
-        raise UserError(f"trainer.devices={devices}: torchrun has begun {begun} processes: leave it out")
-    processes, pack = here * nodes, settings.pack
+    used = len(devices) if isinstance(devices, list) else available if devices in ("auto", -1) else devices
+    if used > available or used == 0:
+        raise UserError(f"trainer.devices={devices}: this machine has {available} {kind}: at most that many processes")
+    if started is None and nodes != 1:
+        raise UserError(f"trainer.num_nodes={nodes}: start the processes with torchrun on each machine")
+    if started is not None and used * nodes != started:
+        raise UserError(f"trainer.devices={devices}: torchrun started {started} processes: leave it out")
+    processes, pack = used * nodes, settings.pack
     if (settings.data.get("batch_size") or 0) % (processes * pack):
         packs = f" with pack={pack}" if pack > 1 else ""
         raise UserError(
-            f"data.batch_size={settings.data['batch_size']}: cannot be shared out among {processes} processes{packs}: "
-            f"a multiple of {processes * pack}"
+            f"data.batch_size={settings.data['batch_size']}: cannot be divided among {processes} processes{packs}: "
+            f"choose a multiple of {processes * pack}"
         )
     if settings.model.get("cuda_graph"):
-        raise UserError("model.cuda_graph=true: for one process: leave it out")
+        raise UserError("model.cuda_graph=true: works in one process only: leave it out")

@@ -1,4 +1,4 @@
-"""Writes the lines that a run prints when it begins and when it has ended."""
+"""Formats the lines that a run prints when it starts and when it ends."""
 
 import signal
 from collections.abc import Mapping, Sequence
@@ -11,38 +11,38 @@ from gan_lightning.data.datamodule import Data
 from gan_lightning.modalities.samples import Shape
 from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_override, relative_to_cwd
 
-SHOWN = ("loss/", "probability/", "gradient_norm/")  # metrics
+SHOWN = ("loss/", "probability/", "gradient_norm/")  # prefixes of the metrics in the summary
 
 
-def opening(model: GenerativeModel, data: Data, trainer: L.Trainer, run_dir: Path) -> str:
-    """Return what is about to be trained, on what, where."""
+def start_summary(model: GenerativeModel, data: Data, trainer: L.Trainer, run_dir: Path) -> str:
+    """Return a line that names the model, its data, the device and the folder of the run."""
     networks = ", ".join(f"{name} {n / 1e6:.2f} M" for name, n in parameter_counts(model).items())
     device = trainer.strategy.root_device
-    where = str(device) if trainer.world_size == 1 else f"{trainer.world_size} × {device.type}"
+    devices = str(device) if trainer.world_size == 1 else f"{trainer.world_size} × {device.type}"
     return (
-        f"{type(model).__name__}: {networks} parameters; {_examples(data)}; on {where}; in {relative_to_cwd(run_dir)}"
+        f"{type(model).__name__}: {networks} parameters; {_examples(data)}; on {devices}; in {relative_to_cwd(run_dir)}"
     )
 
 
-def closing(
+def end_summary(
     metrics: Mapping[str, float],
     reports: Sequence[str],
     seconds: float,
     run_dir: Path,
     stopped_by: signal.Signals | None,
-    call: str,
+    command: str,
     logs: Sequence[tuple[str, object]],
 ) -> str:
-    """Return what came out and where it is.
+    """Return the lines that say how far a run got, with which metrics, and where its results are.
 
     Args:
-        metrics: the final ones.
-        reports: lines of what watched the run.
-        seconds: how long it took.
-        run_dir: where everything is.
-        stopped_by: the signal; None for a run that has finished.
-        call: how the command was called, without its overrides.
-        logs: name and value of the lines about the logs.
+        metrics: the final metrics.
+        reports: the lines that callbacks report.
+        seconds: the duration of all parts of the run.
+        run_dir: the folder of the run.
+        stopped_by: the signal that stopped the run; None for a run that has finished.
+        command: the command line of the run, without its overrides.
+        logs: the name and the value of each row about the logs.
     """
     minutes, seconds = divmod(round(seconds), 60)
     end = f"stopped by {stopped_by.name}" if stopped_by else "finished"
@@ -58,15 +58,15 @@ def closing(
             f"{end} after {done}, {minutes} min {seconds} s",
             f"  {shown}",
             *(f"  {line}" for line in reports),
-            *(row(name, relative_to_cwd(path)) for name, path in rows.items() if path.exists()),
-            *(row(name, value) for name, value in logs),
-            *([row("go on", f"{call} {path_override('resume', run_dir)}")] if stopped_by else []),
+            *(summary_row(name, relative_to_cwd(path)) for name, path in rows.items() if path.exists()),
+            *(summary_row(name, value) for name, value in logs),
+            *([summary_row("resume", f"{command} {path_override('resume', run_dir)}")] if stopped_by else []),
         ]
     )
 
 
-def row(name: str, what: object) -> str:
-    return f"  {name:<11} {what}"
+def summary_row(name: str, value: object) -> str:
+    return f"  {name:<11} {value}"
 
 
 def parameter_counts(model: GenerativeModel) -> dict[str, int]:
@@ -80,7 +80,7 @@ def _examples(data: Data) -> str:
 
 
 def shape_text(shape: Shape) -> str:
-    """Return 1×28×28 or, of joint content, the shape of each part by name."""
+    """Return a shape as text: ``1×28×28``, or ``image 1×28×28, wave 1×64`` for joint samples."""
     if isinstance(shape, dict):
         return ", ".join(f"{name} {shape_text(one)}" for name, one in shape.items())
     return "×".join(map(str, shape))

@@ -1,4 +1,4 @@
-"""The table at the end of a sweep, read from the folders of its jobs."""
+"""Writes the table at the end of a sweep, from the folders of its jobs."""
 
 import json
 import math
@@ -18,27 +18,30 @@ from gan_lightning.runs.folders import stored_overrides
 from gan_lightning.tables import markdown
 
 Row = dict[str, Any]
-STATE = ("status", "duration_seconds")
+STATUS_COLUMNS = ("status", "duration_seconds")
 
 
-def summarize(sweep_dir: Path, go_on: str) -> int:
-    """Write ``summary.csv``, print it as Markdown with mean ± sd over seeds, and return how many jobs failed.
+def summarize(sweep_dir: Path, resume_command: str) -> int:
+    """Write ``summary.csv``, and print it as Markdown with mean ± standard deviation over seeds.
 
     Args:
         sweep_dir: the folder of the sweep.
-        go_on: the command that goes on with it.
+        resume_command: the command that continues the sweep.
+
+    Returns:
+        The number of started jobs that have not finished.
     """
-    jobs = [_job(sweep_dir, path.parent.parent) for path in sweep_dir.rglob(str(OVERRIDES))]
+    jobs = [_job_row(sweep_dir, path.parent.parent) for path in sweep_dir.rglob(str(OVERRIDES))]
     jobs.sort(key=lambda row: (len(row["job"]), row["job"]))
     metrics = list(dict.fromkeys(name for row in jobs for name in row["metrics"]))
     overrides = list(dict.fromkeys(name for row in jobs for name in row["overrides"]))
-    columns = ["job", *overrides, *metrics, *STATE]
+    columns = ["job", *overrides, *metrics, *STATUS_COLUMNS]
     rows = [row | row["overrides"] | row["metrics"] for row in jobs]
 
     varied = [name for name in overrides if len({row["overrides"].get(name) for row in jobs}) > 1]
-    on_screen = {"alarm/collapsed"}.union(*(row["headline"] for row in jobs))  # summary.csv has all
-    shown = [name for name in metrics if name.startswith("loss/") or name in on_screen]
-    print("\n" + markdown(["job", *varied, *shown, *STATE], rows))
+    headline = {"alarm/collapsed"}.union(*(row["headline"] for row in jobs))  # summary.csv has all metrics
+    shown = [name for name in metrics if name.startswith("loss/") or name in headline]
+    print("\n" + markdown(["job", *varied, *shown, *STATUS_COLUMNS], rows))
     groups = _over_seeds(jobs, shown)
     if groups:
         print(
@@ -52,16 +55,16 @@ def summarize(sweep_dir: Path, go_on: str) -> int:
     for row in jobs:
         if row["error"]:
             print(f"job {row['job']} failed: {row['error']}")
-    for jobs_of_one in _with_changed_data(jobs):
-        print(f"the data have changed between jobs, whose figures cannot be compared: {jobs_of_one}")
+    for job_names in _jobs_by_changed_data(jobs):
+        print(f"the data changed between jobs, so that their metrics cannot be compared: {job_names}")
     unfinished = sum(row["status"] != "finished" for row in jobs)
     if unfinished:
-        print(f"{unfinished} of the {len(jobs)} jobs that have begun have not finished: to go on, {go_on}")
+        print(f"{unfinished} of the {len(jobs)} started jobs have not finished; to continue: {resume_command}")
     return unfinished
 
 
-def _job(sweep_dir: Path, folder: Path) -> Row:
-    """One job: its overrides, final metrics, duration, status; 'lost' where it was killed before it could say."""
+def _job_row(sweep_dir: Path, folder: Path) -> Row:
+    """Return a job's overrides, metrics and status; the status is "lost" if it was killed before it wrote one."""
     overrides = [override.lstrip("+").partition("=") for override in stored_overrides(folder)]
     manifest, metrics = (read_json(folder / name) for name in (MANIFEST, METRICS))
     return {
@@ -77,13 +80,13 @@ def _job(sweep_dir: Path, folder: Path) -> Row:
 
 
 def _data_settings(manifest: dict[str, Any]) -> str:
-    """Return what a job's config says of its data, but for the seed of their order, as text."""
+    """Return the settings of a job's data as text, without the seed of their order."""
     node = (manifest.get("config") or {}).get("data") or {}
     return json.dumps({key: value for key, value in node.items() if key != "seed"}, sort_keys=True)
 
 
-def _with_changed_data(jobs: Sequence[Row]) -> list[str]:
-    """Return, for each setting of the data that has stood for several sets of examples, which jobs had which."""
+def _jobs_by_changed_data(jobs: Sequence[Row]) -> list[str]:
+    """Return a text for jobs that had different examples although the settings of their data are equal."""
     found: dict[str, dict[str, list[str]]] = {}
     for job in jobs:
         settings, digest = job["data"]
@@ -97,10 +100,10 @@ def _with_changed_data(jobs: Sequence[Row]) -> list[str]:
 
 
 def _headline(config: dict[str, Any], metrics: dict[str, float]) -> set[str]:
-    """Return the evaluation's metrics to show: what the evaluator marks as headline, or all where it is not known."""
+    """Return the evaluation's headline metrics; all of its metrics if the evaluator cannot be imported."""
     node = {"_target_": None} | (config.get("data", {}).get("evaluator") or {})
     try:
-        check_trusted({"_target_": node["_target_"]}, "data.evaluator", [])  # before it is imported
+        check_trusted({"_target_": node["_target_"]}, "data.evaluator", [])  # only trusted code may be imported
         evaluator = load_target(node["_target_"], "data.evaluator")
     except UserError:
         evaluator = None
@@ -110,7 +113,7 @@ def _headline(config: dict[str, Any], metrics: dict[str, float]) -> set[str]:
 
 
 def _over_seeds(jobs: Sequence[Row], metrics: Sequence[str]) -> list[Row]:
-    """Mean ± sample standard deviation of finished jobs that differ in nothing but the seed."""
+    """Return mean ± sample standard deviation of the finished jobs that differ only in their seed."""
     groups: dict[tuple[tuple[str, str], ...], list[Row]] = {}
     for job in jobs:
         if job["status"] == "finished":

@@ -22,7 +22,7 @@ from gan_lightning.config.settings import SearchSettings
 from gan_lightning.errors import Interrupted, UserError, os_errors_as_user_errors
 from gan_lightning.files import read_json
 from gan_lightning.paths import MANIFEST, METRICS, path_argument
-from gan_lightning.runs.folders import finished, last_checkpoints, take
+from gan_lightning.runs.folders import finished_metrics, last_checkpoints, prepare_folder
 from gan_lightning.search import stopping
 from gan_lightning.search.report import write_report
 from gan_lightning.search.space import format_override, parse_distribution, suggest
@@ -50,7 +50,7 @@ def search(settings: SearchSettings) -> str:
     threading.excepthook = _ignore_heartbeat_errors
     folder = Path(settings.folder)
     with os_errors_as_user_errors(f"folder={folder}"):
-        take(str(folder))
+        prepare_folder(str(folder))
     url = settings.storage or f"sqlite:///{folder / 'study.db'}"
     with _storage_errors_as_user_errors(url), stopping.deferred_signals():
         study = _open_study(settings, url)
@@ -106,7 +106,7 @@ class Trials:
     def _evaluate(self, overrides: list[str], seed: int, run: Path, trial: Trial) -> float:
         """Train the run of one seed, unless it has finished, and return the metric."""
         stopping.raise_if_interrupted()
-        if not finished(run):
+        if not finished_metrics(run):
             _train_run([*overrides, PRUNING, f"seed={seed}"], run)
         if not any(key.startswith("data") for key in self.space):
             _check_same_data(trial.study, run)
