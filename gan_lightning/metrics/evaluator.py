@@ -26,7 +26,7 @@ from gan_lightning.modalities.samples import Content, Sample, each, leaves, size
 from gan_lightning.tables import markdown
 
 Metrics = dict[str, float]
-MORE_VARIETY = "in training, try pack=2 or term=[mode_seeking]"
+MORE_VARIETY = "in training, try term=[mode_seeking] or, without classes, pack=2"
 SHEET_SIDE = 8  # number of rows and columns of a sheet
 
 
