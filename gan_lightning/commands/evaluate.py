@@ -88,36 +88,36 @@ class FileSource(Source):
         return take(self.samples, torch.linspace(0, size(self.samples) - 1, n).long()), None
 
 
-def evaluate(cfg: EvaluateSettings) -> str:
+def evaluate(settings: EvaluateSettings) -> str:
     """Run the evaluation that ``conf/evaluate.yaml`` describes, and return its summary for the screen."""
-    if (cfg.checkpoint is None) == (cfg.samples is None):
+    if (settings.checkpoint is None) == (settings.samples is None):
         raise UserError("set checkpoint=…, a run's folder or a .ckpt file, or samples=…, but not both")
-    for key, node in (("data", cfg.data), ("features", cfg.features)):
+    for key, node in (("data", settings.data), ("features", settings.features)):
         _check_option_chosen(key, node)
-    if len(set(cfg.seeds)) < len(cfg.seeds):
-        raise UserError(f"seeds={list(cfg.seeds)}: must differ: equal samples say nothing about the spread")
+    if len(set(settings.seeds)) < len(settings.seeds):
+        raise UserError(f"seeds={list(settings.seeds)}: must differ: equal samples say nothing about the spread")
     trained = (
         []
-        if cfg.checkpoint is None
-        else [load(str(path), cfg.trust_code) for path in _checkpoint_files(cfg.checkpoint)]
+        if settings.checkpoint is None
+        else [load(str(path), settings.trust_code) for path in _checkpoint_files(settings.checkpoint)]
     )
-    data = _reference_data(cfg, trained)
+    data = _reference_data(settings, trained)
     evaluator = evaluator_of(data)
     data.prepare_data()
     data.setup("test")
-    if cfg.data is None:
+    if settings.data is None:
         _check_unchanged(data, trained)
-    samples = None if trained else _read_samples(cfg, data)
-    available = cfg.n or evaluator.n if samples is None else size(samples)
-    evaluator.prepare(data, min(cfg.n or available, available), seed=cfg.seed)
+    samples = None if trained else _read_samples(settings, data)
+    available = settings.n or evaluator.n if samples is None else size(samples)
+    evaluator.prepare(data, min(settings.n or available, available), seed=settings.seed)
 
-    sources = [_file_source(cfg, samples)] if samples is not None else _checkpoint_sources(cfg, trained)
+    sources = [_file_source(settings, samples)] if samples is not None else _checkpoint_sources(settings, trained)
     rows: dict[str, Values] = {}
     write_error = None
     for source in sources:
         values = source.evaluate(evaluator)
         try:
-            _write_results(source, evaluator, cfg.seed, values)
+            _write_results(source, evaluator, settings.seed, values)
         except OSError as error:
             write_error = f"output={source.folder}: {explain_os_error(error)}"
         rows |= {f"{source.name} ({name})" if len(values) > 1 else source.name: v for name, v in values.items()}
@@ -140,17 +140,19 @@ def _checkpoint_files(checkpoint: str | Sequence[str]) -> list[Path]:
     return [path for name in map(Path, names) for path in sorted(name.glob("*.ckpt")) or [name]]
 
 
-def _reference_data(cfg: EvaluateSettings, trained: list[Trained]) -> Data:
+def _reference_data(settings: EvaluateSettings, trained: list[Trained]) -> Data:
     """Return the real data to compare with: those that ``data`` describes, else those of the checkpoints."""
-    if cfg.data is None and not trained:
-        raise UserError(f"samples={cfg.samples}: data=… is needed: the real data to compare with, as in data=mnist")
-    if cfg.data is None:
+    if settings.data is None and not trained:
+        raise UserError(
+            f"samples={settings.samples}: data=… is needed: the real data to compare with, as in data=mnist"
+        )
+    if settings.data is None:
         first, *others = (example_settings(one.config["data"]) for one in trained)
         if any(other != first for other in others):
             raise UserError(
-                f"checkpoint={cfg.checkpoint}: trained on different data: choose the data to compare with by data=…"
+                f"checkpoint={settings.checkpoint}: trained on different data: choose what to compare with by data=…"
             )
-    data = trained[0].data if cfg.data is None else instantiate(cfg.data, "data")
+    data = trained[0].data if settings.data is None else instantiate(settings.data, "data")
     for one in trained:
         found, expected = one.data.modality.sample_shape, data.modality.sample_shape
         if type(one.data.modality) is not type(data.modality) or found != expected:
@@ -158,9 +160,9 @@ def _reference_data(cfg: EvaluateSettings, trained: list[Trained]) -> Data:
                 f"checkpoint={one.path}: generates {_sample_kind(one.data)}, the data have {_sample_kind(data)}: "
                 "choose the data that it was trained on"
             )
-    if cfg.features is not None:
-        node = cfg.data or trained[0].config["data"]
-        data.evaluator = _with_features(evaluator_of(data), node["evaluator"], cfg.features)
+    if settings.features is not None:
+        node = settings.data or trained[0].config["data"]
+        data.evaluator = _with_features(evaluator_of(data), node["evaluator"], settings.features)
     return data
 
 
@@ -187,15 +189,15 @@ def _with_features(evaluator: Evaluator, node: Mapping[str, Any], features: Mapp
     return instantiate({**node, "features": features}, "data.evaluator")
 
 
-def _read_samples(cfg: EvaluateSettings, data: Data) -> Content:
+def _read_samples(settings: EvaluateSettings, data: Data) -> Content:
     """Return the content of the sample files, without the sheets that earlier evaluations wrote among them."""
-    path = Path(str(cfg.samples))
-    if cfg.output is not None and path.is_dir() and path.resolve() == Path(cfg.output).resolve():
-        raise UserError(f"output={cfg.output}: is the folder of the samples: choose another one, or leave it out")
+    path = Path(str(settings.samples))
+    if settings.output is not None and path.is_dir() and path.resolve() == Path(settings.output).resolve():
+        raise UserError(f"output={settings.output}: is the folder of the samples: choose another one, or leave it out")
     try:
         return data.modality.read(path, [found.parent for found in path.rglob(METRICS) if _is_evaluation(found)])
     except UserError as error:
-        raise UserError(f"samples={cfg.samples}: {str(error).removeprefix(f'{cfg.samples}: ')}") from error
+        raise UserError(f"samples={settings.samples}: {str(error).removeprefix(f'{settings.samples}: ')}") from error
 
 
 def _is_evaluation(metrics: Path) -> bool:
@@ -203,27 +205,27 @@ def _is_evaluation(metrics: Path) -> bool:
     return {"reference", "generators", "floor"} <= read_json(metrics).keys()
 
 
-def _file_source(cfg: EvaluateSettings, samples: Content) -> Source:
-    path = Path(str(cfg.samples))
-    folder = Path(cfg.output) if cfg.output else path.parent / "evaluation" / path.stem
+def _file_source(settings: EvaluateSettings, samples: Content) -> Source:
+    path = Path(str(settings.samples))
+    folder = Path(settings.output) if settings.output else path.parent / "evaluation" / path.stem
     return FileSource(str(path), folder, {"samples": str(path)}, ["raw"], [0], samples)
 
 
-def _checkpoint_sources(cfg: EvaluateSettings, trained: list[Trained]) -> list[Source]:
+def _checkpoint_sources(settings: EvaluateSettings, trained: list[Trained]) -> list[Source]:
     common = Path(os.path.commonpath([one.run_dir.absolute().parent for one in trained]))
     sources: list[Source] = []
     for one in trained:
         name = str(one.run_dir.absolute().relative_to(common) / one.path.stem)
         folder = one.run_dir / "evaluation" / one.path.stem
-        if cfg.output is not None:
-            folder = Path(cfg.output, name) if len(trained) > 1 else Path(cfg.output)
+        if settings.output is not None:
+            folder = Path(settings.output, name) if len(trained) > 1 else Path(settings.output)
         facts = {
             "checkpoint": str(one.path),
             "sha256": one.digest,
             "iteration": one.model.iteration,
-            "seeds": list(cfg.seeds),
+            "seeds": list(settings.seeds),
         }
-        sources.append(CheckpointSource(name, folder, facts, one.model.weights, list(cfg.seeds), one))
+        sources.append(CheckpointSource(name, folder, facts, one.model.weights, list(settings.seeds), one))
     return sources
 
 

@@ -28,22 +28,22 @@ EXAMPLES = 2  # samples in the batch that is traced; torch.export would treat a 
 MAX_REASON = 240  # characters of an exporter's message
 
 
-def export(cfg: ExportSettings) -> Path:
+def export(settings: ExportSettings) -> Path:
     """Write the file that ``conf/export.yaml`` describes, and return its path."""
-    if cfg.format == "onnx":
+    if settings.format == "onnx":
         _check_extra()
-    trained = load(cfg.checkpoint, cfg.trust_code, remedy="trust_code=[{}]")
-    check_weights(trained.model, cfg.weights)
-    weights = cfg.weights or trained.model.weights[0]
-    path = _output_path(cfg, trained)
+    trained = load(settings.checkpoint, settings.trust_code, remedy="trust_code=[{}]")
+    check_weights(trained.model, settings.weights)
+    weights = settings.weights or trained.model.weights[0]
+    path = _output_path(settings, trained)
     generator = trained.model.ema if weights == "ema" else trained.model.generator
     assert generator is not None
-    serialize = _to_onnx if cfg.format == "onnx" else _to_safetensors
+    serialize = _to_onnx if settings.format == "onnx" else _to_safetensors
     facts = describe(trained, weights)
     try:
         content = serialize(generator, trained, facts)
     except Exception as error:  # a network may contain anything, and exporters raise anything
-        raise UserError(_explain(cfg, generator, error)) from error
+        raise UserError(_explain(settings, generator, error)) from error
     with complete_output(path) as unfinished:
         unfinished.write_bytes(content)
     return path
@@ -56,14 +56,14 @@ def _check_extra() -> None:
         raise UserError("format=onnx: needs an extra: pip install 'gan-lightning[export]'") from error
 
 
-def _output_path(cfg: ExportSettings, trained: Trained) -> Path:
+def _output_path(settings: ExportSettings, trained: Trained) -> Path:
     """Return ``output``, or a path in the run's folder; raise UserError if it exists or has another suffix."""
-    suffix = f".{cfg.format}"
-    if cfg.output is None:
-        name = f"{trained.path.stem}_{cfg.weights}" if cfg.weights else trained.path.stem
+    suffix = f".{settings.format}"
+    if settings.output is None:
+        name = f"{trained.path.stem}_{settings.weights}" if settings.weights else trained.path.stem
         path = trained.run_dir / "exported" / f"{name}{suffix}"
     else:
-        path = Path(cfg.output)
+        path = Path(settings.output)
         check_file_name(path, suffix)
     if path.exists():
         raise UserError(f"output={path}: exists already: remove it, or choose another name")
@@ -177,13 +177,13 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _explain(cfg: ExportSettings, generator: nn.Module, error: BaseException) -> str:
+def _explain(settings: ExportSettings, generator: nn.Module, error: BaseException) -> str:
     """Return one line with the root cause of an exporter's error, whose own message is a page long."""
     while error.__cause__ is not None:
         error = error.__cause__
     reason = textwrap.shorten(str(error) or type(error).__name__, MAX_REASON, placeholder=" …")
-    remedy = ": format=safetensors keeps its weights" if cfg.format == "onnx" else ""
-    return f"format={cfg.format}: {type(generator).__name__} cannot be exported ({reason}){remedy}"
+    remedy = ": format=safetensors keeps its weights" if settings.format == "onnx" else ""
+    return f"format={settings.format}: {type(generator).__name__} cannot be exported ({reason}){remedy}"
 
 
 if __name__ == "__main__":

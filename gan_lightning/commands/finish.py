@@ -12,7 +12,7 @@ from gan_lightning.errors import UserError, explain_os_error
 from gan_lightning.files import file_digest
 from gan_lightning.paths import CARD, LAST_CHECKPOINT, path_argument, relative_to_cwd
 from gan_lightning.runs.checkpoints import Trained, read
-from gan_lightning.runs.model_card import Calls, write_card
+from gan_lightning.runs.model_card import Commands, write_card
 from gan_lightning.runs.run import Run
 from gan_lightning.runs.summary import end_summary, summary_row
 from gan_lightning.system.distributed import first_process
@@ -84,9 +84,9 @@ def sign_checkpoint(run: Run, identity: Identity) -> None:
 def write_model_card(run: Run) -> None:
     """Write the model card; if it cannot be written, log a warning, because the run is saved all the same."""
     session = Session.current()
-    calls = Calls(session.train_command(), session.command("generate"))
+    commands = Commands(session.train_command(), session.command("generate"))
     try:
-        path = write_card(run.folder, run.model, run.data, calls)
+        path = write_card(run.folder, run.model, run.data, commands)
     except OSError as error:
         reason = explain_os_error(error)
         log.warning("%s: %s; the run has finished and is saved, without its model card", run.folder / CARD, reason)

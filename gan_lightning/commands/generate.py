@@ -40,70 +40,75 @@ MAX_WALK_PIXELS = 2**28  # in all sheets of a walk together: its writer holds th
 MAX_SHEET_VALUES = 2**28  # in all samples of a sheet together
 
 
-def generate(cfg: GenerateSettings) -> Path:
+def generate(settings: GenerateSettings) -> Path:
     """Write the samples that ``conf/generate.yaml`` describes, and return the path of the file or folder."""
-    if cfg.interpolate and cfg.format not in (None, "sheet"):
+    if settings.interpolate and settings.format not in (None, "sheet"):
         raise UserError(
-            f"format={cfg.format}: interpolate={cfg.interpolate} writes an animation of sheets: leave out format"
+            f"format={settings.format}: interpolate={settings.interpolate} writes an animation of sheets: "
+            "leave out format"
         )
-    if cfg.sign and (cfg.interpolate or cfg.format not in (None, "files")):
+    if settings.sign and (settings.interpolate or settings.format not in (None, "files")):
         raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
-    identity = load_signer("sign=true") if cfg.sign else None
-    trained = load(cfg.checkpoint, cfg.trust_code)
-    cfg = cfg.model_copy(update={"format": cfg.format or ("files" if identity else "sheet")})
-    _check_settings(cfg, trained)
-    condition = read_conditions(trained.data, cfg.condition, cfg.n, cfg.seed)
-    path = _output_path(cfg, trained)
+    identity = load_signer("sign=true") if settings.sign else None
+    trained = load(settings.checkpoint, settings.trust_code)
+    settings = settings.model_copy(update={"format": settings.format or ("files" if identity else "sheet")})
+    _check_settings(settings, trained)
+    condition = read_conditions(trained.data, settings.condition, settings.n, settings.seed)
+    path = _output_path(settings, trained)
     with complete_output(path) as unfinished:
-        if cfg.interpolate:
-            _write_walk(unfinished, cfg, cfg.interpolate, trained, condition)
-        elif cfg.format == "sheet":
-            write_sheet(unfinished, _sheet(cfg, trained, condition))
-        elif cfg.format == "arrays":
-            write_arrays(unfinished, _arrays(cfg, trained, condition), cfg.n)
+        if settings.interpolate:
+            _write_walk(unfinished, settings, settings.interpolate, trained, condition)
+        elif settings.format == "sheet":
+            write_sheet(unfinished, _sheet(settings, trained, condition))
+        elif settings.format == "arrays":
+            write_arrays(unfinished, _arrays(settings, trained, condition), settings.n)
         else:
-            _write_files(unfinished, cfg, trained, condition, identity)
+            _write_files(unfinished, settings, trained, condition, identity)
     return path
 
 
-def _check_settings(cfg: GenerateSettings, trained: Trained) -> None:
+def _check_settings(settings: GenerateSettings, trained: Trained) -> None:
     """Raise UserError if the model cannot do what the settings ask for, or if it would take too much memory."""
-    check_weights(trained.model, cfg.weights)
-    if cfg.interpolate and trained.model.prior is None:
-        raise UserError(f"interpolate={cfg.interpolate}: the model has no latents to interpolate: leave it out")
-    if cfg.sign:
+    check_weights(trained.model, settings.weights)
+    if settings.interpolate and trained.model.prior is None:
+        raise UserError(f"interpolate={settings.interpolate}: the model has no latents to interpolate: leave it out")
+    if settings.sign:
         from gan_lightning.provenance.records import MAX_N
 
-        if cfg.n > MAX_N:
-            raise UserError(f"n={cfg.n}: gan-verify takes at most {MAX_N:,} samples a seed: lower n, use more seeds")
-    elif cfg.format == "sheet":
-        _check_sheet_size(cfg, trained)
-    check_memory(trained, cfg.n, cfg.condition)
+        if settings.n > MAX_N:
+            raise UserError(
+                f"n={settings.n}: gan-verify takes at most {MAX_N:,} samples a seed: lower n, use more seeds"
+            )
+    elif settings.format == "sheet":
+        _check_sheet_size(settings, trained)
+    check_memory(trained, settings.n, settings.condition)
 
 
-def _check_sheet_size(cfg: GenerateSettings, trained: Trained) -> None:
+def _check_sheet_size(settings: GenerateSettings, trained: Trained) -> None:
     """Raise UserError if ``n`` is more than a sheet can show."""
     fit = MAX_SHEET_VALUES // max(count(trained.data.modality.content_shape), 1)
     most = max(min(MAX_SAMPLES, fit), 1)
-    if cfg.n > most:
-        raise UserError(f"n={cfg.n}: a sheet shows at most {most:,} samples: format=files or format=arrays")
+    if settings.n > most:
+        raise UserError(f"n={settings.n}: a sheet shows at most {most:,} samples: format=files or format=arrays")
 
 
-def _output_path(cfg: GenerateSettings, trained: Trained) -> Path:
+def _output_path(settings: GenerateSettings, trained: Trained) -> Path:
     """Return ``output``, or a path in the run's folder that is named after the settings.
 
     Raises:
         UserError: if the name does not fit the format, or if a folder is not empty. A file would be replaced.
     """
-    suffix = WALK_SUFFIX if cfg.interpolate else OUTPUT_SUFFIXES[cfg.format or "sheet"]
-    if cfg.output is None:
-        name = f"{trained.path.stem}_n{cfg.n}_seed{cfg.seed}"
-        name += f"_condition{condition_name(trained.data, cfg.condition)}" if cfg.condition is not None else ""
-        name += f"_{cfg.weights}" if cfg.weights else ""
-        name += f"_walk{cfg.interpolate}" if cfg.interpolate else ""
+    suffix = WALK_SUFFIX if settings.interpolate else OUTPUT_SUFFIXES[settings.format or "sheet"]
+    if settings.output is None:
+        name = f"{trained.path.stem}_n{settings.n}_seed{settings.seed}"
+        name += (
+            f"_condition{condition_name(trained.data, settings.condition)}" if settings.condition is not None else ""
+        )
+        name += f"_{settings.weights}" if settings.weights else ""
+        name += f"_walk{settings.interpolate}" if settings.interpolate else ""
         path = trained.run_dir / "generated" / f"{name}{suffix}"
     else:
-        path = Path(cfg.output)
+        path = Path(settings.output)
         if suffix:
             check_file_name(path, suffix)
         elif modality_of(path.name) or trained.data.modality.reads(path.name) or path.suffix in ARRAYS:
@@ -113,18 +118,18 @@ def _output_path(cfg: GenerateSettings, trained: Trained) -> Path:
     return path
 
 
-def _sheet(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> np.ndarray:
+def _sheet(settings: GenerateSettings, trained: Trained, condition: Sample | None) -> np.ndarray:
     """Return a sheet (H, W, 3) of samples: all with ``condition``, or with a row for each class if there is none."""
-    if cfg.condition is None:
-        drawn = samples_for_sheet(trained.model, trained.data, cfg.n, cfg.seed, cfg.weights)
+    if settings.condition is None:
+        drawn = samples_for_sheet(trained.model, trained.data, settings.n, settings.seed, settings.weights)
         return sheet(trained.data, drawn)
-    samples = trained.model.sample(cfg.n, condition, seed=cfg.seed, weights=cfg.weights)
+    samples = trained.model.sample(settings.n, condition, seed=settings.seed, weights=settings.weights)
     return trained.data.modality.sheet(trained.data.modality.decode(samples))
 
 
-def _arrays(cfg: GenerateSettings, trained: Trained, condition: Sample | None) -> Iterator[dict[str, Tensor]]:
+def _arrays(settings: GenerateSettings, trained: Trained, condition: Sample | None) -> Iterator[dict[str, Tensor]]:
     """Yield the arrays of one batch after another: the samples and, if the model is conditional, their conditions."""
-    for start, content in _content_batches(cfg, trained, condition):
+    for start, content in _content_batches(settings, trained, condition):
         arrays = _name_arrays("samples", content)
         if trained.data.condition is not None and condition is not None:
             shown = trained.data.condition.decode(take(condition, slice(start, start + size(content))))
@@ -140,33 +145,33 @@ def _name_arrays(name: str, content: Content) -> dict[str, Tensor]:
 
 
 def _content_batches(
-    cfg: GenerateSettings, trained: Trained, condition: Sample | None
+    settings: GenerateSettings, trained: Trained, condition: Sample | None
 ) -> Iterator[tuple[int, Content]]:
     """Yield the samples' content in batches, each with the index of its first sample, and show a progress bar."""
     start = 0
-    with tqdm(total=cfg.n, desc="generating", disable=None, leave=False) as bar:
-        for content in content_parts(trained, cfg.n, condition, cfg.seed, cfg.weights):
+    with tqdm(total=settings.n, desc="generating", disable=None, leave=False) as bar:
+        for content in content_parts(trained, settings.n, condition, settings.seed, settings.weights):
             yield start, content
             start += size(content)
             bar.update(size(content))
 
 
 def _write_files(
-    folder: Path, cfg: GenerateSettings, trained: Trained, condition: Sample | None, identity: Identity | None
+    folder: Path, settings: GenerateSettings, trained: Trained, condition: Sample | None, identity: Identity | None
 ) -> None:
     """Write the samples to files in a new folder, and sign them if there is an identity."""
     folder.mkdir()
     paths: list[Path] = []
-    for start, content in _content_batches(cfg, trained, condition):
+    for start, content in _content_batches(settings, trained, condition):
         paths += trained.data.modality.write(content, folder, start)
     if identity is None:  # a signed folder is marked by its statement
         (folder / GENERATED).write_text("samples from gan-generate: no training data\n", encoding="utf-8")
     else:
         distinct = list(dict.fromkeys(paths))  # a modality may write all batches to one file
-        _sign_files(distinct, cfg, trained, identity)
+        _sign_files(distinct, settings, trained, identity)
 
 
-def _sign_files(paths: list[Path], cfg: GenerateSettings, trained: Trained, identity: Identity) -> None:
+def _sign_files(paths: list[Path], settings: GenerateSettings, trained: Trained, identity: Identity) -> None:
     """Sign each file, write a signed statement about all of them, and add their records to the ledger."""
     from gan_lightning.provenance import ledger
     from gan_lightning.provenance.signing import sign_files
@@ -177,29 +182,29 @@ def _sign_files(paths: list[Path], cfg: GenerateSettings, trained: Trained, iden
         trained.data.modality,
         identity,
         trained,
-        n=cfg.n,
-        seed=cfg.seed,
-        weights=cfg.weights or trained.model.weights[0],
-        condition=recorded_condition(trained.data, cfg.condition),
+        n=settings.n,
+        seed=settings.seed,
+        weights=settings.weights or trained.model.weights[0],
+        condition=recorded_condition(trained.data, settings.condition),
     )
     attest_samples(identity, trained, records, paths[0].parent)
-    if cfg.ledger is not None:
+    if settings.ledger is not None:
         try:
-            ledger.append_records(Path(cfg.ledger), identity, records)
+            ledger.append_records(Path(settings.ledger), identity, records)
         except OSError as error:
             reason = f"cannot be written ({error.strerror}), so no sample is written either"
-            raise UserError(f"ledger={cfg.ledger}: {reason}: give another folder, or ledger=null") from error
+            raise UserError(f"ledger={settings.ledger}: {reason}: give another folder, or ledger=null") from error
 
 
-def _write_walk(path: Path, cfg: GenerateSettings, steps: int, trained: Trained, condition: Sample | None) -> None:
+def _write_walk(path: Path, settings: GenerateSettings, steps: int, trained: Trained, condition: Sample | None) -> None:
     """Write an animation: ``steps`` sheets from the latents of ``seed`` to those of ``seed + 1``, and as many back."""
     model, modality = trained.model, trained.data.modality
-    start, end = (model.sample_latent(cfg.n, seed) for seed in (cfg.seed, cfg.seed + 1))
+    start, end = (model.sample_latent(settings.n, seed) for seed in (settings.seed, settings.seed + 1))
     assert start is not None
     assert end is not None
 
     def sheet_at(t: float) -> np.ndarray:
-        samples = model.sample(cfg.n, condition, latent=slerp(start, end, t), weights=cfg.weights)
+        samples = model.sample(settings.n, condition, latent=slerp(start, end, t), weights=settings.weights)
         return modality.sheet(modality.decode(samples))
 
     height, width, _ = sheet_at(0).shape

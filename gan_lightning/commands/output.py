@@ -1,4 +1,4 @@
-"""What ``gan-generate`` and ``gan-export`` share: the choice of weights, and output that is complete or absent."""
+"""Functions that ``gan-generate`` and ``gan-export`` share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

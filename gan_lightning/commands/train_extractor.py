@@ -10,20 +10,20 @@ from gan_lightning.metrics.images import cached_classifier
 from gan_lightning.runs.folders import prepare_folder
 
 
-def train_extractor(cfg: TrainExtractorSettings) -> str:
+def train_extractor(settings: TrainExtractorSettings) -> str:
     """Train the classifier that ``conf/train_extractor.yaml`` describes; return a line with its path and accuracy."""
-    data = instantiate(cfg.data, "data")
+    data = instantiate(settings.data, "data")
     data.prepare_data()
     data.setup("test")
-    path = Path(cfg.output) if cfg.output else cached_classifier(data)
-    with os_errors_as_user_errors(f"output={path}" if cfg.output else "XDG_CACHE_HOME"):
+    path = Path(settings.output) if settings.output else cached_classifier(data)
+    with os_errors_as_user_errors(f"output={path}" if settings.output else "XDG_CACHE_HOME"):
         if path.exists():
             raise UserError(
                 f"output={path}: exists already: choose another name (metrics of two classifiers are not comparable)"
             )
         undo = prepare_folder(str(path.parent))
         try:
-            accuracy, n = train_classifier(data, path, cfg.epochs, cfg.seed, cfg.name)
+            accuracy, n = train_classifier(data, path, settings.epochs, settings.seed, settings.name)
         except BaseException:
             undo()
             raise

@@ -7,13 +7,13 @@ from typing import Any
 RENAMED = {"trust": "trust_code"}  # the new name of each key that runs of earlier versions recorded
 
 
-def flat(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the path and value of each leaf of a config, and of each node its ``_target_`` as the value."""
     for key, value in node.items():
         if isinstance(value, dict):
             if "_target_" in value:
                 yield f"{prefix}{key}", value["_target_"].removeprefix("gan_lightning.")
-            yield from flat(value, f"{prefix}{key}/")
+            yield from flatten(value, f"{prefix}{key}/")
         elif not key.startswith("_"):
             yield f"{prefix}{key}", value
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gan_lightning.config.effects import result_settings
-from gan_lightning.config.names import flat
+from gan_lightning.config.names import flatten
 
 TRAINER_KEYS = ("max_epochs", "precision")
 
@@ -16,7 +16,7 @@ def hyperparameters(config: dict[str, Any]) -> dict[str, Any]:
     """
     chosen = {key: config[key] for key in ("seed", "max_iterations", "data", "model")}
     chosen["trainer"] = {key: config["trainer"][key] for key in TRAINER_KEYS}
-    values = dict(flat(result_settings(chosen, schema=config)))
+    values = dict(flatten(result_settings(chosen, schema=config)))
     return {
         path: value if isinstance(value, bool | int | float) else str(value)
         for path, value in values.items()

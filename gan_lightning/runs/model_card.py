@@ -54,7 +54,7 @@ more."""
 
 
 @dataclass(frozen=True)
-class Calls:
+class Commands:
     """Command lines without overrides, for the working directory of the run."""
 
     train: str
@@ -71,7 +71,7 @@ class Card:
         metrics: content of its metrics.json.
         model: the trained model.
         data: the data module, after ``setup``.
-        calls: command lines of the commands that the card names.
+        commands: command lines of the commands that the card names.
     """
 
     run_dir: Path
@@ -79,7 +79,7 @@ class Card:
     metrics: dict[str, Any]
     model: GenerativeModel
     data: Data
-    calls: Calls
+    commands: Commands
 
     @property
     def config(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Card:
         return {name: found[name] for name in dict.fromkeys([*self.meanings, *found]) if name in found}
 
 
-def write_card(run_dir: Path, model: GenerativeModel, data: Data, calls: Calls) -> Path:
+def write_card(run_dir: Path, model: GenerativeModel, data: Data, commands: Commands) -> Path:
     """Write the model card of a run that has finished, and return its path.
 
     The last line of a card has the digest of the text above it. A README.md without that line, or with another digest,
@@ -127,12 +127,12 @@ def write_card(run_dir: Path, model: GenerativeModel, data: Data, calls: Calls) 
         run_dir: the folder of the run, with manifest.json and metrics.json.
         model: the trained model.
         data: the data module, after ``setup``.
-        calls: command lines of the commands that the card names.
+        commands: command lines of the commands that the card names.
     """
     path = run_dir / CARD
     if path.exists() and not _is_generated(path):
         path = run_dir / KEPT_ASIDE
-    card = Card(run_dir, read_json(run_dir / MANIFEST), read_json(run_dir / METRICS), model, data, calls)
+    card = Card(run_dir, read_json(run_dir / MANIFEST), read_json(run_dir / METRICS), model, data, commands)
     write_text_file(path, _marked(card_text(card)))
     return path
 
@@ -262,7 +262,7 @@ def _limits(card: Card) -> Iterator[str]:
 def _generate(card: Card) -> Iterator[str]:
     nodes = {key: card.config[key] for key in ("model", "data")}
     packages = _own_packages(nodes)
-    command = [card.calls.generate, path_override("checkpoint", card.run_dir), "n=64", "seed=0", *_trust(packages)]
+    command = [card.commands.generate, path_override("checkpoint", card.run_dir), "n=64", "seed=0", *_trust(packages)]
     yield "From the working directory of the run:"
     yield _block(" ".join(command), "bash")
     yield "The same checkpoint and seed give the same samples. The training data are not needed."
@@ -328,11 +328,11 @@ def _evaluation(card: Card) -> Iterator[str]:
             "metric": _code(name).replace("|", r"\|"),
             "value": value,
             "floor": floor.get(name, ""),
-            "what it is": _escape(card.meanings.get(name, "")),
+            "meaning": _escape(card.meanings.get(name, "")),
         }
         for name, value in card.values.items()
     ]
-    yield markdown(["metric", "value", "floor", "what it is"], rows)
+    yield markdown(["metric", "value", "floor", "meaning"], rows)
     yield "`metrics.json` has all digits."
 
 
@@ -375,7 +375,7 @@ def _train_again(card: Card) -> Iterator[str]:
         yield "The data changed when the run was resumed, so that no command repeats the whole run."
     elif (card.run_dir / OVERRIDES).is_file():
         yield "From the working directory of the run:"
-        command = [card.calls.train, path_override("reproduce", card.run_dir), *_trust(_own_packages(card.config))]
+        command = [card.commands.train, path_override("reproduce", card.run_dir), *_trust(_own_packages(card.config))]
         yield _block(" ".join(command), "bash")
         yield (
             "It trains with the same settings, seed and data, and says whether metrics and weights are equal, bit for "

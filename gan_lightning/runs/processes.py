@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from gan_lightning.config.names import flat
+from gan_lightning.config.names import flatten
 from gan_lightning.config.settings import TrainSettings
 from gan_lightning.errors import UserError
 from gan_lightning.system.distributed import DDP, broadcast_from_first, launched_by_torchrun
@@ -16,7 +16,7 @@ def check_agreement(config: dict[str, Any]) -> None:
     """Raise the same UserError in all processes if one has other settings or data than the first."""
     if not dist.is_initialized():
         return
-    mine, first = dict(flat(config)), dict(flat(broadcast_from_first(config)))
+    mine, first = dict(flatten(config)), dict(flatten(broadcast_from_first(config)))
     different = [key for key in mine | first if mine.get(key) != first.get(key)]
     lines: list[str | None] = [None] * dist.get_world_size()
     line = f"{different[0].replace('/', '.')}={mine.get(different[0])}" if different else None

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gan_lightning.config.effects import result_settings
-from gan_lightning.config.names import flat
+from gan_lightning.config.names import flatten
 from gan_lightning.errors import UserError
 from gan_lightning.paths import MANIFEST, METRICS
 from gan_lightning.runs.checkpoints import read_last
@@ -30,8 +30,8 @@ def check_config(old: Path, config: dict[str, Any]) -> None:
     manifest = _manifest(old)
     if manifest["status"] != "finished" or not (old / METRICS).is_file():
         raise UserError(f"reproduce={old}: the run is {manifest['status']}: only a finished run can be reproduced")
-    now = dict(flat(config))
-    for path, value in flat(result_settings(manifest["config"], schema=config)):
+    now = dict(flatten(config))
+    for path, value in flatten(result_settings(manifest["config"], schema=config)):
         if now.get(path) != value:
             key = path.replace("/", ".")
             raise UserError(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_lightning.config.effects import result_settings
-from gan_lightning.config.names import flat
+from gan_lightning.config.names import flatten
 from gan_lightning.config.settings import Config, TrainSettings
 from gan_lightning.errors import UserError
 from gan_lightning.paths import METRICS
@@ -79,7 +79,7 @@ def _log_positions(checkpoint: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _check_settings(settings: TrainSettings, recorded: Config) -> None:
     """Raise UserError if a setting that decides the result of an iteration differs from the recorded one."""
     config = settings.model_dump()
-    old, new = (dict(flat(_iteration_settings(one, config))) for one in (recorded, config))
+    old, new = (dict(flatten(_iteration_settings(one, config))) for one in (recorded, config))
     for key in old | new:
         if old.get(key) != new.get(key):
             raise UserError(
