@@ -231,7 +231,7 @@ def test_killed_worker_is_recovered(tmp_path, nodes):
     [
         (["trainer=ddp_cpu", "trainer.devices=999"], "trainer.devices=999: this machine has"),
         (["trainer=ddp_cpu", "data.batch_size=255"], "data.batch_size=255: cannot be divided among 2 processes"),
-        (["trainer=ddp_cpu", "pack=4", "data.batch_size=12"], "with pack=4: a multiple of 8"),
+        (["trainer=ddp_cpu", "pack=4", "data.batch_size=12"], "with pack=4: choose a multiple of 8"),
         (["trainer=ddp_cpu", "trainer.num_nodes=2"], "trainer.num_nodes=2: start the processes with torchrun"),
         (["trainer=ddp_cpu", "model.cuda_graph=true"], "model.cuda_graph=true"),
         (["trainer=cpu", "trainer.devices=2"], "trainer.devices=2: several processes need trainer=ddp"),

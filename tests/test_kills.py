@@ -50,7 +50,7 @@ def test_damaged_checkpoint_is_replaced_by_the_earlier_one(run, tmp_path, damage
         last.unlink()
     result = run("train", "resume=parts", "max_iterations=20")
     assert result.code == 0, result.err
-    assert ("last.ckpt.earlier, is used" in result.out) == (damage != "gone")
+    assert ("using the checkpoint before it, " in result.out) == (damage != "gone")
     assert kills.differences(tmp_path / "whole", tmp_path / "parts") == []
 
 
@@ -125,7 +125,7 @@ def test_run_killed_before_its_first_checkpoint_starts_again(run, tmp_path):
         path.unlink()
     result = run("train", "resume=run")
     assert result.code == 2
-    assert "though the run ended" in result.err
+    assert "the run has finished, but has no" in result.err
     (tmp_path / "run" / "metrics.json").unlink()
     result = run("train", "resume=run")
     assert result.code == 0, result.err
