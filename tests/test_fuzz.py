@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from gan_lightning.config.names import flat
+from gan_lightning.config.names import flatten
 from gan_lightning.data.mnist import read_idx
 from gan_lightning.errors import UserError
 from gan_lightning.runs.checkpoints import load
@@ -35,7 +35,7 @@ NOT_FUZZED = {"name", "run_dir", "max_iterations", "trainer", "resume", "reprodu
 def keys(run) -> list[str]:
     run("train", *FAST, "max_iterations=1", "hydra.run.dir=first")
     config = json.loads(Path("first", "manifest.json").read_text())["config"]
-    paths = [key.split("/") for key, _ in flat(config)]
+    paths = [key.split("/") for key, _ in flatten(config)]
     return [".".join(path) for path in paths if path[0] not in NOT_FUZZED and path[-1] not in NOT_FUZZED]
 
 
@@ -117,7 +117,7 @@ def test_checkpoint_configs(run, tmp_path):
     run("train", *FAST, "max_iterations=2", "hydra.run.dir=run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
     content = torch.load(path, weights_only=True)
-    keys = [key.split("/") for key, _ in flat(content["config"]) if key.split("/")[0] in ("model", "data")]
+    keys = [key.split("/") for key, _ in flatten(content["config"]) if key.split("/")[0] in ("model", "data")]
 
     @settings(max_examples=100, **FUZZ)
     @given(st.sampled_from([["model"], ["data"], *keys]), st.booleans(), PLAIN)
