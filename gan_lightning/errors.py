@@ -78,6 +78,11 @@ class Diverged(Exception):
         super().__init__(f"iteration {iteration:,}: {description}")
 
 
+def missing_extra(feature: str, extra: str) -> UserError:
+    """Return the error for a setting or command whose optional dependencies are not installed."""
+    return UserError(f"{feature}: needs an extra: pip install 'gan-lightning[{extra}]'")
+
+
 def printable(text: str) -> str:
     """Return the text with all other characters replaced: foreign names may hold line feeds or control sequences."""
     return "".join(character if character.isprintable() else "�" for character in text)

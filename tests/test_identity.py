@@ -301,7 +301,7 @@ def test_missing_extra_is_named(command, monkeypatch):
 
 
 def test_two_processes_create_one_identity(command, tmp_path):
-    """Of two processes at once, one fails and finds the complete identity of the other."""
+    """Start two processes at once: one fails, and finds the complete identity of the other."""
     code = "from gan_lightning.commands.identity import main; main()"
     start = [sys.executable, "-c", code, *INIT]
     both = [subprocess.Popen(start, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]

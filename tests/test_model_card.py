@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from gan_lightning.provenance import identity
-from gan_lightning.runs.model_card import _block, _code, _escape
+from gan_lightning.runs.markdown import code, code_block, escape
 from tests.conftest import FAST
 
 EVALUATED = [*FAST[:-1], "callbacks.evaluation.n=100", "max_iterations=10"]
@@ -95,7 +95,7 @@ def test_card(run, trained_once):
         "generator 14,944, discriminator 12,577",
         "* Seed: 1\n",
         "none when this card was written",
-        *(_escape(one) for one in manifest["evaluation"]["findings"]),
+        *(escape(one) for one in manifest["evaluation"]["findings"]),
     ):
         assert text in body
     assert "callbacks.evaluation.n=100" in body
@@ -305,10 +305,10 @@ def test_distributed_run_has_one_card(run):
     [("a_b", "a_b"), ("_a_", "\\_a\\_"), ("__init__", "\\_\\_init\\_\\_"), ("a|b", "a\\|b"), ("a\nb", "a�b")],
 )
 def test_escape(text, expected):
-    assert _escape(text) == expected
+    assert escape(text) == expected
 
 
 def test_code_with_backticks():
-    assert _code("plain") == "`plain`"
-    assert _code("a`b") == "`` a`b ``"
-    assert _block("a\n```\nb", "bash") == "````bash\na\n```\nb\n````"
+    assert code("plain") == "`plain`"
+    assert code("a`b") == "`` a`b ``"
+    assert code_block("a\n```\nb", "bash") == "````bash\na\n```\nb\n````"

@@ -19,9 +19,8 @@ from gan_lightning import __version__
 from gan_lightning.algorithms.model import Weights, evaluating
 from gan_lightning.commands.output import check_file_name, check_weights, complete_output
 from gan_lightning.config.settings import ExportSettings
-from gan_lightning.errors import UserError
-from gan_lightning.modalities.label import Labels
-from gan_lightning.modalities.samples import Sample
+from gan_lightning.errors import UserError, missing_extra
+from gan_lightning.modalities.samples import Sample, size
 from gan_lightning.runs.checkpoints import Trained, load
 
 EXAMPLES = 2  # samples in the batch that is traced; torch.export would treat a batch of 1 as constant
@@ -32,7 +31,7 @@ def export(settings: ExportSettings) -> Path:
     """Write the file that ``conf/export.yaml`` describes, and return its path."""
     if settings.format == "onnx":
         _check_extra()
-    trained = load(settings.checkpoint, settings.trust_code, remedy="trust_code=[{}]")
+    trained = load(settings.checkpoint, settings.trust_code)
     check_weights(trained.model, settings.weights)
     weights = settings.weights or trained.model.weights[0]
     path = _output_path(settings, trained)
@@ -53,7 +52,7 @@ def _check_extra() -> None:
     try:
         import onnxscript  # noqa: F401  which torch.onnx imports
     except ImportError as error:
-        raise UserError("format=onnx: needs an extra: pip install 'gan-lightning[export]'") from error
+        raise missing_extra("format=onnx", "export") from error
 
 
 def _output_path(settings: ExportSettings, trained: Trained) -> Path:
@@ -94,8 +93,9 @@ def describe(trained: Trained, weights: Weights) -> dict[str, str]:
     }
     if data.condition is not None:
         facts["condition"] = _summary(data.condition) | {"sample_shape": data.condition.sample_shape}
-        if isinstance(data.condition, Labels):
-            facts["condition"] |= {"num_classes": data.condition.num_classes, "class_names": data.condition.names}
+        values = data.condition.values()
+        if values is not None:
+            facts["condition"] |= {"num_classes": size(values), "class_names": data.condition.state().get("names")}
     return {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items() if value is not None
     }

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, check_renamed
-from gan_lightning.errors import printable
-from gan_lightning.provenance import missing_extra
+from gan_lightning.errors import missing_extra, printable
 from gan_lightning.system import interrupts
 
 HELP = """Make the identity that signs your samples: a certificate and its private key.
@@ -65,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> str:
     try:
         from gan_lightning.provenance.identity import adopt, create, export
     except ImportError as error:
-        raise missing_extra("gan-identity") from error
+        raise missing_extra("gan-identity", "provenance") from error
 
     interrupts.raise_on_signals()
     if arguments.action == "init":

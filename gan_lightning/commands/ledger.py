@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, add_trust_code, add_trust_root, check_renamed
-from gan_lightning.errors import UserError, printable
-from gan_lightning.provenance import missing_extra
+from gan_lightning.errors import UserError, missing_extra, printable
 from gan_lightning.system import interrupts
 
 if TYPE_CHECKING:  # of an extra
@@ -78,7 +77,7 @@ def _answer(arguments: argparse.Namespace) -> tuple[str, bool]:
         from gan_lightning.provenance import identity
         from gan_lightning.provenance.ledger import LedgerChanged, read_ledger
     except ImportError as error:
-        raise missing_extra("gan-ledger") from error
+        raise missing_extra("gan-ledger", "provenance") from error
 
     interrupts.raise_on_signals()
     trusted_roots = identity.load_trusted_roots(arguments.trust_root)

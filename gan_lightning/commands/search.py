@@ -5,7 +5,7 @@ import sys
 from gan_lightning.commands.overrides import as_typed
 from gan_lightning.config.settings import SearchSettings, TrainSettings
 from gan_lightning.config.text import Keys
-from gan_lightning.errors import Interrupted, UserError
+from gan_lightning.errors import Interrupted, missing_extra
 
 
 def search(settings: SearchSettings) -> str:
@@ -13,7 +13,7 @@ def search(settings: SearchSettings) -> str:
     try:
         from gan_lightning.search.study import search as run_trials
     except ImportError as error:
-        raise UserError("search: needs an extra: pip install 'gan-lightning[search]'") from error
+        raise missing_extra("search", "search") from error
     typed = settings.search.overrides
     keys = Keys("train", TrainSettings, typed)
     space = settings.search.model_copy(update={"overrides": [as_typed(one, keys.text) for one in typed]})

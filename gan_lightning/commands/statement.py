@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, add_trust_code, check_renamed
-from gan_lightning.errors import UserError
-from gan_lightning.provenance import load_signer, missing_extra
+from gan_lightning.errors import UserError, missing_extra
+from gan_lightning.provenance import load_signer
 from gan_lightning.system import interrupts
 
 HELP = """Write a signed statement about a run beside its checkpoint, where gan-verify finds it.
@@ -48,7 +48,7 @@ def _sign(arguments: argparse.Namespace) -> Path:
     try:
         from gan_lightning.provenance.statements import attest_checkpoint, attest_contribution, describe_data
     except ImportError as error:
-        raise missing_extra("gan-statement") from error
+        raise missing_extra("gan-statement", "provenance") from error
     from gan_lightning.runs.checkpoints import load
 
     interrupts.raise_on_signals()

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, add_trust_code, add_trust_root, check_renamed
-from gan_lightning.errors import UserError, printable
-from gan_lightning.provenance import missing_extra
+from gan_lightning.errors import UserError, missing_extra, printable
 
 if TYPE_CHECKING:  # of an extra
     from gan_lightning.provenance.verdicts import Finding
@@ -67,7 +66,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
         from gan_lightning.provenance.records import MAX_N
         from gan_lightning.provenance.verify import Verifier
     except ImportError as error:
-        raise missing_extra("gan-verify") from error
+        raise missing_extra("gan-verify", "provenance") from error
     from gan_lightning.runs.checkpoints import load
 
     if not 0 <= arguments.seed < 2**63:

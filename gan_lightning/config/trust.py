@@ -3,7 +3,7 @@
 import inspect
 import re
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -55,6 +55,12 @@ def check_trusted(value: Any, key: str, also: Sequence[str], remedy: str = "trus
         raise UserError(f"{key}={value}: a config that comes from a file has plain values only")
 
 
+def untrusted_packages(config: Any) -> list[str]:
+    """Return the packages that a config names and that commands run only with ``trust_code=[…]``, sorted."""
+    targets = set(_targets(config))
+    return sorted({str(one).partition(".")[0] for one in targets if not _is_trusted(one, "", TRUSTED)})
+
+
 def check_overrides(overrides: Sequence[str], command_line: Sequence[str], *, sweep: bool = False) -> None:
     """Raise UserError for a recorded override, ``key=value``, that names code which is not trusted.
 
@@ -82,6 +88,17 @@ def check_overrides(overrides: Sequence[str], command_line: Sequence[str], *, sw
             raise UserError(f"{text}: comes from a file and is no single value")
         parent, _, last = key.rpartition(".")
         check_trusted({last: value} if last == "_target_" else value, parent if last == "_target_" else key, also)
+
+
+def _targets(value: Any) -> Iterator[Any]:
+    """Yield each ``_target_`` in a config."""
+    if isinstance(value, dict):
+        if "_target_" in value:
+            yield value["_target_"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _targets(one)
 
 
 def _is_trusted(target: Any, key: str, packages: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, missing_extra
 from gan_lightning.files import file_digest
 from gan_lightning.metrics.extractors import Extracted, Extractor, check_images
 
@@ -58,7 +58,7 @@ class Inception(Extractor):
         try:
             from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
         except ImportError as error:
-            raise UserError("features=inception: needs an extra: pip install 'gan-lightning[inception]'") from error
+            raise missing_extra("features=inception", "inception") from error
         assert self.sha256  # checks the file
         return FeatureExtractorInceptionV3("inception", ["2048"], str(self.path))
 

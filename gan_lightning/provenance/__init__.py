@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import missing_extra
 
 if TYPE_CHECKING:  # needs an extra
     from gan_lightning.provenance.identity import Identity
-
-
-def missing_extra(feature: str) -> UserError:
-    """Return the error for a setting or command whose dependencies are not installed."""
-    return UserError(f"{feature}: needs an extra: pip install 'gan-lightning[provenance]'")
 
 
 def load_signer(setting: str) -> Identity:
@@ -24,5 +19,5 @@ def load_signer(setting: str) -> Identity:
     try:
         from gan_lightning.provenance.identity import load
     except ImportError as error:
-        raise missing_extra(setting) from error
+        raise missing_extra(setting, "provenance") from error
     return load()

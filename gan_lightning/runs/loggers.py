@@ -9,7 +9,7 @@ from gan_lightning.callbacks.loggers import writer_class
 from gan_lightning.config.settings import Node
 from gan_lightning.config.signature import load_target
 from gan_lightning.config.validation import instantiate
-from gan_lightning.errors import UserError, os_errors_as_user_errors
+from gan_lightning.errors import missing_extra, os_errors_as_user_errors
 
 
 def build_loggers(nodes: Mapping[str, Node | None]) -> dict[str, Logger]:
@@ -25,7 +25,7 @@ def build_loggers(nodes: Mapping[str, Node | None]) -> dict[str, Logger]:
         key = f"logger.{name}"
         writer = writer_class(load_target(node["_target_"], f"{key}._target_"))
         if writer.extra and not _is_installed(writer.extra):
-            raise UserError(f"logger={name}: needs an extra: pip install 'gan-lightning[{writer.extra}]'")
+            raise missing_extra(f"logger={name}", writer.extra)
         with os_errors_as_user_errors(key):
             writer.prepare(node)
             loggers[name] = instantiate(node, key)

@@ -17,13 +17,14 @@ from typing import Any
 import yaml
 
 from gan_lightning.algorithms.model import GenerativeModel
-from gan_lightning.config.trust import check_trusted
+from gan_lightning.config.trust import untrusted_packages
 from gan_lightning.data.datamodule import Data
-from gan_lightning.errors import UserError, listed, printable
+from gan_lightning.errors import listed, printable
 from gan_lightning.files import file_digest, read_json, write_text_file
 from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.paths import CARD, LAST_CHECKPOINT, MANIFEST, METRICS, OVERRIDES, STATEMENT_SUFFIX, path_override
 from gan_lightning.runs.folders import stored_overrides
+from gan_lightning.runs.markdown import bullet_list, code, code_block, escape, section
 from gan_lightning.runs.summary import parameter_counts, shape_text
 from gan_lightning.tables import markdown
 
@@ -31,8 +32,6 @@ KEPT_ASIDE = "README.generated.md"  # where the card goes if README.md is a pers
 EVALUATION = "evaluation/"  # metrics of samples
 MOST_CLASSES = 50  # names that are listed
 MARK = "\n<!-- Written by GAN Lightning, which overwrites no card that was edited. SHA-256 of the text above: {} -->\n"
-# Characters with a meaning in Markdown; an underscore has one at the ends of words only.
-MEANINGFUL = re.compile(r"[\\`*\[\]<>#&|~$]|(?<![^\W_])_|_(?![^\W_])")
 
 DIRECT_USE = """\
 Study and teach generative models with it, and draw samples like its training data, where the licence of the data allows
@@ -140,19 +139,19 @@ def write_card(run_dir: Path, model: GenerativeModel, data: Data, commands: Comm
 def card_text(card: Card) -> str:
     """Return the metadata and all sections."""
     sections = [
-        f"# {_escape(card.config['name'])}",
+        f"# {escape(card.config['name'])}",
         _introduction(card),
-        _section("Model", _model(card)),
-        _section("Uses", DIRECT_USE, "### Out of scope", OUT_OF_SCOPE),
-        _section("Limits, risks and biases", *_limits(card)),
-        _section("Generate samples", *_generate(card)),
-        _section("Training data", *_training_data(card)),
-        _section("Training", _training(card)),
-        _section("Evaluation", *_evaluation(card)),
-        _section("Environment", _environment(card)),
-        _section("Provenance", _provenance(card)),
-        _section("Train it again", *_train_again(card)),
-        _section("Ethics", ETHICS),
+        section("Model", _model(card)),
+        section("Uses", DIRECT_USE, "### Out of scope", OUT_OF_SCOPE),
+        section("Limits, risks and biases", *_limits(card)),
+        section("Generate samples", *_generate(card)),
+        section("Training data", *_training_data(card)),
+        section("Training", _training(card)),
+        section("Evaluation", *_evaluation(card)),
+        section("Environment", _environment(card)),
+        section("Provenance", _provenance(card)),
+        section("Train it again", *_train_again(card)),
+        section("Ethics", ETHICS),
     ]
     return f"---\n{_yaml(metadata(card))}---\n\n" + "\n\n".join(sections) + "\n"
 
@@ -222,23 +221,23 @@ def _yaml(content: dict[str, Any]) -> str:
 
 
 def _introduction(card: Card) -> str:
-    kind = f"{_code(card.modality)} of shape {_escape(shape_text(card.data.modality.sample_shape))}"
+    kind = f"{code(card.modality)} of shape {escape(shape_text(card.data.modality.sample_shape))}"
     conditional = "It is unconditional"
     if card.data.condition is not None:
-        conditional = f"It takes a condition, {_code(type(card.data.condition).__name__)}"
+        conditional = f"It takes a condition, {code(type(card.data.condition).__name__)}"
     version = card.manifest["packages"]["gan-lightning"]
-    return f"A {_code(card.algorithm)} that generates {kind}, trained with GAN Lightning {version}. {conditional}."
+    return f"A {code(card.algorithm)} that generates {kind}, trained with GAN Lightning {version}. {conditional}."
 
 
 def _model(card: Card) -> str:
     counts = parameter_counts(card.model)
     parts = {key: value for key, value in card.config["model"].items() if isinstance(value, dict) and value}
-    return _list(
-        ("Algorithm", _code(card.config["model"]["_target_"])),
-        *((_code(name), _code(_short(value))) for name, value in parts.items()),
-        ("Parameters", ", ".join(f"{_escape(name)} {n:,}" for name, n in counts.items())),
+    return bullet_list(
+        ("Algorithm", code(card.config["model"]["_target_"])),
+        *((code(name), code(_short(value))) for name, value in parts.items()),
+        ("Parameters", ", ".join(f"{escape(name)} {n:,}" for name, n in counts.items())),
         ("Samples are drawn from", "the averaged generator" if card.model.weights[0] == "ema" else "the trained one"),
-        ("Licence of the model", f"not stated; whoever publishes it replaces {_code('license: unknown')} above"),
+        ("Licence of the model", f"not stated; whoever publishes it replaces {code('license: unknown')} above"),
     )
 
 
@@ -252,7 +251,7 @@ def _limits(card: Card) -> Iterator[str]:
     found = [*card.evaluation.get("findings", []), *collapses]
     if found:
         yield "What the evaluation and the collapse alarm of this run found:"
-        yield "\n".join(f"* {_escape(one)}" for one in found)
+        yield "\n".join(f"* {escape(one)}" for one in found)
         yield "What holds for every such model:"
     elif card.evaluation:
         yield "The evaluation of this run found nothing wrong. What holds for every such model:"
@@ -261,21 +260,21 @@ def _limits(card: Card) -> Iterator[str]:
 
 def _generate(card: Card) -> Iterator[str]:
     nodes = {key: card.config[key] for key in ("model", "data")}
-    packages = _own_packages(nodes)
+    packages = untrusted_packages(nodes)
     command = [card.commands.generate, path_override("checkpoint", card.run_dir), "n=64", "seed=0", *_trust(packages)]
     yield "From the working directory of the run:"
-    yield _block(" ".join(command), "bash")
+    yield code_block(" ".join(command), "bash")
     yield "The same checkpoint and seed give the same samples. The training data are not needed."
     if card.data.condition is not None:
         yield "`condition=…` asks for one condition. Without it, conditions are drawn at random."
     if packages:
-        yield f"Python must find {', '.join(map(_code, packages))}, which is not part of GAN Lightning."
+        yield f"Python must find {', '.join(map(code, packages))}, which is not part of GAN Lightning."
 
 
 def _training_data(card: Card) -> Iterator[str]:
-    licence = _code(card.data.licence) if card.data.licence else "not stated; ask for it before you publish anything"
-    yield _list(
-        ("Source", _escape(card.data.source or "not stated")),
+    licence = code(card.data.licence) if card.data.licence else "not stated; ask for it before you publish anything"
+    yield bullet_list(
+        ("Source", escape(card.data.source or "not stated")),
         ("Licence of the data", licence),
         *(_described(card.trained_on[0]) if len(card.trained_on) == 1 else []),
     )
@@ -283,7 +282,7 @@ def _training_data(card: Card) -> Iterator[str]:
         yield "The data changed when the run was resumed."
         for i, one in enumerate(card.trained_on, 1):
             yield f"Data {i}:"
-            yield _list(*_described(one))
+            yield bullet_list(*_described(one))
 
 
 def _described(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -291,11 +290,11 @@ def _described(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     names = {"examples": "Examples", "sha256": "SHA-256 of all examples"}
     for key, value in data.items():
         if key == "classes" and isinstance(value, list):
-            yield f"Classes ({len(value):,})", _escape(listed([str(one) for one in value], MOST_CLASSES))
+            yield f"Classes ({len(value):,})", escape(listed([str(one) for one in value], MOST_CLASSES))
         elif isinstance(value, int):
-            yield names.get(key, _escape(key)), f"{value:,}"
+            yield names.get(key, escape(key)), f"{value:,}"
         else:
-            yield names.get(key, _escape(key)), _code(value)
+            yield names.get(key, escape(key)), code(value)
 
 
 def _training(card: Card) -> str:
@@ -304,10 +303,10 @@ def _training(card: Card) -> str:
         "precision": (card.config.get("trainer") or {}).get("precision"),
         "processes": card.manifest.get("processes"),
     }
-    return _list(
+    return bullet_list(
         ("Iterations", f"{card.metrics['iteration']:,}, {card.metrics['epoch']:.4g} epochs"),
         ("Seed", str(card.manifest["seed"])),
-        *((name.capitalize(), _escape(value)) for name, value in settings.items() if value is not None),
+        *((name.capitalize(), escape(value)) for name, value in settings.items() if value is not None),
     )
 
 
@@ -319,16 +318,16 @@ def _evaluation(card: Card) -> Iterator[str]:
     if how:
         yield (
             f"{how['n']:,} samples, drawn with seed {how['seed']} after iteration {how['iteration']:,}, were compared "
-            f"with as many real examples ({_escape(how['split'])}), by {_escape(how['features']['name'])}. The floor "
+            f"with as many real examples ({escape(how['split'])}), by {escape(how['features']['name'])}. The floor "
             "of a metric is its value for other real examples in place of samples."
         )
     floor = how.get("floor", {})
     rows = [
         {
-            "metric": _code(name).replace("|", r"\|"),
+            "metric": code(name).replace("|", r"\|"),
             "value": value,
             "floor": floor.get(name, ""),
-            "meaning": _escape(card.meanings.get(name, "")),
+            "meaning": escape(card.meanings.get(name, "")),
         }
         for name, value in card.values.items()
     ]
@@ -341,13 +340,13 @@ def _environment(card: Card) -> str:
     gpus = ", ".join(hardware["gpus"]) or "none"
     packages = ", ".join(f"{name} {version}" for name, version in card.manifest["packages"].items())
     parts = len(card.manifest["segments"])
-    return _list(
+    return bullet_list(
         ("Duration", _duration(card.manifest["duration_seconds"]) + (f", in {parts} parts" if parts > 1 else "")),
-        ("Trained on", _code(card.manifest.get("device", "unknown"))),
-        ("Processor", f"{_escape(hardware['processor'])}, {hardware['cores']} cores, {hardware['threads']} threads"),
-        ("GPUs of the machine", _escape(gpus)),
-        ("System", f"{_escape(hardware['platform'])}, Python {card.manifest['python']}"),
-        ("Packages", _escape(packages)),
+        ("Trained on", code(card.manifest.get("device", "unknown"))),
+        ("Processor", f"{escape(hardware['processor'])}, {hardware['cores']} cores, {hardware['threads']} threads"),
+        ("GPUs of the machine", escape(gpus)),
+        ("System", f"{escape(hardware['platform'])}, Python {card.manifest['python']}"),
+        ("Packages", escape(packages)),
     )
 
 
@@ -355,16 +354,16 @@ def _provenance(card: Card) -> str:
     checkpoint, git = card.run_dir / LAST_CHECKPOINT, card.manifest.get("git")
     statement = checkpoint.with_name(f"{checkpoint.name}{STATEMENT_SUFFIX}")
     signed = (
-        f"{_code(statement.relative_to(card.run_dir))}, which {_code('gan-verify')} checks"
+        f"{code(statement.relative_to(card.run_dir))}, which {code('gan-verify')} checks"
         if statement.is_file()
         else "none when this card was written; `provenance=true` in training, or `gan-statement`, signs one"
     )
     revision = "not known: the code was no git checkout"
     if git:
-        revision = _code(git["revision"]) + (", with uncommitted changes" if git["dirty"] else "")
-    return _list(
-        ("Checkpoint", _code(LAST_CHECKPOINT)),
-        *([("SHA-256 of the checkpoint", _code(file_digest(checkpoint)))] if checkpoint.is_file() else []),
+        revision = code(git["revision"]) + (", with uncommitted changes" if git["dirty"] else "")
+    return bullet_list(
+        ("Checkpoint", code(LAST_CHECKPOINT)),
+        *([("SHA-256 of the checkpoint", code(file_digest(checkpoint)))] if checkpoint.is_file() else []),
         ("Signed statement about the checkpoint", signed),
         ("Git revision of the code", revision),
     )
@@ -375,51 +374,21 @@ def _train_again(card: Card) -> Iterator[str]:
         yield "The data changed when the run was resumed, so that no command repeats the whole run."
     elif (card.run_dir / OVERRIDES).is_file():
         yield "From the working directory of the run:"
-        command = [card.commands.train, path_override("reproduce", card.run_dir), *_trust(_own_packages(card.config))]
-        yield _block(" ".join(command), "bash")
+        command = [
+            card.commands.train,
+            path_override("reproduce", card.run_dir),
+            *_trust(untrusted_packages(card.config)),
+        ]
+        yield code_block(" ".join(command), "bash")
         yield (
             "It trains with the same settings, seed and data, and says whether metrics and weights are equal, bit for "
             "bit. Expect that on the same kind of machine, with the same versions and as many threads."
         )
         if overrides := stored_overrides(card.run_dir):
             yield "The settings that were given, beside the defaults:"
-            yield _block(shlex.join(overrides))
+            yield code_block(shlex.join(overrides))
     yield "The command lines of the run, as recorded:"
-    yield _block("\n".join(shlex.join(segment["command"]) for segment in card.manifest["segments"]))
-
-
-# Markdown -------------------------------------------------------------------------------------------------------------
-
-
-def _section(title: str, *paragraphs: str) -> str:
-    return "\n\n".join([f"## {title}", *paragraphs])
-
-
-def _list(*rows: tuple[str, str]) -> str:
-    return "\n".join(f"* {name}: {value}" for name, value in rows)
-
-
-def _escape(value: object) -> str:
-    """Return one line of text that Markdown shows as it is."""
-    return MEANINGFUL.sub(r"\\\g<0>", printable(str(value)))
-
-
-def _code(value: object) -> str:
-    """Return one line of text as code."""
-    text = printable(str(value))
-    fence = _fence(text, 1)
-    return f"{fence}{text}{fence}" if fence == "`" else f"{fence} {text} {fence}"
-
-
-def _block(text: str, language: str = "") -> str:
-    text = "\n".join(map(printable, text.splitlines()))
-    fence = _fence(text, 3)
-    return f"{fence}{language}\n{text}\n{fence}"
-
-
-def _fence(text: str, least: int) -> str:
-    """Return more backticks than there are next to each other in the text."""
-    return "`" * max(least, *(len(found) + 1 for found in re.findall("`+", text)), 0)
+    yield code_block("\n".join(shlex.join(segment["command"]) for segment in card.manifest["segments"]))
 
 
 def _short(value: Any) -> str:
@@ -440,33 +409,6 @@ def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min {seconds} s" if hours else f"{minutes} min {seconds} s"
-
-
-# Code of one's own ----------------------------------------------------------------------------------------------------
-
-
-def _own_packages(config: dict[str, Any]) -> list[str]:
-    """Return the packages that a config names and that commands run only with ``trust_code=[…]``."""
-    return sorted({target.partition(".")[0] for target in _targets(config) if not _is_trusted(target)})
-
-
-def _is_trusted(target: str) -> bool:
-    try:
-        check_trusted({"_target_": target}, "", [])
-    except UserError:
-        return False
-    return True
-
-
-def _targets(value: Any) -> Iterator[str]:
-    """Yield each ``_target_`` in a config."""
-    if isinstance(value, dict):
-        if "_target_" in value:
-            yield str(value["_target_"])
-        value = list(value.values())
-    if isinstance(value, list):
-        for one in value:
-            yield from _targets(one)
 
 
 def _trust(packages: Iterable[str]) -> list[str]:
