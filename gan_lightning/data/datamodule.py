@@ -19,7 +19,8 @@ from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample, each, leaves, size, take
 from gan_lightning.system.randomness import CONDITIONS, derived_seed
 
-MAX_STORED_CONDITIONS = 256  # example conditions in a checkpoint
+MIN_STORED_CONDITIONS = 256  # example conditions in a checkpoint, as far as the data have so many
+STORED_BYTES = 2**20  # of example conditions in a checkpoint, if more than the minimum
 HASHED_AT_ONCE = 4096  # examples: the set may be larger than memory
 
 
@@ -203,11 +204,23 @@ class Data(L.LightningDataModule):
         generator = torch.Generator().manual_seed(derived_seed(seed, CONDITIONS))
         return self.condition.encode(take(values, torch.randint(size(values), (n,), generator=generator)))
 
+    def complete_condition(self, content: Content, n: int, seed: int) -> Content:
+        """Return the content of conditions that a user has given, with all that they leave open filled in.
+
+        Args:
+            content: one condition for all samples, or n conditions.
+            n: number of samples.
+            seed: seed of what is drawn at random.
+        """
+        return content
+
     def _store_conditions(self) -> None:
         """Store evenly spaced example conditions, unless all possible conditions are known."""
         if self.condition is not None and self.condition.values() is None and self.examples.condition is not None:
             conditions = self.examples.condition
-            chosen = torch.linspace(0, size(conditions) - 1, min(MAX_STORED_CONDITIONS, size(conditions))).long()
+            of_one = sum(one[:1].nbytes for one in leaves(conditions))
+            n = min(max(STORED_BYTES // of_one, MIN_STORED_CONDITIONS), size(conditions))
+            chosen = torch.linspace(0, size(conditions) - 1, n).long()
             self._stored_conditions = each(torch.clone, take(conditions, chosen))
 
     def state_dict(self) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def read_conditions(data: Data, asked: str | None, n: int, seed: int) -> Sample 
         raise UserError(f"condition={asked[:100]}: cannot be read ({getattr(error, 'strerror', error)})") from error
     if size(content) not in (1, n):
         raise UserError(f"condition={asked}: holds {size(content):,} for n={n:,}: must hold one, or as many as n")
-    return each(lambda one: one.expand(n, *one.shape[1:]), data.condition.encode(content))
+    encoded = data.condition.encode(data.complete_condition(content, n, seed))
+    return each(lambda one: one.expand(n, *one.shape[1:]), encoded)
 
 
 def recorded_condition(data: Data, asked: str | None) -> str | None:
