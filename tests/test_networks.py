@@ -1,9 +1,11 @@
 """Networks of the articles: layer sizes, scaling and initialization."""
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from gan_lightning.networks import mlp, mlp_small
+from gan_lightning.networks import dcgan, mlp, mlp_bn, mlp_small, resnet, stylegan
 
 
 def layer_sizes(network):
@@ -44,3 +46,39 @@ def test_mlp_small_is_initialized_like_keras():
     limit = (6 / (100 + 256)) ** 0.5  # Glorot uniform
     assert 0.99 * limit < layer.weight.abs().max() <= limit
     assert not layer.bias.any()
+
+
+SIZES = {
+    mlp: {"hidden_dims": [8]},
+    mlp_bn: {"hidden_dims": [8]},
+    mlp_small: {"hidden_dim": 8},
+    dcgan: {"width": 2},
+    resnet: {"width": 8, "depth": 1},
+    stylegan: {"width": 2},
+}
+
+
+@pytest.mark.parametrize("network", SIZES, ids=lambda network: network.__name__.rpartition(".")[2])
+def test_condition_is_labels_or_attributes(network):
+    """A label equals an attribute vector with a single 1; more attributes add their embeddings."""
+    generator = network.Generator(5, [1, 16, 16], **SIZES[network], num_classes=4).eval()
+    discriminator = network.Discriminator([1, 16, 16], **SIZES[network], num_classes=4)
+    latent, labels = torch.randn(3, 5), torch.tensor([3, 0, 3])
+    attributes = F.one_hot(labels, 4).float()
+    samples = generator(latent, labels)
+    torch.testing.assert_close(generator(latent, attributes), samples)
+    torch.testing.assert_close(discriminator(samples, attributes), discriminator(samples, labels))
+    more = attributes + F.one_hot(torch.tensor([1, 1, 1]), 4)
+    assert not torch.allclose(generator(latent, more), samples)
+    assert not torch.allclose(discriminator(samples, more), discriminator(samples, labels))
+
+
+def test_attributes_of_an_encoder():
+    encoder = mlp.Encoder([1, 4, 4], 3, [8], 4)
+    samples, labels = torch.randn(3, 1, 4, 4), torch.tensor([3, 0, 3])
+    torch.testing.assert_close(encoder(samples, F.one_hot(labels, 4).float()), encoder(samples, labels))
+
+
+def test_conditional_network_needs_a_condition():
+    with pytest.raises(ValueError, match="the network is conditional, but there is no condition"):
+        mlp.Generator(5, [1, 4, 4], [8], 4)(torch.randn(3, 5))
