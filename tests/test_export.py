@@ -64,7 +64,8 @@ def assert_equals_pytorch(path, trained, weights=None):
         assert found.keys() == expected.keys()
         for name, value in found.items():
             assert value.dtype == np.float32
-            np.testing.assert_allclose(value, expected[name].numpy(), rtol=0, atol=1e-5)
+            scale = max(1.0, expected[name].abs().max().item())  # samples of some networks are unbounded
+            np.testing.assert_allclose(value, expected[name].numpy(), rtol=0, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize("conditional", [False, True], ids=["unconditional", "conditional"])

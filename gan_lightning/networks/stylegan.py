@@ -31,8 +31,8 @@ class Generator(nn.Module):
     smallest size, two at each larger one. The convolution to pixels of a size shares the style of the level before it.
 
     In training mode, some samples have the styles of two latents: from a random level on, those of the second (style
-    mixing, Karras et al., 2019, arXiv:1812.04948). The second latents are drawn from a normal distribution. In evaluation
-    mode nothing is random. Latents are normalized, so that only their direction matters.
+    mixing, Karras et al., 2019, arXiv:1812.04948). The second latents are drawn from a normal distribution. In
+    evaluation mode nothing is random. Latents are normalized, so that only their direction matters.
 
     Args:
         latent_dim: size of a latent.
