@@ -82,7 +82,7 @@ class Attributes(Modality):
         for part in filter(None, text.split(",")):
             name, _, value = (one.strip() for one in part.partition("="))
             if name not in self.names:
-                raise UserError(f"{part}: there is no attribute {name}: the attributes are {listed(self.names)}")
+                raise UserError(f"{part}: there is no attribute {name}: the attributes are {listed(list(self.names))}")
             if value not in self.names[name]:
                 raise UserError(f"{part}: {name} has no value {value}: its values are {listed(self.names[name])}")
             indices[name] = self.names[name].index(value)
@@ -122,10 +122,15 @@ class Attributes(Modality):
         return {"values": self.names}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        values = state.get("values", {})
-        if state.keys() - {"values"} or [len(of_one) for of_one in values.values()] != self.sizes:
-            raise ValueError(f"{', '.join(state)} do not fit {len(self.names)} attributes")
-        self.names = values
+        if state.keys() != {"values"}:
+            raise ValueError(f"the state of attributes is their values, found {listed(list(state)) or 'nothing'}")
+        self.rename(state["values"])
+
+    def rename(self, values: Mapping[str, Sequence[str]]) -> None:
+        """Set the names of the values of each attribute; raise ValueError unless the attributes have these sizes."""
+        if {name: len(of_one) for name, of_one in values.items()} != dict(zip(self.names, self.sizes, strict=True)):
+            raise ValueError(f"names of {listed(list(values))} do not fit the attributes {listed(list(self.names))}")
+        self.names = {name: list(of_one) for name, of_one in values.items()}
 
 
 def _read_lines(path: Path) -> list[str]:
