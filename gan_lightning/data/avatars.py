@@ -20,7 +20,7 @@ PLAIN_SHARE = 0.3  # of the portraits without glasses, and of those without a ha
 
 
 class Avatars(ComposedImages):
-    """Portraits of 32×32 RGB with eleven attributes, drawn at random; there are over 10⁹ of them.
+    """Portraits of 32×32 RGB with eleven attributes, of which there are 848 million.
 
     Attributes depend on each other, as in real data: glasses may cover the eyes, no tall hair fits under a hat that
     flattens it, and clothes have another color than the background.
