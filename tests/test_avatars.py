@@ -99,3 +99,19 @@ def test_attribute_is_visible(data, name):
         assert both.any() or (name == "eyes" and "covered" in (values[i], values[j])), f"{values[i]}, {values[j]}"
         changed = (images[i] != images[j]).any(1).sum((1, 2))[both]
         assert (changed >= 4).all(), f"{name}={values[i]} and {name}={values[j]} look alike"
+
+
+FEW = ["data=avatars", "data.test_images=1", "trainer=cpu", "max_iterations=1", "callbacks.evaluation=null"]
+
+
+class TestFewImages:
+    @pytest.mark.parametrize("images", [1, 10])
+    def test_fewer_images_than_a_batch(self, run, images):
+        result = run("train", *FEW, f"data.images={images}", "data.batch_size=64")
+        assert result.code == 2
+        (line,) = result.err.splitlines()
+        assert line.startswith("error: data.batch_size=64: larger than the data set")
+
+    def test_single_image(self, run):
+        result = run("train", *FEW, "data.images=1", "data.batch_size=1", "conditional=true")
+        assert result.code == 0, result.err

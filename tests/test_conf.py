@@ -27,7 +27,9 @@ KEYS = {"features": "features@data.evaluator.features"}  # key on the command li
 GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 MORE_ARGUMENTS = {  # arguments that an option needs
+    "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
+    "data=artworks": ["data.root=images"],
     "data=avatars": [*FEW_IMAGES],
     "data=nouns": ["data.root=nouns", "data.sha256=null", *FEW_IMAGES],
     "data=stacked_mnist": ["data.stacks=500"],
