@@ -1,5 +1,6 @@
 """Fixtures that run commands through their real entry points, in this process and in an empty folder."""
 
+import json
 import os
 import shutil
 import signal
@@ -144,3 +145,30 @@ def real_data() -> Path:
         if (folder / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
             return folder.resolve()
     pytest.skip("the real MNIST is missing: set GAN_DATA_DIR to the folder that holds MNIST/raw")
+
+
+@pytest.fixture
+def nouns_folder(tmp_path: Path) -> Path:
+    """Folder with invented parts in place of those of Nouns: rectangles of random size and color."""
+    random = np.random.default_rng(0)
+
+    def part() -> str:
+        (top, bottom), (left, right) = np.sort(random.integers(0, 31, (2, 2)))
+        pixels = (bottom + 1 - top) * (right + 1 - left)
+        color = int(random.integers(1, 10))
+        runs = [255] * (pixels // 255) + [pixels % 255]
+        content = [0, top, right + 1, bottom, left, *(one for length in runs for one in (length, color))]
+        return f"0x{bytes(map(int, content)).hex()}"
+
+    numbers = {"bodies": 30, "accessories": 143, "heads": 254, "glasses": 23}
+    names = {"bodies": "body", "accessories": "accessory", "heads": "head", "glasses": "glasses"}
+    images = {
+        key: [{"filename": f"{names[key]}-{names[key]}{i}", "data": part()} for i in range(n)]
+        for key, n in numbers.items()
+    }
+    palette = ["", *(random.bytes(3).hex() for _ in range(9))]
+    folder = tmp_path / "nouns"
+    folder.mkdir()
+    content = {"bgcolors": ["d5d7e1", "e1d7d5"], "palette": palette, "images": images}
+    (folder / "image-data.json").write_text(json.dumps(content))
+    return folder

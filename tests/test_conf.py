@@ -27,8 +27,13 @@ GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir() and pa
 CASES = [(group, option) for group in GROUPS for option in options(group)]
 KEYS = {"features": "features@data.evaluator.features"}  # key on the command line, if it is not the group's name
 GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
+FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 MORE_ARGUMENTS = {  # arguments that an option needs
+    "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
+    "data=artworks": ["data.root=images"],
+    "data=avatars": [*FEW_IMAGES],
+    "data=nouns": ["data.root=nouns", "data.sha256=null", *FEW_IMAGES],
     "data=stacked_mnist": ["data.stacks=500"],
     "features=classifier": [f"data.evaluator.features.path={DIGITS}"],
     "features=st_alexnet": ["callbacks.evaluation.n=20", "callbacks.collapse_alarm.n=20"],
@@ -61,7 +66,7 @@ def idx_files(arguments, idx_folder):
 
 
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_option_trains_for_one_batch(run, only_run, idx_folder, images, group, option):
+def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, group, option):
     name = f"{group}={option}"
     if name in SKIPPED:
         pytest.skip(SKIPPED[name])

@@ -292,6 +292,14 @@ class TestImageFolder:
         Image.new("RGBA", (8, 8), (0, 0, 0, 128)).save(tmp_path / "a.png")
         assert read_image(tmp_path / "a.png", 8, 1)[0, 0, 0] == 127
 
+    def test_invisible_pixels_of_four_channels_are_black(self, tmp_path):
+        image = Image.new("RGBA", (8, 8), (10, 20, 30, 1))
+        image.paste((10, 20, 30, 0), (0, 0, 8, 4))
+        image.save(tmp_path / "a.png")
+        pixels = read_image(tmp_path / "a.png", 8, 4)
+        assert not pixels[:, :4].any()
+        assert (pixels[:, 4:].reshape(4, -1).T == (10, 20, 30, 1)).all()
+
     @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA"])
     def test_four_channels_keep_transparency(self, tmp_path, mode):
         (tmp_path / "images").mkdir()

@@ -237,3 +237,12 @@ def test_a_folder_that_cannot_be_read_is_an_error(run, tmp_path, pictures, monke
 
     monkeypatch.setattr("gan_lightning.data.image_tree.os.scandir", refusing)  # root may read anything
     assert_refused(run("train", *SMALL), tmp_path, "pictures/b: Permission denied: make it readable, or move it away")
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize("option", ["crawl_tiles", "artworks"])
+def test_missing_folder_of_a_known_set_names_its_address(run, option, conditional):
+    result = run("train", f"data={option}", f"conditional={conditional}", "trainer=cpu")
+    assert result.code == 2
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"error: data.root=data/{option}: no such folder: get the images from https://github.com/")

@@ -24,14 +24,14 @@ def packed(sample_shape: Sequence[int], size: int) -> list[int]:
     return [sample_shape[0] * size, *sample_shape[1:]]
 
 
-def count_classes(root: str, follow_links: bool, conditional: bool) -> int | None:
-    """``${count_classes:${.root},${.follow_links},${.conditional}}``: return how many folders of images are classes.
+def count_classes(root: str, follow_links: bool, conditional: bool, origin: str | None = None) -> int | None:
+    """``${count_classes:${.root},${.follow_links},${.conditional},${.origin}}``: return how many folders are classes.
 
     Return None if there are none; if ``conditional``, raise UserError with the reason.
     """
     from gan_lightning.data.image_tree import ImageTree  # importing it takes too long for --help
 
-    tree = ImageTree(Path(str(root)).expanduser(), follow_links)
+    tree = ImageTree(Path(str(root)).expanduser(), follow_links, origin)
     if conditional:
         tree.check_classes("conditional=true")
     if not tree.root.is_dir() or tree.loose or tree.splits:  # reading the data raises the error

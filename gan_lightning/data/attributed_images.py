@@ -16,6 +16,8 @@ from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.samples import Content
 from gan_lightning.system.randomness import CONDITIONS, derived_seed
 
+MIN_DONORS = 16  # examples that open attributes are taken from: samples of one condition should differ
+
 
 class AttributedImages(Data):
     """Images that ``compose`` makes of attributes: content (N, C, H, W) uint8, conditions (N, attributes) int64.
@@ -62,6 +64,9 @@ class AttributedImages(Data):
         """Return the images (n, C, H, W) uint8 of attributes (n, attributes) int64."""
 
     def check(self, examples: Examples) -> Examples:
+        if isinstance(examples.content, Tensor) and examples.content.shape[1:] != self.modality.sample_shape:
+            found = list(examples.content.shape[1:])
+            raise UserError(f"data.sample_shape={list(self.modality.sample_shape)}: the images have {found}")
         if examples.condition is None:
             raise UserError(f"data: {type(self).__name__}.load() must return the attributes with the images")
         self.attributes.check(examples.condition, "data: load(): attributes")
@@ -70,7 +75,8 @@ class AttributedImages(Data):
     def complete_condition(self, content: Content, n: int, seed: int) -> Content:
         """Return the attributes of n samples, with those that are open taken from random examples.
 
-        A sample takes all its open attributes from one example that has the others, or from any example if none has.
+        A sample takes all its open attributes from one example, drawn from those that have all its other attributes,
+        or from the ``MIN_DONORS`` examples that have the most of them if these are more.
         """
         assert isinstance(content, Tensor)
         content = content.expand(n, -1)
@@ -79,7 +85,14 @@ class AttributedImages(Data):
             return content
         assert isinstance(examples, Tensor)
         generator = torch.Generator().manual_seed(derived_seed(seed, CONDITIONS))
-        choices = torch.rand(n, len(examples), generator=generator)
-        fits = ((content[:, None] == examples) | (content[:, None] == ANY)).all(2)
-        donors = examples[(choices + fits).argmax(1)]
-        return torch.where(content == ANY, donors, content)
+        completed = content.clone()
+        distinct, kinds = content.unique(dim=0, return_inverse=True)
+        for kind, given in enumerate(distinct):
+            matches = (examples == given).sum(1)
+            fitting = int((matches == (given != ANY).sum()).sum())
+            order = (matches + torch.rand(len(examples), generator=generator)).argsort(descending=True)
+            donors = order[: max(fitting, MIN_DONORS)]
+            rows = (kinds == kind).nonzero()[:, 0]
+            drawn = donors[torch.randint(len(donors), (len(rows),), generator=generator)]
+            completed[rows] = torch.where(given == ANY, examples[drawn], given)
+        return completed

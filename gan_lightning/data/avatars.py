@@ -12,17 +12,15 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from gan_lightning.data import portraits
-from gan_lightning.data.attributed_images import AttributedImages
-from gan_lightning.data.datamodule import Examples
+from gan_lightning.data.composed_images import ComposedImages
 from gan_lightning.data.portraits import LAYERS, SIZE, VALUES, Part
 
 COMPOSED_AT_ONCE = 2000  # portraits
-TRAINING_SEED, TEST_SEED = 0, 1  # of the attributes, independent of the seed of a run: all runs train on the same set
 PLAIN_SHARE = 0.3  # of the portraits without glasses, and of those without a hat
 
 
-class Avatars(AttributedImages):
-    """Portraits of 32×32 RGB with eleven attributes, drawn at random; there are over 10⁹ of them.
+class Avatars(ComposedImages):
+    """Portraits of 32×32 RGB with eleven attributes, of which there are 848 million.
 
     Attributes depend on each other, as in real data: glasses may cover the eyes, no tall hair fits under a hat that
     flattens it, and clothes have another color than the background.
@@ -45,19 +43,12 @@ class Avatars(AttributedImages):
         conditional: bool = False,
         evaluator: Any = None,
     ) -> None:
-        super().__init__(VALUES, batch_size, sample_shape, num_classes, seed, conditional, evaluator)
-        self.images = images
-        self.test_images = test_images
+        super().__init__(
+            VALUES, images, test_images, batch_size, sample_shape, num_classes, seed, conditional, evaluator
+        )
 
-    def load(self) -> Examples:
-        return self._draw(self.images, TRAINING_SEED)
-
-    def load_test(self) -> Examples:
-        return self._draw(self.test_images, TEST_SEED)
-
-    def _draw(self, n: int, seed: int) -> Examples:
-        attributes = draw_attributes(n, torch.Generator().manual_seed(seed))
-        return Examples(self.compose(attributes), attributes)
+    def draw_attributes(self, n: int, generator: torch.Generator) -> Tensor:
+        return draw_attributes(n, generator)
 
     def compose(self, attributes: Tensor) -> Tensor:
         return torch.cat([_compose(part) for part in attributes.split(COMPOSED_AT_ONCE)])

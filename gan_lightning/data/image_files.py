@@ -22,8 +22,7 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
     """
     with open_image(path) as file:
         check_jpeg_end(file, path)
-        pixels = pixel_format(file)
-        image = reduce_to_8_bits(ImageOps.exif_transpose(file), pixels, path)
+        image = reduce_to_8_bits(ImageOps.exif_transpose(file), pixel_format(file), path)
         if image.mode in INTERMEDIATE_MODES:
             image = image.convert(INTERMEDIATE_MODES[image.mode])
         if image.has_transparency_data and channels < 4:
@@ -31,7 +30,10 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = image.convert(MODES[channels])
         fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(fitted).reshape(size, size, channels).transpose(2, 0, 1)
+    pixels = np.array(fitted).reshape(size, size, channels)
+    if channels == 4:
+        pixels[pixels[..., 3] == 0] = 0  # invisible colors
+    return pixels.transpose(2, 0, 1)
 
 
 def check_brightness(paths: Iterable[Path]) -> None:

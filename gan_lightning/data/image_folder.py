@@ -23,7 +23,7 @@ from gan_lightning.modalities.label import list_classes
 from gan_lightning.paths import expand_home
 from gan_lightning.system.distributed import first_process
 
-DECODER_VERSION = "v4"  # of read_image: change it whenever its output changes, or the cache returns old images
+DECODER_VERSION = "v5"  # of read_image: change it whenever its output changes, or the cache returns old images
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ class ImageFolder(LabelledImages):
 
     Each image is processed in these steps: reduce more than 8 bits a channel to 8; rotate it by its EXIF orientation;
     blend transparency with white; convert it to grey (1 channel) or RGB (3); scale its shorter side to ``image_size``
-    (Lanczos); crop the centre. With 4 channels, RGBA, it keeps its transparency. Of an image with several frames, such
+    (Lanczos); crop the centre. With 4 channels, RGBA, it keeps its transparency, and
+    invisible pixels become black, so that models do not learn their colors. Of an image with several frames, such
     as an animation, the first is used, with a warning.
 
     Args:
@@ -51,6 +52,7 @@ class ImageFolder(LabelledImages):
         sample_shape: [channels, image_size, image_size].
         follow_links: if True, symbolic links may lead out of the folder, as links of data tools do. If False, a folder
             from somebody else cannot make a run read other files.
+        origin: address of the images, for the message if the folder is missing.
         licence: licence of the images, for statements about samples; an SPDX identifier such as ``CC-BY-4.0``.
     """
 
@@ -65,6 +67,7 @@ class ImageFolder(LabelledImages):
         num_classes: PositiveInt | None,
         seed: NonNegativeInt,
         follow_links: WithoutEffect[bool] = False,
+        origin: WithoutEffect[str | None] = None,
         licence: str | None = None,
         conditional: bool = False,
         evaluator: Any = None,
@@ -76,9 +79,10 @@ class ImageFolder(LabelledImages):
         self.image_size = image_size
         self.channels = channels
         self.follow_links = follow_links
+        self.origin = origin
 
     def load(self) -> Examples:
-        tree = ImageTree(self.root, self.follow_links)
+        tree = ImageTree(self.root, self.follow_links, self.origin)
         found = tree.find()
         classes = self._find_classes(tree)
         if first_process():

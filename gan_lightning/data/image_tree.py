@@ -65,10 +65,12 @@ class ImageTree:
     Args:
         root: folder of the images.
         follow_links: if True, symbolic links may lead out of the folder.
+        origin: address of the images, for the message if the folder is missing; None if it is unknown.
     """
 
-    def __init__(self, root: Path, follow_links: bool = False) -> None:
+    def __init__(self, root: Path, follow_links: bool = False, origin: str | None = None) -> None:
         self.root = root
+        self.origin = origin
         self.follow_links = follow_links
         self.key = f"data.root={root}"
 
@@ -196,7 +198,8 @@ class ImageTree:
     def _entries(self, path: str) -> list[os.DirEntry[str]]:
         if not self.root.is_dir():
             found = "is a file, not a folder: unpack it" if self.root.exists() else "no such folder"
-            raise UserError(f"{self.key}: {found}: data.root=<a folder of images>")
+            source = f"get the images from {self.origin}, and " if self.origin else ""
+            raise UserError(f"{self.key}: {found}: {source}data.root=<a folder of images>")
         try:
             with os.scandir(self.root / path) as entries:
                 return sorted(entries, key=attrgetter("name"))

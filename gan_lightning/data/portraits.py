@@ -4,6 +4,8 @@ A part is a list of areas with a color each, the lowest first. ``LAYERS`` names 
 portrait depends on.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 SIZE = 32  # pixels
@@ -37,6 +39,7 @@ UNLIKE_BACKGROUND = {  # colors of clothes that would hardly stand out
 
 Area = np.ndarray  # (SIZE, SIZE) bool
 Part = list[tuple[Area, str]]  # areas with their colors, hexadecimal RGB, the lowest first
+DrawPart = Callable[..., Part]
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Area:
@@ -370,8 +373,8 @@ def flower() -> Part:
     return [(petals, "ffffff"), (disc(22, 8, 1.1, 1.1), GOLD)]
 
 
-BACKDROPS = {"plain": no_part, "sun": sun, "stripes": stripes, "dots": dots}
-CLOTHES = {
+BACKDROPS: dict[str, DrawPart] = {"plain": no_part, "sun": sun, "stripes": stripes, "dots": dots}
+CLOTHES: dict[str, DrawPart] = {
     "t-shirt": t_shirt,
     "hoodie": hoodie,
     "turtleneck": turtleneck,
@@ -379,7 +382,7 @@ CLOTHES = {
     "dungarees": dungarees,
     "suit": suit,
 }
-MOUTHS = {
+MOUTHS: dict[str, DrawPart] = {
     "smile": smile,
     "grin": grin,
     "straight": straight,
@@ -389,8 +392,14 @@ MOUTHS = {
     "moustache": moustache,
     "beard": beard,
 }
-EYES = {"open": open_eyes, "sleepy": sleepy_eyes, "happy": happy_eyes, "wink": wink, "covered": no_part}
-HAIR = {  # behind the head, and over it
+EYES: dict[str, DrawPart] = {
+    "open": open_eyes,
+    "sleepy": sleepy_eyes,
+    "happy": happy_eyes,
+    "wink": wink,
+    "covered": no_part,
+}
+HAIR: dict[str, tuple[DrawPart, DrawPart]] = {  # behind the head, and over it
     "shaved": (no_part, stubble),
     "short": (no_part, short),
     "bob": (bob_back, fringe),
@@ -402,7 +411,7 @@ HAIR = {  # behind the head, and over it
     "curly": (no_part, curly),
     "pigtails": (pigtails_back, short),
 }
-GLASSES = {
+GLASSES: dict[str, DrawPart] = {
     "none": no_part,
     "round": round_glasses,
     "square": square_glasses,
@@ -412,7 +421,7 @@ GLASSES = {
     "visor": visor,
     "monocle": monocle,
 }
-HATS = {
+HATS: dict[str, DrawPart] = {
     "none": no_part,
     "cap": cap,
     "beanie": beanie,
@@ -470,7 +479,10 @@ def hat_part(hat: str) -> Part:
     return HATS[hat]()
 
 
-LAYERS = [ground, hair_behind, neck, body, face, mouth_and_beard, eyes_and_brows, hair_above, glasses_part, hat_part]
+LAYERS: list[DrawPart] = [
+    *(ground, hair_behind, neck, body, face, mouth_and_beard, eyes_and_brows),
+    *(hair_above, glasses_part, hat_part),
+]
 VALUES = {
     "background": list(BACKGROUNDS),
     "backdrop": list(BACKDROPS),

@@ -28,7 +28,11 @@ class Attributes(Modality):
     and zeros in the sample. A file has the attributes of one sample per line.
 
     Args:
-        values: names of the values of each attribute, by the name of the attribute.
+        values: names of the values of each attribute, by the name of the attribute. Names are unique, and contain
+            neither commas nor equals signs.
+
+    Attributes:
+        names: names of the values of each attribute, as lists.
     """
 
     suffix = ".attributes"
@@ -36,7 +40,7 @@ class Attributes(Modality):
     content_dtype = torch.int64
 
     def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
-        self.names = {name: list(of_one) for name, of_one in values.items()}
+        self.names = _checked_names(values)
         self.sample_shape = (sum(map(len, self.names.values())),)
 
     @property
@@ -68,7 +72,8 @@ class Attributes(Modality):
         sheet = Image.new("RGB", (columns * width, math.ceil(len(lines) / columns) * height), "white")
         draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(LINE_HEIGHT - 2)
         for i, cell in enumerate(lines):
-            draw.text((width * (i % columns), height * (i // columns)), "\n".join(cell), "black", font, spacing=1)
+            corner = (width * (i % columns) + CHARACTER_WIDTH // 2, height * (i // columns))
+            draw.text(corner, "\n".join(cell), "black", font, spacing=1)
         return np.asarray(sheet)
 
     def text(self, attributes: Tensor) -> str:
@@ -82,9 +87,11 @@ class Attributes(Modality):
         for part in filter(None, text.split(",")):
             name, _, value = (one.strip() for one in part.partition("="))
             if name not in self.names:
-                raise UserError(f"{part}: there is no attribute {name}: the attributes are {listed(self.names)}")
+                raise UserError(f"{part}: there is no attribute {name}: the attributes are {listed(list(self.names))}")
             if value not in self.names[name]:
                 raise UserError(f"{part}: {name} has no value {value}: its values are {listed(self.names[name])}")
+            if indices[name] != ANY:
+                raise UserError(f"{text}: {name} is given twice: give it once")
             indices[name] = self.names[name].index(value)
         return torch.tensor(list(indices.values()))
 
@@ -97,21 +104,25 @@ class Attributes(Modality):
 
     def read(self, path: Path, without: Collection[Path] = ()) -> Content:
         """Return the attributes in a file; or those of one sample if the path is itself a text of attributes."""
-        if self.says(str(path)):
-            return self.parse(str(path))[None]
+        text = str(path)
+        if self.says(text) or ("=" in text and not path.exists()):
+            return self.parse(text)[None]
+        if not path.exists():
+            raise UserError(f"{path}: no attributes and no file: write name=value,… of {listed(list(self.names))}")
         return super().read(path, without)
 
     def says(self, text: str) -> bool:
-        return "=" in text
+        return any("=" in part and part.partition("=")[0].strip() in self.names for part in text.split(","))
 
     def read_file(self, path: Path) -> Tensor:
-        return torch.stack([self.parse(line) for line in _read_lines(path)])
+        rows = [self.parse(line).tolist() for line in _read_lines(path)]
+        return torch.tensor(rows, dtype=torch.int64).reshape(len(rows), len(self.names))
 
     def check(self, content: Content, where: object = "content") -> Content:
         super().check(content, where)
         assert isinstance(content, Tensor)
         if (content < ANY).any() or (content >= torch.tensor(self.sizes)).any():
-            raise UserError(f"{where}: each attribute must be {ANY} (open) or below its number of values")
+            raise UserError(f"{where}: attributes must be {ANY} (open), or from 0 to below {self.sizes}")
         return content
 
     @classmethod
@@ -122,16 +133,32 @@ class Attributes(Modality):
         return {"values": self.names}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        values = state.get("values", {})
-        if state.keys() - {"values"} or [len(of_one) for of_one in values.values()] != self.sizes:
-            raise ValueError(f"{', '.join(state)} do not fit {len(self.names)} attributes")
-        self.names = values
+        if state.keys() != {"values"}:
+            raise ValueError(f"the state of attributes is their values, found {listed(list(state)) or 'nothing'}")
+        self.rename(state["values"])
+
+    def rename(self, values: Mapping[str, Sequence[str]]) -> None:
+        """Set the names of the values of each attribute; raise ValueError unless the attributes have these sizes."""
+        if {name: len(of_one) for name, of_one in values.items()} != dict(zip(self.names, self.sizes, strict=True)):
+            raise ValueError(f"names of {listed(list(values))} do not fit the attributes {listed(list(self.names))}")
+        self.names = _checked_names(values)
+
+
+def _checked_names(values: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the names as a dict of lists; raise ValueError unless they can be written as text and read back."""
+    names = {name: list(of_one) for name, of_one in values.items()}
+    for one in (list(names), *names.values()):
+        wrong = [name for name in one if not isinstance(name, str) or name != name.strip() or set(name) & set(",=\n")]
+        if wrong or not one or len(set(one)) < len(one):
+            reason = f"{wrong[0]!r} cannot be part of a text" if wrong else "they must be different, and at least one"
+            raise ValueError(f"names of attributes: {listed([str(name) for name in one])}: {reason}")
+    return names
 
 
 def _read_lines(path: Path) -> list[str]:
     """Return the lines of a file of attributes."""
     try:
         check_regular(path)
-        return path.read_text(encoding="utf-8").split("\n")[:-1]
+        return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a readable file of attributes ({error}): write name=value,… per line") from error
