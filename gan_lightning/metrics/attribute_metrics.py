@@ -58,7 +58,7 @@ def values_found(reference: AttributeReference, samples: AttributeView) -> float
 
 def worst_attribute(reference: AttributeReference, samples: AttributeView) -> float:
     pairs = zip(samples.found, reference.real.found, strict=True)
-    return min(((found & real).sum() / real.sum()).item() for found, real in pairs)
+    return min(((found & real).sum() / real.sum().clamp(min=1)).item() for found, real in pairs)
 
 
 def missing_values(reference: AttributeReference, samples: AttributeView) -> float:

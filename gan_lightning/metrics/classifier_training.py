@@ -83,7 +83,7 @@ def train(images: Tensor, labels: Tensor, num_classes: int, epochs: int, seed: i
     torch.manual_seed(seed)
     network = ClassifierNetwork(images.shape[1:], num_classes)
 
-    def loss(index: Tensor) -> Tensor:
+    def loss(index: Tensor, progress: float) -> Tensor:
         return F.cross_entropy(predict(network, normalize(shift_randomly(images[index]))), labels[index])
 
     fit(network, loss, len(images), epochs)
@@ -91,12 +91,13 @@ def train(images: Tensor, labels: Tensor, num_classes: int, epochs: int, seed: i
     return network
 
 
-def fit(network: ClassifierNetwork, loss: Callable[[Tensor], Tensor], n: int, epochs: int) -> None:
+def fit(network: ClassifierNetwork, loss: Callable[[Tensor, float], Tensor], n: int, epochs: int) -> None:
     """Train a classifier, and set it to evaluation mode.
 
     Args:
         network: the classifier to train, in place.
-        loss: function from the indices (b,) of the images of a batch to their loss.
+        loss: function from the indices (b,) of the images of a batch, and the share of the training that is done, to
+            their loss.
         n: number of images.
         epochs: number of epochs.
     """
@@ -104,8 +105,8 @@ def fit(network: ClassifierNetwork, loss: Callable[[Tensor], Tensor], n: int, ep
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     order = torch.cat([torch.randperm(n) for _ in range(epochs)])
-    for batch in tqdm(order.split(TRAINING_BATCH)[:steps], "training", disable=None):
-        value = loss(batch)
+    for step, batch in enumerate(tqdm(order.split(TRAINING_BATCH)[:steps], "training", disable=None)):
+        value = loss(batch, step / steps)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()

@@ -18,7 +18,7 @@ from gan_lightning.metrics.extractors import BATCH, save_classifier
 from gan_lightning.modalities.image import normalize
 
 MAX_NOISE, MAX_BLUR = 0.15, 0.5  # standard deviation, and share of the blurred image; pixels lie in [-1, 1]
-SHUFFLED = 8  # one of so many training images has attributes that are combined at random
+SHUFFLED = 0.5  # share of the training in which attributes are combined at random
 MAX_BRIGHTNESS, MAX_CONTRAST = 0.05, 0.1
 
 
@@ -27,7 +27,8 @@ def train_reader(
 ) -> tuple[dict[str, float], int]:
     """Train a reader of the attributes of images and write it to a file.
 
-    Some images have attributes that are combined at random, so that the reader does not infer an attribute from others.
+    At first attributes are combined at random, so that the reader learns to see each of them, and not to infer it from
+    others. Then they are combined as in the data: a value that cannot be seen is read as the one that the data have.
 
     Args:
         data: images with attributes, after ``setup("test")``.
@@ -70,9 +71,8 @@ def train(data: AttributedImages, attributes: Tensor, epochs: int, seed: int) ->
     sizes = data.attributes.sizes
     network = ReaderNetwork(data.modality.sample_shape, sum(sizes))
 
-    def loss(index: Tensor) -> Tensor:
-        wanted = attributes[index]
-        wanted[::SHUFFLED] = shuffle_attributes(wanted[::SHUFFLED])
+    def loss(index: Tensor, progress: float) -> Tensor:
+        wanted = attributes[index] if progress > SHUFFLED else shuffle_attributes(attributes[index])
         images = disturb(normalize(data.compose(wanted)))
         logits = predict(network, images.contiguous(memory_format=torch.channels_last))
         parts = zip(logits.split(sizes, 1), wanted.T, strict=True)
