@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gan_lightning.networks import dcgan, mlp, mlp_bn, mlp_small, resnet, stylegan
+from gan_lightning.networks import dcgan, mlp, mlp_bn, mlp_small, resnet, style_dcgan, stylegan
 
 
 def layer_sizes(network):
@@ -55,6 +55,7 @@ SIZES = {
     dcgan: {"width": 2},
     resnet: {"width": 8, "depth": 1},
     stylegan: {"width": 2},
+    style_dcgan: {"width": 2},
 }
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
-from gan_lightning.networks import modulation, stylegan
+from gan_lightning.networks import modulation, style_dcgan, stylegan, styles
 from gan_lightning.networks.styles import StyleGenerator
 
 
@@ -156,7 +156,7 @@ class TestGenerator:
 
     def test_mean_style_is_the_mean_over_latents(self, generator):
         many = generator.styles(torch.randn(100_000, 6))[:, 0]
-        error = many.std(0) / stylegan.MEAN_LATENTS**0.5
+        error = many.std(0) / styles.MEAN_LATENTS**0.5
         assert ((generator.mean_style()[0, 0] - many.mean(0)).abs() < 4 * error).all()
         state = torch.get_rng_state()
         assert torch.equal(generator.mean_style(), generator.mean_style())
@@ -221,3 +221,31 @@ def test_logits_do_not_depend_on_other_samples():
     discriminator = stylegan.Discriminator([2, 16, 16], width=2)
     samples = torch.randn(3, 2, 16, 16)
     torch.testing.assert_close(discriminator(samples)[:1], discriminator(samples[:1]))
+
+
+class TestStyleDCGAN:
+    def test_doubling_equals_one_with_weights_for_each_sample(self):
+        torch.manual_seed(0)
+        layer = style_dcgan.StyledDoubling(3, 4, 5).double()
+        x, style = torch.randn(2, 3, 6, 6).double(), torch.randn(2, 5).double()
+        expected = []
+        for one, w in zip(x, style, strict=True):
+            scales = layer.affine.weight @ w / w.numel() ** 0.5 + layer.affine.bias
+            weight = layer.weight * scales[:, None, None, None]
+            norm = (weight.square().sum((0, 2, 3)) / 4 + modulation.EPSILON).sqrt()
+            y = F.conv_transpose2d(one[None], weight / norm[:, None, None], stride=2, padding=1)
+            expected.append(F.leaky_relu(2**0.5 * y, 0.2))
+        torch.testing.assert_close(layer(x, style), torch.cat(expected))
+
+    def test_outputs_of_a_doubling_have_the_variance_of_its_inputs(self):
+        torch.manual_seed(0)
+        layer = style_dcgan.StyledDoubling(64, 64, 8)
+        y = layer(torch.randn(16, 64, 8, 8), torch.randn(16, 8))
+        assert y.square().mean().item() == pytest.approx(1, rel=0.1)
+
+    def test_is_a_style_generator(self):
+        generator = style_dcgan.Generator(6, [3, 32, 32], width=2, style_dim=5).eval()
+        assert isinstance(generator, StyleGenerator)
+        assert generator.levels == len(generator.style_weights()) == 3
+        latent = torch.randn(2, 6)
+        torch.testing.assert_close(generator(latent), generator.synthesize(generator.styles(latent)))

@@ -15,24 +15,20 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.networks.augment import Probability
-from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
+from gan_lightning.networks.conditional import ProjectionHead
 from gan_lightning.networks.dcgan import doublings
-from gan_lightning.networks.modulation import EPSILON, EqualizedLinear, StyledConv, StyledPixels, upsample
+from gan_lightning.networks.modulation import StyledConv, StyledPixels, upsample
 from gan_lightning.networks.resnet import LEAKY_GAIN, LEAKY_SLOPE, initialized, widths
+from gan_lightning.networks.styles import StyledGenerator
 
 MAPPING_RATE = 0.01  # learning rate of the mapping network, as a factor of the generator's
-MEAN_LATENTS = 4096  # latents from which the mean style is computed
 
 
-class Generator(nn.Module):
+class Generator(StyledGenerator):
     """Style-based generator of StyleGAN2, without noise inputs. Samples (B, *sample_shape) are unbounded.
 
-    A mapping network turns a latent into a style w. Each 3×3 convolution gets a style, and is a *level*: one at the
-    smallest size, two at each larger one. The convolution to pixels of a size shares the style of the level before it.
-
-    In training mode, some samples have the styles of two latents: from a random level on, those of the second (style
-    mixing, Karras et al., 2019, arXiv:1812.04948). The second latents are drawn from a normal distribution. In
-    evaluation mode nothing is random. Latents are normalized, so that only their direction matters.
+    Each 3×3 convolution gets a style, and is a *level*: one at the smallest size, two at each larger one. The
+    convolution to pixels of a size shares the style of the level before it.
 
     Args:
         latent_dim: size of a latent.
@@ -42,9 +38,6 @@ class Generator(nn.Module):
         mapping_layers: number of layers of the mapping network.
         mixing_probability: probability of style mixing for each sample.
         num_classes: number of classes or attributes; None for an unconditional generator.
-
-    Attributes:
-        levels: number of styles of a sample.
     """
 
     def __init__(
@@ -57,14 +50,11 @@ class Generator(nn.Module):
         mixing_probability: Probability = 0.5,
         num_classes: PositiveInt | None = None,
     ) -> None:
-        super().__init__()
         base, times = doublings(sample_shape)
+        super().__init__(
+            1 + 2 * times, latent_dim, style_dim, mapping_layers, MAPPING_RATE, mixing_probability, num_classes
+        )
         channels = widths(width, times)[::-1]
-        self.latent_dim, self.style_dim, self.levels = latent_dim, style_dim, 1 + 2 * times
-        self.mixing_probability = mixing_probability
-        self.latent = LabelledLatent(latent_dim, num_classes)
-        sizes = [self.latent.out_features, *[style_dim] * mapping_layers]
-        self.mapping = nn.ModuleList(EqualizedLinear(*pair, rate=MAPPING_RATE) for pair in pairwise(sizes))
         self.constant = nn.Parameter(torch.randn(1, channels[0], base, base))
         self.layers = nn.ModuleList([StyledConv(channels[0], channels[0], style_dim, up=False)])
         for coarse, fine in pairwise(channels):
@@ -72,40 +62,6 @@ class Generator(nn.Module):
             self.layers.append(StyledConv(fine, fine, style_dim, up=False))
         self.pixels = nn.ModuleList(StyledPixels(number, sample_shape[0], style_dim) for number in channels)
         self.to(memory_format=torch.channels_last)
-
-    def forward(self, latent: Tensor, condition: Tensor | None = None, *, truncation: float = 1.0) -> Tensor:
-        styles = self.styles(latent, condition)
-        if self.training and self.mixing_probability > 0:
-            styles = self._mix(styles, self.styles(torch.randn_like(latent), condition))
-        if truncation != 1:
-            styles = self.truncate(styles, truncation, condition)
-        return self.synthesize(styles)
-
-    def styles(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Return the styles (B, levels, style_dim) of latents, the same style at all levels of a sample."""
-        return self._map(latent, condition)[:, None].repeat(1, self.levels, 1)
-
-    def mean_style(self, condition: Tensor | None = None) -> Tensor:
-        """Return the mean style of latents that are the same in each call.
-
-        Args:
-            condition: labels or attributes of B samples; None for an unconditional generator.
-
-        Returns:
-            (1, 1, style_dim), or with conditions (B, 1, style_dim), the mean for the condition of each sample.
-        """
-        latent = torch.randn(MEAN_LATENTS, self.latent_dim, generator=torch.Generator().manual_seed(0))
-        latent = latent.to(self.constant)
-        if condition is None:
-            return self._map(latent, None).mean(0)[None, None]
-        distinct, indices = condition.unique(dim=0, return_inverse=True)
-        repeated = (one.expand(MEAN_LATENTS, *one.shape) for one in distinct)
-        return torch.stack([self._map(latent, one).mean(0) for one in repeated])[indices, None]
-
-    def truncate(self, styles: Tensor, truncation: float, condition: Tensor | None = None) -> Tensor:
-        """Return mean + truncation · (styles − mean): below 1, samples are more typical and vary less."""
-        mean = self.mean_style(condition)
-        return mean + truncation * (styles - mean)
 
     def synthesize(self, styles: Tensor) -> Tensor:
         """Return the samples (B, *sample_shape) of styles (B, levels, style_dim)."""
@@ -130,22 +86,6 @@ class Generator(nn.Module):
         for n, weight in enumerate(of_pixels):
             weights[2 * n] = torch.cat([weights[2 * n], weight])
         return weights
-
-    def _map(self, latent: Tensor, condition: Tensor | None) -> Tensor:
-        """Return the styles (B, style_dim) of latents. Latents and embeddings of conditions have norm √latent_dim."""
-        parts = self.latent(latent, condition).unflatten(1, (-1, self.latent_dim))
-        x = (parts * (parts.square().mean(2, keepdim=True) + EPSILON).rsqrt()).flatten(1)
-        for layer in self.mapping:
-            x = F.leaky_relu(layer(x), LEAKY_SLOPE) * math.sqrt(2)
-        return x
-
-    def _mix(self, styles: Tensor, others: Tensor) -> Tensor:
-        """Return styles that are replaced by others from a random level on, each with the probability of mixing."""
-        batch, device = len(styles), styles.device
-        first = torch.randint(1, self.levels, (batch, 1), device=device)
-        mixed = torch.rand(batch, 1, device=device) < self.mixing_probability
-        replaced = mixed & (torch.arange(self.levels, device=device) >= first)
-        return torch.where(replaced[:, :, None], others, styles)
 
 
 class ResidualHalving(nn.Module):
