@@ -16,6 +16,7 @@ SMALL = {
     "mlp_small": ["model.generator.hidden_dim=16", "model.discriminator.hidden_dim=16"],
     "dcgan": ["model.generator.width=4", "model.discriminator.width=4"],
     "resnet": ["model.generator.width=8", "model.discriminator.width=8"],
+    "stylegan": ["model.generator.width=4", "model.discriminator.width=4"],
 }
 OBJECTIVES = ["non_saturating", "minimax", "least_squares", "hinge", "wasserstein", "relativistic"]
 REGULARIZERS = ["none", "r1", "r1_r2", "gradient_penalty"]
@@ -119,7 +120,7 @@ def test_images_with_transparency(run, only_run, tmp_path):
 
 
 @pytest.mark.parametrize(("size", "channels"), [(28, 3), (32, 1), (64, 3)])
-@pytest.mark.parametrize("model", ["dcgan", "resnet"])
+@pytest.mark.parametrize("model", ["dcgan", "resnet", "stylegan"])
 def test_sizes_and_channels(run, only_run, model, size, channels, tmp_path):
     (tmp_path / "images").mkdir()
     for i in range(16):

@@ -170,7 +170,7 @@ def test_equal_runs_have_equal_results(run, tmp_path):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("model", ["mlp", "dcgan", "resnet"])
+@pytest.mark.parametrize("model", ["mlp", "dcgan", "resnet", "stylegan"])
 def test_equal_runs_have_equal_results_on_a_gpu(run, tmp_path, model):
     settings = ["data=digits", f"model={model}", "regularizer=r1_r2", "deterministic=true", "max_iterations=20"]
     for name in ("first", "second"):

@@ -1,11 +1,19 @@
-"""Modules that feed class labels into a network; without effect if ``num_classes`` is None."""
+"""Modules that feed conditions into a network; without effect if ``num_classes`` is None.
+
+A condition is a batch of class labels, (B,) integers, or of attributes, (B, num_classes) floating point.
+"""
 
 import torch
 from torch import Tensor, nn
 
 
+def embed(embedding: nn.Embedding, condition: Tensor) -> Tensor:
+    """Return the embeddings of labels (B,), or the sums of embeddings weighted by attributes (B, num_classes)."""
+    return condition @ embedding.weight if condition.is_floating_point() else embedding(condition)
+
+
 class LabelledLatent(nn.Module):
-    """Concatenates latents (B, latent_dim) with an embedding of the labels (B,): (B, out_features)."""
+    """Concatenates latents (B, latent_dim) with an embedding of the condition: (B, out_features)."""
 
     def __init__(self, latent_dim: int, num_classes: int | None) -> None:
         super().__init__()
@@ -13,11 +21,14 @@ class LabelledLatent(nn.Module):
         self.out_features = latent_dim if num_classes is None else 2 * latent_dim
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Tensor:
-        return latent if self.embedding is None else torch.cat([latent, self.embedding(condition)], 1)
+        if self.embedding is None:
+            return latent
+        assert condition is not None
+        return torch.cat([latent, embed(self.embedding, condition)], 1)
 
 
 class ProjectionHead(nn.Module):
-    """Maps features h (B, d) to logits (B, 1): w·h + b, and with labels + ⟨embedding of the label, h⟩ / √d.
+    """Maps features h (B, d) to logits (B, 1): w·h + b, and with conditions + ⟨embedding of the condition, h⟩ / √d.
 
     Miyato & Koyama, 2018, cGANs with projection discriminator, https://arxiv.org/abs/1802.05637.
     """
@@ -30,5 +41,7 @@ class ProjectionHead(nn.Module):
     def forward(self, features: Tensor, condition: Tensor | None) -> Tensor:
         logits = self.linear(features)
         if self.embedding is not None:
-            logits = logits + (self.embedding(condition) * features).sum(1, keepdim=True) / features.shape[1] ** 0.5
+            assert condition is not None
+            projection = (embed(self.embedding, condition) * features).sum(1, keepdim=True)
+            logits = logits + projection / features.shape[1] ** 0.5
         return logits

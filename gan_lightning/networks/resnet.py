@@ -21,7 +21,7 @@ EXPANSION = 2  # inner channels of a bottleneck by its outer channels
 GROUP_WIDTH = 16  # channels of a group of a grouped convolution
 
 
-def _initialized(layer: nn.Conv2d | nn.Linear, gain: float) -> nn.Conv2d | nn.Linear:
+def initialized(layer: nn.Conv2d | nn.Linear, gain: float) -> nn.Conv2d | nn.Linear:
     """Return the layer with normal weights of variance gain² / fan-in (He et al., 2015)."""
     fan_in = layer.weight[0].numel()
     nn.init.normal_(layer.weight, 0, gain / math.sqrt(fan_in)) if gain else nn.init.zeros_(layer.weight)
@@ -40,10 +40,10 @@ class ResidualBlock(nn.Module):
         super().__init__()
         inner = channels * EXPANSION
         gain = LEAKY_GAIN * blocks ** (-1 / 4)
-        self.expand = _initialized(nn.Conv2d(channels, inner, 1), gain)
+        self.expand = initialized(nn.Conv2d(channels, inner, 1), gain)
         groups = max(inner // GROUP_WIDTH, 1)
-        self.mix = _initialized(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain)
-        self.contract = _initialized(nn.Conv2d(inner, channels, 1, bias=False), 0)
+        self.mix = initialized(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain)
+        self.contract = initialized(nn.Conv2d(inner, channels, 1, bias=False), 0)
         for layer in (self.expand, self.mix):
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
@@ -65,7 +65,7 @@ class Resample(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, factor: float) -> None:
         super().__init__()
         self.factor = factor
-        self.channels = _initialized(nn.Conv2d(in_channels, out_channels, 1, bias=False), 1)
+        self.channels = initialized(nn.Conv2d(in_channels, out_channels, 1, bias=False), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.factor > 1:  # convolve while there are fewer pixels
@@ -73,7 +73,7 @@ class Resample(nn.Module):
         return self.channels(F.avg_pool2d(x, 2))  # equals bilinear halving, and is faster in all memory formats
 
 
-def _widths(width: int, times: int) -> list[int]:
+def widths(width: int, times: int) -> list[int]:
     """Return the number of channels at each size, from the full size down: it doubles up to 8 · ``width``."""
     return [width * min(2**i, 8) for i in range(times + 1)]
 
@@ -108,12 +108,12 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         base, times = doublings(sample_shape)
-        channels = _widths(width, times)[::-1]
+        channels = widths(width, times)[::-1]
         self.latent = LabelledLatent(latent_dim, num_classes)
         self.basis = nn.Parameter(torch.randn(channels[0], base, base))
-        self.linear = _initialized(nn.Linear(self.latent.out_features, channels[0], bias=False), 1)
+        self.linear = initialized(nn.Linear(self.latent.out_features, channels[0], bias=False), 1)
         self.layers = _stages(channels, depth, factor=2)
-        self.pixels = _initialized(nn.Conv2d(channels[-1], sample_shape[0], 1, bias=False), 1)
+        self.pixels = initialized(nn.Conv2d(channels[-1], sample_shape[0], 1, bias=False), 1)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -140,10 +140,10 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         base, times = doublings(sample_shape)
-        channels = _widths(width, times)
-        self.pixels = _initialized(nn.Conv2d(sample_shape[0], channels[0], 1, bias=False), 1)
+        channels = widths(width, times)
+        self.pixels = initialized(nn.Conv2d(sample_shape[0], channels[0], 1, bias=False), 1)
         self.layers = _stages(channels, depth, factor=0.5)
-        self.basis = _initialized(nn.Conv2d(channels[-1], channels[-1], base, groups=channels[-1], bias=False), 1)
+        self.basis = initialized(nn.Conv2d(channels[-1], channels[-1], base, groups=channels[-1], bias=False), 1)
         self.head = ProjectionHead(channels[-1], num_classes)
         self.to(memory_format=torch.channels_last)
 
