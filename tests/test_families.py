@@ -179,7 +179,15 @@ def test_grid_has_a_row_for_each_class(run, only_run):
     assert (width, height) == (56 + 7 * 60 + 4, 10 * 60 + 4)  # 64 samples: the label and 7 for each of 10 classes
 
 
-@pytest.mark.parametrize("part", ["regularizer=r1", "pack=2", "conditional=true", "model.discriminator_steps=2"])
+SCHEDULED = (
+    "+wrappers.augmented={_target_: gan_lightning.networks.augment.DiffAugment, _partial_: true, policy: [flip],"
+    " probability: {_target_: gan_lightning.algorithms.schedules.Linear, begin: 0, end: 1, iterations: 7}}"
+)
+
+
+@pytest.mark.parametrize(
+    "part", ["regularizer=r1", "pack=2", "conditional=true", "model.discriminator_steps=2", SCHEDULED]
+)
 def test_resumed_run_equals_uninterrupted_run(run, tmp_path, part):
     common = [*FAST, part, "callbacks.collapse_alarm=null"]
     assert run("train", *common, "max_iterations=7", "hydra.run.dir=whole").code == 0
@@ -214,6 +222,14 @@ REFUSED = {
     "weight": (["regularizer=r1", "regularizer.weight=high"], "regularizer.weight=high"),
     "policy": (["wrapper=diffaugment", "wrappers.diffaugment.policy=[blur]"], "wrappers.diffaugment.policy"),
     "empty policy": (["wrapper=diffaugment", "wrappers.diffaugment.policy=[]"], "model: DiffAugment with policy=[]"),
+    "probability": (
+        ["wrapper=diffaugment", "wrappers.diffaugment.probability=1.5"],
+        "wrappers.diffaugment.probability=1.5: must be less than or equal to 1",
+    ),
+    "mixing": (
+        ["model=stylegan", "model.generator.mixing_probability=-0.1"],
+        "model.generator.mixing_probability=-0.1: must be greater than or equal to 0",
+    ),
     "steps": (["model.discriminator_steps=0"], "model.discriminator_steps=0: must be greater than 0"),
 }
 

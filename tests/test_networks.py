@@ -1,9 +1,11 @@
 """Networks of the articles: layer sizes, scaling and initialization."""
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from gan_lightning.networks import mlp, mlp_small
+from gan_lightning.networks import dcgan, mlp, mlp_bn, mlp_small, resnet, stylegan
 
 
 def layer_sizes(network):
@@ -44,3 +46,33 @@ def test_mlp_small_is_initialized_like_keras():
     limit = (6 / (100 + 256)) ** 0.5  # Glorot uniform
     assert 0.99 * limit < layer.weight.abs().max() <= limit
     assert not layer.bias.any()
+
+
+CONDITIONAL = {
+    "mlp": (mlp.Generator(5, [1, 16, 16], [8], 4), mlp.Discriminator([1, 16, 16], [8], 4)),
+    "mlp_bn": (mlp_bn.Generator(5, [1, 16, 16], [8], 4), mlp_bn.Discriminator([1, 16, 16], [8], 4)),
+    "mlp_small": (mlp_small.Generator(5, [1, 16, 16], 8, 4), mlp_small.Discriminator([1, 16, 16], 8, 4)),
+    "dcgan": (dcgan.Generator(5, [1, 16, 16], 2, 4), dcgan.Discriminator([1, 16, 16], 2, num_classes=4)),
+    "resnet": (resnet.Generator(5, [1, 16, 16], 8, 1, 4), resnet.Discriminator([1, 16, 16], 8, 1, 4)),
+    "stylegan": (stylegan.Generator(5, [1, 16, 16], 2, num_classes=4), stylegan.Discriminator([1, 16, 16], 2, 4)),
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+def test_condition_is_labels_or_attributes(name):
+    """A label equals an attribute vector with a single 1; more attributes add their embeddings."""
+    generator, discriminator = (network.eval() for network in CONDITIONAL[name])
+    latent, labels = torch.randn(3, 5), torch.tensor([3, 0, 3])
+    attributes = F.one_hot(labels, 4).float()
+    samples = generator(latent, labels)
+    torch.testing.assert_close(generator(latent, attributes), samples)
+    torch.testing.assert_close(discriminator(samples, attributes), discriminator(samples, labels))
+    more = attributes + F.one_hot(torch.tensor([1, 1, 1]), 4)
+    assert not torch.allclose(generator(latent, more), samples)
+    assert not torch.allclose(discriminator(samples, more), discriminator(samples, labels))
+
+
+def test_attributes_of_an_encoder():
+    encoder = mlp.Encoder([1, 4, 4], 3, [8], 4)
+    samples, labels = torch.randn(3, 1, 4, 4), torch.tensor([3, 0, 3])
+    torch.testing.assert_close(encoder(samples, F.one_hot(labels, 4).float()), encoder(samples, labels))

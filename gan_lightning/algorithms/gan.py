@@ -16,7 +16,7 @@ from gan_lightning.algorithms.regularizers import DiscriminatorPass, NoPenalty, 
 from gan_lightning.algorithms.terms import GeneratorPass, Term
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.modalities.samples import Sample, Shape, cat, chunk, each, size
-from gan_lightning.networks.wrappers import limits_slope, mixes_samples
+from gan_lightning.networks.wrappers import Scheduled, limits_slope, mixes_samples
 
 
 class GAN(GenerativeModel):
@@ -77,6 +77,7 @@ class GAN(GenerativeModel):
         self.register_buffer("penalty_weight", torch.zeros(()), persistent=False)
         self.register_buffer("term_weights", torch.zeros(len(self.terms)), persistent=False)
         self._mixing = mixes_samples(discriminator)
+        self._scheduled = [module for module in discriminator.modules() if isinstance(module, Scheduled)]
         self._check_parts()
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
@@ -145,6 +146,8 @@ class GAN(GenerativeModel):
         self.penalty_weight.fill_(self.regularizer.weight(self.iteration))
         for i, term in enumerate(self.terms.values()):
             self.term_weights[i] = term.weight(self.iteration)
+        for module in self._scheduled:
+            module.set_iteration(self.iteration)
 
     @torch.no_grad()
     def check_networks(self, sample_shape: Shape, condition: Sample | None) -> Sample:

@@ -8,13 +8,13 @@ discriminator sees no statistics of the batch, because penalties on its slope ne
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from gan_lightning.networks.augment import Probability
 from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
 from gan_lightning.networks.dcgan import doublings
 from gan_lightning.networks.resnet import LEAKY_GAIN, LEAKY_SLOPE, initialized, widths
@@ -22,8 +22,6 @@ from gan_lightning.networks.resnet import LEAKY_GAIN, LEAKY_SLOPE, initialized, 
 EPSILON = 1e-8  # keeps norms above zero
 MAPPING_RATE = 0.01  # learning rate of the mapping network, as a factor of the generator's
 MEAN_LATENTS = 4096  # latents from which the mean style is computed
-
-Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class EqualizedLinear(nn.Linear):
@@ -213,9 +211,12 @@ class Generator(nn.Module):
         Their singular vectors are directions of large effect (SeFa, Shen & Zhou, 2021, arXiv:2007.06600). Every other
         level, beginning with the first, has the rows of two layers: its 3×3 convolution and the one to pixels.
         """
-        weights = [layer.affine.scaled_weight() for layer in self.layers]
-        for n, layer in enumerate(self.pixels):
-            weights[2 * n] = torch.cat([weights[2 * n], layer.affine.scaled_weight()])
+        weights, of_pixels = (
+            [layer.get_submodule("affine").scaled_weight() for layer in layers]  # type: ignore[operator]
+            for layers in (self.layers, self.pixels)
+        )
+        for n, weight in enumerate(of_pixels):
+            weights[2 * n] = torch.cat([weights[2 * n], weight])
         return weights
 
     def _map(self, latent: Tensor, condition: Tensor | None) -> Tensor:
@@ -292,5 +293,5 @@ class Discriminator(nn.Module):
 def _convolution(in_channels: int, out_channels: int, kernel_size: int) -> nn.Module:
     """Return a convolution that keeps the size, and the variance together with LeakyReLU."""
     layer = initialized(nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2), LEAKY_GAIN)
-    nn.init.zeros_(layer.bias)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return layer

@@ -1,11 +1,21 @@
 """Wrappers of discriminators: functions (discriminator) -> discriminator, chosen with ``wrapper=…`` or ``pack=…``."""
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 NORMALIZED_LAYERS = (nn.Linear, nn.Bilinear, nn.Embedding, nn.modules.conv._ConvNd)
+
+
+@runtime_checkable
+class Scheduled(Protocol):
+    """Module in a discriminator that changes with the iteration, for example by a schedule."""
+
+    def set_iteration(self, iteration: int) -> None:
+        """Prepare for an iteration, which alone decides the new state, so that a resumed run is exact."""
 
 
 def spectral_norm(discriminator: nn.Module) -> nn.Module:
