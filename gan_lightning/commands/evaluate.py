@@ -254,6 +254,7 @@ def _write_results(source: Source, evaluator: Evaluator, seed: int, values: dict
             for weights, metrics in values.items()
         },
         "floor": evaluator.real_baseline(),
+        "baselines": evaluator.baseline_metrics(),
     }
     sheets = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
     make_folder(source.folder)
@@ -278,7 +279,11 @@ def _summary(sources: Sequence[Source], evaluator: Evaluator, rows: dict[str, Va
     cells = {
         name: {metric: _cell(over_seeds) for metric, over_seeds in values.items()} for name, values in rows.items()
     }
-    table = evaluator.table(cells) if len(sources) == 1 else _headline_table(evaluator, cells)
+    table = (
+        evaluator.table(cells | evaluator.baseline_metrics())
+        if len(sources) == 1
+        else _headline_table(evaluator, cells)
+    )
     findings = [_findings(name, values, evaluator) for name, values in rows.items()]
     folders = [f"{source.name}: {source.folder}" for source in sources]
     return "\n".join([comparison, "", table, "", *findings, "", *folders])
@@ -293,7 +298,8 @@ def _headline_table(evaluator: Evaluator, cells: dict[str, dict[str, str]]) -> s
     """Return a table of the headline metrics, with a row for each set of samples."""
     columns = [name for name in evaluator.headline() if any(name in row for row in cells.values())]
     rows: list[dict[str, Any]] = [{"": name} | row for name, row in cells.items()]
-    return markdown(["", *columns], [*rows, {"": "real data"} | evaluator.real_baseline()])
+    others = evaluator.baseline_metrics() | {"real data": evaluator.real_baseline()}
+    return markdown(["", *columns], [*rows, *({"": name} | values for name, values in others.items())])
 
 
 def _findings(name: str, values: Values, evaluator: Evaluator) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from gan_lightning.config.settings import TrainExtractorSettings
 from gan_lightning.config.validation import instantiate
 from gan_lightning.errors import UserError, os_errors_as_user_errors
-from gan_lightning.metrics.classifier_training import train_classifier
+from gan_lightning.metrics.evaluator import evaluator_of
 from gan_lightning.metrics.images import cached_classifier
 from gan_lightning.runs.folders import prepare_folder
 
@@ -23,11 +23,11 @@ def train_extractor(settings: TrainExtractorSettings) -> str:
             )
         undo = prepare_folder(str(path.parent))
         try:
-            accuracy, n = train_classifier(data, path, settings.epochs, settings.seed, settings.name)
+            accuracy = evaluator_of(data).train_extractor(data, path, settings.epochs, settings.seed, settings.name)
         except BaseException:
             undo()
             raise
-    return f"{path}: accuracy {accuracy:.2%} on {n:,} samples that it was not trained on"
+    return f"{path}: {accuracy}"
 
 
 if __name__ == "__main__":

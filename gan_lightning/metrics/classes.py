@@ -38,6 +38,15 @@ def class_shares(labels: Tensor, num_classes: int) -> Tensor:
     return torch.bincount(labels, minlength=num_classes).double() / len(labels)
 
 
+def smoothed_shares(labels: Tensor, num_classes: int) -> Tensor:
+    """Return the share of each class (classes,) among labels (n,), with half a label added to each class.
+
+    No share is 0, so that KL divergences from these shares are finite (Krichevsky & Trofimov, 1981).
+    """
+    counts = torch.bincount(labels, minlength=num_classes).double() + 0.5
+    return counts / counts.sum()
+
+
 def label_accuracy(labels: Tensor, wanted: Tensor) -> float:
     """Return the share of samples whose label (n,) equals the class (n,) that they were generated for."""
     return (labels == wanted.to(labels.device)).double().mean().item()

@@ -1,6 +1,7 @@
 """Trains a classifier whose features are used to evaluate images."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -44,7 +45,7 @@ def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str |
     classes = int(data.labels.max()) + 1
     if classes < 2:
         raise UserError("data: all images have the same label: a classifier needs at least two")
-    training, test = _splits(data)
+    training, test = split_examples(data)
     if len(training[1].unique()) < 2:
         raise UserError(f"data: {len(data.labels)} images are too few: those that are not held out have one label only")
     network = train(*training, classes, epochs, seed)
@@ -65,10 +66,12 @@ def train_classifier(data: Data, path: Path, epochs: int, seed: int, name: str |
     return accuracy, len(test[0])
 
 
-def _splits(data: LabelledImages) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return (images, labels) to train on, and others to test on."""
-    images, labels = data.examples.content, data.labels
-    assert isinstance(images, Tensor)
+def split_examples(data: Data) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return (images, labels) to train on, and others to test on; attributes in place of labels if the data have them.
+
+    Without a test split, one of ``HELD_OUT`` images is held out.
+    """
+    images, labels = cast(tuple[Tensor, Tensor], data.examples)
     if data.test_examples is not None:
         return (images, labels), cast(tuple[Tensor, Tensor], data.test_examples)
     held_out = torch.arange(len(images)) % HELD_OUT == 0
@@ -79,22 +82,41 @@ def train(images: Tensor, labels: Tensor, num_classes: int, epochs: int, seed: i
     """Return a classifier trained on images (n, C, H, W) uint8 with labels (n,), in evaluation mode."""
     torch.manual_seed(seed)
     network = ClassifierNetwork(images.shape[1:], num_classes)
-    steps = max(epochs * len(images) // TRAINING_BATCH, 1)
+
+    def loss(index: Tensor) -> Tensor:
+        return F.cross_entropy(predict(network, normalize(shift_randomly(images[index]))), labels[index])
+
+    fit(network, loss, len(images), epochs)
+    network.standardize(normalize(images[: 20 * BATCH]))
+    return network
+
+
+def fit(network: ClassifierNetwork, loss: Callable[[Tensor], Tensor], n: int, epochs: int) -> None:
+    """Train a classifier, and set it to evaluation mode.
+
+    Args:
+        network: the classifier to train, in place.
+        loss: function from the indices (b,) of the images of a batch to their loss.
+        n: number of images.
+        epochs: number of epochs.
+    """
+    steps = max(epochs * n // TRAINING_BATCH, 1)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
-    order = torch.cat([torch.randperm(len(images)) for _ in range(epochs)])
+    order = torch.cat([torch.randperm(n) for _ in range(epochs)])
     for batch in tqdm(order.split(TRAINING_BATCH)[:steps], "training", disable=None):
-        real = normalize(shift_randomly(images[batch]))
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network.classify(network(real))
-        loss = F.cross_entropy(logits.float(), labels[batch])
+        value = loss(batch)
         optimizer.zero_grad()
-        loss.backward()
+        value.backward()
         optimizer.step()
         schedule.step()
     network.eval()
-    network.standardize(normalize(images[: 20 * BATCH]))
-    return network
+
+
+def predict(network: ClassifierNetwork, images: Tensor) -> Tensor:
+    """Return logits (n, classes) of images (n, C, H, W) in [-1, 1], computed in bfloat16."""
+    with torch.autocast("cpu", torch.bfloat16):
+        return network.classify(network(images)).float()
 
 
 def shift_randomly(images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -206,6 +207,7 @@ class Evaluator(ABC):
         """
         self.reference = Reference(self, data, n or self.n, split, seed)
         self._baseline: Metrics | None = None
+        self._baselines: dict[str, Metrics] | None = None
 
     def __call__(self, content: Content, condition: Sample | None = None, *, quick: bool = False) -> Metrics:
         """Return the metrics of samples by name.
@@ -236,6 +238,16 @@ class Evaluator(ABC):
                 }
             )
         return self._baseline
+
+    def baselines(self) -> dict[str, Content]:
+        """Return ``reference.n`` samples of each simple generator to compare with, by its name; none by default."""
+        return {}
+
+    def baseline_metrics(self) -> dict[str, Metrics]:
+        """Return the metrics of the simple generators by their names."""
+        if self._baselines is None:
+            self._baselines = {name: self(content) for name, content in self.baselines().items()}
+        return self._baselines
 
     def _compute(self, metric: Metric, function: Callable[..., float | None], *samples: View) -> float | None:
         try:
@@ -279,15 +291,9 @@ class Evaluator(ABC):
 
     def _with_nearest_training(self, content: Content) -> tuple[Content, int]:
         """Return rows of samples, each followed by a row of their nearest training examples, and the row length."""
-        columns = min(SHEET_SIDE, size(content))
-        chosen = take(content, slice(min(SHEET_SIDE**2 // 2, size(content) // columns * columns)))
+        chosen, columns = whole_rows(content)
         index = nearest(self.flat(chosen), self.reference.flat_training).indices[:, 0]
-
-        def alternate_rows(samples: Tensor, examples: Tensor) -> Tensor:
-            pairs = zip(samples.split(columns), examples.split(columns), strict=True)
-            return torch.cat([row for pair in pairs for row in pair])
-
-        return each(alternate_rows, chosen, take(self.reference.training, index)), columns
+        return alternate_rows(chosen, take(self.reference.training, index), columns), columns
 
     def table(self, columns: Mapping[str, Mapping[str, Any]]) -> str:
         """Return a Markdown table with a row for each metric: its values, the value of real data, and its meaning.
@@ -305,6 +311,24 @@ class Evaluator(ABC):
         ]
         return markdown(["metric", *columns, "real data", "meaning"], rows)
 
+    def train_extractor(self, data: Data, path: Path, epochs: int, seed: int, name: str | None = None) -> str:
+        """Train the extractor that evaluates samples of the data, and write it to a file.
+
+        Args:
+            data: the data, after ``setup("test")``.
+            path: the .safetensors file to write.
+            epochs: number of epochs.
+            seed: seed of all that is drawn at random.
+            name: name of the extractor in results; None to derive it from the data.
+
+        Returns:
+            A phrase that says how accurate the extractor is.
+
+        Raises:
+            UserError: if the evaluator has no extractor to train, or the data do not suit it.
+        """
+        raise UserError(f"data.evaluator: {type(self).__name__} has no extractor to train")
+
     @classmethod
     def headline(cls) -> list[str]:
         """Return the names of the metrics that are shown in tables without room for all."""
@@ -313,6 +337,21 @@ class Evaluator(ABC):
     def describe(self) -> dict[str, str]:
         """Return facts about the features for ``metrics.json``: their ``name``, and others that identify them."""
         return {"name": type(self).__name__}
+
+
+def whole_rows(content: Content) -> tuple[Content, int]:
+    """Return the first samples, in whole rows for the half of a sheet, and the length of a row."""
+    columns = min(SHEET_SIDE, size(content))
+    return take(content, slice(min(SHEET_SIDE**2 // 2, size(content) // columns * columns))), columns
+
+
+def alternate_rows(samples: Content, others: Content, columns: int) -> Content:
+    """Return rows of samples, each followed by a row of the others."""
+
+    def alternate(a: Tensor, b: Tensor) -> Tensor:
+        return torch.cat([row for pair in zip(a.split(columns), b.split(columns), strict=True) for row in pair])
+
+    return each(alternate, samples, others)
 
 
 def _drop_missing(values: Mapping[str, float | None]) -> Metrics:

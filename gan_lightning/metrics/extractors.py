@@ -72,35 +72,39 @@ class ClassifierNetwork(nn.Module):
     """Classifier with five convolutions, batch norm and 64 features.
 
     It has 112,000 parameters for 1×28×28 images and 10 classes. ``scale`` gives the features of real images a mean
-    variance of 1, so that distances do not depend on the scale of the weights.
+    variance of 1, so that distances do not depend on the scale of the weights. A subclass may have other convolutions.
 
     Args:
         sample_shape: the shape (C, H, W) of the images.
         num_classes: number of classes.
     """
 
+    num_features = 64
+    widths = ((16, 3, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1), (32, 3, 2))  # channels, size of the kernel, stride
     scale: Tensor
 
     def __init__(self, sample_shape: Sequence[int] = (1, 28, 28), num_classes: int = 10) -> None:
         super().__init__()
         channels, height, width = sample_shape
-        widths = [(channels, 16, 2), (16, 32, 1), (32, 64, 2), (64, 64, 1), (64, 32, 2)]  # in, out, stride
-        blocks = [
-            layer
-            for i, o, stride in widths
-            for layer in (nn.Conv2d(i, o, 3, stride, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
-        ]
-        positions = math.ceil(height / 8) * math.ceil(width / 8)
-        self.body = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(32 * positions, 64), nn.ReLU())
-        self.head = nn.Linear(64, num_classes)
+        blocks: list[nn.Module] = []
+        for out, kernel, stride in self.widths:
+            blocks += [
+                nn.Conv2d(channels, out, kernel, stride, padding=1, bias=False),
+                nn.BatchNorm2d(out),
+                nn.ReLU(),
+            ]
+            channels, height, width = out, math.ceil(height / stride), math.ceil(width / stride)
+        linear = nn.Linear(channels * height * width, self.num_features)
+        self.body = nn.Sequential(*blocks, nn.Flatten(), linear, nn.ReLU())
+        self.head = nn.Linear(self.num_features, num_classes)
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return features (n, 64) of images (n, C, H, W) in [-1, 1]."""
+        """Return features (n, d) of images (n, C, H, W) in [-1, 1]."""
         return self.body(images) * self.scale
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return logits (n, classes) of features (n, 64)."""
+        """Return logits (n, classes) of features (n, d)."""
         return self.head(features / self.scale)
 
     @torch.no_grad()
@@ -257,26 +261,37 @@ def check_images(images: Tensor, sample_shape: Sequence[int] | None = None) -> N
         raise ValueError(f"images must be {expected}, not {tuple(images.shape)}")
 
 
-def load_classifier(path: Path) -> LoadedClassifier:
-    """Return the classifier in a file; raise UserError if the file is missing or damaged, or holds none."""
+def load_classifier(
+    path: Path, make: type[ClassifierNetwork] = ClassifierNetwork, key: str = "features.path"
+) -> LoadedClassifier:
+    """Return the classifier in a file.
+
+    Args:
+        path: the file to read.
+        make: class of the network whose weights the file holds.
+        key: the key that names the file, for messages.
+
+    Raises:
+        UserError: if the file is missing or damaged, or does not hold such a network.
+    """
     try:
         check_regular(path)
         weights = load_file(path)
         with safe_open(path, "pt") as file:
             facts = file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise UserError(f"features.path={path}: not a readable .safetensors file ({error})") from error
+        raise UserError(f"{key}={path}: not a readable .safetensors file ({error})") from error
     if not {"name", "sha256", "sample_shape"} <= facts.keys():
-        raise UserError(f"features.path={path}: not written by scripts/train_extractor.py: train a classifier with it")
+        raise UserError(f"{key}={path}: not written by scripts/train_extractor.py: train a classifier with it")
     sha256 = weights_hash(weights)
     if facts["sha256"] != sha256:
         raise UserError(f"{path}: expected SHA-256 {facts['sha256']}, found {sha256}: get the file again")
     try:
         sample_shape = tuple(json.loads(facts["sample_shape"]))
-        network = ClassifierNetwork(sample_shape, len(weights["head.bias"])).eval().requires_grad_(False)
+        network = make(sample_shape, len(weights["head.bias"])).eval().requires_grad_(False)
         network.load_state_dict({name: weight.float() for name, weight in weights.items()})
     except (ValueError, LookupError, TypeError, RuntimeError) as error:
-        raise UserError(f"features.path={path}: its weights make no classifier ({type(error).__name__})") from error
+        raise UserError(f"{key}={path}: its weights make no classifier ({type(error).__name__})") from error
     return LoadedClassifier(network.fuse_batch_norms(), facts, sha256, sample_shape)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gan_lightning.data.datamodule import Data
 from gan_lightning.metrics.classes import class_kl, class_shares, classifier_score, label_accuracy, modes
+from gan_lightning.metrics.classifier_training import train_classifier
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
 from gan_lightning.metrics.evaluator import MORE_VARIETY, Evaluator, Metric, Metrics
 from gan_lightning.metrics.extractors import Classifier, Extracted, Extractor, RandomConvolutions
@@ -214,7 +215,7 @@ class ImageEvaluator(Evaluator):
                 f"data.evaluator: {type(self).__name__} evaluates images, and the data are "
                 f"{type(data.modality).__name__}: choose another evaluator"
             )
-        self.extractor = self.given_extractor or default_extractor(data)
+        self.extractor = self.given_extractor or self.default_extractor(data)
         expected, found = self.extractor.sample_shape, data.modality.sample_shape
         if expected not in (None, found):
             raise NotEvaluated(
@@ -223,6 +224,11 @@ class ImageEvaluator(Evaluator):
             )
         super().prepare(data, n, split, seed)
         self.extractor.extract(self.reference.real.content[:1])  # errors of the extractor appear now, not hours later
+
+    def default_extractor(self, data: Data) -> Extractor:
+        """Return the cached classifier trained on the data, or random convolutions if there is none."""
+        trained = cached_classifier(data)
+        return Classifier(str(trained)) if trained.is_file() else RandomConvolutions()
 
     def features(self, content: Content) -> Tensor:
         assert isinstance(content, Tensor)
@@ -248,14 +254,12 @@ class ImageEvaluator(Evaluator):
             images["classes"] = plot_class_shares(samples.labels, wanted)
         return images
 
+    def train_extractor(self, data: Data, path: Path, epochs: int, seed: int, name: str | None = None) -> str:
+        accuracy, n = train_classifier(data, path, epochs, seed, name)
+        return f"accuracy {accuracy:.2%} on {n:,} samples that it was not trained on"
+
     def describe(self) -> dict[str, str]:
         return {"name": self.extractor.name, "sha256": self.extractor.sha256} | self.extractor.facts
-
-
-def default_extractor(data: Data) -> Extractor:
-    """Return the cached classifier trained on the data, or random convolutions if there is none."""
-    trained = cached_classifier(data)
-    return Classifier(str(trained)) if trained.is_file() else RandomConvolutions()
 
 
 def cached_classifier(data: Data) -> Path:

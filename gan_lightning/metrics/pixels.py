@@ -24,3 +24,20 @@ def _laplacian_variance(images: Tensor) -> Tensor:
         for part in images.split(ROWS)
     ]
     return torch.stack(variances).sum() / (len(images) * images.shape[1])
+
+
+def largest_difference(a: Tensor, b: Tensor, window: int) -> Tensor:
+    """Return the largest root mean square difference of images in any window of window × window pixels, (n,).
+
+    A few wrong pixels, such as those of a mouth, count as much as many in the whole image.
+
+    Args:
+        a: images (n, C, H, W) uint8.
+        b: images of the same shape.
+        window: side of the windows.
+    """
+    largest = [
+        F.avg_pool2d((x.float() - y).square().mean(1, keepdim=True), window, 1).amax((1, 2, 3)).sqrt()
+        for x, y in zip(a.split(ROWS), b.split(ROWS), strict=True)
+    ]
+    return torch.cat(largest)

@@ -1,5 +1,8 @@
 """Plots that explain metrics, as images (H, W, 3) uint8."""
 
+import math
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -13,6 +16,8 @@ from gan_lightning.metrics.reference import View
 
 MAX_POINTS = 3000  # in a scatter plot
 MAX_BARS = 50  # more classes are plotted as lines
+MAX_NAMES = 12  # more values of an attribute are numbered
+PLOTS_IN_A_ROW = 4
 
 
 def plot_class_shares(labels: Tensor, wanted: Tensor) -> np.ndarray:
@@ -22,9 +27,37 @@ def plot_class_shares(labels: Tensor, wanted: Tensor) -> np.ndarray:
         labels: (n,), the classes of the samples.
         wanted: (classes,), the share that each class should have.
     """
-    found = class_shares(labels, len(wanted))
     figure = Figure((8, 4), layout="constrained")
     axes = figure.add_subplot()
+    _draw_shares(axes, class_shares(labels, len(wanted)), wanted)
+    axes.legend()
+    return render(figure)
+
+
+def plot_attributes(values: Mapping[str, Sequence[str]], attributes: Tensor, real: Tensor) -> np.ndarray:
+    """Plot the share of each value of each attribute among the samples, and among real examples.
+
+    Args:
+        values: names of the values of each attribute, by the name of the attribute.
+        attributes: attributes (n, attributes) of the samples.
+        real: attributes (m, attributes) of real examples.
+    """
+    rows = math.ceil(len(values) / PLOTS_IN_A_ROW)
+    figure = Figure((4 * PLOTS_IN_A_ROW, 3 * rows), layout="constrained")
+    for i, (name, of_one) in enumerate(values.items()):
+        axes = figure.add_subplot(rows, PLOTS_IN_A_ROW, i + 1)
+        found, wanted = (class_shares(one[:, i], len(of_one)) for one in (attributes, real))
+        _draw_shares(axes, found, wanted)
+        axes.set_title(f"{name}: {int((found > 0).sum())} of {int((wanted > 0).sum())} values")
+        if len(of_one) <= MAX_NAMES:
+            axes.set_xticks(range(len(of_one)), of_one, rotation=45, ha="right")
+            axes.set_xlabel("")
+    figure.axes[0].legend()
+    return render(figure)
+
+
+def _draw_shares(axes: Axes, found: Tensor, wanted: Tensor) -> None:
+    """Draw the share of each class (classes,) that samples have, and the share that they should have."""
     if len(wanted) <= MAX_BARS:
         at = torch.arange(len(wanted))
         axes.bar(at - 0.2, found, 0.4, label="samples")
@@ -36,8 +69,6 @@ def plot_class_shares(labels: Tensor, wanted: Tensor) -> np.ndarray:
         axes.plot(wanted.sort(descending=True).values, label="data", color="lightgrey")
         axes.set_xlabel("classes, most frequent first")
     axes.set_ylabel("share")
-    axes.legend()
-    return render(figure)
 
 
 def plot_precision_and_recall(real: View, samples: View) -> np.ndarray:
