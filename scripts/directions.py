@@ -1,4 +1,4 @@
-"""Find directions of edits for a trained run: python scripts/directions.py checkpoint=<run folder or file> method=sefa"""
+"""Find directions of edits: python scripts/directions.py checkpoint=<run folder or file> method=sefa"""
 
 from gan_lightning.commands.cli import directions
 

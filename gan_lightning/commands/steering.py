@@ -1,6 +1,8 @@
 """What ``gan-generate`` does with styles: truncation, edits, and tables of mixed samples."""
 
+import re
 from math import isfinite, isqrt
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -111,11 +113,23 @@ def parse_levels(mixed: str, levels: int) -> range:
     return range(ends[0], ends[1] + 1)
 
 
-def check_table_size(settings: GenerateSettings, most_samples: int) -> None:
-    """Raise UserError if a table of n times n mixed samples, with a border, is larger than a sheet can be."""
+def check_table(settings: GenerateSettings, trained: Trained, mixed: str, most_samples: int) -> None:
+    """Raise UserError for levels that the generator does not have, or a table larger than a sheet can be."""
+    generator = generator_of(trained.model, settings.weights)
+    assert isinstance(generator, SteeredGenerator)
+    parse_levels(mixed, generator.levels)
     most = max(isqrt(most_samples) - 1, 1)
     if settings.n > most:
-        raise UserError(f"n={settings.n}: mix={settings.mix} draws a table of n×n samples: at most n={most}")
+        raise UserError(f"n={settings.n}: mix={mixed} writes a table of n×n samples: at most n={most}")
+
+
+def style_name(settings: GenerateSettings) -> str:
+    """Return what the settings of styles add to the name of a file."""
+    name = f"_truncation{settings.truncation:g}" if settings.truncation != 1 else ""
+    if settings.edit is not None:
+        name += "_" + re.sub(r"[^\w.+-]+", "", settings.edit)[:40]
+    name += f"_mix{settings.mix}" if settings.mix is not None else ""
+    return name + (f"_project-{Path(settings.project).stem[:40]}" if settings.project is not None else "")
 
 
 def mixing_table(settings: GenerateSettings, trained: Trained, mixed: str) -> np.ndarray:

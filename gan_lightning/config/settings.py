@@ -186,7 +186,7 @@ class DirectionsSettings(Settings):
 
     checkpoint: Location[str]
     method: Literal["sefa", "ganspace", "supervised"]
-    n: PositiveInt
+    n: Annotated[int, Field(ge=2)]
     count: PositiveInt
     seed: SampleSeed
     trust_code: list[str]

@@ -44,6 +44,16 @@ def measured(names: Sequence[str], vectors: Tensor, styles: Tensor, levels: Sequ
     return Directions(list(names), vectors, (styles @ vectors.T).std(0), [list(one) for one in levels])
 
 
+def joined(parts: Sequence[Directions]) -> Directions:
+    """Return all directions of the parts."""
+    return Directions(
+        [name for part in parts for name in part.names],
+        torch.cat([part.vectors for part in parts]),
+        torch.cat([part.scales for part in parts]),
+        [levels for part in parts for levels in part.levels],
+    )
+
+
 def sefa(weights: Sequence[Tensor], count: int) -> tuple[Tensor, Tensor]:
     """Return the directions (count, style_dim) that change the scales of channels most, and their eigenvalues.
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gan_lightning.networks.styles import StyleGenerator
 
-STEPS = 500  # of Adam, first for one style at all levels, then for a style at each level
+STEPS = 300  # of Adam, with one style at all levels
+STEPS_PLUS = 150  # of Adam, then with a style at each level
 RATE = 0.1  # learning rate, in standard deviations of styles
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # shares of the steps in which the learning rate rises from zero, and falls to zero
 NOISE, NOISE_SHARE = 0.05, 0.75  # standard deviation of the first noise, and share of the steps that have noise
@@ -34,17 +35,19 @@ def project(
         images: (n, C, H, W) in [-1, 1].
         candidates: (m, style_dim), styles of random latents, m ≥ ``STARTS``.
         seed: seed of the noise that is added to styles at first.
-        progress: function that is called at each of the 2 · ``STEPS`` steps.
+        progress: function that is called at each of the ``STEPS`` + ``STEPS_PLUS`` steps.
     """
     spread = candidates.std(0)
     random = torch.Generator().manual_seed(seed)
     starts = _starts(generator, images, candidates)
-    found = _descend(generator, images.repeat_interleave(STARTS, 0), starts.flatten(0, 1), spread, random, progress)
+    found = _descend(
+        generator, images.repeat_interleave(STARTS, 0), starts.flatten(0, 1), spread, STEPS, random, progress
+    )
     with torch.no_grad():
         errors = _errors(generator, found, images.repeat_interleave(STARTS, 0)).view(-1, STARTS)
     best = found.view(-1, STARTS, *found.shape[1:])[torch.arange(len(images)), errors.argmin(1)]
     in_w = best.expand(-1, generator.levels, -1)
-    return in_w.clone(), _descend(generator, images, in_w, spread, None, progress)
+    return in_w.clone(), _descend(generator, images, in_w, spread, STEPS_PLUS, None, progress)
 
 
 def psnr(samples: Tensor, images: Tensor) -> Tensor:
@@ -68,6 +71,7 @@ def _descend(
     images: Tensor,
     styles: Tensor,
     spread: Tensor,
+    steps: int,
     random: torch.Generator | None,
     progress: Progress,
 ) -> Tensor:
@@ -78,15 +82,16 @@ def _descend(
         images: (n, C, H, W).
         styles: where to start.
         spread: (style_dim,), the unit of the learning rate and of the noise.
+        steps: number of steps.
         random: source of the noise; None for no noise.
         progress: function that is called at each step.
     """
     offset = torch.zeros_like(styles, memory_format=torch.contiguous_format, requires_grad=True)
     optimizer = torch.optim.Adam([offset])
-    for step in range(STEPS):
-        share = step / STEPS
+    for step in range(steps):
+        share = step / steps
         falling = (1 - math.cos(math.pi * min(1, (1 - share) / RAMP_DOWN))) / 2
-        optimizer.param_groups[0]["lr"] = RATE * min(1, (step + 1) / (RAMP_UP * STEPS)) * falling
+        optimizer.param_groups[0]["lr"] = RATE * min(1, (step + 1) / (RAMP_UP * steps)) * falling
         moved = offset
         if random is not None and share < NOISE_SHARE:
             moved = offset + NOISE * (1 - share / NOISE_SHARE) ** 2 * torch.randn(offset.shape, generator=random)
