@@ -1,6 +1,7 @@
 """Each option of each config group trains for one batch."""
 
 import json
+from importlib.util import find_spec
 
 import hydra
 import numpy as np
@@ -9,6 +10,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from gan_lightning.metrics.extractors import DIGITS
+from gan_lightning.metrics.st_lpips import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
 
@@ -29,6 +31,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=image_folder": ["data.root=images"],
     "data=stacked_mnist": ["data.stacks=500"],
     "features=classifier": [f"data.evaluator.features.path={DIGITS}"],
+    "features=st_alexnet": ["callbacks.evaluation.n=20", "callbacks.collapse_alarm.n=20"],
     "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
     "objective=wasserstein": ["regularizer=gradient_penalty"],
 }
@@ -37,6 +40,8 @@ SKIPPED = {
     "trainer=gpu": "needs a GPU",
     "trainer=ddp": "needs a GPU",
 }
+if find_spec(PACKAGE) is None:
+    SKIPPED["features=st_alexnet"] = f"needs {PACKAGE}, of the extra 'perceptual'"
 
 
 @pytest.fixture

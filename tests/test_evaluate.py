@@ -210,6 +210,7 @@ def test_inception(run, trained, tmp_path, monkeypatch):
     result = run("evaluate", *arguments)
     assert result.code == 0, result.err
     assert "by inception-2015-12-05" in result.out
+    assert "| fid_train " in result.out
 
 
 def test_inception_needs_its_extra(run, trained, monkeypatch):

@@ -134,7 +134,7 @@ class Evaluator(ABC):
         n: default number of samples to evaluate.
     """
 
-    metrics: ClassVar[Sequence[Metric]] = (
+    metrics: Sequence[Metric] = (
         Metric(
             "precision", "share of samples that lie among real examples", precision, headline=True, warn=low_precision
         ),
@@ -329,10 +329,9 @@ class Evaluator(ABC):
         """
         raise UserError(f"data.evaluator: {type(self).__name__} has no extractor to train")
 
-    @classmethod
-    def headline(cls) -> list[str]:
+    def headline(self) -> list[str]:
         """Return the names of the metrics that are shown in tables without room for all."""
-        return [metric.name for metric in cls.metrics if metric.headline]
+        return [metric.name for metric in self.metrics if metric.headline]
 
     def describe(self) -> dict[str, str]:
         """Return facts about the features for ``metrics.json``: their ``name``, and others that identify them."""

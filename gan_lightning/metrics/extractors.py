@@ -56,12 +56,16 @@ class Extractor(ABC):
         sha256: the SHA-256 of the weights, or of whatever else determines the features.
         facts: further facts about the extractor for ``metrics.json``.
         sample_shape: the shape (C, H, W) of the images that it takes; None for any shape.
+        frechet_name: the name of the metric that is the Fréchet distance of its features.
+        frechet_title: the name of that distance in words.
     """
 
     name: str
     sha256: str
     facts: dict[str, str]
     sample_shape: tuple[int, ...] | None
+    frechet_name: str = "fcd"
+    frechet_title: str = "Fréchet classifier distance"
 
     @abstractmethod
     def extract(self, images: Tensor) -> Extracted:

@@ -137,8 +137,25 @@ def odd_sharpness(value: float, real: float) -> str | None:
     return f"noise: {value:.2g} times the sharpness of real images; train longer" if value > 2 else None
 
 
+def frechet_metrics(extractor: Extractor | type[Extractor]) -> tuple[Metric, Metric]:
+    """Return the metrics of the Fréchet distance in features of an extractor, named by the extractor."""
+    name, title = extractor.frechet_name, extractor.frechet_title
+    return (
+        Metric(name, f"{title} to the test set; 0 at best", fcd, headline=True),
+        Metric(
+            f"{name}_train",
+            f"{title} to training images; to choose between models",
+            fcd_train,
+            baseline=fcd_train_of_real,
+            headline=True,
+        ),
+    )
+
+
 class ImageEvaluator(Evaluator):
     """Evaluator of images, by features of an extractor and by pixels.
+
+    The extractor names its Fréchet distance: ``fcd`` and ``fcd_train`` are replaced by metrics of that name.
 
     Args:
         features: the extractor; None for the classifier that scripts/train_extractor.py trained on the same data, or
@@ -148,14 +165,7 @@ class ImageEvaluator(Evaluator):
     """
 
     metrics = (
-        Metric("fcd", "Fréchet classifier distance to the test set; 0 at best", fcd, headline=True),
-        Metric(
-            "fcd_train",
-            "Fréchet classifier distance to training images; to choose between models",
-            fcd_train,
-            baseline=fcd_train_of_real,
-            headline=True,
-        ),
+        *frechet_metrics(Extractor),
         Metric(
             "frechet_random_conv",
             "Fréchet distance in features of random convolutions",
@@ -196,6 +206,8 @@ class ImageEvaluator(Evaluator):
         if features is not None and not isinstance(features, Extractor):
             raise TypeError(f"features: makes a {type(features).__name__}: it must be an Extractor")
         self.given_extractor = features
+        renamed = dict(zip(frechet_metrics(Extractor), frechet_metrics(features or Extractor), strict=True))
+        self.metrics = tuple(renamed.get(metric, metric) for metric in self.metrics)
         self.uniform_classes = uniform_classes
 
     @property

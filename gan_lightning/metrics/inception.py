@@ -29,6 +29,8 @@ class Inception(Extractor):
 
     name = "inception-2015-12-05"
     sample_shape = None
+    frechet_name = "fid"
+    frechet_title = "Fréchet Inception distance"
 
     @property
     def facts(self) -> dict[str, str]:  # type: ignore[override]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gan_lightning.config.grammar import unquoted
-from gan_lightning.config.signature import load_target
 from gan_lightning.config.trust import check_trusted
+from gan_lightning.config.validation import instantiate
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import read_json, write_csv
 from gan_lightning.metrics.evaluator import Evaluator
@@ -100,14 +100,14 @@ def _jobs_by_changed_data(jobs: Sequence[Row]) -> list[str]:
 
 
 def _headline(config: dict[str, Any], metrics: dict[str, float]) -> set[str]:
-    """Return the evaluation's headline metrics; all of its metrics if the evaluator cannot be imported."""
-    node = {"_target_": None} | (config.get("data", {}).get("evaluator") or {})
+    """Return the evaluation's headline metrics; all of its metrics if the evaluator cannot be built."""
+    node = config.get("data", {}).get("evaluator") or {}
     try:
-        check_trusted({"_target_": node["_target_"]}, "data.evaluator", [])  # only trusted code may be imported
-        evaluator = load_target(node["_target_"], "data.evaluator")
+        check_trusted(node, "data.evaluator", [])  # only trusted code may be imported
+        evaluator = instantiate(node, "data.evaluator")
     except UserError:
         evaluator = None
-    if isinstance(evaluator, type) and issubclass(evaluator, Evaluator):
+    if isinstance(evaluator, Evaluator):
         return {f"evaluation/{name}" for name in evaluator.headline()}
     return {name for name in metrics if name.startswith("evaluation/")}
 
