@@ -48,20 +48,21 @@ def test_mlp_small_is_initialized_like_keras():
     assert not layer.bias.any()
 
 
-CONDITIONAL = {
-    "mlp": (mlp.Generator(5, [1, 16, 16], [8], 4), mlp.Discriminator([1, 16, 16], [8], 4)),
-    "mlp_bn": (mlp_bn.Generator(5, [1, 16, 16], [8], 4), mlp_bn.Discriminator([1, 16, 16], [8], 4)),
-    "mlp_small": (mlp_small.Generator(5, [1, 16, 16], 8, 4), mlp_small.Discriminator([1, 16, 16], 8, 4)),
-    "dcgan": (dcgan.Generator(5, [1, 16, 16], 2, 4), dcgan.Discriminator([1, 16, 16], 2, num_classes=4)),
-    "resnet": (resnet.Generator(5, [1, 16, 16], 8, 1, 4), resnet.Discriminator([1, 16, 16], 8, 1, 4)),
-    "stylegan": (stylegan.Generator(5, [1, 16, 16], 2, num_classes=4), stylegan.Discriminator([1, 16, 16], 2, 4)),
+SIZES = {
+    mlp: {"hidden_dims": [8]},
+    mlp_bn: {"hidden_dims": [8]},
+    mlp_small: {"hidden_dim": 8},
+    dcgan: {"width": 2},
+    resnet: {"width": 8, "depth": 1},
+    stylegan: {"width": 2},
 }
 
 
-@pytest.mark.parametrize("name", CONDITIONAL)
-def test_condition_is_labels_or_attributes(name):
+@pytest.mark.parametrize("network", SIZES, ids=lambda network: network.__name__.rpartition(".")[2])
+def test_condition_is_labels_or_attributes(network):
     """A label equals an attribute vector with a single 1; more attributes add their embeddings."""
-    generator, discriminator = (network.eval() for network in CONDITIONAL[name])
+    generator = network.Generator(5, [1, 16, 16], **SIZES[network], num_classes=4).eval()
+    discriminator = network.Discriminator([1, 16, 16], **SIZES[network], num_classes=4)
     latent, labels = torch.randn(3, 5), torch.tensor([3, 0, 3])
     attributes = F.one_hot(labels, 4).float()
     samples = generator(latent, labels)
@@ -76,3 +77,8 @@ def test_attributes_of_an_encoder():
     encoder = mlp.Encoder([1, 4, 4], 3, [8], 4)
     samples, labels = torch.randn(3, 1, 4, 4), torch.tensor([3, 0, 3])
     torch.testing.assert_close(encoder(samples, F.one_hot(labels, 4).float()), encoder(samples, labels))
+
+
+def test_conditional_network_needs_a_condition():
+    with pytest.raises(ValueError, match="the network is conditional, but there is no condition"):
+        mlp.Generator(5, [1, 4, 4], [8], 4)(torch.randn(3, 5))

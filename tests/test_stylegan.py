@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
-from gan_lightning.networks import stylegan
+from gan_lightning.networks import modulation, stylegan
 from gan_lightning.networks.styles import StyleGenerator
 
 
@@ -35,10 +35,10 @@ def each_sample_alone(layer, x, style):
     for one, w in zip(x, style, strict=True):
         scales = layer.affine.weight @ w / w.numel() ** 0.5 + layer.affine.bias
         weight = layer.weight * scales[None, :, None, None]
-        if isinstance(layer, stylegan.StyledPixels):
+        if isinstance(layer, modulation.StyledPixels):
             outputs.append(F.conv2d(one[None], weight / one.shape[0] ** 0.5, layer.bias))
             continue
-        norm = (weight.square().sum((1, 2, 3)) + stylegan.EPSILON).sqrt()
+        norm = (weight.square().sum((1, 2, 3)) + modulation.EPSILON).sqrt()
         y = F.conv2d(one[None], weight / norm[:, None, None, None], padding=1)
         y = F.interpolate(y, scale_factor=2, mode="bilinear") if layer.up else y
         outputs.append(F.leaky_relu(2**0.5 * y + layer.bias[:, None, None], 0.2))
@@ -48,7 +48,7 @@ def each_sample_alone(layer, x, style):
 @pytest.mark.parametrize("kind", ["same size", "up", "pixels"])
 def test_modulated_convolution_equals_one_with_weights_for_each_sample(kind):
     torch.manual_seed(0)
-    layer = stylegan.StyledPixels(3, 4, 5) if kind == "pixels" else stylegan.StyledConv(3, 4, 5, up=kind == "up")
+    layer = modulation.StyledPixels(3, 4, 5) if kind == "pixels" else modulation.StyledConv(3, 4, 5, up=kind == "up")
     layer.double()
     nn.init.normal_(layer.bias)
     inputs = [torch.randn(2, 3, 6, 6).double().requires_grad_(), torch.randn(2, 5).double().requires_grad_()]
@@ -63,7 +63,7 @@ def test_modulated_convolution_equals_one_with_weights_for_each_sample(kind):
 
 def test_demodulated_outputs_have_the_variance_of_the_inputs():
     torch.manual_seed(0)
-    layer = stylegan.StyledConv(64, 256, 8, up=False)
+    layer = modulation.StyledConv(64, 256, 8, up=False)
     scales = torch.rand(2, 64) * torch.tensor([[0.1], [100.0]])
     y = F.conv2d(torch.randn(2, 64, 32, 32) * scales[..., None, None], layer.weight)
     variances = (y * layer.demodulation(scales)[..., None, None]).var((1, 2, 3))
@@ -80,7 +80,7 @@ def test_demodulation_is_computed_in_float32_under_autocast(generator):
 
 def test_equalized_linear_starts_with_the_variance_of_its_input():
     torch.manual_seed(0)
-    layer = stylegan.EqualizedLinear(256, 512, bias=1.0, rate=0.01)
+    layer = modulation.EqualizedLinear(256, 512, bias=1.0, rate=0.01)
     outputs = layer(torch.randn(512, 256))
     torch.testing.assert_close(outputs.mean().item(), 1.0, rtol=0, atol=0.02)
     torch.testing.assert_close(outputs.std().item(), 1.0, rtol=0, atol=0.02)

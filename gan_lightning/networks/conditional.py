@@ -7,8 +7,14 @@ import torch
 from torch import Tensor, nn
 
 
-def embed(embedding: nn.Embedding, condition: Tensor) -> Tensor:
-    """Return the embeddings of labels (B,), or the sums of embeddings weighted by attributes (B, num_classes)."""
+def embed(embedding: nn.Embedding, condition: Tensor | None) -> Tensor:
+    """Return the embeddings of labels (B,), or the sums of embeddings weighted by attributes (B, num_classes).
+
+    Raises:
+        ValueError: if there is no condition.
+    """
+    if condition is None:
+        raise ValueError("the network is conditional, but there is no condition: pass labels or attributes")
     return condition @ embedding.weight if condition.is_floating_point() else embedding(condition)
 
 
@@ -21,10 +27,7 @@ class LabelledLatent(nn.Module):
         self.out_features = latent_dim if num_classes is None else 2 * latent_dim
 
     def forward(self, latent: Tensor, condition: Tensor | None) -> Tensor:
-        if self.embedding is None:
-            return latent
-        assert condition is not None
-        return torch.cat([latent, embed(self.embedding, condition)], 1)
+        return latent if self.embedding is None else torch.cat([latent, embed(self.embedding, condition)], 1)
 
 
 class ProjectionHead(nn.Module):
@@ -41,7 +44,6 @@ class ProjectionHead(nn.Module):
     def forward(self, features: Tensor, condition: Tensor | None) -> Tensor:
         logits = self.linear(features)
         if self.embedding is not None:
-            assert condition is not None
             projection = (embed(self.embedding, condition) * features).sum(1, keepdim=True)
             logits = logits + projection / features.shape[1] ** 0.5
         return logits

@@ -1,8 +1,8 @@
 """StyleGAN2 for images of 16, 28, 32, 64, … pixels (Karras et al., 2020, arXiv:1912.04958), small enough for a CPU.
 
-Written from the papers. Differences to them: The generator has no noise inputs, so that styles alone determine a sample
-and an image can be projected exactly. Features are resampled bilinearly, while there are few channels or pixels. The
-discriminator sees no statistics of the batch, because penalties on its slope need a logit for each single sample.
+It differs from the paper in three ways. The generator has no noise inputs, so that styles alone determine a sample, and
+an image can be projected to styles exactly. Sizes are doubled bilinearly and halved by averages. The discriminator has
+no statistics of the batch, because penalties on its slope need a logit for each single sample.
 """
 
 import math
@@ -17,99 +17,11 @@ from torch import Tensor, nn
 from gan_lightning.networks.augment import Probability
 from gan_lightning.networks.conditional import LabelledLatent, ProjectionHead
 from gan_lightning.networks.dcgan import doublings
+from gan_lightning.networks.modulation import EPSILON, EqualizedLinear, StyledConv, StyledPixels, upsample
 from gan_lightning.networks.resnet import LEAKY_GAIN, LEAKY_SLOPE, initialized, widths
 
-EPSILON = 1e-8  # keeps norms above zero
 MAPPING_RATE = 0.01  # learning rate of the mapping network, as a factor of the generator's
 MEAN_LATENTS = 4096  # latents from which the mean style is computed
-
-
-class EqualizedLinear(nn.Linear):
-    """Linear layer with an equalized learning rate (Karras et al., 2018, arXiv:1710.10196).
-
-    The weights start at N(0, 1) / ``rate`` and are multiplied by ``rate`` / √in_features in each pass, so that Adam
-    changes them at the same relative speed in layers of all sizes.
-
-    Args:
-        in_features: size of the input.
-        out_features: size of the output.
-        bias: initial value that the bias adds to the output.
-        rate: factor of the learning rate.
-    """
-
-    def __init__(self, in_features: int, out_features: int, bias: float = 0.0, rate: float = 1.0) -> None:
-        super().__init__(in_features, out_features)
-        self.rate = rate
-        nn.init.normal_(self.weight, 0, 1 / rate)
-        nn.init.constant_(self.bias, bias / rate)
-
-    def scaled_weight(self) -> Tensor:
-        """Return the matrix (out_features, in_features) that inputs are multiplied by."""
-        return self.weight * (self.rate / math.sqrt(self.in_features))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.scaled_weight(), self.bias * self.rate)
-
-
-class StyledConv(nn.Module):
-    """3×3 convolution with weights that a style modulates and that are demodulated; doubles the size, or not.
-
-    A style w gives a scale s for each input channel i. With the weights of output channel o divided by their norm
-    √Σ(w_oi s_i)², outputs have the variance of the inputs whatever the style. Both are done without weights for each
-    sample, by scaling the input and the output.
-
-    Args:
-        in_channels: number of channels of the input.
-        out_channels: number of channels of the output.
-        style_dim: size of a style.
-        up: if True, double the size after the convolution, while there are fewer pixels to convolve.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, style_dim: int, up: bool) -> None:
-        super().__init__()
-        self.up = up
-        self.affine = EqualizedLinear(style_dim, in_channels, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-
-    def demodulation(self, scales: Tensor) -> Tensor:
-        """Return the reciprocal norms (B, out_channels) of the weights modulated by scales (B, in_channels)."""
-        with torch.autocast(scales.device.type, enabled=False):  # bfloat16 has too few digits for sums of squares
-            squares = self.weight.square().sum((2, 3))
-            return (scales.to(squares.dtype).square() @ squares.T + EPSILON).rsqrt()
-
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        scales = self.affine(style)
-        y = F.conv2d(x * scales[:, :, None, None], self.weight, padding=1)
-        y = y * (math.sqrt(2) * self.demodulation(scales)).to(y.dtype)[:, :, None, None]  # √2: gain of LeakyReLU
-        if self.up:
-            y = upsample(y)
-        return F.leaky_relu(y + self.bias.to(y.dtype)[:, None, None], LEAKY_SLOPE)
-
-
-class StyledPixels(nn.Module):
-    """1×1 convolution to the channels of the image, with weights that a style modulates.
-
-    Args:
-        in_channels: number of channels of the input.
-        out_channels: number of channels of the image.
-        style_dim: size of a style.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, style_dim: int) -> None:
-        super().__init__()
-        self.affine = EqualizedLinear(style_dim, in_channels, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
-
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        scales = self.affine(style) / math.sqrt(x.shape[1])
-        return F.conv2d(x * scales[:, :, None, None], self.weight, self.bias)
-
-
-def upsample(x: Tensor) -> Tensor:
-    """Return images of twice the height and width, bilinearly interpolated."""
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear")
 
 
 class Generator(nn.Module):
@@ -119,8 +31,8 @@ class Generator(nn.Module):
     smallest size, two at each larger one. The convolution to pixels of a size shares the style of the level before it.
 
     In training mode, some samples have the styles of two latents: from a random level on, those of the second (style
-    mixing, Karras et al., 2019, arXiv:1812.04948). The second latents are normal, whatever the prior of the first, of
-    which only the direction matters. In evaluation mode nothing is random.
+    mixing, Karras et al., 2019, arXiv:1812.04948). The second latents are drawn from a normal distribution. In evaluation
+    mode nothing is random. Latents are normalized, so that only their direction matters.
 
     Args:
         latent_dim: size of a latent.
