@@ -1,6 +1,9 @@
 """Projection of an image, as ``gan-generate project=…`` shows it."""
 
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +15,7 @@ from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
 from gan_lightning.latents.edits import SteeredGenerator
 from gan_lightning.latents.projection import STEPS, STEPS_PLUS, project, psnr
+from gan_lightning.metrics.st_lpips import BACKBONES, PACKAGE, st_lpips
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Sample
 from gan_lightning.runs.checkpoints import Trained
@@ -80,14 +84,21 @@ def _tensor(sample: Sample) -> Tensor:
 
 
 def _report(name: str, images: Tensor, samples: list[Tensor]) -> str:
-    """Return a table of the PSNR of the image, the first one, and of the model's own samples."""
-    values = [psnr(one, images) for one in samples]
-    rows = [
-        {"PSNR (dB)": label, "W": float(in_w), "W+": float(in_w_plus)}
-        for label, in_w, in_w_plus in (
-            (name, *(one[0] for one in values)),
-            (f"own samples, mean of {OWN}", *(one[1:].mean() for one in values)),
-            ("own samples, worst", *(one[1:].min() for one in values)),
-        )
+    """Return a table of how near samples are to the image, the first one, and to the model's own samples."""
+    rows = _rows("PSNR (dB)", name, [psnr(one, images) for one in samples], torch.amin)
+    if find_spec(PACKAGE) is not None and min(images.shape[2:]) >= BACKBONES["alex"].min_size:
+        rows += _rows("st_lpips", name, [st_lpips(one.clamp(-1, 1), images) for one in samples], torch.amax)
+    return markdown(["metric", "image", "W", "W+"], rows)
+
+
+def _rows(metric: str, name: str, values: list[Tensor], worst: Callable[[Tensor], Tensor]) -> list[dict[str, Any]]:
+    """Return rows of a metric in W and in W+: of the image, and the mean and the worst value of own samples."""
+    shown = {
+        name: [one[0] for one in values],
+        f"own samples, mean of {OWN}": [one[1:].mean() for one in values],
+        "own samples, worst": [worst(one[1:]) for one in values],
+    }
+    return [
+        {"metric": metric, "image": label, "W": float(in_w), "W+": float(in_w_plus)}
+        for label, (in_w, in_w_plus) in shown.items()
     ]
-    return markdown(["PSNR (dB)", "W", "W+"], rows)
