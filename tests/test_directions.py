@@ -145,12 +145,10 @@ def test_supervised(run, styled, monkeypatch):
     monkeypatch.setattr(supervised, "STRENGTHS", (2.0,))
     monkeypatch.setattr(supervised, "MIN_EXAMPLES", 5)
     values = {"hat": ["none", "cap"], "eyes": ["open", "closed"]}
-    monkeypatch.setattr(
-        command, "_read_with", lambda trained, reader: lambda samples: read(samples.mean((2, 3))[:, :2])
-    )
     monkeypatch.setattr(command, "targets_of", lambda attributes: targets_of(values))
     bright = styled.model.sample(100).mean((2, 3))[:, :2].median(0).values
-    monkeypatch.setitem(globals(), "read", lambda samples: (samples > bright).long())
+    read_brightness = lambda samples: (samples.mean((2, 3))[:, :2] > bright).long()  # noqa: E731
+    monkeypatch.setattr(command, "_read_with", lambda trained, reader: read_brightness)
     result = run("directions", "checkpoint=run", "method=supervised", "n=100")
     assert result.code == 0, result.err
     names = ["hat", "hat.none", "hat.cap", "eyes.open", "eyes.closed"]

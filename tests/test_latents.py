@@ -1,6 +1,8 @@
 """What gan-generate does with styles: truncation, walks, mixing, projection and edits."""
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 from PIL import Image
 
 from gan_lightning.commands import projection as project_command
-from gan_lightning.commands import steering
+from gan_lightning.commands import steering, verify
 from gan_lightning.commands.steering import parse_edit, parse_levels
 from gan_lightning.commands.walk import Walk
 from gan_lightning.errors import UserError
@@ -18,6 +20,10 @@ from gan_lightning.latents.directions import Directions, measured, read_directio
 from gan_lightning.latents.edits import SteeredGenerator
 from gan_lightning.latents.mixing import mix
 from gan_lightning.modalities.image import Images, to_uint8
+from gan_lightning.provenance import identity
+from gan_lightning.provenance.records import parse_record
+from gan_lightning.provenance.verdicts import Verdict
+from gan_lightning.provenance.verify import Verifier
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 
@@ -270,37 +276,34 @@ class TestSigned:
 
     @pytest.fixture
     def signed(self, run, styled, tmp_path, monkeypatch):
-        from gan_lightning.provenance import identity
-
         monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
         identity.create("Jane Doe", "Example")
         result = run("generate", "checkpoint=run", "n=2", "sign=true", "truncation=0.5", "output=signed")
         assert result.code == 0, result.err
         return tmp_path / "signed"
 
-    def test_verifies(self, called, signed, tmp_path, monkeypatch):
-        from gan_lightning.commands import verify
-
+    def test_verifies(self, called, signed):
         code, said = called(verify.main, signed / "000001.png", "--json")
-        assert (code, '"truncation": 0.5' in said) == (0, True), said
-        monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "nobody"))  # whose signers are unknown: by generating
-        code, said = called(verify.main, signed / "000001.png", "--checkpoint", "run")
-        assert "sample 1 of 2 with seed 0, bit for bit" in said
+        assert (code, json.loads(said)[0]["record"]["truncation"]) == (0, 0.5)
+
+    def test_is_generated_again(self, called, signed):
+        (found,) = json.loads(called(verify.main, signed / "000001.png", "--json")[1])
+        record = parse_record(json.dumps(found["record"]))
+        verifier = Verifier(b"", checkpoint=load("run"))
+        verdict, reason = verifier._regenerates(signed / "000001.png", record)
+        assert (verdict, reason) == (Verdict.REGENERATES, "sample 1 of 2 with seed 0, bit for bit")
+        assert verifier._regenerates(signed / "000001.png", replace(record, truncation=0.6)) is None
 
     def test_changed_truncation_is_noticed(self, called, signed):
-        from gan_lightning.commands import verify
-
         path = signed / "000001.png"
         content = path.read_bytes()
-        changed = content.replace(b'truncation\\":0.5', b'truncation\\":0.6')
+        changed = content.replace(b'"truncation":0.5', b'"truncation":0.6')
         assert changed != content
         path.write_bytes(changed)
         code, said = called(verify.main, path)
         assert (code, ": tampered: " in said) == (1, True), said
 
     def test_record_without_truncation_means_none(self, styled):
-        from gan_lightning.provenance.records import parse_record
-
         old = (
             f'{{"checkpoint":"{"c" * 64}","config":"{"d" * 64}","weights":"ema","seed":0,"n":1,"index":0,'
             f'"condition":null,"modality":"Images","content":"{"e" * 64}","version":"0.1"}}'

@@ -5,7 +5,6 @@ between styles with and without a value of an attribute. A direction with smalle
 attributes changes those less. How small they are, and the levels and the strength of the edit, are chosen by trying.
 """
 
-import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -172,7 +171,6 @@ class Learner:
         penalty, levels, strength = max(settings, key=lambda one: quality(*one))
         return Learned(target, self._direction(target, penalty, levels), strength)
 
-    @functools.cache  # noqa: B019  a learner lives as long as the command
     def _vector(self, target: Target, penalty: float) -> Tensor:
         """Return the direction (style_dim,) to a target that is penalized for its components along other normals.
 
