@@ -19,6 +19,7 @@ GENERATED = ".gan-lightning"  # marks a folder of generated samples, which data 
 MULTIRUN = "multirun.yaml"  # written by Hydra into the folder of a sweep
 OVERRIDES = Path(".hydra", "overrides.yaml")
 LAST_CHECKPOINT = Path("checkpoints", "last.ckpt")
+DIRECTIONS = "directions"  # folder of the files that gan-directions writes
 EARLIER_CHECKPOINT = LAST_CHECKPOINT.with_suffix(".ckpt.earlier")  # used if the last one is damaged
 STATEMENT_SUFFIX = ".intoto.json"  # of a signed statement beside the file it is about
 

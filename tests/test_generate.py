@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.commands.generate import slerp
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError
+from gan_lightning.latents.mixing import slerp
 from gan_lightning.modalities.arrays import write_arrays
 from gan_lightning.modalities.image import Images, to_uint8
 from gan_lightning.runs.checkpoints import load

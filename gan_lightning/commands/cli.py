@@ -34,6 +34,15 @@ def export() -> None:
 
 
 @command
+def directions() -> None:
+    """Run ``gan-directions``, or ``python scripts/directions.py``."""
+    from gan_lightning.commands.hydra_run import print_result, run
+    from gan_lightning.config.settings import DirectionsSettings
+
+    run("directions", DirectionsSettings, print_result)
+
+
+@command
 def evaluate() -> None:
     """Run ``gan-evaluate``, or ``python scripts/evaluate.py``."""
     from gan_lightning.commands.hydra_run import print_result, run

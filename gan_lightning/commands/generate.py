@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, samples_for_sheet, sheet
 from gan_lightning.commands.output import check_file_name, check_weights, complete_output
+from gan_lightning.commands.projection import project_image
+from gan_lightning.commands.steering import check_table, mixing_table, steer, style_name
+from gan_lightning.commands.walk import draw_walk
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.arrays import ARRAYS, write_arrays
 from gan_lightning.modalities.modality import modality_of
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX as SHEET_SUFFIX
-from gan_lightning.modalities.sheets import WALK_SUFFIX, write_sheet, write_walk
+from gan_lightning.modalities.sheets import WALK_SUFFIX, write_sheet
 from gan_lightning.paths import GENERATED
 from gan_lightning.provenance import load_signer
 from gan_lightning.runs.checkpoints import Trained, load
@@ -36,28 +38,28 @@ if TYPE_CHECKING:  # needs an extra
     from gan_lightning.provenance.identity import Identity
 
 OUTPUT_SUFFIXES = {"sheet": SHEET_SUFFIX, "files": "", "arrays": ".npz"}  # by format; "" for a folder
-MAX_WALK_PIXELS = 2**28  # in all sheets of a walk together: its writer holds them in memory
+DRAWN = ("interpolate", "mix", "project")  # keys that each write one file of their own kind
+UNSIGNED = ("mix", "project", "edit")  # keys that records of samples do not have
 MAX_SHEET_VALUES = 2**28  # in all samples of a sheet together
 
 
 def generate(settings: GenerateSettings) -> Path:
     """Write the samples that ``conf/generate.yaml`` describes, and return the path of the file or folder."""
-    if settings.interpolate and settings.format not in (None, "sheet"):
-        raise UserError(
-            f"format={settings.format}: interpolate={settings.interpolate} writes an animation of sheets: "
-            "leave out format"
-        )
-    if settings.sign and (settings.interpolate or settings.format not in (None, "files")):
-        raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
+    _check_combination(settings)
     identity = load_signer("sign=true") if settings.sign else None
     trained = load(settings.checkpoint, settings.trust_code)
     settings = settings.model_copy(update={"format": settings.format or ("files" if identity else "sheet")})
+    steer(settings, trained)
     _check_settings(settings, trained)
     condition = read_conditions(trained.data, settings.condition, settings.n, settings.seed)
     path = _output_path(settings, trained)
     with complete_output(path) as unfinished:
         if settings.interpolate:
-            _write_walk(unfinished, settings, settings.interpolate, trained, condition)
+            draw_walk(unfinished, settings, settings.interpolate, trained, condition)
+        elif settings.mix is not None:
+            write_sheet(unfinished, mixing_table(settings, trained, settings.mix))
+        elif settings.project is not None:
+            write_sheet(unfinished, project_image(settings, trained, settings.project))
         elif settings.format == "sheet":
             write_sheet(unfinished, _sheet(settings, trained, condition))
         elif settings.format == "arrays":
@@ -65,6 +67,21 @@ def generate(settings: GenerateSettings) -> Path:
         else:
             _write_files(unfinished, settings, trained, condition, identity)
     return path
+
+
+def _check_combination(settings: GenerateSettings) -> None:
+    """Raise UserError for settings that exclude each other."""
+    drawn = [f"{key}={value}" for key in DRAWN if (value := getattr(settings, key)) is not None]
+    if len(drawn) > 1:
+        raise UserError(f"{drawn[1]}: writes something else than {drawn[0]}: leave one out")
+    if drawn and settings.format not in (None, "sheet"):
+        kind = "an animation of sheets" if settings.interpolate else "a sheet"
+        raise UserError(f"format={settings.format}: {drawn[0]} writes {kind}: leave out format")
+    if settings.sign and (settings.interpolate or settings.format not in (None, "files")):
+        raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
+    for key in UNSIGNED:
+        if settings.sign and (value := getattr(settings, key)) is not None:
+            raise UserError(f"sign=true: gan-verify cannot generate samples with {key}={value} again: leave it out")
 
 
 def _check_settings(settings: GenerateSettings, trained: Trained) -> None:
@@ -79,7 +96,7 @@ def _check_settings(settings: GenerateSettings, trained: Trained) -> None:
             raise UserError(
                 f"n={settings.n}: gan-verify takes at most {MAX_N:,} samples a seed: lower n, use more seeds"
             )
-    elif settings.format == "sheet":
+    elif settings.format == "sheet" and settings.project is None:
         _check_sheet_size(settings, trained)
     check_memory(trained, settings.n, settings.condition)
 
@@ -88,7 +105,9 @@ def _check_sheet_size(settings: GenerateSettings, trained: Trained) -> None:
     """Raise UserError if ``n`` is more than a sheet can show."""
     fit = MAX_SHEET_VALUES // max(count(trained.data.modality.content_shape), 1)
     most = max(min(MAX_SAMPLES, fit), 1)
-    if settings.n > most:
+    if settings.mix is not None:
+        check_table(settings, trained, settings.mix, most)
+    elif settings.n > most:
         raise UserError(f"n={settings.n}: a sheet shows at most {most:,} samples: format=files or format=arrays")
 
 
@@ -105,6 +124,7 @@ def _output_path(settings: GenerateSettings, trained: Trained) -> Path:
             f"_condition{condition_name(trained.data, settings.condition)}" if settings.condition is not None else ""
         )
         name += f"_{settings.weights}" if settings.weights else ""
+        name += style_name(settings)
         name += f"_walk{settings.interpolate}" if settings.interpolate else ""
         path = trained.run_dir / "generated" / f"{name}{suffix}"
     else:
@@ -186,6 +206,7 @@ def _sign_files(paths: list[Path], settings: GenerateSettings, trained: Trained,
         seed=settings.seed,
         weights=settings.weights or trained.model.weights[0],
         condition=recorded_condition(trained.data, settings.condition),
+        truncation=settings.truncation,
     )
     attest_samples(identity, trained, records, paths[0].parent)
     if settings.ledger is not None:
@@ -194,40 +215,6 @@ def _sign_files(paths: list[Path], settings: GenerateSettings, trained: Trained,
         except OSError as error:
             reason = f"cannot be written ({error.strerror}), so no sample is written either"
             raise UserError(f"ledger={settings.ledger}: {reason}: give another folder, or ledger=null") from error
-
-
-def _write_walk(path: Path, settings: GenerateSettings, steps: int, trained: Trained, condition: Sample | None) -> None:
-    """Write an animation: ``steps`` sheets from the latents of ``seed`` to those of ``seed + 1``, and as many back."""
-    model, modality = trained.model, trained.data.modality
-    start, end = (model.sample_latent(settings.n, seed) for seed in (settings.seed, settings.seed + 1))
-    assert start is not None
-    assert end is not None
-
-    def sheet_at(t: float) -> np.ndarray:
-        samples = model.sample(settings.n, condition, latent=slerp(start, end, t), weights=settings.weights)
-        return modality.sheet(modality.decode(samples))
-
-    height, width, _ = sheet_at(0).shape
-    most = max(MAX_WALK_PIXELS // (width * height), 2)
-    if 2 * steps > most:
-        raise UserError(
-            f"interpolate={steps}: {2 * steps:,} sheets of {width}×{height} pixels: "
-            f"at most interpolate={most // 2}, or a smaller n"
-        )
-    forth = torch.linspace(0, 1, steps + 1).tolist()
-    back = forth[-2:0:-1]
-    write_walk(path, (sheet_at(t) for t in tqdm(forth + back, "generating", disable=None, leave=False)))
-
-
-def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
-    """Return the spherical interpolation of two sets of latents (n, …), at ``t`` from 0 (start) to 1 (end).
-
-    On a straight line, Gaussian latents would cross a region where the prior has almost no mass (White, 2016,
-    https://arxiv.org/abs/1609.04468).
-    """
-    cosine = torch.cosine_similarity(start.flatten(1), end.flatten(1), dim=1).clamp(-1 + 1e-6, 1 - 1e-6)
-    angle = torch.acos(cosine).view(-1, *[1] * (start.dim() - 1))
-    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ Node = Annotated[Config, BeforeValidator(_check_node)]
 """The part of a config that describes an object: a class or function in ``_target_``, and the arguments to call it."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Share = Annotated[float, Field(ge=0, le=1)]
 SampleSeed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -112,6 +113,10 @@ class GenerateSettings(Settings):
     sign: bool
     ledger: Location[str | None]
     interpolate: PositiveInt | None
+    truncation: Share
+    mix: str | None
+    edit: str | None
+    project: Location[str | None]
     trust_code: list[str]
     output: Location[str | None]
     debug: bool
@@ -173,4 +178,16 @@ class ExportSettings(Settings):
     weights: Literal["ema", "raw"] | None
     trust_code: list[str]
     output: Location[str | None]
+    debug: bool
+
+
+class DirectionsSettings(Settings):
+    """The keys of ``conf/directions.yaml``."""
+
+    checkpoint: Location[str]
+    method: Literal["sefa", "ganspace", "supervised"]
+    n: Annotated[int, Field(ge=2)]
+    count: PositiveInt
+    seed: SampleSeed
+    trust_code: list[str]
     debug: bool

@@ -30,6 +30,7 @@ class Record:
         modality: class name of the modality of the file.
         content: digest by :meth:`gan_lightning.modalities.modality.Modality.digest`.
         version: version of this package.
+        truncation: truncation of the styles; 1 for none, and for generators without styles.
     """
 
     checkpoint: str
@@ -42,6 +43,7 @@ class Record:
     modality: str
     content: str
     version: str = __version__
+    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0  # records of earlier versions have none
 
 
 _RECORD = TypeAdapter(Record)

@@ -25,6 +25,7 @@ def sign_files(
     seed: int,
     weights: Weights,
     condition: str | None = None,
+    truncation: float = 1.0,
 ) -> list[Record]:
     """Sign the samples of one seed, and return the records of their files.
 
@@ -37,6 +38,7 @@ def sign_files(
         seed: seed of the latents.
         weights: weights that generated the samples, ``ema`` or ``raw``.
         condition: requested condition, as :func:`gan_lightning.runs.drawing.recorded_condition` returns it.
+        truncation: truncation of the styles; 1 for none.
     """
     if len(paths) not in (1, n):
         raise ValueError(f"{len(paths)} files of {n} samples: must be one for each, or one for all")
@@ -47,7 +49,8 @@ def sign_files(
     for i, path in enumerate(paths):
         index = i if len(paths) == n else None
         content = modality.digest(path)
-        record = Record(trained.digest, config, weights, seed, n, index, condition, name, content)
+        recipe = (trained.digest, config, weights, seed, n, index, condition)
+        record = Record(*recipe, name, content, truncation=truncation)
         signer.sign(path, record)
         records.append(record)
     return records

@@ -77,6 +77,7 @@ def attest_samples(identity: Identity, trained: Trained, records: Sequence[Recor
         "seed": str(first.seed),  # a string, because some JSON parsers round numbers from 2^53 on
         "indices": [0, first.n - 1],
         "condition": first.condition,
+        "truncation": first.truncation,
         "modality": first.modality,
         "count": first.n,
         "source": _data_record(trained),

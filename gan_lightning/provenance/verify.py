@@ -11,6 +11,7 @@ from gan_lightning.algorithms.model import Weights
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
 from gan_lightning.modalities.samples import Content, leaves, size, take
+from gan_lightning.networks.styles import StyleGenerator
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.credentials import MAX_BYTES, CredentialsReader
@@ -32,7 +33,7 @@ from gan_lightning.runs.drawing import (
 NOT_SIGNED = "it has no manifest, and no statement lies beside it"
 MAX_CACHED = 2**28  # numbers in generated samples that are kept for the next file of the same set
 
-Recipe = tuple[int, int, str | None, Weights | None]  # seed, n, requested condition, weights
+Recipe = tuple[int, int, str | None, Weights | None, float]  # seed, n, requested condition, weights, truncation
 
 
 class Verifier:
@@ -64,7 +65,7 @@ class Verifier:
         self._readers = (CredentialsReader(trusted_roots), StatementReader(trusted_roots, self._contents))
         self._ledger = ledger
         self._checkpoint = checkpoint
-        self._claimed: Recipe = (seed, n, condition, None)
+        self._claimed: Recipe = (seed, n, condition, None, 1.0)
         self._cached: tuple[Recipe, list[Content]] | None = None
 
     def verify(self, path: Path) -> Finding:
@@ -147,10 +148,12 @@ class Verifier:
         return Verdict.REGENERATES, f"{which} of {recipe[1]} with seed {recipe[0]}, {how}"
 
     def _recipe(self, record: Record) -> Recipe | None:
-        """Return the recipe in a record; None if it names another checkpoint, or its index or condition is invalid."""
+        """Return the recipe in a record; None if it names another checkpoint, or something that the model cannot do."""
         assert self._checkpoint is not None
         about_it = record.checkpoint == self._checkpoint.digest and record.weights in self._checkpoint.model.weights
         if not about_it or not (record.index or 0) < record.n <= MAX_N:
+            return None
+        if record.truncation != 1 and not isinstance(self._checkpoint.model.generator, StyleGenerator):
             return None
         condition = record.condition
         if condition is not None and condition.startswith(DIGEST_PREFIX):
@@ -159,17 +162,17 @@ class Verifier:
             condition = self._claimed[2]
         elif condition is not None and names_file(self._checkpoint.data, condition):
             return None  # a foreign record must not make us read a file
-        return record.seed, record.n, condition, record.weights
+        return record.seed, record.n, condition, record.weights, record.truncation
 
     def _generate(self, recipe: Recipe) -> Iterable[Content]:
         """Return the samples of a recipe in parts; cache them if they are small."""
         assert self._checkpoint is not None
         if self._cached and self._cached[0] == recipe:
             return self._cached[1]
-        seed, n, requested, weights = recipe
+        seed, n, requested, weights, truncation = recipe
         check_memory(self._checkpoint, n, requested)
         condition = read_conditions(self._checkpoint.data, requested, n, seed)
-        parts = content_parts(self._checkpoint, n, condition, seed, weights)
+        parts = content_parts(self._checkpoint, n, condition, seed, weights, truncation)
         if n * count(self._checkpoint.data.modality.content_shape) > MAX_CACHED:
             return parts
         self._cached = recipe, list(parts)

@@ -81,10 +81,11 @@ def check_memory(trained: Trained, n: int, asked: str | None = None) -> None:
 
 
 def content_parts(
-    trained: Trained, n: int, condition: Sample | None, seed: int, weights: Weights | None
+    trained: Trained, n: int, condition: Sample | None, seed: int, weights: Weights | None, truncation: float = 1.0
 ) -> Iterator[Content]:
-    """Yield the content of n samples in parts that fit in memory."""
-    for part in trained.model.sample_parts(n, condition, seed=seed, weights=weights):
+    """Yield the content of n samples in parts that fit in memory; a truncation other than 1 needs a style generator."""
+    options = {} if truncation == 1 else {"truncation": truncation}
+    for part in trained.model.sample_parts(n, condition, seed=seed, weights=weights, **options):
         yield trained.data.modality.decode(part)
 
 

@@ -1,0 +1,186 @@
+"""Finds directions in the styles of a trained run along which samples change, for ``edit=…`` of ``gan-generate``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_lightning.callbacks.sheets import side_by_side
+from gan_lightning.commands.steering import generator_of
+from gan_lightning.config.settings import DirectionsSettings
+from gan_lightning.errors import UserError, os_errors_as_user_errors
+from gan_lightning.files import make_folder
+from gan_lightning.latents.directions import Directions, ganspace, joined, measured, sefa, write_directions
+from gan_lightning.latents.supervised import Learner, Reader, attribute_changes, measure, read_styles, targets_of
+from gan_lightning.metrics.attribute_reader import Reader as AttributeReader
+from gan_lightning.modalities.samples import Sample
+from gan_lightning.modalities.sheets import SUFFIX, write_sheet
+from gan_lightning.networks.styles import StyleGenerator
+from gan_lightning.paths import DIRECTIONS, relative_to_cwd
+from gan_lightning.runs.checkpoints import Trained, load
+from gan_lightning.runs.drawing import check_memory
+from gan_lightning.tables import markdown
+
+STEPS = (-3, -2, -1, 0, 1, 2, 3)  # strengths in the sheet, in standard deviations
+TESTED = 500  # samples on which effects are measured; their latents are those of the next seed
+FONT_SIZE, CHARACTER_WIDTH = 12, 8  # pixels in the labels of the sheet
+
+Rows = list[dict[str, Any]]
+
+
+def directions(settings: DirectionsSettings) -> str:
+    """Write the files that ``conf/directions.yaml`` describes; return a table of the directions and the paths."""
+    trained = load(settings.checkpoint, settings.trust_code)
+    generator = generator_of(trained.model, None).eval()
+    if not isinstance(generator, StyleGenerator):
+        raise UserError(f"checkpoint={settings.checkpoint}: the model has no styles: train one with model=stylegan")
+    check_memory(trained, settings.n)
+    reader = _reader(trained)
+    if settings.method == "supervised" and reader is None:
+        raise UserError(
+            "method=supervised: the data of the run have no attributes that can be read from samples: "
+            "method=sefa or method=ganspace"
+        )
+    styles = _styles(trained, generator, settings.n, settings.seed)
+    tested = _styles(trained, generator, TESTED, settings.seed + 1)
+    if settings.method == "supervised" and reader is not None:
+        found, rows = _supervised(trained, generator, reader, styles, tested)
+    else:
+        found, rows = _unsupervised(settings, generator, styles)
+        if reader is not None:
+            _add_changes(rows, found, generator, trained, reader, tested)
+    path = trained.run_dir / DIRECTIONS / f"{settings.method}.safetensors"
+    with os_errors_as_user_errors(f"checkpoint={settings.checkpoint}"):
+        make_folder(path.parent)
+        write_directions(path, found, trained.digest)
+        write_sheet(path.with_suffix(SUFFIX), _sheet(trained, generator, found, styles[0]))
+    written = [str(relative_to_cwd(one.absolute())) for one in (path, path.with_suffix(SUFFIX))]
+    return "\n".join([markdown(list(rows[0]), rows), *written])
+
+
+def _reader(trained: Trained) -> AttributeReader | None:
+    """Return the reader of the data's attributes; None for data without attributes."""
+    reader = getattr(trained.data.evaluator, "given_reader", None)
+    return reader if isinstance(reader, AttributeReader) else None
+
+
+@torch.no_grad()
+def _styles(trained: Trained, generator: StyleGenerator, n: int, seed: int) -> Tensor:
+    """Return the styles (n, style_dim) of the latents and conditions of a seed."""
+    latent, condition = trained.model.sample_latent(n, seed), trained.data.sample_conditions(n, seed)
+    assert latent is not None
+    assert condition is None or isinstance(condition, Tensor)
+    return generator.styles(latent, condition)[:, 0]
+
+
+def _at_all_levels(styles: Tensor, generator: StyleGenerator) -> Tensor:
+    return styles[:, None].expand(-1, generator.levels, -1)
+
+
+def _read_with(trained: Trained, reader: AttributeReader) -> Reader:
+    """Return a function that reads the attributes of samples."""
+
+    def read(samples: Sample) -> Tensor:
+        content = trained.data.modality.decode(samples)
+        assert isinstance(content, Tensor)
+        return reader.read(content)
+
+    return read
+
+
+def _unsupervised(settings: DirectionsSettings, generator: StyleGenerator, styles: Tensor) -> tuple[Directions, Rows]:
+    """Return the directions of SeFa or GANSpace, and a row of the table for each."""
+    if settings.method == "sefa":
+        vectors, values = sefa([weight.detach() for weight in generator.style_weights()], settings.count)
+        column = "eigenvalue"
+    else:
+        vectors, values = ganspace(styles, settings.count)
+        column = "share of the variance"
+    names = [f"{settings.method}_{i}" for i in range(len(vectors))]
+    found = measured(names, vectors, styles, [range(generator.levels)] * len(names))
+    return found, [{"direction": name, column: float(value)} for name, value in zip(names, values, strict=True)]
+
+
+def _add_changes(
+    rows: Rows,
+    found: Directions,
+    generator: StyleGenerator,
+    trained: Trained,
+    reader: AttributeReader,
+    tested: Tensor,
+) -> None:
+    """Add to each row how many samples change in which attribute at the last strength of the sheet."""
+    read, styles, names = _read_with(trained, reader), _at_all_levels(tested, generator), list(reader.attributes)
+    before = read_styles(generator, read, styles)
+    for row in tqdm(rows, "reading attributes", disable=None, leave=False):
+        shift = found.shift(row["direction"], STEPS[-1], generator.levels)
+        changed = attribute_changes(generator, read, styles, before, shift)
+        shares = changed.float().mean(0)
+        most = int(shares.argmax())
+        others = changed[:, [i for i in range(len(names)) if i != most]]
+        row |= {
+            "changes most": names[most],
+            "share": float(shares[most]),
+            "any other": float(others.any(1).float().mean()),
+            "each other": float(others.float().mean()),
+        }
+
+
+def _supervised(
+    trained: Trained, generator: StyleGenerator, reader: AttributeReader, styles: Tensor, tested: Tensor
+) -> tuple[Directions, Rows]:
+    """Return a direction for each value of an attribute that samples have, and a row of the table for each."""
+    read, targets = _read_with(trained, reader), targets_of(reader.attributes)
+    attributes = read_styles(generator, read, _at_all_levels(styles, generator))
+    learner = Learner(generator, read, styles, attributes, targets)
+    if not learner.targets:
+        raise UserError("method=supervised: all samples have the same attributes: train longer, or raise n")
+    styles_tested = _at_all_levels(tested, generator)
+    before = read_styles(generator, read, styles_tested)
+    learned, rows = [], []
+    for target in tqdm(learner.targets, "learning directions", disable=None, leave=False):
+        one = learner.learn(target)
+        shift = one.directions.shift(target.name, one.strength, generator.levels)
+        effect = measure(generator, read, styles_tested, before, shift, target)
+        learned.append(one.directions)
+        (levels,) = one.directions.levels
+        rows.append(
+            {
+                "direction": target.name,
+                "levels": f"{levels[0]}-{levels[-1]}",
+                "strength": one.strength,
+                "wanted": effect.wanted,
+                "any other": effect.any_other,
+                "each other": effect.each_other,
+            }
+        )
+    return joined(learned), rows
+
+
+@torch.no_grad()
+def _sheet(trained: Trained, generator: StyleGenerator, found: Directions, style: Tensor) -> np.ndarray:
+    """Return a sheet (H, W, 3) with a row for each direction: its name, and one sample moved along it."""
+    shifts = [found.shift(name, step, generator.levels) for name in found.names for step in STEPS]
+    parts = [generator.synthesize(style + torch.stack(shifts[i : i + 256])) for i in range(0, len(shifts), 256)]
+    modality = trained.data.modality
+    sheet = modality.sheet(modality.decode(torch.cat(parts)), len(STEPS))
+    return side_by_side(_labels(found.names, len(sheet)), sheet)
+
+
+def _labels(names: Sequence[str], height: int) -> np.ndarray:
+    """Return the names as a column (height, W, 3), each in the middle of its row."""
+    image = Image.new("RGB", (CHARACTER_WIDTH * (max(map(len, names)) + 1), height), "white")
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(FONT_SIZE)
+    for i, name in enumerate(names):
+        draw.text((4, (i + 0.5) * height / len(names)), name, "black", font, anchor="lm")
+    return np.asarray(image)
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.directions()
