@@ -53,7 +53,7 @@ def samples_for_sheet(
         return SheetSamples(data.modality.decode(samples), columns, rows=values)
     condition = data.sample_conditions(n, seed)
     content = data.modality.decode(model.sample(n, condition, seed=seed, weights=weights))
-    if data.condition is None or condition is None:
+    if data.condition is None or condition is None or not data.condition.in_sheets:
         return SheetSamples(content)
     return SheetSamples(content, math.ceil(math.sqrt(n)), data.condition.decode(condition))
 

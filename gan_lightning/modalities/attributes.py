@@ -38,6 +38,7 @@ class Attributes(Modality):
     suffix = ".attributes"
     media_type = "text/plain"
     content_dtype = torch.int64
+    in_sheets = False  # their text takes more room than the samples
 
     def __init__(self, values: Mapping[str, Sequence[str]]) -> None:
         self.names = _checked_names(values)

@@ -36,6 +36,7 @@ class Modality(ABC):
         media_type: media type of those files, such as ``image/png``.
         content_dtype: data type of content tensors.
         tolerance: largest difference in a value of the content if other hardware generates the same sample.
+        in_sheets: if True, sheets of samples show the conditions of this modality on the left.
         sample_shape: shape of one sample, without the batch; for joint content, the shape of each part by name.
     """
 
@@ -43,6 +44,7 @@ class Modality(ABC):
     media_type: ClassVar[str]
     content_dtype: ClassVar[torch.dtype]
     tolerance: ClassVar[int] = 0
+    in_sheets: ClassVar[bool] = True
 
     sample_shape: Shape
 
