@@ -10,6 +10,8 @@ from torch import Tensor
 
 from gan_lightning.data.attributed_images import AttributedImages
 from gan_lightning.data.datamodule import Examples
+from gan_lightning.modalities.samples import Sample
+from gan_lightning.system.randomness import CONDITIONS, derived_seed
 
 TRAINING_SEED, TEST_SEED = 0, 1  # of the attributes, independent of the seed of a run: all runs train on the same set
 
@@ -49,6 +51,13 @@ class ComposedImages(AttributedImages):
 
     def load_test(self) -> Examples:
         return self._draw(self.test_images, TEST_SEED)
+
+    def sample_conditions(self, n: int, seed: int) -> Sample | None:
+        """Return n random conditions, drawn as for the data but anew: most combinations are not in the training set."""
+        if self.condition is None:
+            return None
+        generator = torch.Generator().manual_seed(derived_seed(seed, CONDITIONS))
+        return self.condition.encode(self.draw_attributes(n, generator))
 
     def _draw(self, n: int, seed: int) -> Examples:
         attributes = self.draw_attributes(n, torch.Generator().manual_seed(seed))
