@@ -17,9 +17,9 @@ from gan_lightning.metrics.combinations import shuffle_attributes
 from gan_lightning.metrics.extractors import BATCH, save_classifier
 from gan_lightning.modalities.image import normalize
 
-MAX_NOISE, MAX_BLUR = 0.15, 0.5  # standard deviation, and share of the blurred image; pixels lie in [-1, 1]
+MAX_NOISE, MAX_BLUR = 0.1, 0.4  # standard deviation, and share of the blurred image; pixels lie in [-1, 1]
 SHUFFLED = 0.5  # share of the training in which attributes are combined at random
-MAX_BRIGHTNESS, MAX_CONTRAST = 0.05, 0.1
+MAX_BRIGHTNESS, MAX_CONTRAST = 0.03, 0.1
 
 
 def train_reader(
