@@ -279,11 +279,8 @@ def _summary(sources: Sequence[Source], evaluator: Evaluator, rows: dict[str, Va
     cells = {
         name: {metric: _cell(over_seeds) for metric, over_seeds in values.items()} for name, values in rows.items()
     }
-    table = (
-        evaluator.table(cells | evaluator.baseline_metrics())
-        if len(sources) == 1
-        else _headline_table(evaluator, cells)
-    )
+    columns: dict[str, Mapping[str, Any]] = {**cells, **evaluator.baseline_metrics()}
+    table = evaluator.table(columns) if len(sources) == 1 else _headline_table(evaluator, cells)
     findings = [_findings(name, values, evaluator) for name, values in rows.items()]
     folders = [f"{source.name}: {source.folder}" for source in sources]
     return "\n".join([comparison, "", table, "", *findings, "", *folders])

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -84,7 +84,8 @@ class ClassifierNetwork(nn.Module):
     """
 
     num_features = 64
-    widths = ((16, 3, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1), (32, 3, 2))  # channels, size of the kernel, stride
+    # Channels, size of the kernel, and stride of each convolution.
+    widths: ClassVar[Sequence[tuple[int, int, int]]] = ((16, 3, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1), (32, 3, 2))
     scale: Tensor
 
     def __init__(self, sample_shape: Sequence[int] = (1, 28, 28), num_classes: int = 10) -> None:
