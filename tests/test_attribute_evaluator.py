@@ -152,6 +152,16 @@ def test_invalid_images(evaluator, data):
     assert quick(evaluator, noise)["values_found"] == 0
 
 
+def test_noise_and_blends_are_not_recognized(evaluator, data):
+    images = data.test_examples.content[:100]
+    noise = torch.randint(0, 256, images.shape, generator=generator(), dtype=torch.uint8)
+    blends = ((images.float() + images.roll(1, 0)) / 2).byte()
+    for unclear in (noise, blends):
+        assert evaluator.view(unclear).recognized.double().mean() <= 0.05
+    weak_noise = (images + 16 * torch.randn(images.shape, generator=generator())).round().clamp(0, 255).byte()
+    assert evaluator.view(weak_noise).recognized.double().mean() >= 0.9
+
+
 def test_small_noise_is_valid(evaluator, data):
     images = data.test_examples.content
     noise = 8 * torch.randn(images.shape, generator=generator())

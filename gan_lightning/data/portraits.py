@@ -12,6 +12,7 @@ SIZE = 32  # pixels
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE].astype(float)
 MIDDLE = (SIZE - 1) / 2  # column of the axis of symmetry
 BLACK, WHITE, GREY, GOLD = "22202f", "ffffff", "8b93a8", "f9c43d"
+LIPS = "a8243a"
 
 BACKGROUNDS = {
     **{"sky": "a9d6f5", "mint": "b5ead0", "peach": "ffd3b0", "lilac": "d4c1f4"},
@@ -80,15 +81,20 @@ def no_part(*colors: str) -> Part:
 
 
 def sun(color: str) -> Part:
-    return [(disc(MIDDLE, 15, 13.5, 13.5), shade(color, 1.8 if color != BACKGROUNDS["night"] else 1.25))]
+    return [(disc(MIDDLE, 15, 13.5, 13.5), shade(color, 1.3 if color == BACKGROUNDS["night"] else 1.8))]
 
 
 def stripes(color: str) -> Part:
-    return [((ROWS + COLUMNS) % 8 < 4, shade(color, 0.93))]
+    return [((ROWS + COLUMNS) % 8 < 4, set_off(color, 0.86))]
 
 
 def dots(color: str) -> Part:
-    return [((ROWS % 6 < 2) & ((COLUMNS + 3 * (ROWS // 6 % 2)) % 6 < 2), shade(color, 0.88))]
+    return [((ROWS % 6 < 2) & ((COLUMNS + 3 * (ROWS // 6 % 2)) % 6 < 2), set_off(color, 0.78))]
+
+
+def set_off(color: str, factor: float) -> str:
+    """Return a darker color; of the dark background, a lighter one."""
+    return shade(color, 1 / factor if color == BACKGROUNDS["night"] else factor)
 
 
 # Hair behind the head
@@ -172,15 +178,15 @@ def head(color: str) -> Part:
 
 
 def smile(color: str) -> Part:
-    return [(box(13, 21, 18, 21) | both(box(11, 19, 12, 20)), "8a2f3c")]
+    return [(box(13, 21, 18, 21) | both(box(11, 19, 12, 20)), LIPS)]
 
 
 def grin(color: str) -> Part:
-    return [(box(12, 20, 19, 22), "8a2f3c"), (box(13, 20, 18, 21), WHITE)]
+    return [(box(12, 20, 19, 22), LIPS), (box(13, 20, 18, 21), WHITE)]
 
 
 def straight(color: str) -> Part:
-    return [(box(13, 21, 18, 21), "8a2f3c")]
+    return [(box(13, 21, 18, 21), LIPS)]
 
 
 def gasp(color: str) -> Part:
@@ -188,7 +194,7 @@ def gasp(color: str) -> Part:
 
 
 def tongue(color: str) -> Part:
-    return [(box(12, 20, 19, 20), "8a2f3c"), (box(16, 21, 18, 22), "f07f8c")]
+    return [(box(12, 20, 19, 20), LIPS), (box(16, 21, 18, 22), "f07f8c")]
 
 
 def lipstick(color: str) -> Part:
@@ -196,7 +202,7 @@ def lipstick(color: str) -> Part:
 
 
 def moustache(color: str) -> Part:
-    return [(box(12, 19, 19, 20) | both(box(11, 20, 11, 21)), color), (box(14, 22, 17, 22), "8a2f3c")]
+    return [(box(12, 19, 19, 20) | both(box(11, 20, 11, 21)), color), (box(14, 22, 17, 22), LIPS)]
 
 
 def beard(color: str) -> Part:

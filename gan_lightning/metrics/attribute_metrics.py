@@ -3,12 +3,13 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+import torch
 from torch import Tensor
 
 from gan_lightning.metrics.combinations import find_values, largest_kl, largest_pair_kl, unseen_share
 from gan_lightning.metrics.evaluator import MORE_VARIETY
 from gan_lightning.metrics.images import ImageView
-from gan_lightning.metrics.pixels import largest_difference
+from gan_lightning.metrics.pixels import largest_difference, squared_difference
 from gan_lightning.metrics.reference import Reference
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 WINDOW = 4  # side of the windows, in pixels, in which a sample is compared with the image of its attributes
 MAX_DIFFERENCE = 32.0  # root mean square, of 255, in each window of a valid sample
+MAX_RECOGNIZED = 500  # samples of which all other readings are tried, which is slow
 EXPECTED = 10  # a value that the data have so often in n examples is missing if no valid sample has it
 
 
@@ -40,6 +42,23 @@ class AttributeView(ImageView):
         return largest_difference(self.content, self.composed, WINDOW) <= MAX_DIFFERENCE
 
     @cached_property
+    def recognized(self) -> Tensor:
+        """True (n,) for samples that no other value of a single attribute fits better than the one that is read.
+
+        At most ``MAX_RECOGNIZED`` samples are compared.
+        """
+        images, attributes = self.content[:MAX_RECOGNIZED], self.attributes[:MAX_RECOGNIZED]
+        compose = self.evaluator.data.compose
+        nearest = squared_difference(images, compose(attributes))
+        recognized = torch.ones(len(images), dtype=torch.bool)
+        for column, size in enumerate(self.evaluator.sizes):
+            for value in range(size):
+                other = attributes.clone()
+                other[:, column] = value
+                recognized &= squared_difference(images, compose(other)) >= nearest
+        return recognized
+
+    @cached_property
     def found(self) -> list[Tensor]:
         """For each attribute, True (values,) for the values that valid samples have."""
         return find_values(self.attributes[self.valid], self.evaluator.sizes)
@@ -50,6 +69,10 @@ AttributeReference: TypeAlias = Reference[AttributeView]
 
 def valid(reference: AttributeReference, samples: AttributeView) -> float:
     return samples.valid.double().mean().item()
+
+
+def recognized(reference: AttributeReference, samples: AttributeView) -> float:
+    return samples.recognized.double().mean().item()
 
 
 def values_found(reference: AttributeReference, samples: AttributeView) -> float:

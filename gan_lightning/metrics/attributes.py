@@ -23,6 +23,7 @@ from gan_lightning.metrics.attribute_metrics import (
     missing_values,
     odd_pairs,
     pair_kl,
+    recognized,
     uneven_values,
     unseen,
     unseen_of_real,
@@ -48,6 +49,9 @@ class AttributeEvaluator(ImageEvaluator):
     ``WINDOW`` × ``WINDOW`` pixels the root mean square difference is at most ``MAX_DIFFERENCE`` of 255. The confidence
     of the reader does not count, since a classifier may be confident about noise.
 
+    A sample is recognized under a weaker condition: whatever single attribute were another, the composed image would be
+    no nearer to the sample. Noise and blends of two images are neither valid nor recognized.
+
     The divergences are those of the attribute, or pair of attributes, with the largest: an average over all would hide
     a fault of one. They count all samples, valid or not, so that they can be compared with those of as many real ones.
 
@@ -58,6 +62,12 @@ class AttributeEvaluator(ImageEvaluator):
     """
 
     metrics = (
+        Metric(
+            "recognized",
+            "share of samples that no other value of an attribute fits better than the one read",
+            recognized,
+            headline=True,
+        ),
         Metric(
             "valid",
             "share of samples that look like the image composed of their attributes",

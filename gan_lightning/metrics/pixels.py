@@ -41,3 +41,8 @@ def largest_difference(a: Tensor, b: Tensor, window: int) -> Tensor:
         for x, y in zip(a.split(ROWS), b.split(ROWS), strict=True)
     ]
     return torch.cat(largest)
+
+
+def squared_difference(a: Tensor, b: Tensor) -> Tensor:
+    """Return the sum of squared differences of images a and b (n, C, H, W) uint8, (n,)."""
+    return (a.float() - b).square().flatten(1).sum(1)

@@ -19,7 +19,7 @@ from gan_lightning.modalities.image import normalize
 
 MAX_NOISE, MAX_BLUR = 0.1, 0.4  # standard deviation, and share of the blurred image; pixels lie in [-1, 1]
 SHUFFLED = 0.5  # share of the training in which attributes are combined at random
-MAX_BRIGHTNESS, MAX_CONTRAST = 0.03, 0.1
+MAX_BRIGHTNESS, MAX_CONTRAST = 0.015, 0.04
 
 
 def train_reader(
