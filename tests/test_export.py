@@ -72,7 +72,8 @@ def assert_equals_pytorch(path, trained, weights=None):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_onnx_equals_pytorch(run, tmp_path, network, conditional):
     options = [*QUICK, *NETWORKS[network], f"conditional={conditional}", "hydra.run.dir=run"]
-    assert run("train", *options).code == 0
+    result = run("train", *options)
+    assert result.code == 0, result.err
     result = run("export", "checkpoint=run")
     assert (result.code, result.out, result.err) == (0, "run/exported/last.onnx\n", "")
     assert_equals_pytorch(tmp_path / "run/exported/last.onnx", load("run"))

@@ -156,7 +156,7 @@ class TestGenerator:
 
     def test_mean_style_is_the_mean_over_latents(self, generator):
         many = generator.styles(torch.randn(100_000, 6))[:, 0]
-        error = many.std(0) / styles.MEAN_LATENTS**0.5
+        error = many.std(0) / (2 * styles.MEAN_LATENTS) ** 0.5  # pairs of opposites count more than independent latents
         assert ((generator.mean_style()[0, 0] - many.mean(0)).abs() < 4 * error).all()
         state = torch.get_rng_state()
         assert torch.equal(generator.mean_style(), generator.mean_style())
@@ -170,7 +170,7 @@ class TestGenerator:
         assert torch.equal(means[0], means[2])
         assert not torch.allclose(means[0], means[1])
         for i in range(4):
-            torch.testing.assert_close(generator.mean_style(labels[i : i + 1])[0], means[i])
+            assert torch.equal(generator.mean_style(labels[i : i + 1])[0], means[i])  # whatever else is in the batch
         torch.testing.assert_close(generator.mean_style(F.one_hot(labels, 3).float()), means)
         images = generator(latent, labels, truncation=0.0)
         torch.testing.assert_close(images, generator.synthesize(means.expand(-1, 5, -1)))

@@ -1,10 +1,12 @@
-"""MNIST in the folder that GAN_DATA_DIR names."""
+"""The images of the benchmarks: MNIST in the folder that GAN_DATA_DIR names, and avatars of any size."""
 
 from pathlib import Path
 
+import torch.nn.functional as F
 from torch import Tensor
 from torchvision import datasets
 
+from gan_lightning.data.avatars import Avatars
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.extractors import Classifier
@@ -30,3 +32,10 @@ def training_images(root: Path) -> Tensor:
         return datasets.MNIST(str(root)).data.flatten(1)
     except RuntimeError as error:
         raise UserError(f"{root}: no MNIST: set GAN_DATA_DIR to the folder that holds MNIST/raw") from error
+
+
+def avatars(n: int, size: int) -> Tensor:
+    """Return avatars (n, 3, size, size) uint8, enlarged without interpolation."""
+    content = Avatars(n, 1, 1, [3, 32, 32], num_classes=80, seed=0).load().content
+    assert isinstance(content, Tensor)
+    return F.interpolate(content, size)

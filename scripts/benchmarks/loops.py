@@ -1,4 +1,4 @@
-"""Training loops without a framework: the first article's as published, and one as fast as plain PyTorch gets."""
+"""Training loops without a framework: the first article's as published, and others as fast as plain PyTorch gets."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,7 +45,7 @@ def published_batches(root: Path, batch_size: int, device: torch.device) -> Batc
 
 
 def batches_from_memory(images: Tensor, batch_size: int) -> Batches:
-    """Yield shuffled batches (B, 784) in [-1, 1] of uint8 images (N, 784), on the device of the images."""
+    """Yield shuffled batches (B, …) in [-1, 1] of uint8 images (N, …), on the device of the images."""
     while True:
         for indices in torch.randperm(len(images)).to(images.device).split(batch_size):
             if len(indices) == batch_size:
@@ -113,5 +113,54 @@ def fast_loop(batches: Batches, device: torch.device, matmul_precision: str = "h
             with torch.no_grad():
                 torch._foreach_lerp_(average, g_parameters, 0.001)
         torch.set_float32_matmul_precision("highest")
+
+    return step
+
+
+def penalized_loop(
+    generator: nn.Module, discriminator: nn.Module, batches: Batches, device: torch.device, mixed: bool
+) -> Step:
+    """Return an iteration with the computations of ``objective=relativistic regularizer=r1_r2``, without a framework.
+
+    Args:
+        generator: network that maps latents (B, latent_dim) to images.
+        discriminator: network that maps images to logits (B, 1).
+        batches: real images (B, C, H, W) in [-1, 1].
+        device: device of the networks and the batches.
+        mixed: True to compute in bfloat16 where autocast does.
+    """
+    generator.to(device), discriminator.to(device)
+    g_parameters: list[Tensor] = list(generator.parameters())
+    d_parameters: list[Tensor] = list(discriminator.parameters())
+    average = [parameter.detach().clone() for parameter in g_parameters]
+    g_optimizer = torch.optim.Adam(g_parameters, lr=2e-3, betas=(0.0, 0.99), fused=True)
+    d_optimizer = torch.optim.Adam(d_parameters, lr=2e-4, betas=(0.0, 0.99), fused=True)
+
+    def autocast() -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=mixed)
+
+    def step() -> None:
+        real = next(batches)
+        with autocast():
+            fake = generator(torch.randn(len(real), generator.latent_dim, device=device))
+            seen = torch.cat([real, fake.detach()]).requires_grad_()
+            logits = discriminator(seen).float()
+        (slopes,) = torch.autograd.grad(logits.sum(), seen, create_graph=True)
+        real_logits, fake_logits = logits.chunk(2)
+        penalty = slopes.square().sum((1, 2, 3)).sum() / (2 * len(real))  # R1 + R2, from one pass
+        (F.softplus(fake_logits - real_logits).mean() + penalty).backward()
+        d_optimizer.step()
+        d_optimizer.zero_grad()
+        for parameter in d_parameters:
+            parameter.requires_grad_(False)
+        with autocast():
+            real_logits, fake_logits = discriminator(real).float(), discriminator(fake).float()
+        for parameter in d_parameters:
+            parameter.requires_grad_(True)
+        F.softplus(real_logits - fake_logits).mean().backward()
+        g_optimizer.step()
+        g_optimizer.zero_grad()
+        with torch.no_grad():
+            torch._foreach_lerp_(average, g_parameters, 0.001)
 
     return step

@@ -44,6 +44,23 @@ class Stopwatch(L.Callback):
                 )
 
 
+class PeakMemory(L.Callback):
+    """Callback that writes the most memory of the GPU that tensors have occupied, in MB, to a file.
+
+    Args:
+        path: file to write.
+        last: iteration at whose end it is written.
+    """
+
+    def __init__(self, path: str, last: int) -> None:
+        self.path = Path(path)
+        self.last = last
+
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if pl_module.iteration == self.last:
+            self.path.write_text(str(torch.cuda.max_memory_allocated(pl_module.device) / 1e6), encoding="utf-8")
+
+
 class TouchAfterFirstIteration(L.Callback):
     """Callback that creates an empty file at the end of the first iteration."""
 
@@ -59,19 +76,39 @@ def seconds_per_iteration(overrides: Sequence[str], iterations: int, threads: in
 
     What the run writes after its last iteration does not count.
     """
+    last = warm_up + iterations
+    return measure_with(Stopwatch, {"first": warm_up, "last": last}, overrides, last, threads)
+
+
+def peak_gpu_megabytes(overrides: Sequence[str], iterations: int, threads: int) -> float:
+    """Return the most memory of the GPU that tensors occupy in ``python train.py`` with these overrides."""
+    return measure_with(PeakMemory, {"last": iterations}, overrides, iterations, threads)
+
+
+def measure_with(
+    callback: type[L.Callback], arguments: dict[str, int], overrides: Sequence[str], iterations: int, threads: int
+) -> float:
+    """Run ``python train.py`` with a callback, and return the number that it writes to the file ``path``.
+
+    Args:
+        callback: class of the callback.
+        arguments: its arguments, without the path.
+        overrides: overrides of the run, which has all callbacks but the evaluation.
+        iterations: number of iterations of the run.
+        threads: number of threads of the run.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [
+        given = {"_target_": f"scripts.benchmarks.runs.{callback.__name__}", "path": f"{folder}/value"} | arguments
+        command = [
+            *TRAIN,
             *overrides,
-            f"max_iterations={warm_up + iterations}",
+            f"max_iterations={iterations}",
             "callbacks.evaluation=null",
-            "+callbacks.stopwatch._target_=scripts.benchmarks.runs.Stopwatch",
-            f"+callbacks.stopwatch.path={folder}/seconds",
-            f"+callbacks.stopwatch.first={warm_up}",
-            f"+callbacks.stopwatch.last={warm_up + iterations}",
+            *(f"+callbacks.measuring.{key}={value}" for key, value in given.items()),
             f"hydra.run.dir={folder}/run",
         ]
-        run_command([*TRAIN, *arguments], threads)
-        return float(Path(folder, "seconds").read_text(encoding="utf-8"))
+        run_command(command, threads)
+        return float(Path(folder, "value").read_text(encoding="utf-8"))
 
 
 def run_command(command: Sequence[str], threads: int) -> None:

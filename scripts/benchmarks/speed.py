@@ -11,7 +11,7 @@ import torch
 
 from . import limits, loops
 from .data import data_root, training_images
-from .runs import seconds_per_iteration, synchronize
+from .runs import WARM_UP, seconds_per_iteration, synchronize
 from .tables import Row, median_and_range, ratios
 
 BATCH_SIZE = 64
@@ -177,19 +177,22 @@ def concurrent_throughput(runs: int, arguments: argparse.Namespace) -> float:
         return sum(BATCH_SIZE / seconds.result() for seconds in measured)
 
 
-def measure_loop(step: loops.Step, iterations: int, device: torch.device, published: bool = False) -> Measure:
+def measure_loop(
+    step: loops.Step, iterations: int, device: torch.device, published: bool = False, warm_up: int = 10
+) -> Measure:
     """Return a measurement of a loop in this process.
 
     Args:
         step: one iteration of the loop.
-        iterations: number of iterations to measure, after ten more to warm up.
+        iterations: number of iterations to measure.
         device: device that computes them.
         published: True to compute with denormal numbers, as torch does by default and runs do not.
+        warm_up: number of iterations before the measured ones.
     """
 
     def measure() -> float:
         torch.set_flush_denormal(not published)
-        for _ in range(10):
+        for _ in range(warm_up):
             step()
         synchronize(device)
         start = time.perf_counter()
@@ -201,9 +204,9 @@ def measure_loop(step: loops.Step, iterations: int, device: torch.device, publis
     return measure
 
 
-def measure_run(iterations: int, threads: int, *overrides: str) -> Measure:
+def measure_run(iterations: int, threads: int, *overrides: str, warm_up: int = WARM_UP) -> Measure:
     """Return a measurement of ``python train.py`` with these overrides, in a process of its own."""
-    return lambda: seconds_per_iteration(overrides, iterations, threads)
+    return lambda: seconds_per_iteration(overrides, iterations, threads, warm_up)
 
 
 def measure_in_rounds(contestants: dict[str, Measure], rounds: int) -> dict[str, list[float]]:
