@@ -117,7 +117,7 @@ class StyledGenerator(nn.Module):
             (1, 1, style_dim), or with conditions (B, 1, style_dim), the mean for the condition of each sample.
         """
         half = torch.randn(MEAN_LATENTS // 2, self.latent_dim, generator=torch.Generator().manual_seed(0))
-        latent = torch.cat([half, -half]).to(self.mapping[0].weight)
+        latent = torch.cat([half, -half]).to(next(self.mapping.parameters()))
         if condition is None:
             return self._map(latent, None).mean(0)[None, None]
         distinct, indices = condition.unique(dim=0, return_inverse=True)

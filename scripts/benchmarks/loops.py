@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from gan_lightning.modalities.image import normalize
+from gan_lightning.networks.styles import StyledGenerator
 
 Batches = Iterator[Tensor]
 Step = Callable[[], None]  # runs one iteration
@@ -118,7 +119,7 @@ def fast_loop(batches: Batches, device: torch.device, matmul_precision: str = "h
 
 
 def penalized_loop(
-    generator: nn.Module, discriminator: nn.Module, batches: Batches, device: torch.device, mixed: bool
+    generator: StyledGenerator, discriminator: nn.Module, batches: Batches, device: torch.device, mixed: bool
 ) -> Step:
     """Return an iteration with the computations of ``objective=relativistic regularizer=r1_r2``, without a framework.
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gan_lightning.config.resolvers import mixed_precision_if_faster
 from gan_lightning.config.validation import instantiate
 from gan_lightning.modalities.image import Images
+from gan_lightning.networks.styles import StyledGenerator
 from gan_lightning.paths import CONF_DIR
 
 from . import loops
@@ -86,7 +87,7 @@ def compare(name: str, overrides: Sequence[str], images: Tensor, arguments: argp
     return rows
 
 
-def networks(overrides: Sequence[str]) -> tuple[nn.Module, nn.Module]:
+def networks(overrides: Sequence[str]) -> tuple[StyledGenerator, nn.Module]:
     """Return the generator and the discriminator of ``python train.py`` with these overrides."""
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         model = hydra.compose("train", list(overrides)).model
