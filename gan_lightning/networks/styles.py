@@ -113,7 +113,7 @@ class StyledGenerator(nn.Module):
             (1, 1, style_dim), or with conditions (B, 1, style_dim), the mean for the condition of each sample.
         """
         latent = torch.randn(MEAN_LATENTS, self.latent_dim, generator=torch.Generator().manual_seed(0))
-        latent = latent.to(self.mapping[0].weight)
+        latent = latent.to(next(self.mapping.parameters()))
         if condition is None:
             return self._map(latent, None).mean(0)[None, None]
         distinct, indices = condition.unique(dim=0, return_inverse=True)
