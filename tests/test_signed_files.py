@@ -209,7 +209,7 @@ def test_record_cannot_name_a_file_to_read(signed, tmp_path):
     record = replace(record_of(FOURTH), condition="7")
     assert verifier._recipe(record) is None
     Path("7").unlink()
-    assert verifier._recipe(record) == (4, 9, "7", record.weights)
+    assert verifier._recipe(record) == (4, 9, "7", record.weights, 1.0)
     for change in ({"n": 2**17 + 1}, {"index": 9}, {"checkpoint": "0" * 64}, {"weights": "ema"}):
         assert verifier._recipe(replace(record, condition=None, **change)) is None
 

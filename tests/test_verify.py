@@ -164,7 +164,8 @@ def test_condition_in_a_file(run, verify, signed, tmp_path):  # noqa: F811
     record = Verifier(b"").verify(picture).record
     with pytest.raises(UserError, match="its record names a condition in a file: give that file with --condition"):
         Verifier(b"", checkpoint=trained)._recipe(record)
-    assert Verifier(b"", checkpoint=trained, n=3, condition=str(asked))._recipe(record) == (0, 3, str(asked), "ema")
+    verifier = Verifier(b"", checkpoint=trained, n=3, condition=str(asked))
+    assert verifier._recipe(record) == (0, 3, str(asked), "ema", 1.0)
     saved_again(picture)
     regenerates = "regenerates from checkpoint + seed: sample 2 of 3 with seed 0, bit for bit"
     command = (picture, "--checkpoint", "run", "--n", 3)

@@ -27,6 +27,7 @@ from gan_lightning.tables import markdown
 
 STEPS = (-3, -2, -1, 0, 1, 2, 3)  # strengths in the sheet, in standard deviations
 TESTED = 500  # samples on which effects are measured; their latents are those of the next seed
+TINY = 0.05  # size of a move that should change nothing, in standard deviations of styles
 FONT_SIZE, CHARACTER_WIDTH = 12, 8  # pixels in the labels of the sheet
 
 Rows = list[dict[str, Any]]
@@ -133,32 +134,38 @@ def _add_changes(
 def _supervised(
     trained: Trained, generator: StyleGenerator, reader: AttributeReader, styles: Tensor, tested: Tensor
 ) -> tuple[Directions, Rows]:
-    """Return a direction for each value of an attribute that samples have, and a row of the table for each."""
-    read, targets = _read_with(trained, reader), targets_of(reader.attributes)
-    attributes = read_styles(generator, read, _at_all_levels(styles, generator))
-    learner = Learner(generator, read, styles, attributes, targets)
-    if not learner.targets:
+    """Return a direction for each value of an attribute that samples have, and a row of the table for each.
+
+    The last row is no direction: it tells how often readings change by a tiny random move.
+    """
+    read, names = _read_with(trained, reader), list(reader.attributes)
+    learner = Learner(generator, read, styles, read_styles(generator, read, _at_all_levels(styles, generator)))
+    targets = [target for target in targets_of(reader.attributes) if learner.can_learn(target)]
+    if not targets:
         raise UserError("method=supervised: all samples have the same attributes: train longer, or raise n")
     styles_tested = _at_all_levels(tested, generator)
     before = read_styles(generator, read, styles_tested)
     learned, rows = [], []
-    for target in tqdm(learner.targets, "learning directions", disable=None, leave=False):
-        one = learner.learn(target)
-        shift = one.directions.shift(target.name, one.strength, generator.levels)
+    for target in tqdm(targets, "learning directions", disable=None, leave=False):
+        found, strength = learner.learn(target)
+        shift = found.shift(target.name, strength, generator.levels)
         effect = measure(generator, read, styles_tested, before, shift, target)
-        learned.append(one.directions)
-        (levels,) = one.directions.levels
-        rows.append(
-            {
-                "direction": target.name,
-                "levels": f"{levels[0]}-{levels[-1]}",
-                "strength": one.strength,
-                "wanted": effect.wanted,
-                "any other": effect.any_other,
-                "each other": effect.each_other,
-            }
-        )
+        learned.append(found)
+        (levels,) = found.levels
+        row = {"direction": target.name, "levels": f"{levels[0]}-{levels[-1]}", "strength": strength}
+        rows.append(row | {"wanted": effect.wanted} | _other_changes(effect.any_other, effect.others, names))
+    noise = torch.randn(tested.shape, generator=torch.Generator().manual_seed(0))
+    moves = _at_all_levels(TINY * tested.std(0) * noise, generator)
+    changed = attribute_changes(generator, read, styles_tested, before, moves)
+    row = {"direction": f"(random, {TINY} standard deviations)", "levels": f"0-{generator.levels - 1}"}
+    rows.append(row | _other_changes(float(changed.any(1).float().mean()), changed.float().mean(0), names))
     return joined(learned), rows
+
+
+def _other_changes(any_other: float, others: Tensor, names: Sequence[str]) -> dict[str, Any]:
+    """Return the columns of the table about the attributes that change without being wanted."""
+    most = int(others.argmax())
+    return {"any other": any_other, "most of them": names[most], "share": float(others[most])}
 
 
 @torch.no_grad()

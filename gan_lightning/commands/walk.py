@@ -46,6 +46,7 @@ class Walk:
     def samples(self, t: float) -> Sample:
         """Return the samples at ``t``, from 0 (start) to 1 (end)."""
         if isinstance(self.generator, SteeredGenerator):
+            assert not isinstance(self.condition, dict), "style generators have conditions of one part"
             start, end = (self.generator.styles(latent, self.condition) for latent in (self.start, self.end))
             return self.generator.synthesize(torch.lerp(start, end, t))
         latent = slerp(self.start, self.end, t)

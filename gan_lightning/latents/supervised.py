@@ -1,17 +1,17 @@
 """Directions that change one attribute of samples, learned from attributes that are read from samples.
 
-The directions are those of InterFaceGAN (Shen et al., 2020, https://arxiv.org/abs/2005.09635): normals of hyperplanes
-between styles with and without a value of an attribute. A direction with smaller components along the normals of other
-attributes changes those less. How small they are, and the levels and the strength of the edit, are chosen by trying.
+A linear regression explains the styles of samples by their attributes. A direction to a value of an attribute is the
+difference between the styles with the value and without it, while all other attributes stay the same. That is better
+to move along than the normal of a classifier, which may be any vector that tells the values apart (Haufe et al., 2014,
+https://doi.org/10.1016/j.neuroimage.2013.10.067). The levels and the strength of an edit are chosen by trying.
 """
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
+import torch.nn.functional as F
 from torch import Tensor
 
 from gan_lightning.latents.directions import Directions, measured
@@ -19,11 +19,11 @@ from gan_lightning.networks.styles import StyleGenerator
 
 NONE = "none"  # the value of an attribute that a sample does not have
 MIN_EXAMPLES = 20  # styles with a value, and without it, that a direction is learned from
-MIN_VARIANCE = 1e-6  # of styles along a direction that is used, relative to the largest
-PENALTIES = (0.0, 1.0, 10.0)  # of components along the normals of other attributes
-STRENGTHS = (1.5, 2.5, 4.0, 6.0)
-TRIED = 32  # styles on which the levels and strengths of a direction are compared
-TRIED_AT_ONCE = 256  # samples that are generated together
+RIDGE = 1.0  # penalty of the regression: eyes are covered if, and only if, certain glasses cover them
+STRENGTHS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
+LEVELS_STRENGTH = 3.0  # strength with which levels are compared
+TRIED = 64  # styles on which the levels and strengths of a direction are compared
+READ_AT_ONCE = 256  # samples that are generated and read together
 ENOUGH = 0.85  # share of samples that a good direction changes
 
 Reader = Callable[[Tensor], Tensor]  # samples (n, C, H, W) -> attributes (n, attributes) int64
@@ -61,13 +61,8 @@ class Effect(NamedTuple):
     others: Tensor
 
     @property
-    def each_other(self) -> float:
-        """Mean share of the samples that change in one of the other attributes."""
-        return float(self.others.sum() / max(len(self.others) - 1, 1))
-
-    @property
     def quality(self) -> tuple[float, float]:
-        """What to maximize: enough wanted changes first, then few others."""
+        """Pair to maximize: enough wanted changes and few others, then all wanted changes."""
         return min(self.wanted, ENOUGH) - self.any_other, self.wanted
 
 
@@ -81,17 +76,36 @@ def targets_of(attributes: Mapping[str, Sequence[str]]) -> list[Target]:
     return targets
 
 
-def measure(
-    generator: StyleGenerator, read: Reader, styles: Tensor, before: Tensor, shift: Tensor, target: Target
-) -> Effect:
-    """Return the effect of an edit on samples that have none of the wanted values.
+@torch.no_grad()
+def read_styles(generator: StyleGenerator, read: Reader, styles: Tensor) -> Tensor:
+    """Return the attributes (n, attributes) of the samples of styles (n, levels, style_dim)."""
+    return torch.cat([read(generator.synthesize(part)) for part in styles.split(READ_AT_ONCE)])
+
+
+def attribute_changes(generator: StyleGenerator, read: Reader, styles: Tensor, before: Tensor, shift: Tensor) -> Tensor:
+    """Return True (n, attributes) for the attributes of samples that an edit changes.
 
     Args:
         generator: the generator.
         read: reads the attributes of samples.
         styles: (n, levels, style_dim).
         before: (n, attributes), the attributes of their samples.
-        shift: (levels, style_dim), the edit.
+        shift: added to the styles.
+    """
+    return read_styles(generator, read, styles + shift) != before
+
+
+def measure(
+    generator: StyleGenerator, read: Reader, styles: Tensor, before: Tensor, shift: Tensor, target: Target
+) -> Effect:
+    """Return the effect of an edit on the samples that have none of the wanted values.
+
+    Args:
+        generator: the generator.
+        read: reads the attributes of samples.
+        styles: (n, levels, style_dim).
+        before: (n, attributes), the attributes of their samples.
+        shift: (levels, style_dim), added to the styles.
         target: the wanted values.
     """
     missing = ~target.reached(before)
@@ -105,25 +119,6 @@ def measure(
     )
 
 
-@torch.no_grad()
-def read_styles(generator: StyleGenerator, read: Reader, styles: Tensor) -> Tensor:
-    """Return the attributes (n, attributes) of the samples of styles (n, levels, style_dim)."""
-    return torch.cat([read(generator.synthesize(part)) for part in styles.split(TRIED_AT_ONCE)])
-
-
-def attribute_changes(generator: StyleGenerator, read: Reader, styles: Tensor, before: Tensor, shift: Tensor) -> Tensor:
-    """Return True (n, attributes) for the attributes that an edit changes; the arguments are those of ``measure``."""
-    return read_styles(generator, read, styles + shift) != before
-
-
-class Learned(NamedTuple):
-    """Direction that leads to a target, with the strength that was best on the styles it was learned from."""
-
-    target: Target
-    directions: Directions  # the only one in it
-    strength: float
-
-
 class Learner:
     """Learns directions from the styles and the attributes of samples.
 
@@ -132,60 +127,52 @@ class Learner:
         read: reads the attributes of samples.
         styles: (n, style_dim), the same at all levels.
         attributes: (n, attributes), the attributes of their samples.
-        targets: all values that samples may have.
     """
 
-    def __init__(
-        self, generator: StyleGenerator, read: Reader, styles: Tensor, attributes: Tensor, targets: Sequence[Target]
-    ) -> None:
+    def __init__(self, generator: StyleGenerator, read: Reader, styles: Tensor, attributes: Tensor) -> None:
         self.generator, self.read, self.styles, self.attributes = generator, read, styles, attributes
-        values, vectors = torch.linalg.eigh(torch.cov(styles.double().T))
-        kept = values > MIN_VARIANCE * values.max()
-        # In whitened coordinates, random styles have the same variance in all directions.
-        self.unwhitening = (vectors[:, kept] * values[kept].sqrt()).T
-        whitening = vectors[:, kept] / values[kept].sqrt()
-        whitened = ((styles - styles.mean(0)).double() @ whitening).numpy()
-        self.normals = {}
-        for target in targets:
-            reached = target.reached(attributes)
-            if min(int(reached.sum()), int((~reached).sum())) >= MIN_EXAMPLES:
-                fitted = LogisticRegression(max_iter=300, tol=1e-3).fit(whitened, reached.numpy())
-                self.normals[target.name] = torch.from_numpy(fitted.coef_[0] / np.linalg.norm(fitted.coef_))
-        self.targets = [target for target in targets if target.name in self.normals]
+        one_hot = [F.one_hot(values).double() for values in attributes.unbind(1)]
+        counts = [values.sum(0) for values in one_hot]
+        explaining = torch.cat(one_hot, 1)
+        explaining = explaining - explaining.mean(0)
+        penalty = RIDGE * torch.eye(explaining.shape[1], dtype=torch.double)
+        explained = explaining.T @ (styles - styles.mean(0)).double()
+        solution = torch.linalg.solve(explaining.T @ explaining + penalty, explained)
+        self.counts = counts
+        self.offsets = solution.split([len(count) for count in counts])  # of each attribute: (values, style_dim)
 
-    def learn(self, target: Target) -> Learned:
-        """Return the direction, the levels and the strength with the best effect on a few styles."""
+    def can_learn(self, target: Target) -> bool:
+        """Return True if enough samples have one of the values, and enough have none."""
+        reached = int(target.reached(self.attributes).sum())
+        return min(reached, len(self.attributes) - reached) >= MIN_EXAMPLES
+
+    def vector(self, target: Target) -> Tensor:
+        """Return the difference (style_dim,) between styles with the values and without them, all else being equal."""
+        offsets, counts = self.offsets[target.attribute], self.counts[target.attribute]
+        wanted = torch.isin(torch.arange(len(counts)), torch.tensor(target.values))
+        with_values, without = (counts[one] @ offsets[one] / counts[one].sum() for one in (wanted, ~wanted))
+        return (with_values - without).float()
+
+    def learn(self, target: Target) -> tuple[Directions, float]:
+        """Return the direction to a target, with the levels and the strength that are best on a few styles."""
         chosen = (~target.reached(self.attributes)).nonzero()[:TRIED, 0]
         styles = self.styles[chosen, None].expand(-1, self.generator.levels, -1)
-        before = self.attributes[chosen]
+        before, vector = self.attributes[chosen], self.vector(target)[None]
 
-        def quality(penalty: float, levels: list[int], strength: float, n: int = TRIED) -> tuple[float, float]:
-            learned = self._direction(target, penalty, levels)
-            shift = learned.shift(target.name, strength, self.generator.levels)
-            return measure(self.generator, self.read, styles[:n], before[:n], shift, target).quality
+        def at(levels: list[int]) -> Directions:
+            return measured([target.name], vector, self.styles, [levels])
 
-        ranked = sorted(
-            level_sets(self.generator.levels), key=lambda levels: quality(1.0, levels, 3.0, TRIED // 2), reverse=True
-        )
-        settings = itertools.product(PENALTIES, ranked[:2], STRENGTHS)
-        penalty, levels, strength = max(settings, key=lambda one: quality(*one))
-        return Learned(target, self._direction(target, penalty, levels), strength)
+        def quality(directions: Directions, strength: float) -> tuple[float, float]:
+            shift = directions.shift(target.name, strength, self.generator.levels)
+            return measure(self.generator, self.read, styles, before, shift, target).quality
 
-    def _vector(self, target: Target, penalty: float) -> Tensor:
-        """Return the direction (style_dim,) to a target that is penalized for its components along other normals.
-
-        In whitened coordinates it is the d that maximizes d · normal − ½ (|d|² + penalty · Σ (d · other normal)²).
-        """
-        others = [self.normals[one.name] for one in self.targets if one.attribute != target.attribute]
-        stacked = torch.stack(others) if others else torch.zeros(0, len(self.unwhitening), dtype=torch.double)
-        matrix = torch.eye(len(self.unwhitening), dtype=torch.double) + penalty * stacked.T @ stacked
-        return (torch.linalg.solve(matrix, self.normals[target.name]) @ self.unwhitening).float()
-
-    def _direction(self, target: Target, penalty: float, levels: list[int]) -> Directions:
-        return measured([target.name], self._vector(target, penalty)[None], self.styles, [levels])
+        candidates = [at(levels) for levels in level_sets(self.generator.levels)]
+        best = max(candidates, key=lambda one: quality(one, LEVELS_STRENGTH))
+        return best, max(STRENGTHS, key=lambda strength: quality(best, strength))
 
 
 def level_sets(levels: int) -> list[list[int]]:
-    """Return all runs of adjacent sizes of images as lists of levels; level 0 is a size, and then each two levels."""
-    starts = [0, *range(1, levels + 1, 2)]
-    return [list(range(first, end)) for first, end in itertools.combinations([*starts], 2)]
+    """Return runs of adjacent levels that edits may move: all levels are first, and runs end where sizes double."""
+    ends = [0, *range(1, levels, 2), levels]
+    runs = [list(range(first, end)) for first, end in combinations(ends, 2)]
+    return sorted(runs, key=len, reverse=True)

@@ -18,7 +18,7 @@ from gan_lightning.networks.augment import Probability
 from gan_lightning.networks.conditional import ProjectionHead
 from gan_lightning.networks.dcgan import doublings
 from gan_lightning.networks.modulation import StyledConv, StyledPixels, upsample
-from gan_lightning.networks.resnet import LEAKY_GAIN, LEAKY_SLOPE, initialized, widths
+from gan_lightning.networks.resnet import LEAKY_GAIN, LEAKY_SLOPE, PixelConv, initialized, widths
 from gan_lightning.networks.styles import StyledGenerator
 
 MAPPING_RATE = 0.01  # learning rate of the mapping network, as a factor of the generator's
@@ -108,26 +108,6 @@ class ResidualHalving(nn.Module):
         return (self.skip(F.avg_pool2d(x, 2)) + y) * math.sqrt(0.5)
 
 
-class PixelConv(nn.Conv2d):
-    """1×1 convolution, computed as a matrix product.
-
-    On CPUs with bfloat16 units, oneDNN divides by zero in the second derivatives of the convolution, which R1 and R2
-    need, for 128 images of 64 pixels (torch 2.14).
-
-    Args:
-        in_channels: number of channels of the input.
-        out_channels: number of channels of the output.
-    """
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, 1)
-        initialized(self, LEAKY_GAIN)
-        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x.permute(0, 2, 3, 1), self.weight[:, :, 0, 0], self.bias).permute(0, 3, 1, 2)
-
-
 class Discriminator(nn.Module):
     """Maps samples (B, *sample_shape) to logits (B, 1): residual blocks, LeakyReLU 0.2, no normalization.
 
@@ -146,7 +126,7 @@ class Discriminator(nn.Module):
         base, times = doublings(sample_shape)
         channels = widths(width, times)
         self.layers = nn.Sequential(
-            PixelConv(sample_shape[0], width),
+            initialized(PixelConv(sample_shape[0], width, bias=True), LEAKY_GAIN),
             nn.LeakyReLU(LEAKY_SLOPE),
             *(ResidualHalving(*pair) for pair in pairwise(channels)),
             _convolution(channels[-1], channels[-1], 3),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.data.datamodule import Data
@@ -84,7 +85,7 @@ def content_parts(
     trained: Trained, n: int, condition: Sample | None, seed: int, weights: Weights | None, truncation: float = 1.0
 ) -> Iterator[Content]:
     """Yield the content of n samples in parts that fit in memory; a truncation other than 1 needs a style generator."""
-    options = {} if truncation == 1 else {"truncation": truncation}
+    options: dict[str, Any] = {} if truncation == 1 else {"truncation": truncation}
     for part in trained.model.sample_parts(n, condition, seed=seed, weights=weights, **options):
         yield trained.data.modality.decode(part)
 
