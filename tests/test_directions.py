@@ -166,7 +166,7 @@ def test_supervised(run, styled, monkeypatch):
 def test_models_and_data_that_have_no_directions(run, trained_once):
     trained_once("generator", *FAST, "max_iterations=2", "hydra.run.dir=run")
     result = run("directions", "checkpoint=run")
-    expected = "error: checkpoint=run: the model has no styles: train one with model=stylegan\n"
+    expected = "error: checkpoint=run: the model has no styles: train one with model=stylegan or model=style_dcgan\n"
     assert (result.code, result.err) == (2, expected)
 
 

@@ -38,7 +38,10 @@ def directions(settings: DirectionsSettings) -> str:
     trained = load(settings.checkpoint, settings.trust_code)
     generator = generator_of(trained.model, None).eval()
     if not isinstance(generator, StyleGenerator):
-        raise UserError(f"checkpoint={settings.checkpoint}: the model has no styles: train one with model=stylegan")
+        raise UserError(
+            f"checkpoint={settings.checkpoint}: the model has no styles: "
+            "train one with model=stylegan or model=style_dcgan"
+        )
     check_memory(trained, settings.n)
     reader = _reader(trained)
     if settings.method == "supervised" and reader is None:
