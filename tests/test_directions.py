@@ -61,7 +61,7 @@ def test_command_writes_directions_that_generate_takes(run, styled, method):
     torch.testing.assert_close(found.vectors, expected[0])
     torch.testing.assert_close(found.scales, (styles @ found.vectors.T).std(0))
     with Image.open(lines[-1]) as sheet:
-        assert sheet.height == 3 * 68 + 4
+        assert sheet.height == command.HEADER_HEIGHT + 3 * 68 + 4
         assert sheet.width > 7 * 68 + 4
     assert run("generate", "checkpoint=run", "n=2", f"edit={method}_1=-2").code == 0
 
@@ -131,6 +131,14 @@ def test_vector_is_the_effect_of_one_attribute():
     torch.testing.assert_close(learner.vector(Target("hat.cap", 0, [1])), expected, rtol=0, atol=0.03)
 
 
+def test_learned_strength_reaches_the_target_despite_other_changes(learner, monkeypatch):
+    """A strength that changes nothing is worse than one that also changes the other attribute of all samples."""
+    monkeypatch.setattr(supervised, "STRENGTHS", (0.0, 40.0))
+    read_twice = lambda samples: read(samples)[:, [0, 0]]  # noqa: E731
+    dependent = Learner(Shapes(), read_twice, learner.styles, read_twice(learner.styles))
+    assert dependent.learn(TARGETS[0])[1] == 40
+
+
 def test_effect_equals_a_loop(learner):
     target, shift = TARGETS[0], torch.tensor([[0.7, 0.0], [0.0, 0.4], [0.0, 0.0]])
     styles, before = learner.styles[:200, None].expand(-1, 3, -1), learner.attributes[:200]
@@ -145,15 +153,23 @@ def test_effect_equals_a_loop(learner):
     assert effect.others.tolist() == pytest.approx([0, changed / total])
 
 
-def test_supervised(run, styled, monkeypatch):
+@pytest.fixture
+def bright(styled, monkeypatch):
+    """Let the attributes of samples tell how bright two of their channels are; return what reads them."""
     monkeypatch.setattr(supervised, "TRIED", 4)
     monkeypatch.setattr(supervised, "STRENGTHS", (2.0,))
     monkeypatch.setattr(supervised, "MIN_EXAMPLES", 5)
     values = {"hat": ["none", "cap"], "eyes": ["open", "closed"]}
     monkeypatch.setattr(command, "targets_of", lambda attributes: targets_of(values))
-    bright = styled.model.sample(100).mean((2, 3))[:, :2].median(0).values
-    read_brightness = lambda samples: (samples.mean((2, 3))[:, :2] > bright).long()  # noqa: E731
+    median = styled.model.sample(100).mean((2, 3))[:, :2].median(0).values
+    read_brightness = lambda samples: (samples.mean((2, 3))[:, :2] > median).long()  # noqa: E731
     monkeypatch.setattr(command, "_read_with", lambda trained, reader: read_brightness)
+    return read_brightness
+
+
+def test_supervised(run, styled, bright, monkeypatch):
+    draw, sheets = command._sheet, []
+    monkeypatch.setattr(command, "_sheet", lambda *arguments: sheets.append(arguments) or draw(*arguments))
     result = run("directions", "checkpoint=run", "method=supervised", "n=100")
     assert result.code == 0, result.err
     names = ["hat", "hat.none", "hat.cap", "eyes.open", "eyes.closed"]
@@ -161,12 +177,38 @@ def test_supervised(run, styled, monkeypatch):
     assert "(random, 0.05 standard deviations)" in result.out.splitlines()[-3]
     assert run("generate", "checkpoint=run", "n=2", "edit=hat=2,eyes.closed=-1").code == 0
     assert "there are hat, hat.none, hat.cap, " in run("generate", "checkpoint=run", "edit=shoes=1").err
+    ((_, generator, _, starts),) = sheets
+    with torch.no_grad():
+        attributes = bright(generator.synthesize(starts[:, None].expand(-1, generator.levels, -1)))
+    for target, sample in zip(TARGETS, attributes, strict=True):
+        assert not target.reached(sample[None]), f"the row of {target.name} starts from a sample with the value"
+
+
+def test_direction_that_reaches_no_sample_is_left_out(run, bright, monkeypatch):
+    def measure_without_cap(*arguments):
+        effect = measure(*arguments)
+        return effect._replace(wanted=0.0) if arguments[-1].name == "hat.cap" else effect
+
+    monkeypatch.setattr(command, "measure", measure_without_cap)
+    result = run("directions", "checkpoint=run", "method=supervised", "n=100")
+    assert result.code == 0, result.err
+    assert result.out.count("hat.cap (left out: reaches no sample)") == result.out.count("left out") == 1
+    found, _ = read_directions(Path("run/directions/supervised.safetensors"))
+    assert found.names == ["hat", "hat.none", "eyes.open", "eyes.closed"]
+
+
+def test_no_direction_that_reaches_a_sample(run, bright, monkeypatch):
+    monkeypatch.setattr(supervised, "STRENGTHS", (0.0,))
+    result = run("directions", "checkpoint=run", "method=supervised", "n=100")
+    expected = "method=supervised: no direction changes its attribute: train longer, or raise n"
+    assert (result.code, result.err.count("\n"), expected in result.err) == (2, 1, True), result.err
+    assert not Path("run/directions").exists()
 
 
 def test_models_and_data_that_have_no_directions(run, trained_once):
     trained_once("generator", *FAST, "max_iterations=2", "hydra.run.dir=run")
     result = run("directions", "checkpoint=run")
-    expected = "error: checkpoint=run: the model has no styles: train one with model=stylegan\n"
+    expected = "error: checkpoint=run: the model has no styles: train one with model=stylegan or model=style_dcgan\n"
     assert (result.code, result.err) == (2, expected)
 
 

@@ -253,7 +253,7 @@ def test_run_without_directions(run, styled):
 def test_models_without_styles(run, trained_once, key):
     trained_once("generator", *FAST, "max_iterations=2", "hydra.run.dir=run")
     result = run("generate", "checkpoint=run", key)
-    expected = f"error: {key}: the model has no styles: train one with model=stylegan\n"
+    expected = f"error: {key}: the model has no styles: train one with model=stylegan or model=style_dcgan\n"
     assert (result.code, result.err) == (2, expected)
 
 

@@ -41,7 +41,9 @@ def steer(settings: GenerateSettings, trained: Trained) -> None:
     if not isinstance(generator, StyleGenerator):
         for key, default in DEFAULTS.items():
             if (value := getattr(settings, key)) != default:
-                raise UserError(f"{key}={value}: the model has no styles: train one with model=stylegan")
+                raise UserError(
+                    f"{key}={value}: the model has no styles: train one with model=stylegan or model=style_dcgan"
+                )
         return
     shift = None if settings.edit is None else _shift(settings.edit, trained, generator.levels)
     steered = SteeredGenerator(generator, settings.truncation, shift)

@@ -61,9 +61,9 @@ class Effect(NamedTuple):
     others: Tensor
 
     @property
-    def quality(self) -> tuple[float, float]:
-        """Pair to maximize: enough wanted changes and few others, then all wanted changes."""
-        return min(self.wanted, ENOUGH) - self.any_other, self.wanted
+    def quality(self) -> tuple[bool, float, float]:
+        """Triple to maximize: any wanted change, then enough wanted changes and few others, then all wanted changes."""
+        return self.wanted > 0, min(self.wanted, ENOUGH) - self.any_other, self.wanted
 
 
 def targets_of(attributes: Mapping[str, Sequence[str]]) -> list[Target]:
@@ -162,7 +162,7 @@ class Learner:
         def at(levels: list[int]) -> Directions:
             return measured([target.name], vector, self.styles, [levels])
 
-        def quality(directions: Directions, strength: float) -> tuple[float, float]:
+        def quality(directions: Directions, strength: float) -> tuple[bool, float, float]:
             shift = directions.shift(target.name, strength, self.generator.levels)
             return measure(self.generator, self.read, styles, before, shift, target).quality
 

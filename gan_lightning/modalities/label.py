@@ -54,7 +54,7 @@ class Labels(Modality):
     def sheet(self, content: Content, columns: int | None = None) -> np.ndarray:
         assert isinstance(content, Tensor)
         columns = columns or math.ceil(math.sqrt(len(content)))
-        texts, font = [self._sheet_text(label) for label in content.tolist()], _font()
+        texts, font = [self._sheet_text(label) for label in content.tolist()], sheet_font()
         width = max(CELL_SIZE, *(math.ceil(font.getlength(text)) + CELL_SIZE // 4 for text in texts))
         sheet = Image.new("RGB", (columns * width, math.ceil(len(texts) / columns) * CELL_SIZE), "white")
         draw = ImageDraw.Draw(sheet)
@@ -142,16 +142,16 @@ def list_classes(names: Sequence[str]) -> str:
 
 
 @functools.cache
-def _font() -> ImageFont.FreeTypeFont:
+def sheet_font(size: int = CELL_SIZE // 3) -> ImageFont.FreeTypeFont:
     """Return a font with Latin, Greek, Cyrillic and other scripts; Pillow's default font has only English letters."""
     import matplotlib  # slow to import
 
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), CELL_SIZE // 3)
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
 
 
 def _font_has(character: str) -> bool:
     """Return True if the font has the character; others look like U+10FFFF, which is not a character."""
-    return bytes(_font().getmask(character)) != bytes(_font().getmask("\U0010ffff"))
+    return bytes(sheet_font().getmask(character)) != bytes(sheet_font().getmask("\U0010ffff"))
 
 
 def _read_lines(path: Path) -> list[str]:
