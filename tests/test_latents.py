@@ -260,9 +260,10 @@ def test_models_without_styles(run, trained_once, key):
 def test_projection_with_a_condition(run, trained_once):
     trained_once("styled_conditional", *SMALL, "conditional=true", "hydra.run.dir=run")
     assert run("generate", "checkpoint=run", "n=1", "format=files", "output=own").code == 0
-    result = run("generate", "checkpoint=run", "project=own/000000.png")
-    expected = "error: project=own/000000.png: the model is conditional: add condition=… of the image\n"
+    result = run("generate", "checkpoint=run", "project=own/000000.png", "truncation=0.7")
+    expected = "error: truncation=0.7: the mean style depends on the condition: add condition=… of the image\n"
     assert (result.code, result.err) == (2, expected)
+    assert "own samples, worst" in run("generate", "checkpoint=run", "project=own/000000.png").out
 
 
 def test_parsers():

@@ -30,13 +30,18 @@ def project_image(settings: GenerateSettings, trained: Trained, name: str) -> np
     """Print how well the model reproduces an image, and return a sheet (H, W, 3) of what it reproduces.
 
     The sheet shows the image, its reproductions in W and in W+, and both with the truncation and the edits of the
-    settings, if there are any.
+    settings, if there are any. A style of a conditional model contains the condition; if the settings have none, the
+    search starts at styles of random conditions.
 
     Raises:
-        UserError: if the image cannot be read, or if the model needs a condition.
+        UserError: if the image cannot be read, or if its styles cannot be truncated, as its condition is unknown.
     """
     modality = trained.data.modality
     content = _read_image(modality, name)
+    if settings.truncation != 1 and trained.data.condition is not None and settings.condition is None:
+        raise UserError(
+            f"truncation={settings.truncation}: the mean style depends on the condition: add condition=… of the image"
+        )
     condition = _conditions(settings, trained, 1)
     generator = generator_of(trained.model, settings.weights)
     assert isinstance(generator, SteeredGenerator)
@@ -71,9 +76,7 @@ def _read_image(modality: Modality, name: str) -> Sample:
 
 
 def _conditions(settings: GenerateSettings, trained: Trained, n: int) -> Tensor | None:
-    """Return the condition of the settings for n samples; None for an unconditional model."""
-    if trained.data.condition is not None and settings.condition is None:
-        raise UserError(f"project={settings.project}: the model is conditional: add condition=… of the image")
+    """Return the condition of the settings for n samples, or random ones; None for an unconditional model."""
     condition = read_conditions(trained.data, settings.condition, n, settings.seed)
     return None if condition is None else _tensor(condition)
 
