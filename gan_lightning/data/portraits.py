@@ -14,29 +14,31 @@ MIDDLE = (SIZE - 1) / 2  # column of the axis of symmetry
 BLACK, WHITE, GREY, GOLD = "22202f", "ffffff", "8b93a8", "f9c43d"
 LIPS = "a8243a"
 
+# fmt: off
 BACKGROUNDS = {
-    **{"sky": "a9d6f5", "mint": "b5ead0", "peach": "ffd3b0", "lilac": "d4c1f4"},
-    **{"sand": "efe3c2", "rose": "f9c0cb", "night": "33365e", "teal": "4fa3a5"},
+    "sky": "a9d6f5", "mint": "b5ead0", "peach": "ffd3b0", "lilac": "d4c1f4",
+    "sand": "efe3c2", "rose": "f9c0cb", "night": "33365e", "teal": "4fa3a5",
 }
 SKINS = {
-    **{"porcelain": "fbdcc8", "beige": "efbf96", "tan": "d1935f", "brown": "9c6238", "umber": "63391f"},
-    **{"green": "8cc152", "blue": "6c9bd9"},
+    "porcelain": "fbdcc8", "beige": "efbf96", "tan": "d1935f", "brown": "9c6238", "umber": "63391f",
+    "green": "8cc152", "blue": "6c9bd9",
 }
 HAIR_COLORS = {
-    **{"black": "2b2536", "chestnut": "6d3f25", "ginger": "c9602a", "blond": "edc765"},
-    **{"silver": "c9ced9", "pink": "ee6fa8", "turquoise": "2fb8ad"},
+    "black": "2b2536", "chestnut": "6d3f25", "ginger": "c9602a", "blond": "edc765",
+    "silver": "c9ced9", "pink": "ee6fa8", "turquoise": "2fb8ad",
 }
 CLOTHES_COLORS = {
-    **{"red": "d8434a", "orange": "ef8a35", "yellow": "f2c83f", "green": "4da35a"},
-    **{"blue": "3f6fd0", "purple": "7d50b8", "white": "f2f3f7", "charcoal": "3a3c4d"},
+    "red": "d8434a", "orange": "ef8a35", "yellow": "f2c83f", "green": "4da35a",
+    "blue": "3f6fd0", "purple": "7d50b8", "white": "f2f3f7", "charcoal": "3a3c4d",
 }
+UNLIKE_BACKGROUND = {  # by background: the color of clothes that would hardly stand out
+    "sky": "blue", "mint": "green", "peach": "orange", "lilac": "purple",
+    "sand": "white", "rose": "red", "night": "charcoal", "teal": "green",
+}
+# fmt: on
 COVERED_BY = ("sunglasses", "3d", "visor")  # glasses that hide the eyes
 FLATTENED_BY = ("cap", "beanie", "crown", "top hat", "wizard hat")  # hats that no tall hair fits under
 TALL_HAIR = ("afro", "mohawk", "bun", "spiky")
-UNLIKE_BACKGROUND = {  # colors of clothes that would hardly stand out
-    **{"sky": "blue", "mint": "green", "peach": "orange", "lilac": "purple"},
-    **{"sand": "white", "rose": "red", "night": "charcoal", "teal": "green"},
-}
 
 Area = np.ndarray  # (SIZE, SIZE) bool
 Part = list[tuple[Area, str]]  # areas with their colors, hexadecimal RGB, the lowest first
