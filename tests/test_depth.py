@@ -89,8 +89,8 @@ def test_sixteen_bits_of_several_channels(tmp_path):
     transparent = (b"tRNS", struct.pack(">H", number)), (b"tRNS", struct.pack(">HHH", *[number] * 3))
     for color, channels, chunks, grey_on_white, pixel in [
         (RGB, 3, [], 128, [128, 128, 128, 255]),
-        (GREY, 1, transparent[:1], 255, [128, 128, 128, 0]),
-        (RGB, 3, transparent[1:], 255, [128, 128, 128, 0]),
+        (GREY, 1, transparent[:1], 255, [0, 0, 0, 0]),
+        (RGB, 3, transparent[1:], 255, [0, 0, 0, 0]),
         (GREY_ALPHA, 2, [], 191, [128] * 4),  # half of white on half of grey
         (RGB_ALPHA, 4, [], 191, [128] * 4),
     ]:

@@ -22,7 +22,8 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
     """
     with open_image(path) as file:
         check_jpeg_end(file, path)
-        image = reduce_to_8_bits(ImageOps.exif_transpose(file), pixel_format(file), path)
+        bits = pixel_format(file)  # before the file is decoded, which changes its mode
+        image = reduce_to_8_bits(ImageOps.exif_transpose(file), bits, path)
         if image.mode in INTERMEDIATE_MODES:
             image = image.convert(INTERMEDIATE_MODES[image.mode])
         if image.has_transparency_data and channels < 4:
