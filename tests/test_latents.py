@@ -1,4 +1,4 @@
-"""What gan-generate does with styles: truncation, walks, mixing, projection and edits."""
+"""Samples that gan-generate steers by styles: truncation, walks, mixing, projection and edits."""
 
 import json
 import shutil

@@ -16,8 +16,16 @@ from gan_lightning.config.settings import DirectionsSettings
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import make_folder
 from gan_lightning.latents.directions import Directions, ganspace, joined, measured, sefa, write_directions
-from gan_lightning.latents.supervised import Learner, Reader, attribute_changes, measure, read_styles, targets_of
-from gan_lightning.metrics.attribute_reader import Reader as AttributeReader
+from gan_lightning.latents.supervised import (
+    Learner,
+    ReadAttributes,
+    attribute_changes,
+    measure,
+    read_styles,
+    targets_of,
+)
+from gan_lightning.metrics.attribute_reader import Reader
+from gan_lightning.metrics.attributes import AttributeEvaluator
 from gan_lightning.modalities.label import sheet_font
 from gan_lightning.modalities.samples import Sample
 from gan_lightning.modalities.sheets import SUFFIX, write_sheet
@@ -69,10 +77,10 @@ def directions(settings: DirectionsSettings) -> str:
     return "\n".join([markdown(list(rows[0]), rows), *written])
 
 
-def _reader(trained: Trained) -> AttributeReader | None:
+def _reader(trained: Trained) -> Reader | None:
     """Return the reader of the data's attributes; None for data without attributes."""
-    reader = getattr(trained.data.evaluator, "given_reader", None)
-    return reader if isinstance(reader, AttributeReader) else None
+    evaluator = trained.data.evaluator
+    return evaluator.given_reader if isinstance(evaluator, AttributeEvaluator) else None
 
 
 @torch.no_grad()
@@ -88,7 +96,7 @@ def _at_all_levels(styles: Tensor, generator: StyleGenerator) -> Tensor:
     return styles[:, None].expand(-1, generator.levels, -1)
 
 
-def _read_with(trained: Trained, reader: AttributeReader) -> Reader:
+def _read_with(trained: Trained, reader: Reader) -> ReadAttributes:
     """Return a function that reads the attributes of samples."""
 
     def read(samples: Sample) -> Tensor:
@@ -117,7 +125,7 @@ def _add_changes(
     found: Directions,
     generator: StyleGenerator,
     trained: Trained,
-    reader: AttributeReader,
+    reader: Reader,
     tested: Tensor,
 ) -> None:
     """Add to each row how many samples change in which attribute at the last strength of the sheet."""
@@ -138,7 +146,7 @@ def _add_changes(
 
 
 def _supervised(
-    trained: Trained, generator: StyleGenerator, reader: AttributeReader, styles: Tensor, tested: Tensor
+    trained: Trained, generator: StyleGenerator, reader: Reader, styles: Tensor, tested: Tensor
 ) -> tuple[Directions, Rows, Tensor]:
     """Return a direction for each value of an attribute that samples have, rows of the table, and starts of the sheet.
 

@@ -1,4 +1,4 @@
-"""What ``gan-generate`` does with styles: truncation, edits, and tables of mixed samples."""
+"""Steers the samples of ``gan-generate`` by styles: truncation, edits, and tables of mixed samples."""
 
 import re
 from math import isfinite, isqrt

@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from gan_lightning.data.datamodule import Data, Examples
+from gan_lightning.data.images import check_image_shape, images_of_shape
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Serving
 from gan_lightning.modalities.attributes import ANY, Attributes
@@ -49,14 +50,12 @@ class AttributedImages(Data):
         conditional: Serving[bool] = False,
         evaluator: Any = None,
     ) -> None:
-        if len(sample_shape) != 3:
-            raise UserError(f"data.sample_shape={list(sample_shape)}: must be [channels, height, width]")
         self.attributes = Attributes(values)
         (found,) = self.attributes.sample_shape
         if found != num_classes:
             raise UserError(f"data.num_classes={num_classes}: the attributes have {found} values together")
         condition = self.attributes if conditional else None
-        super().__init__(Images(*sample_shape), batch_size, seed, condition, evaluator)
+        super().__init__(images_of_shape(sample_shape), batch_size, seed, condition, evaluator)
         self.num_classes = num_classes
 
     @abstractmethod
@@ -64,9 +63,7 @@ class AttributedImages(Data):
         """Return the images (n, C, H, W) uint8 of attributes (n, attributes) int64."""
 
     def check(self, examples: Examples) -> Examples:
-        if isinstance(examples.content, Tensor) and examples.content.shape[1:] != self.modality.sample_shape:
-            found = list(examples.content.shape[1:])
-            raise UserError(f"data.sample_shape={list(self.modality.sample_shape)}: the images have {found}")
+        check_image_shape(examples.content, self.modality)
         if examples.condition is None:
             raise UserError(f"data: {type(self).__name__}.load() must return the attributes with the images")
         self.attributes.check(examples.condition, "data: load(): attributes")

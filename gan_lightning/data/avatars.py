@@ -4,11 +4,10 @@ import functools
 import inspect
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from gan_lightning.data import portraits
@@ -23,29 +22,12 @@ class Avatars(ComposedImages):
     """Portraits of 32×32 RGB with eleven attributes, of which there are 848 million.
 
     Attributes depend on each other, as in real data: glasses may cover the eyes, no tall hair fits under a hat that
-    flattens it, and clothes have another color than the background.
-
-    Args:
-        images: number of training images.
-        test_images: number of test images.
+    flattens it, and clothes have another color than the background. Takes the arguments of :class:`ComposedImages`.
     """
 
     source, licence = "avatars composed by GAN Lightning", "MIT"
 
-    def __init__(
-        self,
-        images: PositiveInt,
-        test_images: PositiveInt,
-        batch_size: PositiveInt,
-        sample_shape: Sequence[PositiveInt],
-        num_classes: PositiveInt,
-        seed: NonNegativeInt,
-        conditional: bool = False,
-        evaluator: Any = None,
-    ) -> None:
-        super().__init__(
-            VALUES, images, test_images, batch_size, sample_shape, num_classes, seed, conditional, evaluator
-        )
+    values = VALUES
 
     def draw_attributes(self, n: int, generator: torch.Generator) -> Tensor:
         return draw_attributes(n, generator)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
@@ -20,15 +20,18 @@ class ComposedImages(AttributedImages):
     """Images composed of random attributes: the training set and the test set are drawn independently.
 
     Args:
-        values: names of the values of each attribute, by the name of the attribute.
         images: number of training images.
         test_images: number of test images.
         batch_size, sample_shape, num_classes, seed, conditional, evaluator: as for :class:`AttributedImages`.
+
+    Attributes:
+        values: names of the values of each attribute, by the name of the attribute; a subclass sets them.
     """
+
+    values: ClassVar[Mapping[str, Sequence[str]]]
 
     def __init__(
         self,
-        values: Mapping[str, Sequence[str]],
         images: PositiveInt,
         test_images: PositiveInt,
         batch_size: PositiveInt,
@@ -38,7 +41,7 @@ class ComposedImages(AttributedImages):
         conditional: bool = False,
         evaluator: Any = None,
     ) -> None:
-        super().__init__(values, batch_size, sample_shape, num_classes, seed, conditional, evaluator)
+        super().__init__(self.values, batch_size, sample_shape, num_classes, seed, conditional, evaluator)
         self.images = images
         self.test_images = test_images
 

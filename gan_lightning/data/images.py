@@ -13,6 +13,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.marks import Serving
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.label import Labels, list_classes, normalize_name
+from gan_lightning.modalities.samples import Content
 
 
 class LabelledImages(Data):
@@ -45,12 +46,10 @@ class LabelledImages(Data):
         conditional: Serving[bool] = False,
         evaluator: Any = None,
     ) -> None:
-        if len(sample_shape) != 3:
-            raise UserError(f"data.sample_shape={list(sample_shape)}: must be [channels, height, width]")
         if conditional and num_classes is None:
             raise UserError("conditional=true: the data have no classes: data.num_classes=…")
         condition = Labels(num_classes) if conditional and num_classes is not None else None
-        super().__init__(Images(*sample_shape), batch_size, seed, condition, evaluator)
+        super().__init__(images_of_shape(sample_shape), batch_size, seed, condition, evaluator)
         self.num_classes = num_classes
 
     def name_classes(self, names: Sequence[str]) -> None:
@@ -95,9 +94,7 @@ class LabelledImages(Data):
 
     def check(self, examples: Examples) -> Examples:
         content, labels = examples
-        if isinstance(content, Tensor) and content.shape[1:] != self.modality.sample_shape:
-            found = list(content.shape[1:])
-            raise UserError(f"data.sample_shape={list(self.modality.sample_shape)}: the images have {found}")
+        check_image_shape(content, self.modality)
         if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
             raise UserError("data: load() must return int64 labels with the images")
         if not len(labels):
@@ -107,6 +104,20 @@ class LabelledImages(Data):
         if self.num_classes is not None and labels.max() >= self.num_classes:
             raise UserError(f"data.num_classes={self.num_classes}: there are {labels.max() + 1} classes of images")
         return super().check(examples)
+
+
+def images_of_shape(sample_shape: Sequence[int]) -> Images:
+    """Return the modality of images (C, H, W); raise UserError if the shape has other than three numbers."""
+    if len(sample_shape) != 3:
+        raise UserError(f"data.sample_shape={list(sample_shape)}: must be [channels, height, width]")
+    return Images(*sample_shape)
+
+
+def check_image_shape(content: Content, modality: Images) -> None:
+    """Raise UserError if the images that a data set has loaded have another shape than its samples."""
+    if isinstance(content, Tensor) and content.shape[1:] != modality.sample_shape:
+        found = list(content.shape[1:])
+        raise UserError(f"data.sample_shape={list(modality.sample_shape)}: the images have {found}")
 
 
 def _is_binary(images: Tensor) -> bool:

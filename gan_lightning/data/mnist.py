@@ -3,7 +3,6 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from gan_lightning.data.datamodule import Examples
+from gan_lightning.data.downloads import downloading
 from gan_lightning.data.images import LabelledImages
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location, WithoutEffect
@@ -84,17 +84,8 @@ class MNIST(LabelledImages):
             raise UserError(
                 f"data.root={self.root}: {missing[0]} is not in {self.folder}: data.download=true, {remedy}"
             )
-        created = [folder for folder in (self.root, self.folder.parent, self.folder) if not folder.exists()]
-        try:
+        with downloading(self.folder, f"data.root={self.root}: {self.dataset}", remedy):
             getattr(torchvision.datasets, self.dataset)(self.root, download=True)
-        except (RuntimeError, OSError, EOFError, HTTPException) as error:
-            for folder in reversed(created):
-                if folder.is_dir() and not any(folder.iterdir()):
-                    folder.rmdir()
-            reason = f"{type(error).__name__} {error}".strip().splitlines()[-1]
-            raise UserError(
-                f"data.root={self.root}: {self.dataset} is not there and cannot be downloaded ({reason}): {remedy}"
-            ) from error
 
     def _find_misplaced(self, name: str) -> Path | None:
         """Return the file if it is in a folder nearby, or has a dot for a hyphen in its name, as on other sites."""

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from gan_lightning.data.composed_images import ComposedImages
 from gan_lightning.data.datamodule import Examples
+from gan_lightning.data.downloads import downloading
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
 from gan_lightning.marks import Location, WithoutEffect
@@ -60,6 +60,7 @@ class Nouns(ComposedImages):
     """
 
     source, licence = "Nouns, https://nouns.wtf", "CC0-1.0"
+    values: ClassVar = {name: [str(i) for i in range(n)] for name, n in NUMBERS.items()}
 
     def __init__(
         self,
@@ -75,10 +76,7 @@ class Nouns(ComposedImages):
         conditional: bool = False,
         evaluator: Any = None,
     ) -> None:
-        numbers = {name: [str(i) for i in range(n)] for name, n in NUMBERS.items()}
-        super().__init__(
-            numbers, images, test_images, batch_size, sample_shape, num_classes, seed, conditional, evaluator
-        )
+        super().__init__(images, test_images, batch_size, sample_shape, num_classes, seed, conditional, evaluator)
         self.path = Path(root).expanduser() / FILE
         self.download = download
         self.sha256 = sha256
@@ -90,16 +88,9 @@ class Nouns(ComposedImages):
         remedy = f"put {URL} there, or set GAN_DATA_DIR to the folder that holds nouns/{FILE}"
         if not self.download:
             raise UserError(f"{where}: {FILE} is not there: data.download=true, {remedy}")
-        created = [folder for folder in (self.path.parent, *self.path.parent.parents) if not folder.exists()]
-        try:
+        with downloading(self.path.parent, f"{where}: {FILE}", remedy):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(URL, str(self.path), self.sha256, progress=False)
-        except (RuntimeError, OSError, EOFError, HTTPException) as error:
-            for folder in created:
-                if folder.is_dir() and not any(folder.iterdir()):
-                    folder.rmdir()
-            reason = f"{type(error).__name__} {error}".strip().splitlines()[-1]
-            raise UserError(f"{where}: {FILE} is not there and cannot be downloaded ({reason}): {remedy}") from error
 
     def load(self) -> Examples:
         self.attributes.rename(self.parts.values)

@@ -26,7 +26,7 @@ TRIED = 64  # styles on which the levels and strengths of a direction are compar
 READ_AT_ONCE = 256  # samples that are generated and read together
 ENOUGH = 0.85  # share of samples that a good direction changes
 
-Reader = Callable[[Tensor], Tensor]  # samples (n, C, H, W) -> attributes (n, attributes) int64
+ReadAttributes = Callable[[Tensor], Tensor]  # samples (n, C, H, W) -> attributes (n, attributes) int64
 
 
 class Target(NamedTuple):
@@ -77,12 +77,14 @@ def targets_of(attributes: Mapping[str, Sequence[str]]) -> list[Target]:
 
 
 @torch.no_grad()
-def read_styles(generator: StyleGenerator, read: Reader, styles: Tensor) -> Tensor:
+def read_styles(generator: StyleGenerator, read: ReadAttributes, styles: Tensor) -> Tensor:
     """Return the attributes (n, attributes) of the samples of styles (n, levels, style_dim)."""
     return torch.cat([read(generator.synthesize(part)) for part in styles.split(READ_AT_ONCE)])
 
 
-def attribute_changes(generator: StyleGenerator, read: Reader, styles: Tensor, before: Tensor, shift: Tensor) -> Tensor:
+def attribute_changes(
+    generator: StyleGenerator, read: ReadAttributes, styles: Tensor, before: Tensor, shift: Tensor
+) -> Tensor:
     """Return True (n, attributes) for the attributes of samples that an edit changes.
 
     Args:
@@ -96,7 +98,7 @@ def attribute_changes(generator: StyleGenerator, read: Reader, styles: Tensor, b
 
 
 def measure(
-    generator: StyleGenerator, read: Reader, styles: Tensor, before: Tensor, shift: Tensor, target: Target
+    generator: StyleGenerator, read: ReadAttributes, styles: Tensor, before: Tensor, shift: Tensor, target: Target
 ) -> Effect:
     """Return the effect of an edit on the samples that have none of the wanted values.
 
@@ -129,7 +131,7 @@ class Learner:
         attributes: (n, attributes), the attributes of their samples.
     """
 
-    def __init__(self, generator: StyleGenerator, read: Reader, styles: Tensor, attributes: Tensor) -> None:
+    def __init__(self, generator: StyleGenerator, read: ReadAttributes, styles: Tensor, attributes: Tensor) -> None:
         self.generator, self.read, self.styles, self.attributes = generator, read, styles, attributes
         one_hot = [F.one_hot(values).double() for values in attributes.unbind(1)]
         counts = [values.sum(0) for values in one_hot]

@@ -1,6 +1,6 @@
 """A DCGAN that is steered by styles: the transposed convolutions of DCGAN, modulated as in StyleGAN2.
 
-With one convolution for each size it needs a fraction of the time of ``stylegan`` for images of 32 pixels on a CPU.
+With one convolution for each size it is cheaper than ``stylegan`` on a CPU.
 See DCGAN (Radford et al., 2015, arXiv:1511.06434) and StyleGAN2 (Karras et al., 2020, arXiv:1912.04958). The
 discriminator is that of ``dcgan``.
 """
@@ -17,15 +17,14 @@ from torch import Tensor, nn
 
 from gan_lightning.networks.augment import Probability
 from gan_lightning.networks.dcgan import Discriminator, doublings
-from gan_lightning.networks.modulation import EPSILON, EqualizedLinear
-from gan_lightning.networks.resnet import LEAKY_SLOPE
+from gan_lightning.networks.modulation import StyledLayer
 from gan_lightning.networks.styles import StyledGenerator
 
 __all__ = ["Discriminator", "Generator"]
 
 
-class StyledDoubling(nn.Module):
-    """4×4 transposed convolution that doubles the size, with weights that a style modulates.
+class StyledDoubling(StyledLayer):
+    """4×4 transposed convolution that doubles the size, modulated by a style.
 
     Args:
         in_channels: number of channels of the input.
@@ -34,25 +33,13 @@ class StyledDoubling(nn.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, style_dim: int) -> None:
-        super().__init__()
-        self.affine = EqualizedLinear(style_dim, in_channels, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(in_channels, out_channels, 4, 4))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
+        super().__init__(in_channels, out_channels, style_dim, (in_channels, out_channels, 4, 4))
 
-    def demodulation(self, scales: Tensor) -> Tensor:
-        """Return the reciprocal norms (B, out_channels) of the weights modulated by scales (B, in_channels).
+    def convolve(self, x: Tensor) -> Tensor:
+        return F.conv_transpose2d(x, self.weight, stride=2, padding=1)
 
-        Each pixel of the output is the sum over 2×2 of the 4×4 weights, so a quarter of the squares counts.
-        """
-        with torch.autocast(scales.device.type, enabled=False):  # bfloat16 has too few digits for sums of squares
-            squares = self.weight.square().sum((2, 3)) / 4
-            return (scales.to(squares.dtype).square() @ squares + EPSILON).rsqrt()
-
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        scales = self.affine(style)
-        y = F.conv_transpose2d(x * scales[:, :, None, None], self.weight, stride=2, padding=1)
-        y = y * (math.sqrt(2) * self.demodulation(scales)).to(y.dtype)[:, :, None, None]  # √2: gain of LeakyReLU
-        return F.leaky_relu(y + self.bias.to(y.dtype)[:, None, None], LEAKY_SLOPE)
+    def squares(self) -> Tensor:
+        return self.weight.square().sum((2, 3)) / 4  # each pixel is the sum over 2×2 of the 4×4 weights
 
 
 class StyledImage(StyledDoubling):
