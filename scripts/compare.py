@@ -2,8 +2,9 @@
 
     python scripts/compare.py outputs/families/*/* --page docs/families.md --sheet docs/families.png
 
-Runs with the same name share a row; the sheet shows the first seed of each. The table is printed, or written
-between the lines `<!-- table -->` and `<!-- end of table -->` of a page. --part replaces the word `table`.
+Runs with the same name share a row; the sheet shows the first seed of each. Rows of baselines and of real data follow
+if scripts/evaluate.py has evaluated one of the runs. The table is printed, or written between the lines
+`<!-- table -->` and `<!-- end of table -->` of a page. --part replaces the word `table`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from benchmarks.pages import replace_part
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, add_trust_code, check_renamed
+from gan_lightning.paths import METRICS
 from gan_lightning.tables import markdown
 
 if TYPE_CHECKING:  # slow to import
@@ -54,6 +56,7 @@ def main() -> None:
         families[read_json(run / "manifest.json")["config"]["name"]].append(run)
     trained = {name: load(str(runs[0]), arguments.trust_code) for name, runs in families.items()}
     rows = [row(name, runs, evaluator_of(trained[name].data).headline()) for name, runs in families.items()]
+    rows += rows_to_compare_with(arguments.run, {column for row in rows for column in row})
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = markdown(columns, rows) + f"\n\n{footnote(families)}\n"
     if arguments.page:
@@ -86,6 +89,19 @@ def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
         if name == "fcd" and len(values) > 1:
             cells["fcd of each"] = ", ".join(f"{value:.3g}" for value in values)
     return cells
+
+
+def rows_to_compare_with(runs: list[Path], columns: set[str]) -> list[dict[str, Any]]:
+    """Return the rows of baselines and of real data from the first evaluation of a run; none without evaluations."""
+    found = next((path for run in runs for path in sorted(run.glob(f"evaluation/*/{METRICS}"))), None)
+    if found is None:
+        return []
+    evaluation = read_json(found)
+    others = evaluation["baselines"] | {"real data": evaluation["floor"]}
+    return [
+        {"": name} | {metric: f"{value:.3g}" for metric, value in values.items() if metric in columns}
+        for name, values in others.items()
+    ]
 
 
 def footnote(families: dict[str, list[Path]]) -> str:

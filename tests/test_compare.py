@@ -22,6 +22,7 @@ def test_table_and_sheet(run, tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("compare", ROOT / "scripts" / "compare.py")
     compare = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(compare)
+    assert run("evaluate", "checkpoint=runs/one/2", "n=50", "seeds=[0]").code == 0
     runs = ["runs/other/1", "runs/one/2", "runs/one/1"]
     for _ in range(2):  # the second call replaces the table
         monkeypatch.setattr(sys, "argv", ["compare.py", *runs, "--page", "page.md", "--sheet", "sheet.png"])
@@ -32,7 +33,9 @@ def test_table_and_sheet(run, tmp_path, monkeypatch):
     assert text.endswith("<!-- end of table -->\n\nAfter.\n")
     assert "old" not in text
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
-    assert sorted(row[:3] for row in rows[1:]) == [["one", "2", "3"], ["other", "1", "3"]]
+    assert sorted(row[:3] for row in rows[1:]) == [["one", "2", "3"], ["other", "1", "3"], ["real data", "", ""]]
+    floor = json.loads((tmp_path / "runs/one/2/evaluation/last/metrics.json").read_text())["floor"]
+    assert rows[-1][rows[0].index("coverage")] == f"{floor['coverage']:.3g}"
     one = next(row for row in rows if row[0] == "one")
     metrics = [json.loads((tmp_path / f"runs/one/{seed}/metrics.json").read_text()) for seed in (1, 2)]
     mean = sum(one["evaluation/coverage"] for one in metrics) / 2

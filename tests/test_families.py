@@ -94,6 +94,25 @@ def test_vae(run, only_run):
     assert (folder / "evaluation" / "last" / "metrics.json").exists()
 
 
+def test_regression_learns_the_mean_of_each_class(run, only_run):
+    options = [*QUICK[:2], "data.batch_size=64", "callbacks.evaluation=null", "model.generator.width=8"]
+    longer = ["model.optimizer.lr=1e-2", "max_iterations=300", "ema_decay=null"]
+    result = run("train", "model=regression", "conditional=true", *options, *longer)
+    assert result.code == 0, result.err
+    trained = load(str(only_run()))
+    trained.data.prepare_data()
+    trained.data.setup("fit")
+    examples = trained.data.examples
+    real, labels = trained.data.modality.encode(examples.content), examples.condition
+    means = torch.stack([real[labels == label].mean(0) for label in range(10)])
+    predicted = trained.model.sample(10, torch.arange(10))
+    assert (predicted - means).square().mean().item() < 0.15 * means.var(0).mean().item()
+
+    result = run("train", "model=regression", *options)
+    assert result.code == 2
+    assert "regression predicts samples from their conditions: set conditional=true" in result.err
+
+
 def test_gradient_norms_of_networks_that_share_an_optimizer(run, tmp_path):
     """Plain gradient descent changes each network by the learning rate times the norm of its gradient."""
     weights = []
