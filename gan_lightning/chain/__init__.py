@@ -1,0 +1,1 @@
+"""Ownership, licences and trade of generated content on a chain."""
