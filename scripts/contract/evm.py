@@ -53,6 +53,9 @@ class Draft(NamedTuple):
     deadline: int = 2**63
 
 
+PLAIN_DRAFT = Draft()
+
+
 class Claim(NamedTuple):
     """A line of a ledger with its inclusion proof; the fields are those of the contract's struct."""
 
@@ -133,10 +136,10 @@ class Chain:
         self.wait(1)
         return prove(lines, index)
 
-    def publish(self, account: str, artifact: bytes, draft: Draft = Draft(), sender: str | None = None) -> int:
+    def publish(self, account: str, artifact: bytes, draft: Draft = PLAIN_DRAFT) -> int:
         """Claim an artifact, register it, and return the number of the work."""
         claim = self.claim(account, artifact)
-        return int(self.call("register", claim, draft, b"", sender=sender or account))
+        return int(self.call("register", claim, draft, b"", sender=account))
 
     def _gas_used(self) -> int:
         return int(self.evm.result.gas_used)
