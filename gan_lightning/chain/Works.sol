@@ -169,26 +169,25 @@ contract Works is Anchors, ERC721, EIP712, IERC2981 {
         copy = collect(work, 0, to);
     }
 
-    /// @notice Let an account use a work as a part, or stop letting it. The title's holder always may.
-    /// A listing of the title ends.
+    /// @notice Let an account use a work as a part, or stop letting it; only the title's holder can, who always may use
+    /// the work. A listing of the title ends.
     /// @param account the account; 0 for everybody.
     function allow(uint256 work, address account, bool allowed) external {
-        _checkHolder(work);
-        delete listings[work];
+        _checkHolderAndUnlist(work);
         mayBuildOn[work][account] = allowed;
     }
 
     /// @notice Offer copies of a work; only the title's holder can. A listing of the title ends.
     function offer(uint256 work, Release.Offer calldata terms) external {
-        _checkHolder(work);
-        delete listings[work]; // the buyer of a title gets it with the offers that were open when it was listed
+        _checkHolderAndUnlist(work);
         _offer(work, terms);
     }
 
-    /// @notice End the sale of an offer. Copies already sold stay.
+    /// @notice End the sale of an offer; only the title's holder can. Copies already sold stay. A listing of the title
+    /// ends.
     /// @param index index of the offer among those of the work.
     function close(uint256 work, uint256 index) external {
-        _checkHolder(work);
+        _checkHolderAndUnlist(work);
         _works[work].offers[index].editions = sold[work][index];
     }
 
@@ -221,8 +220,8 @@ contract Works is Anchors, ERC721, EIP712, IERC2981 {
         emit Listed(token, price, listings[token].number);
     }
 
-    /// @notice Buy a listed token. The number makes sure that the buyer gets what the buyer saw: a listing ends when
-    /// its price, the token's holder or the title's offers and permissions change.
+    /// @notice Buy a listed token. The buyer gets it as it was listed under this number: a listing ends when the price
+    /// or the holder changes, and for a title when its offers or permissions change.
     /// @param number number of the listing.
     /// @param to account that receives the token.
     function buy(uint256 token, uint64 number, address to) external payable {
@@ -408,6 +407,12 @@ contract Works is Anchors, ERC721, EIP712, IERC2981 {
 
     function _isTitle(uint256 token) private view returns (bool) {
         return _works[token].creator != address(0);
+    }
+
+    /// @dev Called before offers or permissions change: the buyer of a listed title gets it as it was listed.
+    function _checkHolderAndUnlist(uint256 work) private {
+        _checkHolder(work);
+        delete listings[work];
     }
 
     function _checkHolder(uint256 work) private view {

@@ -294,20 +294,19 @@ class WorksMachine(RuleBasedStateMachine):
     # End of a token
 
     @works_exist
-    @rule(data=st.data(), revocable=st.booleans())
-    def revoke(self, data, revocable):
-        copies = [
-            number
-            for number, token in self.model.tokens.items()
-            if token.offer is not None and self.model.works[token.work].offers[token.offer].revocable
-        ]
-        copy = data.draw(st.sampled_from(copies)) if copies and revocable else self.draw_token(data)
+    @rule(data=st.data(), any_copy=st.booleans())
+    def revoke(self, data, any_copy):
+        copies = [n for n, token in self.model.tokens.items() if token.offer is not None]
+        revocable = [n for n in copies if self.model.terms_of(n).revocable and not self.model.is_over(n)]
+        copy = data.draw(st.sampled_from(revocable)) if revocable and not any_copy else self.draw_token(data)
         self.call("revoke", copy, sender=self.draw_sender(data, self.model.tokens[copy].work))
 
     @works_exist
-    @rule(data=st.data())
-    def burn(self, data):
-        token = self.draw_token(data)
+    @rule(data=st.data(), any_token=st.booleans())
+    def burn(self, data, any_token):
+        existing = [n for n, token in self.model.tokens.items() if token.holder]
+        burnable = [n for n in existing if self.model.tokens[n].offer is not None or self.model.is_over(n)]
+        token = data.draw(st.sampled_from(burnable)) if burnable and not any_token else self.draw_token(data)
         self.call("burn", token, sender=self.draw_sender(data, token))
 
     # State of the contract after each step

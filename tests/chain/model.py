@@ -96,6 +96,7 @@ class Model:
         self._require_holder(sender, work)
         offers = self.works[work].offers
         require(index < len(offers))
+        self.tokens[work].listing = None
         offers[index] = offers[index]._replace(editions=self.sold(work, index))
 
     # Trade
@@ -147,7 +148,7 @@ class Model:
         require(copy in self.tokens and self.tokens[copy].offer is not None)
         token = self.tokens[copy]
         self._require_holder(sender, token.work)
-        require(self.works[token.work].offers[token.offer].revocable, not self.is_over(copy))
+        require(self.terms_of(copy).revocable, not self.is_over(copy))
         token.expires, token.listing = self.now, None
 
     def burn(self, sender: str, value: int, token: int) -> None:
@@ -171,13 +172,17 @@ class Model:
     def sold(self, work: int, index: int) -> int:
         return sum(token.work == work and token.offer == index for token in self.tokens.values())
 
+    def terms_of(self, copy: int) -> Offer:
+        token = self.tokens[copy]
+        return self.works[token.work].offers[token.offer]
+
     def is_over(self, token: int) -> bool:
         one = self.tokens[token]
         return self.works[one.work].void or 0 < one.expires <= self.now
 
     def is_valid(self, token: int) -> bool:
         one = self.tokens[token]
-        start = 0 if one.offer is None else self.works[one.work].offers[one.offer].start
+        start = 0 if one.offer is None else self.terms_of(token).start
         return one.holder is not None and not self.is_over(token) and start <= self.now
 
     def is_transferable(self, token: int) -> bool:
@@ -215,7 +220,7 @@ class Model:
         if one.offer is not None and one.hands != UNLIMITED:
             one.hands -= 1
             if one.hands == 0:
-                one.expires = self.end_of(self.works[one.work].offers[one.offer])
+                one.expires = self.end_of(self.terms_of(token))
 
 
 def root_of(claim: Claim) -> bytes:

@@ -249,11 +249,11 @@ def test_transfer_ends_a_listing(chain):
     refuses(chain, "NotForSale", "buy", work, number, CYD, value=5)
 
 
-@pytest.mark.parametrize(("name", "argument"), [("offer", [Offer()]), ("allow", [NOBODY, True])])
-def test_new_offer_or_permission_ends_the_listing_of_a_title(chain, name, argument):
-    work = chain.publish(ADA, sha(1))
+@pytest.mark.parametrize(("name", "arguments"), [("offer", [Offer()]), ("close", [0]), ("allow", [NOBODY, True])])
+def test_changed_offer_or_permission_ends_the_listing_of_a_title(chain, name, arguments):
+    work = chain.publish(ADA, sha(1), Draft(offers=[Offer()]))
     number = listed(chain, work, 5, ADA)
-    chain.call(name, work, *argument, sender=ADA)
+    chain.call(name, work, *arguments, sender=ADA)
     refuses(chain, "NotForSale", "buy", work, number, BOB, value=5)
 
 
