@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eth_abi import decode, encode
+from eth_account import Account
 from eth_utils.abi import (
     event_abi_to_log_topic,
     function_abi_to_4byte_selector,
@@ -25,7 +26,8 @@ DAY = 86_400
 ETHER = 10**18
 NOBODY = "0x" + "00" * 20
 UNLIMITED = 2**16 - 1  # `ANY` of the contract
-ACCOUNTS = [f"0x{digit * 40}" for digit in "abcdef123"]
+KEYS = [Account.from_key(number.to_bytes(32)) for number in range(1, 10)]
+ACCOUNTS = [key.address.lower() for key in KEYS]
 
 
 class Offer(NamedTuple):
@@ -79,7 +81,7 @@ class Refused(Exception):
 
 
 class Chain:
-    """A chain in memory with one contract `Works`, whose blocks have one call each until the time is changed.
+    """A chain in memory with the contract. Calls stay in one block until :meth:`wait` starts another.
 
     Args:
         artifact: JSON file with ABI and bytecode.
@@ -97,22 +99,25 @@ class Chain:
         for account in ACCOUNTS:
             self.evm.set_balance(account, 10**12 * ETHER)
         self.address = self.evm.deploy(ACCOUNTS[0], bytes.fromhex(content["bytecode"][2:]))
-        self.gas = self._gas_used()  # of the last call
+
+    def encode(self, name: str, arguments: Sequence[Any]) -> bytes:
+        """Return the data of a transaction that calls a function."""
+        entry = self._functions[name]
+        return function_abi_to_4byte_selector(entry) + encode(get_abi_input_types(entry), arguments)
+
+    def decode(self, name: str, output: bytes) -> Any:
+        """Return the result of a function; a tuple if there are several, None if there is none."""
+        results = decode(get_abi_output_types(self._functions[name]), output)
+        return results[0] if len(results) == 1 else results or None
 
     def call(self, name: str, *arguments: Any, sender: str = ACCOUNTS[0], value: int = 0) -> Any:
-        """Call a function in a transaction and return its result; a tuple if there are several, None if there is none.
-
-        Raise Refused if the contract reverts.
-        """
-        entry = self._functions[name]
-        data = function_abi_to_4byte_selector(entry) + encode(get_abi_input_types(entry), arguments)
+        """Call a function in a transaction and return its result. Raise Refused if the contract reverts."""
+        data = self.encode(name, arguments)
         try:
             output = self.evm.message_call(sender, self.address, calldata=data, value=value, gas=30_000_000)
         except RuntimeError as error:
             raise Refused(self._explain(str(error))) from None
-        self.gas = self._gas_used()
-        results = decode(get_abi_output_types(entry), bytes(output))
-        return results[0] if len(results) == 1 else results or None
+        return self.decode(name, bytes(output))
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return names and arguments of the events of the last call."""
@@ -140,9 +145,6 @@ class Chain:
         """Claim an artifact, register it, and return the number of the work."""
         claim = self.claim(account, artifact)
         return int(self.call("register", claim, draft, b"", sender=account))
-
-    def _gas_used(self) -> int:
-        return int(self.evm.result.gas_used)
 
     def _explain(self, message: str) -> str:
         _, found, output = message.partition("output: 0x")

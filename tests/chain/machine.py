@@ -131,12 +131,20 @@ class WorksMachine(RuleBasedStateMachine):
         assert self.chain.call("anchoredAt", hash_of(f"root {root}")) == self.model.anchors[hash_of(f"root {root}")]
 
     @precondition(lambda self: self.claims)
-    @rule(data=st.data(), draft=st.one_of(good_drafts, any_drafts), by_other=st.integers(0, 3))
-    def register(self, data, draft, by_other):
+    @rule(data=st.data(), draft=good_drafts, mistake=st.sampled_from(["", "", "", "draft", "sender", "part", "claim"]))
+    def register(self, data, draft, mistake):
+        """Register a claim that was anchored at any time, with a mistake in half of the cases."""
         claim = data.draw(st.one_of(st.just(self.claims[-1]), st.sampled_from(self.claims)))
-        parts = data.draw(st.lists(st.sampled_from([99, *self.model.works]), max_size=2))
-        sender = data.draw(person) if by_other == 0 else claim.account
-        self.call("register", claim, draft._replace(parts=parts), b"", sender=sender)
+        sender = claim.account
+        if mistake == "draft":
+            draft = data.draw(any_drafts)
+        elif mistake == "sender":
+            sender = data.draw(person)
+        elif mistake == "part":
+            draft = draft._replace(parts=[data.draw(st.sampled_from([99, *self.model.works]))])
+        elif mistake == "claim":
+            claim = data.draw(st.sampled_from([claim._replace(rest="}"), claim._replace(lefts=claim.lefts ^ 1)]))
+        self.call("register", claim, draft, b"", sender=sender)
 
     @rule(data=st.data(), account=person, draft=good_drafts, dearest=st.booleans())
     def publish(self, data, account, draft, dearest):

@@ -6,12 +6,11 @@ import pytest
 
 pytest.importorskip("pyrevm", reason="pyrevm is not installed; it has no package for Python 3.13", exc_type=ImportError)
 
-from eth_account import Account
-
 from scripts.contract.evm import (
     ACCOUNTS,
     DAY,
     ETHER,
+    KEYS,
     NOBODY,
     Chain,
     Claim,
@@ -22,6 +21,7 @@ from scripts.contract.evm import (
     ledger_root,
     prove,
 )
+from scripts.contract.release import sign
 
 ADA, BOB, CYD, DAN, EVE = ACCOUNTS[:5]
 NODES = ACCOUNTS[5:8]
@@ -456,29 +456,7 @@ def test_shares_of_parts_are_the_whole_price_at_most(chain):
 # Signed releases
 
 
-KEY = Account.from_key(sha("key"))
-SIGNER = KEY.address.lower()
-
-
-def sign(chain: Chain, artifact: bytes, draft: Draft) -> bytes:
-    """Sign a release by EIP-712."""
-    offer = (
-        "price uint96,from uint48,until uint48,term uint32,editions uint32,hands uint16,revocable bool,licence bytes32"
-    )
-    release = (
-        "artifact bytes32,metadata bytes32,royalty uint16,share uint16,payees Payee[],parts uint256[],offers Offer[],"
-        "deadline uint256"
-    )
-    types = {"Payee": "account address,units uint96", "Offer": offer, "Release": release}
-    fields = {name: [field.split() for field in text.split(",")] for name, text in types.items()}
-    message = {"artifact": artifact, **draft._asdict(), "parts": list(draft.parts)}
-    message["payees"] = [{"account": account, "units": units} for account, units in draft.payees]
-    message["offers"] = [dict(zip([name for name, _ in fields["Offer"]], terms, strict=True)) for terms in draft.offers]
-    return KEY.sign_typed_data(
-        domain_data={"name": "Works", "version": "1", "chainId": 1, "verifyingContract": chain.address},
-        message_types={name: [{"name": n, "type": t} for n, t in pairs] for name, pairs in fields.items()},
-        message_data=message,
-    ).signature
+KEY, SIGNER = KEYS[8], ACCOUNTS[8]
 
 
 def signed_release(chain: Chain) -> tuple[Claim, Draft, bytes]:
@@ -486,7 +464,7 @@ def signed_release(chain: Chain) -> tuple[Claim, Draft, bytes]:
     offer = Offer(price=ETHER, editions=10, hands=3, term=60, licence=sha("licence"))
     payees = [(SIGNER, 2), (NOBODY, 1)]
     draft = Draft(sha("json"), 700, 40, payees=payees, offers=[offer, Offer()], deadline=chain.now + 3600)
-    return claim, draft, sign(chain, claim.artifact, draft)
+    return claim, draft, sign(KEY, 1, chain.address, claim.artifact, draft)
 
 
 def test_buyer_registers_a_signed_release_and_collects(chain):
@@ -516,11 +494,11 @@ def test_changed_release_is_refused(chain):
     refuses(chain, "Unauthorized", "register", chain.claim(SIGNER, sha(2)), draft, signature, sender=BOB)
 
 
-def test_release_is_signed_for_one_contract(chain):
+def test_release_is_signed_for_one_contract_on_one_chain(chain):
     claim, draft, _ = signed_release(chain)
-    other = Chain()
-    other.address = NOBODY
-    refuses(chain, "Unauthorized", "register", claim, draft, sign(other, claim.artifact, draft), sender=BOB)
+    for chain_id, contract in ((1, NOBODY), (2, chain.address)):
+        signature = sign(KEY, chain_id, contract, claim.artifact, draft)
+        refuses(chain, "Unauthorized", "register", claim, draft, signature, sender=BOB)
 
 
 @pytest.mark.parametrize(("late", "accepted"), [(0, True), (1, False)])
