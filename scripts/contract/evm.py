@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from pyrevm import EVM, BlockEnv, Env
 from gan_lightning.paths import PACKAGE
 from gan_lightning.provenance import merkle
 
-# WORKS_JSON names another contract to test, such as a mutant.
+# The environment variable names another contract to test: a mutant.
 ARTIFACT = Path(os.environ.get("WORKS_JSON", PACKAGE / "chain" / "Works.json"))
 START = 1_900_000_000  # time of the first block
 DAY = 86_400
@@ -121,7 +122,8 @@ class Chain:
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         """Return names and arguments of the events of the last call."""
-        return [self._read_event(*log.data) for log in self.evm.result.logs]
+        result = self.evm.result
+        return [self._read_event(*log.data) for log in result.logs] if result else []
 
     def wait(self, seconds: int) -> None:
         """Start a block that is so many seconds later."""
@@ -135,7 +137,7 @@ class Chain:
 
     def claim(self, account: str, artifact: bytes, size: int = 1, index: int = 0) -> Claim:
         """Anchor a new ledger that has a claim among other lines, start a later block and return the claim."""
-        fillers = [ledger_line(ACCOUNTS[0], index.to_bytes(32), f',"at":{self.now}}}') for index in range(size - 1)]
+        fillers = [ledger_line(ACCOUNTS[0], number.to_bytes(32), f',"at":{self.now}}}') for number in range(size - 1)]
         lines = [*fillers[:index], ledger_line(account, artifact), *fillers[index:]]
         self.call("anchor", ledger_root(lines), size)
         self.wait(1)
@@ -147,8 +149,8 @@ class Chain:
         return int(self.call("register", claim, draft, b"", sender=account))
 
     def _explain(self, message: str) -> str:
-        _, found, output = message.partition("output: 0x")
-        entry = self._errors.get(bytes.fromhex(output[:8])) if found and len(output) > 8 else None
+        selector = re.search(r"output: 0x([0-9a-f]{8})", message)
+        entry = self._errors.get(bytes.fromhex(selector[1])) if selector else None
         return entry["name"] if entry else message
 
     def _read_event(self, topics: list[bytes], data: bytes) -> tuple[str, dict[str, Any]]:

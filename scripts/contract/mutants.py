@@ -24,7 +24,7 @@ from scripts.benchmarks.pages import replace_part
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
-TESTS = {"random calls": "tests/chain/test_contract_fuzz.py", "single rules": "tests/chain/test_contract.py"}
+TESTS = {"random calls": "tests/chain/test_random_calls.py", "single rules": "tests/chain/test_rules.py"}
 SOURCES = PACKAGE / "chain"
 MOST_SURVIVORS = 2
 
@@ -91,14 +91,14 @@ def main() -> None:
     rows = []
     for mutant in MUTANTS:
         rows.append(test(mutant))
-        print(rows[-1], flush=True)
+        print(f"{rows[-1]['mutant']}: {rows[-1]['found by'] or 'NOT FOUND'}", flush=True)
     survivors = sum(not row["found by"] for row in rows)
     text = (
         f"{markdown(list(rows[0]), rows)}\n\n"
         f"`python -m scripts.contract.mutants`: {len(rows) - survivors} of {len(rows)} mutants found, "
         f"{(time.monotonic() - start) / 60:.0f} minutes.\n"
     )
-    print(text)
+    print(f"\n{text}")
     if arguments.page:
         replace_part(arguments.page, "mutants", text)
     sys.exit(survivors > MOST_SURVIVORS)
