@@ -24,13 +24,13 @@ contract Works is Anchors, ERC721, EIP712, IERC2981 {
     /// @param royalty part of each resale's price that goes to the work, in units of 0.01 %.
     /// @param share part of the earnings of works made of this one that goes to this one, in units of 0.01 %.
     /// @param contestable time until which an older claim by another account displaces this work.
-    /// @param weight number of payees, with those of all parts and their parts.
+    /// @param weight number of payees, including those of its parts, of their parts, and so on.
     /// @param void true if an older claim has displaced this work.
     /// @param artifact SHA-256 of the content.
     /// @param metadata SHA-256 of the JSON file that wallets and marketplaces show.
     /// @param payees accounts that are paid; the first also gets what rounding leaves.
     /// @param parts works of which this one is made.
-    /// @param offers all offers of copies, with the closed ones.
+    /// @param offers all offers of copies, including closed ones.
     struct Work {
         address creator;
         uint64 since;
@@ -66,7 +66,7 @@ contract Works is Anchors, ERC721, EIP712, IERC2981 {
         uint64 number;
     }
 
-    /// @notice Largest number of payees of a work with those of its parts, so that the gas of a sale is bounded.
+    /// @notice Largest number of payees of a work, including those of its parts. It bounds the gas of a sale.
     uint256 public constant MAX_PAYEES = 64;
     /// @notice Time after a registration in which an older claim displaces it.
     uint64 public constant CONTEST = 30 days;
@@ -128,8 +128,8 @@ contract Works is Anchors, ERC721, EIP712, IERC2981 {
 
     /// @notice Register a work and mint its title to the account of the claim. The sender is this account, or anybody
     /// with its signature of the release (EIP-712; EIP-1271 for a contract's account).
-    /// A claim older than the one of an existing work displaces it if the accounts differ, within 30 days of its
-    /// registration.
+    /// If the artifact is already registered, the new claim must be older and by another account, and the existing
+    /// registration must be less than 30 days old (`CONTEST`). The new work then displaces the existing one.
     /// @param signature signature of the release; not read if the sender is the account of the claim.
     function register(Claim calldata claim, Release.Draft calldata draft, bytes calldata signature)
         public

@@ -1,6 +1,6 @@
 """Measure the gas of each function of the contract.
 
-    python -m scripts.contract.gas --page docs/chain.md        2 seconds
+    python -m scripts.contract.gas --page docs/chain.md        5 seconds
 
 The accounts that are paid have received money before, unless the table says otherwise.
 """

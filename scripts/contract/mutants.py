@@ -30,6 +30,8 @@ MOST_SURVIVORS = 2
 
 
 class Mutant(NamedTuple):
+    """A change of the contract: the error that it makes, the text that it replaces, and the new text."""
+
     error: str
     old: str
     new: str
@@ -106,8 +108,8 @@ def main() -> None:
 
 def test(mutant: Mutant) -> dict[str, str]:
     """Compile a mutant and run the tests; return the row of the table."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         compile_mutant(mutant, folder)
         found_by = next((name for name, file in TESTS.items() if fails(file, folder / "Works.json")), "")
     return {"mutant": mutant.error, "found by": found_by}
@@ -121,8 +123,8 @@ def compile_mutant(mutant: Mutant, folder: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert source.count(mutant.old) == 1, mutant
     path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
-    done = subprocess.run(["node", FOLDER / "compile.js", folder], capture_output=True, text=True)
-    assert done.returncode == 0, (mutant, done.stderr)
+    compiled = subprocess.run(["node", FOLDER / "compile.js", folder], capture_output=True, text=True)
+    assert compiled.returncode == 0, (mutant, compiled.stderr)
 
 
 def fails(file: str, contract: Path) -> bool:
