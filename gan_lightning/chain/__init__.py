@@ -1,1 +1,0 @@
-"""Ownership, licences and trade of generated content on a chain."""
