@@ -12,7 +12,7 @@ library Release {
         uint96 units;
     }
 
-    /// @notice Terms on which copies of a work are sold. They never change.
+    /// @notice Terms on which copies of a work are sold. They never change; an offer can only be closed.
     /// @param price price of a copy in wei; 0 for a gift.
     /// @param from time at which copies become valid; 0 means at once.
     /// @param until time at which the sale and all copies end; 0 means never.
