@@ -19,6 +19,7 @@ SETTINGS = settings(
     stateful_step_count=int(os.environ.get("WORKS_STEPS", 60)),
     derandomize="WORKS_EXAMPLES" not in os.environ,
     phases=[Phase.generate],  # to shrink an example takes minutes
+    report_multiple_bugs=False,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
