@@ -163,13 +163,13 @@ class WorksMachine(RuleBasedStateMachine):
 
     @rule(
         data=st.data(),
-        accounts=st.tuples(person, person),
+        accounts=st.one_of(st.tuples(person, person), person.map(lambda account: (account, account))),
         later_first=st.booleans(),
-        apart=st.sampled_from([0, 0, 1, 1000]),
+        apart=st.sampled_from([0, 1, 1000]),
         pause=st.sampled_from([0, 1, CONTEST - 1001, CONTEST + 1]),
     )
     def rival(self, data, accounts, later_first, apart, pause):
-        """Two accounts claim one artifact, and both try to register it."""
+        """Register two claims of one artifact, by two accounts or by one."""
         artifact = hash_of(f"rivals {self.ledgers}")
         claims = []
         for account, seconds in zip(accounts, (apart, 1), strict=True):
