@@ -165,6 +165,13 @@ def test_anybody_burns_displaced_tokens(chain):
         refuses(chain, "ERC721NonexistentToken", "ownerOf", token)
 
 
+def test_displaced_work_cannot_be_a_part(chain):
+    claim, forgery, _ = forged(chain)
+    chain.call("register", claim, Draft(), b"", sender=ADA)
+    film = chain.claim(EVE, sha("film"))
+    refuses(chain, "OutOfRange", "register", film, Draft(parts=[forgery]), b"", sender=EVE)
+
+
 @pytest.mark.parametrize(("wait", "displaced"), [(30 * DAY - 1, True), (30 * DAY, False)])
 def test_forgery_can_be_displaced_for_30_days(chain, wait, displaced):
     claim = chain.claim(ADA, sha("image"))
