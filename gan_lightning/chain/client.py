@@ -1,0 +1,285 @@
+"""Client of the contract ``Works`` on an embedded chain or on that of a node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+from web3.logs import DISCARD
+from web3.types import EventData, TxReceipt
+
+from gan_lightning.chain.accounts import checksum_address
+from gan_lightning.chain.claims import Evidence, evidence
+from gan_lightning.chain.contract import compiled, release_message
+from gan_lightning.chain.places import Node, Place
+from gan_lightning.chain.receipts import Cost, Event, Receipt
+from gan_lightning.chain.sending import Sender
+from gan_lightning.chain.works import NOBODY, Draft, Offer
+from gan_lightning.errors import UserError, user_error_from
+from gan_lightning.files import make_folder, write_json
+from gan_lightning.provenance.ledger import Ledger
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+NOTE = "chain.json"  # number of the chain, address of the contract and its block
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Content of ``chain.json``: where the contract is.
+
+    Args:
+        chain_id: number of the chain.
+        genesis: hash of its first block, which tells apart chains of one number.
+        contract: address of the contract.
+        block: number of the block that created it.
+    """
+
+    chain_id: int
+    genesis: str
+    contract: str
+    block: int
+
+
+class Client:
+    """Client of the contract on one chain. Amounts are in wei, times in seconds since 1970.
+
+    Made by :func:`gan_lightning.chain.connect`, which describes the arguments.
+
+    Attributes:
+        chain_id: number of the chain.
+        address: address of the contract; None before :meth:`deploy`.
+        demo_accounts: accounts of an embedded chain with play money, by their names; empty for a node.
+    """
+
+    def __init__(
+        self,
+        place: str | Path,
+        *,
+        create: bool,
+        contract: str | None,
+        state: Path | None,
+        confirmations: int,
+        max_fee: int | None,
+        timeout: float,
+    ) -> None:
+        if confirmations < 1:
+            raise UserError(f"--confirmations {confirmations}: must be at least 1")
+        self._place = _open_place(place, create, timeout)
+        self._sender = Sender(self._place, state=state, confirmations=confirmations, max_fee=max_fee, timeout=timeout)
+        self.chain_id = self._sender.chain_id
+        self.demo_accounts: Mapping[str, LocalAccount] = self._place.demo_accounts
+        self._note_path = self._sender.folder / NOTE
+        self.address, self._block = self._find_contract(contract)
+        self._contract = self._place.web3.eth.contract(address=self.address, abi=compiled()["abi"])  # type: ignore[call-overload]
+        if self.address:
+            self._check_code()
+
+    def deploy(self, account: LocalAccount) -> Receipt:
+        """Create the contract and write ``chain.json``.
+
+        Raises:
+            UserError: if there is a contract already.
+        """
+        if self.address:
+            raise UserError(f"{self._note_path}: names the contract {self.address} already: remove it for another one")
+        contract = self._place.web3.eth.contract(abi=compiled()["abi"], bytecode=compiled()["bytecode"])
+        raw = self._sender.send(account, None, 0, contract.constructor().data_in_transaction)
+        receipt = self._describe(raw)
+        assert receipt.contract is not None
+        note = Note(self.chain_id, self._sender.genesis, receipt.contract, receipt.block)
+        try:
+            make_folder(self._note_path.parent)
+            write_json(self._note_path, TypeAdapter(Note).dump_python(note))
+        except OSError as error:
+            raise user_error_from(error, str(self._note_path)) from error
+        self.address, self._block = note.contract, note.block
+        self._contract = self._place.web3.eth.contract(address=self.address, abi=compiled()["abi"])  # type: ignore[call-overload]
+        return receipt
+
+    def read(self, function: str, *arguments: Any) -> Any:
+        """Return the result of a function of the contract that changes nothing.
+
+        Args:
+            function: its name, such as ``ownerOf``.
+            *arguments: its arguments; Draft, Offer and Evidence are taken as they are, digests as bytes.
+
+        Raises:
+            Refused: if the contract refuses.
+        """
+        with self._place.errors():
+            return self._function(function, arguments).call({"from": NOBODY}, self._place.read_block)
+
+    def cost(self, account: str, function: str, *arguments: Any, value: int = 0) -> Cost:
+        """Return what a call would cost, at most, without sending it; raise Refused if the contract refuses it.
+
+        Args:
+            account: address of the sender.
+            function: name of the function of the contract.
+            *arguments: its arguments, as for :meth:`read`.
+            value: ether to send along.
+        """
+        return self._sender.cost(checksum_address(account), self._to, value, self._data(function, arguments))
+
+    def transact(self, account: LocalAccount, function: str, *arguments: Any, value: int = 0) -> Receipt:
+        """Call a function of the contract in a transaction, and return its outcome.
+
+        An unfinished transaction of the account is finished first. If it makes the same call, its outcome is returned
+        and nothing else is sent.
+
+        Args:
+            account: the sender, which signs.
+            function: name of the function of the contract.
+            *arguments: its arguments, as for :meth:`read`.
+            value: ether to send along.
+
+        Raises:
+            Refused: if the contract refuses the call; nothing is sent.
+            Unreachable: if the node does not answer; the message says whether the transaction may have been accepted.
+            UserError: if the account has too little ether, or the transaction is not final in time.
+        """
+        return self._describe(self._sender.send(account, self._to, value, self._data(function, arguments)))
+
+    def pay(self, account: LocalAccount, to: str, value: int) -> Receipt:
+        """Send ether to an account, as :meth:`transact` does."""
+        return self._describe(self._sender.send(account, checksum_address(to), value, "0x"))
+
+    def finish(self, account: str) -> Receipt | None:
+        """Finish the transaction that a killed process left, and return its outcome; None if there is none."""
+        receipt = self._sender.finish(checksum_address(account))
+        return self._describe(receipt) if receipt else None
+
+    def events(self, name: str, **arguments: Any) -> list[Event]:
+        """Return all events of a name since the contract exists, in their order.
+
+        Args:
+            name: name of the event, such as ``Sold``.
+            **arguments: indexed arguments that they must have, such as ``work=7``.
+        """
+        event = self._contract.events[name]()
+        with self._place.errors():
+            newest = self._place.web3.eth.block_number
+            logs = event.get_logs(argument_filters=arguments, from_block=self._block, to_block=newest)
+        return [_plain_event(log) for log in logs]
+
+    def balance(self, account: str) -> int:
+        with self._place.errors():
+            return int(self._place.web3.eth.get_balance(checksum_address(account)))  # type: ignore[arg-type]
+
+    def now(self) -> int:
+        """Return the time of the block that reads see."""
+        with self._place.errors():
+            return int(self._place.web3.eth.get_block(self._place.read_block)["timestamp"])
+
+    def block_time(self, number: int) -> int:
+        with self._place.errors():
+            return int(self._place.web3.eth.get_block(number)["timestamp"])
+
+    def advance(self, seconds: int) -> None:
+        """Let time pass on an embedded chain or a development node; raise UserError on others."""
+        if seconds < 1:
+            raise UserError(f"{seconds} s: must be at least 1 second")
+        self._place.advance(seconds)
+
+    def evidence(self, ledger: Ledger, index: int) -> Evidence:
+        """Return the proof of a claim that leads to the earliest anchored root that covers it.
+
+        Raises:
+            UserError: if no root that covers it is anchored.
+        """
+        times = {}
+        for root in (one.claim for one in ledger.roots if one.claim.size > index):
+            if when := self.read("anchoredAt", bytes.fromhex(root.root)):
+                times[root] = when
+        if not times:
+            raise UserError(
+                f"line {index + 1:,} of the ledger is in no anchored root: gan-chain anchor the ledger first"
+            )
+        return evidence(ledger, index, min(times, key=lambda root: times[root]))
+
+    def sign_release(self, account: LocalAccount, artifact: str, draft: Draft) -> bytes:
+        """Return the signature by which the creator lets others register a draft."""
+        message = release_message(self._to, self.chain_id, artifact, draft)
+        return bytes(account.sign_typed_data(full_message=message).signature)
+
+    @property
+    def _to(self) -> str:
+        if self.address is None:
+            raise UserError(f"{self._place.name}: no contract there yet: gan-chain deploy, or name one: --contract 0x…")
+        return self.address
+
+    def _function(self, name: str, arguments: Sequence[Any]) -> Any:
+        _ = self._to
+        return self._contract.functions[name](*(_plain_argument(one) for one in arguments))
+
+    def _data(self, function: str, arguments: Sequence[Any]) -> str:
+        return str(self._function(function, arguments)._encode_transaction_data())
+
+    def _find_contract(self, named: str | None) -> tuple[str | None, int]:
+        """Return the address of the contract and the block from which its events start."""
+        try:
+            note = TypeAdapter(Note).validate_json(self._note_path.read_bytes(), strict=True)
+        except FileNotFoundError:
+            return (checksum_address(named), 0) if named else (None, 0)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self._note_path}: cannot be read: remove it, and name the contract: --contract 0x…"
+            ) from error
+        if note.chain_id != self.chain_id:
+            raise UserError(
+                f"{self._place.name}: is chain {self.chain_id}, and {self._note_path} is about chain {note.chain_id}: "
+                "choose the right chain"
+            )
+        if note.genesis != self._sender.genesis:
+            raise UserError(
+                f"{self._place.name}: is another chain {self.chain_id} than that of {self._note_path}: "
+                "remove the file if the chain was started anew"
+            )
+        if named and checksum_address(named) != note.contract:
+            return checksum_address(named), 0
+        return note.contract, note.block
+
+    def _check_code(self) -> None:
+        with self._place.errors():
+            code = self._place.web3.eth.get_code(self._to)  # type: ignore[arg-type]
+        if not code:
+            raise UserError(f"{self._place.name}: no contract at {self.address}: check --chain and --contract")
+
+    def _describe(self, receipt: TxReceipt) -> Receipt:
+        found: list[EventData] = []
+        if self.address:
+            for event in self._contract.events:
+                found += event().process_receipt(receipt, errors=DISCARD)
+        events = [_plain_event(log) for log in sorted(found, key=lambda log: log["logIndex"])]
+        return Receipt(
+            f"0x{bytes(receipt['transactionHash']).hex()}",
+            receipt["blockNumber"],
+            self.block_time(receipt["blockNumber"]),
+            receipt["gasUsed"],
+            receipt["gasUsed"] * receipt["effectiveGasPrice"],
+            receipt["contractAddress"],
+            events,
+        )
+
+
+def _open_place(place: str | Path, create: bool, timeout: float) -> Place:
+    if isinstance(place, str) and _URL.match(place):
+        return Node(place, timeout)
+    from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
+
+    return EmbeddedChain(Path(place), create=create, timeout=timeout)
+
+
+def _plain_argument(value: Any) -> Any:
+    return value.as_tuple() if isinstance(value, (Draft, Offer, Evidence)) else value
+
+
+def _plain_event(log: EventData) -> Event:
+    arguments = {key: value.hex() if isinstance(value, bytes) else value for key, value in log["args"].items()}
+    return Event(log["event"], arguments, log["blockNumber"], f"0x{bytes(log['transactionHash']).hex()}")
