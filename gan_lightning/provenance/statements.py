@@ -152,7 +152,7 @@ class StatementSigner(FileSigner):
     def sign(self, path: Path, record: Record) -> None:
         subject = _file_subject(path)
         subject["digest"][CONTENT] = record.content
-        _write(self.identity, [subject], SAMPLE, asdict(record), statement_path(path))
+        write_statement(self.identity, [subject], SAMPLE, asdict(record), statement_path(path))
 
 
 def write_statement(
