@@ -131,11 +131,6 @@ class Client:
         """Send ether to an account, as :meth:`transact` does."""
         return self._describe(self._sender.send(account, checksum_address(to), value, "0x"))
 
-    def finish(self, account: str) -> Receipt | None:
-        """Finish the transaction that a killed process left, and return its outcome; None if there is none."""
-        receipt = self._sender.finish(checksum_address(account))
-        return self._describe(receipt) if receipt else None
-
     def events(self, name: str, **arguments: Any) -> list[Event]:
         """Return all events of a name since the contract exists, in their order.
 

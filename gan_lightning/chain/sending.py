@@ -106,9 +106,9 @@ class Sender:
             receipt = self._finish(journal, entry) if entry else None
             if receipt and entry and entry.call != digest:
                 journal.clear()
-                outcome = "is" if receipt["status"] else "failed"
-                where = f"{outcome} in block {receipt['blockNumber']}"
-                print(f"note: transaction {entry.hash} of an earlier command {where}", file=sys.stderr)
+                outcome = f"{'is' if receipt['status'] else 'failed'} in block {receipt['blockNumber']}"
+                created = f", contract {receipt['contractAddress']}" if receipt["contractAddress"] else ""
+                print(f"note: {entry.hash} of an earlier command {outcome}{created}", file=sys.stderr)
                 receipt = None
             if receipt is None:
                 entry = self._sign(account, to, value, data)
@@ -122,15 +122,6 @@ class Sender:
                 f"{_hex(receipt['transactionHash'])} failed in block {receipt['blockNumber']}: the state changed after "
                 "the check, and only its gas was paid: run the command again to see why"
             )
-        return receipt
-
-    def finish(self, account: str) -> TxReceipt | None:
-        """Finish the transaction that an earlier process left, and return its receipt; None if it left none."""
-        journal = Journal(self.folder, account)
-        with journal.locked(self._timeout):
-            entry = journal.read()
-            receipt = self._finish(journal, entry) if entry else None
-            journal.clear()
         return receipt
 
     def _sign(self, account: "LocalAccount", to: str | None, value: int, data: str) -> Entry:
