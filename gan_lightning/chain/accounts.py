@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # needs an extra
 PASSWORD_FILE = "GAN_CHAIN_PASSWORD_FILE"
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of the curve secp256k1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -124,12 +125,15 @@ def checksum_address(text: str) -> str:
         UserError: if it is not an address, or its capital letters are not those of its checksum.
     """
     try:
-        from eth_utils.address import is_address, to_checksum_address
+        from eth_utils.address import to_checksum_address
     except ImportError as error:
         raise missing_extra(text, "chain") from error
-    if not is_address(text) or not text.startswith("0x"):
-        raise UserError(f"{text!r}: must be an address: 0x and 40 hexadecimal digits, copied without a typing error")
-    return str(to_checksum_address(text))
+    if not _ADDRESS.fullmatch(text):
+        raise UserError(f"{text!r}: must be an address: 0x and 40 hexadecimal digits")
+    address = str(to_checksum_address(text))
+    if text not in (address, text.lower(), f"0x{text[2:].upper()}"):
+        raise UserError(f"{text}: has a typing error: its capital letters are not those of its checksum: copy it again")
+    return address
 
 
 def write_private(path: Path, content: str) -> None:

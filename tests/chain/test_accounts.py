@@ -62,7 +62,7 @@ def test_unusable_accounts_are_rejected(tmp_path, alice, identity_folder):
         lambda: accounts.import_key("bob", tmp_path / "text.txt", "x", iterations=FAST): "not a keystore file",
         lambda: accounts.import_key("bob", tmp_path / "none", "x", iterations=FAST): "cannot be read",
         lambda: accounts.checksum_address("0x12"): "must be an address",
-        lambda: accounts.checksum_address(alice.address.swapcase().replace("X", "x", 1)): "without a typing error",
+        lambda: accounts.checksum_address(alice.address.swapcase().replace("X", "x", 1)): "has a typing error",
     }.items():
         with pytest.raises(UserError, match=reason) as caught:
             call()
