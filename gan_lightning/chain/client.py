@@ -19,12 +19,13 @@ from gan_lightning.chain.places import Node, Place
 from gan_lightning.chain.receipts import Cost, Event, Receipt, Report, ignore_receipt
 from gan_lightning.chain.sending import Sender
 from gan_lightning.chain.works import NOBODY, Draft, Offer
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, missing_extra
 from gan_lightning.provenance.ledger import Ledger
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
+MAX_ANSWER_TIME = 30.0  # seconds for one answer of a node
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 
 
@@ -242,9 +243,11 @@ class Client:
 
 def _open_place(place: str | Path, create: bool, timeout: float) -> Place:
     if isinstance(place, str) and _URL.match(place):
-        return Node(place, timeout)
-    from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
-
+        return Node(place, min(timeout, MAX_ANSWER_TIME))
+    try:
+        from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
+    except ImportError as error:
+        raise missing_extra(f"--chain {place}", "chain") from error
     return EmbeddedChain(Path(place), create=create, timeout=timeout)
 
 

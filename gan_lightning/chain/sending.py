@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MARGIN = 1.25  # of the limit of gas over the estimate: the state may change until the transaction is mined
-POLL = 0.1  # seconds between two questions to a node
+FIRST_PAUSE, LAST_PAUSE = 0.05, 2.0  # seconds between questions to a node, which grow
 
 
 class Sender:
@@ -114,7 +114,7 @@ class Sender:
             if receipt is None:
                 entry = self._sign(account, to, value, data)
                 journal.write(entry)
-                receipt = self._submit_and_wait(journal, entry)
+                receipt = self._submit_and_wait(journal, entry, fresh=True)
             if receipt["status"]:
                 result = finish(receipt)
                 journal.clear()
@@ -159,14 +159,20 @@ class Sender:
                     f"{entry.hash} of an earlier command was not mined: another transaction of {sender} took its "
                     f"number {entry.nonce}: check what that one did, then run the command again if it is still needed"
                 )
-        return self._submit_and_wait(journal, entry)
+        return self._submit_and_wait(journal, entry, fresh=False)
 
-    def _submit_and_wait(self, journal: Journal, entry: Entry) -> TxReceipt:
-        """Send the bytes of an entry unless they are mined, and wait for enough confirmations."""
+    def _submit_and_wait(self, journal: Journal, entry: Entry, *, fresh: bool) -> TxReceipt:
+        """Send the bytes of an entry unless they are mined, and wait for enough confirmations.
+
+        Args:
+            journal: the journal that holds the entry.
+            entry: the transaction.
+            fresh: whether it was never sent before.
+        """
         again = "run the same command again: it looks for the transaction first, and nothing is done twice"
         try:
             with self._place.errors():
-                if self._receipt(entry.hash) is None:
+                if fresh or self._receipt(entry.hash) is None:
                     self._eth.send_raw_transaction(bytes.fromhex(entry.raw[2:]))
         except Unreachable as error:
             raise Unreachable(f"{error}; whether {entry.hash} was accepted is unknown: {again}") from error
@@ -182,7 +188,7 @@ class Sender:
 
     def _poll(self, question: Callable[[], TxReceipt | None]) -> TxReceipt | None:
         """Return the first answer that is not None; None after the timeout. A node may be away for a while."""
-        deadline = time.monotonic() + self._timeout
+        deadline, pause = time.monotonic() + self._timeout, FIRST_PAUSE
         while True:
             try:
                 with self._place.errors():
@@ -192,7 +198,8 @@ class Sender:
                 pass
             if time.monotonic() > deadline:
                 return None
-            time.sleep(POLL)
+            time.sleep(pause)
+            pause = min(1.5 * pause, LAST_PAUSE)
 
     def _final_receipt(self, transaction: str) -> TxReceipt | None:
         receipt = self._receipt(transaction)
