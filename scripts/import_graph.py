@@ -24,6 +24,7 @@ LAYERS = [  # a part may import from its own layer and those before
     {"config"},
     {"runs"},
     {"provenance"},
+    {"chain"},
     {"search"},
     {"commands"},
 ]

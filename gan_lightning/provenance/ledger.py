@@ -1,6 +1,6 @@
 """Append-only ledger of signed samples, like the logs of Certificate Transparency (RFC 6962).
 
-records.jsonl    one record per line; the lines are the leaves of a Merkle tree
+records.jsonl    one record or claim (:mod:`gan_lightning.chain.claims`) per line: the leaves of a Merkle tree
 roots.jsonl      one signed root per line, for each time that records were added
 
 The signer of a root vouches for the records added with it, and confirms that all earlier ones are unchanged. If a line
@@ -180,16 +180,28 @@ def read_ledger(folder: Path, trusted_roots: bytes) -> Ledger:
 
 
 def append_records(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
-    """Append records and a signed root over all records, flushed to disk; a lock makes other writers wait.
+    """Append records and a signed root over all lines, as :func:`append` does."""
+    append(folder, identity, [canonical_json(asdict(record)).encode() for record in records])
+
+
+def append(folder: Path, identity: Identity, lines: Sequence[bytes]) -> None:
+    """Append lines and a signed root over all lines, flushed to disk; a lock makes other writers wait.
 
     Lines that a crashed writer has left without a root are moved to records.unfinished.
 
+    Args:
+        folder: folder of the ledger, which is created if it does not exist.
+        identity: identity that signs the root.
+        lines: records or claims as lines of JSON, without line feeds.
+
     Raises:
         LedgerChanged: if records or roots are not as they were signed; nothing is appended.
-        OSError: if a file cannot be written; earlier records and roots stay.
+        OSError: if a file cannot be written; earlier lines and roots stay.
     """
-    if not records:
+    if not lines:
         return
+    if any(b"\n" in line for line in lines):
+        raise ValueError("a line of a ledger must not hold a line feed")
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         for name in (RECORDS, ROOTS):
@@ -199,7 +211,6 @@ def append_records(folder: Path, identity: Identity, records: Sequence[Record]) 
             message = f"{ledger.uncovered:,} lines that no root covers are set aside"
             print(f"warning: {folder}: {message}: a crash has left them, or roots were removed", file=sys.stderr)
         tree = Tree(ledger.hashes)
-        lines = [canonical_json(asdict(record)).encode() for record in records]
         for line in lines:
             tree.add(leaf_hash(line))
         root = Root(len(ledger.lines), tree.size, tree.root.hex(), datetime.now(UTC).isoformat(timespec="seconds"))

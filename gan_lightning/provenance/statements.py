@@ -64,7 +64,7 @@ def attest_checkpoint(identity: Identity, trained: Trained) -> Path:
         "data": _data_record(trained),
         "metrics": metrics if metrics.get("iteration") == iteration else None,  # those of the end of the run
     }
-    return _write(identity, [_file_subject(trained.path)], CHECKPOINT, predicate, statement_path(trained.path))
+    return write_statement(identity, [_file_subject(trained.path)], CHECKPOINT, predicate, statement_path(trained.path))
 
 
 def attest_samples(identity: Identity, trained: Trained, records: Sequence[Record], folder: Path) -> Path:
@@ -85,7 +85,7 @@ def attest_samples(identity: Identity, trained: Trained, records: Sequence[Recor
     subject = Subject(
         name=f"*{trained.data.modality.suffix}", digest={TREE: merkle_root(one.content for one in records)}
     )
-    return _write(identity, [subject], SAMPLES, predicate, folder / SAMPLES_STATEMENT)
+    return write_statement(identity, [subject], SAMPLES, predicate, folder / SAMPLES_STATEMENT)
 
 
 def attest_contribution(identity: Identity, trained: Trained, contribution: dict[str, Any]) -> Path:
@@ -99,7 +99,7 @@ def attest_contribution(identity: Identity, trained: Trained, contribution: dict
     digest = hashlib.sha256(identity.chain + canonical_json(contribution).encode()).hexdigest()
     path = statement_path(trained.path, f".contribution-{digest[:8]}")
     predicate = {"contributor": certificate_names(identity.certificate), "contribution": contribution}
-    return _write(identity, [_file_subject(trained.path)], CONTRIBUTION, predicate, path)
+    return write_statement(identity, [_file_subject(trained.path)], CONTRIBUTION, predicate, path)
 
 
 def describe_data(path: Path) -> dict[str, Any]:
@@ -152,10 +152,21 @@ class StatementSigner(FileSigner):
     def sign(self, path: Path, record: Record) -> None:
         subject = _file_subject(path)
         subject["digest"][CONTENT] = record.content
-        _write(self.identity, [subject], SAMPLE, asdict(record), statement_path(path))
+        write_statement(self.identity, [subject], SAMPLE, asdict(record), statement_path(path))
 
 
-def _write(identity: Identity, subject: list[Subject], kind: str, predicate: dict[str, Any], path: Path) -> Path:
+def write_statement(
+    identity: Identity, subject: list[Subject], kind: str, predicate: dict[str, Any], path: Path
+) -> Path:
+    """Write a signed statement with the current time and return its path.
+
+    Args:
+        identity: identity that signs.
+        subject: files, sets or accounts that the statement is about.
+        kind: type of the predicate, a URN.
+        predicate: content of the statement.
+        path: file to write.
+    """
     statement: Statement = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subject,
