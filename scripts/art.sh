@@ -2,36 +2,39 @@
 # Trains experiment=art with three seeds on avatars and Nouns, and what it is compared with: regression, no conditions,
 # and other networks for four minutes of CPU time. If GAN_DATA_DIR has artworks, trains experiment=few_shot on them, with
 # and without augmentation. Two runs at a time with one thread each. Writes the tables and pictures of docs/how-to/art.md.
-# Takes two and a half hours on 2 idle cores; skips finished runs when run again. Nouns are downloaded if they are missing.
+# Takes two hours on 2 idle cores; skips finished runs when run again. Nouns are downloaded if they are missing.
 #   scripts/art.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1 PATH="$PWD/.venv/bin:$PATH"
 out=outputs/art page=docs/how-to/art.md
+metrics="recognized valid values_found attribute_kl pair_kl unseen copy_rate fcd precision recall"
 
 runs() {
     for data in avatars nouns; do
         cat <<END
-$data/art/1                    data=$data experiment=art seed=1
-$data/art/2                    data=$data experiment=art seed=2
-$data/art/3                    data=$data experiment=art seed=3
-$data/regression/1             data=$data experiment=art model=regression
-$data/mlp_bn/1                 data=$data sweep=art model=mlp_bn conditional=true
-$data/dcgan/1                  data=$data sweep=art model=dcgan conditional=true
-$data/resnet/1                 data=$data sweep=art model=resnet conditional=true
-$data/stylegan/1               data=$data sweep=art model=stylegan conditional=true
-$data/style_dcgan/1            data=$data sweep=art model=style_dcgan conditional=true
-$data/art_unconditional/1      data=$data experiment=art conditional=false
-$data/mlp_bn_unconditional/1   data=$data sweep=art model=mlp_bn conditional=false
-$data/dcgan_unconditional/1    data=$data sweep=art model=dcgan conditional=false
-$data/resnet_unconditional/1   data=$data sweep=art model=resnet conditional=false
-$data/stylegan_unconditional/1 data=$data sweep=art model=stylegan conditional=false
+$data/art/1                      data=$data experiment=art seed=1
+$data/art/2                      data=$data experiment=art seed=2
+$data/art/3                      data=$data experiment=art seed=3
+$data/regression/1               data=$data experiment=art model=regression
+$data/mlp_bn/1                   data=$data sweep=art model=mlp_bn conditional=true
+$data/dcgan/1                    data=$data sweep=art model=dcgan conditional=true
+$data/resnet/1                   data=$data sweep=art model=resnet conditional=true
+$data/style_dcgan/1              data=$data sweep=art model=style_dcgan conditional=true
 END
     done
+    cat <<END
+avatars/stylegan/1               sweep=art model=stylegan conditional=true
+avatars/art_unconditional/1      experiment=art conditional=false
+avatars/mlp_bn_unconditional/1   sweep=art model=mlp_bn conditional=false
+avatars/dcgan_unconditional/1    sweep=art model=dcgan conditional=false
+avatars/resnet_unconditional/1   sweep=art model=resnet conditional=false
+avatars/stylegan_unconditional/1 sweep=art model=stylegan conditional=false
+END
     if [ -e "${GAN_DATA_DIR:-data}/artworks" ]; then
         cat <<END
-artworks/augmented/1           experiment=few_shot
-artworks/not_augmented/1       experiment=few_shot ~wrappers.diffaugment
+artworks/augmented/1             experiment=few_shot
+artworks/not_augmented/1         experiment=few_shot ~wrappers.diffaugment
 END
     fi
 }
@@ -45,6 +48,6 @@ done | xargs -P "${JOBS:-2}" -I{} sh -c 'python train.py {} > /dev/null'
 
 for data in avatars nouns; do
     python scripts/evaluate.py checkpoint=$out/$data/art/1  # adds rows of baselines and real data to the table
-    python scripts/compare.py $out/$data/*/* --page $page --part $data
+    python scripts/compare.py $out/$data/*/* --page $page --part $data --metrics $metrics
 done
 python scripts/art_figures.py $out

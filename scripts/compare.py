@@ -20,6 +20,7 @@ from benchmarks.pages import replace_part
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, add_trust_code, check_renamed
+from gan_lightning.errors import UserError
 from gan_lightning.paths import METRICS
 from gan_lightning.tables import markdown
 
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("run", nargs="+", type=Path, help="folder of a finished run")
     parser.add_argument("--page", type=Path, help="Markdown page to write the table into")
     parser.add_argument("--part", default="table", help="name of the part of the page (table)")
+    parser.add_argument("--metrics", metavar="NAME", nargs="+", help="metrics to show (the evaluator's headline)")
     parser.add_argument("--sheet", type=Path, help="image to write")
     add_trust_code(parser, "package of your own that the runs name")
     check_renamed(sys.argv[1:], {"--trust": "--trust-code"})
@@ -55,7 +57,13 @@ def main() -> None:
     for run in sorted(arguments.run, key=lambda run: read_json(run / "manifest.json")["seed"]):
         families[read_json(run / "manifest.json")["config"]["name"]].append(run)
     trained = {name: load(str(runs[0]), arguments.trust_code) for name, runs in families.items()}
-    rows = [row(name, runs, evaluator_of(trained[name].data).headline()) for name, runs in families.items()]
+    rows = [
+        row(name, runs, arguments.metrics or evaluator_of(trained[name].data).headline())
+        for name, runs in families.items()
+    ]
+    for name in arguments.metrics or []:
+        if all(name not in row for row in rows):
+            raise UserError(f"--metrics {name}: no run has evaluation/{name} in its {METRICS}")
     rows += rows_to_compare_with(arguments.run, {column for row in rows for column in row})
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = markdown(columns, rows) + f"\n\n{footnote(families)}\n"
@@ -71,8 +79,14 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
-    """Return the row of a family: means and standard deviations over its seeds, and the distance of each seed."""
+def row(name: str, runs: list[Path], shown: list[str]) -> dict[str, Any]:
+    """Return the row of a family: means and standard deviations over its seeds, and the distance of each seed.
+
+    Args:
+        name: name of the family.
+        runs: its runs.
+        shown: names of the metrics to show.
+    """
     metrics = [read_json(run / "metrics.json") for run in runs]
     minutes = [read_json(run / "manifest.json")["duration_seconds"] / 60 for run in runs]
     cells = {
@@ -81,7 +95,7 @@ def row(name: str, runs: list[Path], headline: list[str]) -> dict[str, Any]:
         "iterations": f"{statistics.mean(one['iteration'] for one in metrics):,.0f}",
         "minutes": f"{statistics.mean(minutes):.1f}",
     }
-    for name in headline:
+    for name in shown:
         values = [one[f"evaluation/{name}"] for one in metrics if f"evaluation/{name}" in one]
         if values:
             spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 
+import pytest
 from PIL import Image
 
 from tests.conftest import FAST, ROOT
@@ -11,7 +12,7 @@ from tests.conftest import FAST, ROOT
 EVALUATED = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
 
 
-def test_table_and_sheet(run, tmp_path, monkeypatch):
+def test_table_and_sheet(run, tmp_path, monkeypatch, capfd):
     monkeypatch.syspath_prepend(ROOT / "scripts")  # as when the script is run
     for name, seed, objective in (("one", 1, "hinge"), ("one", 2, "hinge"), ("other", 1, "least_squares")):
         choices = [f"name={name}", f"seed={seed}", f"objective={objective}", f"hydra.run.dir=runs/{name}/{seed}"]
@@ -44,3 +45,12 @@ def test_table_and_sheet(run, tmp_path, monkeypatch):
 
     width, height = Image.open(tmp_path / "sheet.png").size
     assert (width, height) == (150 + 16 * 60 + 4, 2 * 64)
+
+    monkeypatch.setattr(sys, "argv", ["compare.py", *runs, "--metrics", "recall"])
+    compare.main()
+    header = next(line for line in capfd.readouterr().out.splitlines() if line.startswith("| "))
+    assert [cell.strip() for cell in header.split("|")[1:-1]] == ["", "seeds", "iterations", "minutes", "recall"]
+    monkeypatch.setattr(sys, "argv", ["compare.py", *runs, "--metrics", "recal"])
+    with pytest.raises(SystemExit):
+        compare.main()
+    assert "--metrics recal: no run has evaluation/recal" in capfd.readouterr().err
