@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,15 +65,17 @@ class Client:
         if contract and checksum_address(contract) != self.address:
             self._use_contract(checksum_address(contract), 0)
 
-    def deploy(self, account: LocalAccount) -> Receipt:
+    def deploy(self, account: LocalAccount, *, announce: Callable[[Cost], None] = lambda cost: None) -> Receipt:
         """Create the contract and write ``chain.json``.
+
+        Args:
+            account: the sender, which signs.
+            announce: called with the cost before the transaction is sent; if it raises, nothing is sent.
 
         Raises:
             UserError: if there is a contract already.
         """
-        if self.address:
-            raise UserError(f"{self._place.name}: uses the contract {self.address} already: choose another --chain")
-        contract: Any = self._place.web3.eth.contract(abi=compiled()["abi"], bytecode=compiled()["bytecode"])
+        data = self._deployment_data()
 
         def write_deployment(receipt: TxReceipt) -> None:
             address = receipt["contractAddress"]
@@ -81,8 +83,11 @@ class Client:
             Deployment(self.chain_id, self._sender.genesis, address, receipt["blockNumber"]).write(self._sender.folder)
             self._use_contract(address, receipt["blockNumber"])
 
-        data = contract.constructor().data_in_transaction
-        return self._describe(self._sender.send(account, None, 0, data, write_deployment))
+        return self._describe(self._sender.send(account, None, 0, data, write_deployment, announce))
+
+    def cost_of_deployment(self, account: str) -> Cost:
+        """Return what :meth:`deploy` would cost an account, at most; raise UserError if there is a contract already."""
+        return self._sender.cost(checksum_address(account), None, 0, self._deployment_data())
 
     def read(self, function: str, *arguments: Any) -> Any:
         """Return the result of a function of the contract that changes nothing.
@@ -108,7 +113,14 @@ class Client:
         """
         return self._sender.cost(checksum_address(account), self._to, value, self._data(function, arguments))
 
-    def transact(self, account: LocalAccount, function: str, *arguments: Any, value: int = 0) -> Receipt:
+    def transact(
+        self,
+        account: LocalAccount,
+        function: str,
+        *arguments: Any,
+        value: int = 0,
+        announce: Callable[[Cost], None] = lambda cost: None,
+    ) -> Receipt:
         """Call a function of the contract in a transaction, and return its outcome.
 
         An unfinished transaction of the account is finished first. If it makes the same call, its outcome is returned
@@ -119,13 +131,15 @@ class Client:
             function: name of the function of the contract.
             *arguments: its arguments, as for :meth:`read`.
             value: ether to send along.
+            announce: called with the cost before a new transaction is sent; if it raises, nothing is sent.
 
         Raises:
             Refused: if the contract refuses the call; nothing is sent.
             Unreachable: if the node does not answer; the message says whether the transaction may have been accepted.
             UserError: if the account has too little ether, or the transaction is not final in time.
         """
-        return self._describe(self._sender.send(account, self._to, value, self._data(function, arguments)))
+        data = self._data(function, arguments)
+        return self._describe(self._sender.send(account, self._to, value, data, announce=announce))
 
     def pay(self, account: LocalAccount, to: str, value: int) -> Receipt:
         """Send ether to an account, as :meth:`transact` does."""
@@ -190,6 +204,12 @@ class Client:
         if self.address is None:
             raise UserError(f"{self._place.name}: no contract there yet: gan-chain deploy, or name one: --contract 0x…")
         return self.address
+
+    def _deployment_data(self) -> str:
+        if self.address:
+            raise UserError(f"{self._place.name}: uses the contract {self.address} already: choose another --chain")
+        contract: Any = self._place.web3.eth.contract(abi=compiled()["abi"], bytecode=compiled()["bytecode"])
+        return str(contract.constructor().data_in_transaction)
 
     def _function(self, name: str, arguments: Sequence[Any]) -> Any:
         _ = self._to

@@ -82,6 +82,7 @@ class Sender:
         value: int,
         data: str,
         keep: Callable[[TxReceipt], None] = lambda receipt: None,
+        announce: Callable[[Cost], None] = lambda cost: None,
     ) -> TxReceipt:
         """Send a transaction and return its receipt once it has enough confirmations.
 
@@ -94,6 +95,7 @@ class Sender:
             value: ether to send along, in wei.
             data: data of the call, hexadecimal.
             keep: stores results of a successful receipt, before the journal forgets the transaction.
+            announce: called with the cost before a new transaction is sent; if it raises, nothing is sent.
 
         Raises:
             Refused: if the contract refuses the call.
@@ -111,7 +113,9 @@ class Sender:
                 print(f"note: {entry.hash} of an earlier command {outcome}{created}", file=sys.stderr)
                 receipt = None
             if receipt is None:
-                entry = self._sign(account, to, value, data)
+                cost = self.cost(account.address, to, value, data)
+                announce(cost)
+                entry = self._sign(account, to, data, cost)
                 journal.write(entry)
                 receipt = self._submit_and_wait(journal, entry)
             if receipt["status"]:
@@ -124,22 +128,21 @@ class Sender:
             )
         return receipt
 
-    def _sign(self, account: "LocalAccount", to: str | None, value: int, data: str) -> Entry:
-        """Return a transaction that was checked and signed, and not sent yet."""
-        cost = self.cost(account.address, to, value, data)
+    def _sign(self, account: "LocalAccount", to: str | None, data: str, cost: Cost) -> Entry:
+        """Return a transaction that was checked and is signed, and not sent yet."""
         with self._place.errors():
             nonce = self._eth.get_transaction_count(account.address, "pending")
         fields: dict[str, Any] = {
             "chainId": self.chain_id,
             "nonce": nonce,
-            "value": value,
+            "value": cost.value,
             "data": data,
             "gas": cost.gas,
             "maxFeePerGas": cost.max_fee,
             "maxPriorityFeePerGas": cost.tip,
         }
         signed = account.sign_transaction(fields | ({"to": to} if to else {}))
-        digest = call_digest(to, value, data)
+        digest = call_digest(to, cost.value, data)
         return Entry(self.genesis, _hex(signed.hash), nonce, _hex(signed.raw_transaction), digest)
 
     def _finish(self, journal: Journal, entry: Entry) -> TxReceipt | None:
