@@ -82,9 +82,9 @@ def artifact_of(path: Path, contents: Contents) -> Artifact:
 def members_of(folder: Path, contents: Contents) -> list[tuple[Path, Artifact]]:
     """Return the members of a set and their artifacts, in the order of their paths.
 
-    The members are all files below the folder, except hidden ones, signed statements and metadata. The root of the set is that
-    of the Merkle tree of RFC 6962 over their digests. For a folder of generated samples it equals the root in the
-    signed statement about them.
+    The members are all files below the folder, except hidden ones, signed statements and metadata. The root of the
+    set is that of the Merkle tree of RFC 6962 over their digests. For a folder of generated samples it equals the root
+    in the signed statement about them.
 
     Raises:
         UserError: if the folder holds no files, or one that cannot be read.
