@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,16 @@ from gan_lightning.chain.contract import compiled, release_message
 from gan_lightning.chain.deployment import NAME as DEPLOYMENT
 from gan_lightning.chain.deployment import Deployment, read_deployment
 from gan_lightning.chain.places import Node, Place
-from gan_lightning.chain.receipts import Cost, Event, Receipt
+from gan_lightning.chain.receipts import Announce, Cost, Event, Receipt, Report, ignore_cost, ignore_receipt
 from gan_lightning.chain.sending import Sender
 from gan_lightning.chain.works import NOBODY, Draft, Offer
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, missing_extra
 from gan_lightning.provenance.ledger import Ledger
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
+MAX_ANSWER_TIME = 30.0  # seconds for one answer of a node
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 
 
@@ -65,25 +66,28 @@ class Client:
         if contract and checksum_address(contract) != self.address:
             self._use_contract(checksum_address(contract), 0)
 
-    def deploy(self, account: LocalAccount, *, announce: Callable[[Cost], None] = lambda cost: None) -> Receipt:
+    def deploy(
+        self, account: LocalAccount, *, report: Report = ignore_receipt, announce: Announce = ignore_cost
+    ) -> Receipt:
         """Create the contract and write ``chain.json``.
 
         Args:
             account: the sender, which signs.
-            announce: called with the cost before the transaction is sent; if it raises, nothing is sent.
+            report: tells the user the outcome, as in :meth:`transact`.
+            announce: tells the user the cost, as in :meth:`transact`.
 
         Raises:
             UserError: if there is a contract already.
         """
-        data = self._deployment_data()
 
-        def write_deployment(receipt: TxReceipt) -> None:
-            address = receipt["contractAddress"]
+        def finish(raw: TxReceipt) -> Receipt:
+            address = raw["contractAddress"]
             assert address is not None
-            Deployment(self.chain_id, self._sender.genesis, address, receipt["blockNumber"]).write(self._sender.folder)
-            self._use_contract(address, receipt["blockNumber"])
+            Deployment(self.chain_id, self._sender.genesis, address, raw["blockNumber"]).write(self._sender.folder)
+            self._use_contract(address, raw["blockNumber"])
+            return self._report(raw, report)
 
-        return self._describe(self._sender.send(account, None, 0, data, write_deployment, announce))
+        return self._sender.send(account, None, 0, self._deployment_data(), finish, announce)
 
     def cost_of_deployment(self, account: str) -> Cost:
         """Return what :meth:`deploy` would cost an account, at most; raise UserError if there is a contract already."""
@@ -119,7 +123,8 @@ class Client:
         function: str,
         *arguments: Any,
         value: int = 0,
-        announce: Callable[[Cost], None] = lambda cost: None,
+        report: Report = ignore_receipt,
+        announce: Announce = ignore_cost,
     ) -> Receipt:
         """Call a function of the contract in a transaction, and return its outcome.
 
@@ -131,19 +136,29 @@ class Client:
             function: name of the function of the contract.
             *arguments: its arguments, as for :meth:`read`.
             value: ether to send along.
-            announce: called with the cost before a new transaction is sent; if it raises, nothing is sent.
+            report: tells the user the outcome. The transaction stays unfinished until it returns, so a command that is
+                killed before it has told the outcome tells it the next time, and does not send another transaction.
+            announce: tells the user the cost before a new transaction is sent; if it raises, nothing is sent.
 
         Raises:
             Refused: if the contract refuses the call; nothing is sent.
             Unreachable: if the node does not answer; the message says whether the transaction may have been accepted.
             UserError: if the account has too little ether, or the transaction is not final in time.
         """
-        data = self._data(function, arguments)
-        return self._describe(self._sender.send(account, self._to, value, data, announce=announce))
+        return self._send(account, self._to, value, self._data(function, arguments), report, announce)
 
-    def pay(self, account: LocalAccount, to: str, value: int) -> Receipt:
+    def resume(self, account: str, report: Report = ignore_receipt) -> Receipt | None:
+        """Finish the transaction that a killed command left, and return its outcome; None if there is none.
+
+        Args:
+            account: address of the sender.
+            report: tells the user the outcome, as in :meth:`transact`.
+        """
+        return self._sender.resume(checksum_address(account), lambda raw: self._report(raw, report))
+
+    def pay(self, account: LocalAccount, to: str, value: int, *, report: Report = ignore_receipt) -> Receipt:
         """Send ether to an account, as :meth:`transact` does."""
-        return self._describe(self._sender.send(account, checksum_address(to), value, "0x"))
+        return self._send(account, checksum_address(to), value, "0x", report, ignore_cost)
 
     def events(self, name: str, **arguments: Any) -> list[Event]:
         """Return all events of a name since the contract exists, in their order.
@@ -227,6 +242,16 @@ class Client:
             self._contract = eth.contract(address=address, abi=compiled()["abi"])
         self.address, self._block = address, block
 
+    def _send(
+        self, account: LocalAccount, to: str, value: int, data: str, report: Report, announce: Announce
+    ) -> Receipt:
+        return self._sender.send(account, to, value, data, lambda raw: self._report(raw, report), announce)
+
+    def _report(self, raw: TxReceipt, report: Report) -> Receipt:
+        receipt = self._describe(raw)
+        report(receipt)
+        return receipt
+
     def _describe(self, receipt: TxReceipt) -> Receipt:
         found: list[EventData] = []
         if self.address:
@@ -246,9 +271,11 @@ class Client:
 
 def _open_place(place: str | Path, create: bool, timeout: float) -> Place:
     if isinstance(place, str) and _URL.match(place):
-        return Node(place, timeout)
-    from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
-
+        return Node(place, min(timeout, MAX_ANSWER_TIME))
+    try:
+        from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
+    except ImportError as error:
+        raise missing_extra(f"--chain {place}", "chain") from error
     return EmbeddedChain(Path(place), create=create, timeout=timeout)
 
 

@@ -1,6 +1,5 @@
 """``gan-chain``: registers works on a chain, and sells, lends and checks them."""
 
-import json
 from typing import Any
 
 from gan_lightning.commands.chain_actions.accounts import ImportAccount, LinkAccount, ListAccounts, NewAccount
@@ -14,7 +13,6 @@ from gan_lightning.commands.chain_actions.tokens import Burn, Revoke
 from gan_lightning.commands.chain_actions.trade import Buy, ListToken, Tip, Withdraw
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser
-from gan_lightning.errors import printable
 from gan_lightning.system import interrupts
 
 HELP = """Register works on a chain, and sell, lend and check them.
@@ -67,12 +65,7 @@ def main() -> None:
     action: Action = arguments.run
     session = Session(arguments)
     outcome = action.run(arguments, session)
-    if arguments.json:
-        report = {"action": action.name, "dry_run": session.dry_run} | session.report
-        print(json.dumps(report | {"result": outcome.result}, indent=2))
-    else:
-        for line in outcome.lines:
-            print(printable(line))
+    session.tell(outcome)
     raise SystemExit(not outcome.holds)
 
 

@@ -68,12 +68,12 @@ def _collect_release(release: Release, name: str, to: str, session: Session) -> 
             f"{name}: is for the contract {release.contract} on chain {release.chain_id}, and this is "
             f"{client.address} on chain {client.chain_id}: check --chain and --contract"
         )
-    # An interrupted command may have bought a copy, after which the work is registered.
-    earlier = session.unfinished()
-    if earlier and any(
-        one.name == "Registered" and one.arguments["artifact"] == artifact.hex() for one in earlier.events
-    ):
-        return session.finished(earlier, lambda receipt: _report(receipt, session))
+
+    def registered(receipt: Receipt) -> bool:
+        return any(one.name == "Registered" and one.arguments["artifact"] == artifact.hex() for one in receipt.events)
+
+    if outcome := session.resume(registered, lambda receipt: _report(receipt, session)):
+        return outcome
     work = read_work(client, client.read("workOf", artifact))
     if work and work.creator.lower() == release.evidence.claim.account and not work.void:
         session.say(f"{name}: is registered already, as work {work.number}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -45,6 +46,7 @@ class Session:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
+        self._told = False
         self.place: str = getattr(arguments, "chain", None) or os.environ.get(CHAIN) or DEFAULT_CHAIN
         self.dry_run: bool = getattr(arguments, "dry_run", False)
         self.report: dict[str, Any] = {}
@@ -156,8 +158,16 @@ class Session:
             self._announce(does, cost)
             prepare()
 
-        receipt = self.client.transact(self.signer, function, *arguments, value=value, announce=announce)
-        return self.finished(receipt, report)
+        outcomes: list[Outcome] = []
+        self.client.transact(
+            self.signer,
+            function,
+            *arguments,
+            value=value,
+            announce=announce,
+            report=lambda receipt: outcomes.append(self._finish(receipt, report)),
+        )
+        return outcomes[0]
 
     def deploy(self, does: str, report: Callable[[Receipt], Outcome]) -> Outcome:
         """Create the contract, as :meth:`send` calls a function."""
@@ -165,11 +175,45 @@ class Session:
         if self.dry_run:
             self._announce(does, self.client.cost_of_deployment(self.account))
             return NOTHING_SENT
-        receipt = self.client.deploy(self.signer, announce=lambda cost: self._announce(does, cost))
-        return self.finished(receipt, report)
+        outcomes: list[Outcome] = []
+        self.client.deploy(
+            self.signer,
+            announce=lambda cost: self._announce(does, cost),
+            report=lambda receipt: outcomes.append(self._finish(receipt, report)),
+        )
+        return outcomes[0]
 
-    def finished(self, receipt: Receipt, report: Callable[[Receipt], Outcome]) -> Outcome:
-        """Return the outcome of a transaction, with its block and its fee."""
+    def resume(self, did_this: Callable[[Receipt], bool], report: Callable[[Receipt], Outcome]) -> Outcome | None:
+        """Finish the transaction that an interrupted command left, and return its outcome; None if it did another thing.
+
+        Actions whose call depends on the state of the chain need this: they cannot make the same call again.
+        """
+        outcomes: list[Outcome] = []
+
+        def tell(receipt: Receipt) -> None:
+            if did_this(receipt):
+                outcomes.append(self._finish(receipt, report))
+            else:
+                note = f"note: {receipt.transaction} of an earlier command is in block {receipt.block:,}"
+                print(note, file=sys.stderr)
+
+        if not self.dry_run:
+            self.client.resume(self.account, tell)
+        return outcomes[0] if outcomes else None
+
+    def tell(self, outcome: Outcome) -> None:
+        """Print the outcome of the action, once."""
+        if self._told:
+            return
+        if self._arguments.json:
+            values = {"action": self._arguments.run.name, "dry_run": self.dry_run} | self.report
+            print(json.dumps(values | {"result": outcome.result}, indent=2), flush=True)
+        for line in outcome.lines:
+            self.say(line)
+        self._told = True
+
+    def _finish(self, receipt: Receipt, report: Callable[[Receipt], Outcome]) -> Outcome:
+        """Tell the outcome of a transaction, with its block and its fee, and return it."""
         if "cost" not in self.report:
             self.say(f"{receipt.transaction} of an interrupted command did this already: nothing else is sent")
         self.report["transaction"] = {
@@ -182,11 +226,9 @@ class Session:
         outcome = report(receipt)
         first, *more = outcome.lines
         paid = f"{receipt.gas:,} gas, fee {format_rounded(receipt.fee)}, block {receipt.block:,}"
-        return Outcome([f"{first} ({paid})", *more], outcome.result, outcome.holds)
-
-    def unfinished(self) -> Receipt | None:
-        """Finish the transaction that an interrupted command left, and return its receipt; None if there is none."""
-        return None if self.dry_run else self.client.finish(self.account)
+        outcome = Outcome([f"{first} ({paid})", *more], outcome.result, outcome.holds)
+        self.tell(outcome)  # before the journal forgets the transaction
+        return outcome
 
     def say(self, line: str) -> None:
         """Print a line, unless the output is JSON."""

@@ -78,11 +78,13 @@ class Buy(Action):
             values = {"token": token, "work": sold["work"], "seller": sold["seller"], "price": str(sold["price"])}
             return Outcome([line], values | {"holder": to, "credited": amounts})
 
+        def bought(receipt: Receipt) -> bool:
+            return any(event.name == "Sold" and event.arguments["token"] == token for event in receipt.events)
+
         price, number = session.client.read("listings", token)
         if number == 0:
-            earlier = session.unfinished()  # an interrupted command may have bought it
-            if earlier and any(one.name == "Sold" and one.arguments["token"] == token for one in earlier.events):
-                return session.finished(earlier, report)
+            if outcome := session.resume(bought, report):
+                return outcome
             raise UserError(f"token {token}: is not for sale: gan-chain show {token} tells who holds it")
         if arguments.number not in (None, number):
             raise UserError(
