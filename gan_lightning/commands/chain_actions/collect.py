@@ -78,7 +78,8 @@ def _collect_release(release: Release, name: str, to: str, session: Session) -> 
     if work and work.creator.lower() == release.evidence.claim.account and not work.void:
         if offer not in work.offers:
             raise UserError(
-                f"{name}: is registered already, and work {work.number} has no such offer (any more): gan-chain show {work.number}"
+                f"{name}: is registered already, and work {work.number} has no such offer (any more): "
+                f"gan-chain show {work.number}"
             )
         return _collect(work.number, work.offers.index(offer), to, session)
     return session.send(
