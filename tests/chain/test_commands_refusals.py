@@ -41,7 +41,7 @@ def jane(market, monkeypatch):
         ("--payee alice: must be an account and its units", ["--payee", "alice"]),
         ("--payee dave: no such account (known: alice, bob, carol)", ["--payee", "dave:1"]),
         ("work 9: no such work", ["--part", "9"]),
-        ("--image picture: must be an address such as ipfs://", ["--image", "picture"]),
+        ("--image 'picture': must be an address such as ipfs://", ["--image", "picture"]),
         ("--name: must not be empty", ["--name", ""]),
         ("--deadline: is for signed releases", ["--deadline", "2100-01-01"]),
         ("--run .: no contributions in", ["--run", "."]),
@@ -86,9 +86,8 @@ def test_works_and_tokens_that_do_not_exist_or_have_other_holders(market):
         market.do("allow", number, "everybody", "--account", account)
     parts = ["--part", work, "--part", song]
     market.assert_refused("their shares are 60% + 60%, more than 100%", "register", "film.bin", *REGISTER[2:], *parts)
-    market.assert_refused(
-        "a work is named twice", "register", "film.bin", *REGISTER[2:], "--part", work, "--part", work
-    )
+    twice = ["--part", work, "--part", work]
+    market.assert_refused("a work is named twice", "register", "film.bin", *REGISTER[2:], *twice)
 
 
 def test_accounts_that_cannot_act(market, jane, monkeypatch):
