@@ -47,6 +47,7 @@ def jane(market, monkeypatch):
         ("--run .: no contributions in", ["--run", "."]),
         ("--max-fee 1 wei: the network asks", ["--max-fee", "1 wei"]),
         ("--confirmations 0: must be at least 1", ["--confirmations", "0"]),
+        ("--confirmations 2: an embedded chain makes no blocks by itself", ["--confirmations", "2"]),
     ],
 )
 def test_bad_options_of_a_registration(market, reason, options):

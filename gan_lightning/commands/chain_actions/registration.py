@@ -45,9 +45,9 @@ Its address is written to chain.json: in the folder of an embedded chain, or in 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
         if session.dry_run and not session.has_chain:
             with tempfile.TemporaryDirectory() as folder:  # a chain of its own, so that nothing is left
-                session.client = session.open(folder, create=True)
+                session.client = session.connect_to(folder, create=True)
                 return self._deploy(session)
-        session.client = session.open(session.place, create=not session.dry_run)
+        session.client = session.connect_to(session.place, create=not session.dry_run)
         return self._deploy(session)
 
     def _deploy(self, session: Session) -> Outcome:

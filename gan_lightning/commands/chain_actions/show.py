@@ -44,16 +44,11 @@ Exit code 1: the chain knows nothing about it.
         add_trust_code(parser, "package of your own that defines the modality of a file")
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
-        about, client = arguments.about, session.client
+        about = arguments.about
         if arguments.set:
             return _show_member(Path(about), arguments, session)
         if about.isdecimal():
-            work, copy = (read(client, int(about)) if int(about) < 2**64 else None for read in (read_work, read_copy))
-            if work:
-                return _show_work(work, session)
-            if copy:
-                return Outcome([describe_copy(copy, session)], {"copy": asdict(copy)}, copy.valid)
-            return Outcome([f"{about}: no work and no copy has this number"], holds=False)
+            return _show_number(int(about), session)
         if about in session.names or (about.startswith("0x") and not Path(about).exists()):
             return _show_account(session.address(about, "account"), session)
         if not Path(about).exists():
@@ -71,6 +66,15 @@ def describe_copy(copy: Copy, session: Session) -> str:
     hands = "" if copy.hands == UNLIMITED else f", {copy.hands} hands left"
     state = "valid" if copy.valid else "not valid"
     return f"copy {copy.token} of work {copy.work}: held by {session.describe(copy.holder)}, {state}, {end}{hands}"
+
+
+def _show_number(number: int, session: Session) -> Outcome:
+    if number < 2**64:  # the range of the contract
+        if work := read_work(session.client, number):
+            return _show_work(work, session)
+        if copy := read_copy(session.client, number):
+            return Outcome([describe_copy(copy, session)], {"copy": asdict(copy)}, copy.valid)
+    return Outcome([f"{number}: no work and no copy has this number"], {"work": None}, holds=False)
 
 
 def _show_member(member: Path, arguments: argparse.Namespace, session: Session) -> Outcome:
