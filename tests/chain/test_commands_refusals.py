@@ -118,6 +118,14 @@ def test_private_key_of_the_environment_is_warned_about(market, monkeypatch):
     assert "warning: GAN_CHAIN_PRIVATE_KEY is the key of 0x" in said
 
 
+def test_stored_account_signs_once_it_has_ether(market, jane):
+    client = connect("chain")
+    client.pay(client.demo_accounts["alice"], jane, 10**16)
+    assert f"jane: {jane}, 0.01 ether" in market.say("account", "list")
+    assert market.do("anchor", "7.png", "--account", "jane")["since"] > 0
+    assert client.balance(jane) < 10**16
+
+
 def test_chains_and_contracts_that_are_not_there(market, monkeypatch):
     show = ["show", 1]
     market.assert_refused("--chain nowhere: holds no chain", *show, "--chain", "nowhere")

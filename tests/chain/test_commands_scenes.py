@@ -160,6 +160,8 @@ def test_contributors_to_a_model_are_paid_by_units(market, called, trained_once,
             context.setenv("GAN_IDENTITY_DIR", f"id_{name}")
             called(gan_identity.main, "init", "--name", name, "--organization", "Example")
             called(gan_identity.main, "export", "--output", f"{name}.pem")
+            refused = called(gan_statement.main, "contribution", "run", "--compute", "an hour", "--units", 0)
+            assert refused == (2, "error: --units 0: must be at least 1")
             given = ["--compute", "an hour", *(["--units", units] if units > 1 else [])]
             code, said = called(gan_statement.main, "contribution", "run", *given)
             assert code == 0, said

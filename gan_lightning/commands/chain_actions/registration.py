@@ -184,7 +184,7 @@ def _sign(path: Path, session: Session, ledger: Ledger, index: int, draft: Draft
     if session.dry_run:
         return Outcome([f"dry run: would sign {line}"])
     address = session.client.address
-    assert address is not None  # read_terms has read from the contract's chain
+    assert address is not None  # the proof was looked up in the contract
     signature = session.client.sign_release(session.signer, evidence.claim.artifact, draft)
     Release(RELEASE, session.client.chain_id, address, evidence, draft, signature).write(path)
     description.write()
