@@ -80,7 +80,7 @@ def test_resale_pays_the_royalty(market):
     said = market.say("buy", copy, "--number", listed + 1, "--account", "carol")
     assert f"listed for 2 ether as number {listed + 1}: up to " in said
     assert "pays 2 ether" in said
-    earned = market.do("show", work)["work"]["earned"]
+    earned = market.do("show", work)["work"]["credited"]
     assert in_ether(earned) == pytest.approx({alice: 0.7 + 0.14, carol: 0.3 + 0.06, bob: 1.8})
     assert market.do("show", "bob")["sales"][0]["price"] == str(2 * ETHER)
     before = connect("chain").balance(alice)
