@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.errors import UserError, missing_extra, user_error_from
-from gan_lightning.provenance import identity
+from gan_lightning.paths import STATEMENT_SUFFIX
 
 if TYPE_CHECKING:  # needs an extra
     from eth_account import Account
     from eth_account.signers.local import LocalAccount
 
+ACCOUNT_SUFFIX = f".account{STATEMENT_SUFFIX}"  # of account statements
 PASSWORD_FILE = "GAN_CHAIN_PASSWORD_FILE"
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of the curve secp256k1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
@@ -30,6 +31,10 @@ _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 def folder() -> Path:
     """Return the folder of the accounts, which need not exist."""
+    try:
+        from gan_lightning.provenance import identity
+    except ImportError as error:
+        raise missing_extra("accounts", "provenance") from error
     return identity.folder() / "accounts"
 
 

@@ -12,7 +12,7 @@ from web3.types import TxReceipt
 from gan_lightning.chain.contract import Refused
 from gan_lightning.chain.journal import Entry, Journal, call_digest
 from gan_lightning.chain.places import Place, Unreachable
-from gan_lightning.chain.receipts import Cost
+from gan_lightning.chain.receipts import Announce, Cost, ignore_cost
 from gan_lightning.chain.units import format_wei
 from gan_lightning.errors import UserError
 
@@ -63,8 +63,6 @@ class Sender:
         while True:
             try:
                 with self._place.errors():
-                    if to:
-                        self._eth.call(call, "pending")
                     gas = int(self._eth.estimate_gas(call, "pending") * MARGIN)
                     break
             except Refused as refusal:
@@ -83,6 +81,7 @@ class Sender:
         value: int,
         data: str,
         finish: Callable[[TxReceipt], T],
+        announce: Announce = ignore_cost,
     ) -> T:
         """Send a transaction, wait until it has enough confirmations, and return what ``finish`` makes of its receipt.
 
@@ -95,6 +94,7 @@ class Sender:
             value: ether to send along, in wei.
             data: data of the call, hexadecimal.
             finish: uses the receipt of a successful transaction, before the journal forgets the transaction.
+            announce: called with the cost before a new transaction is sent; if it raises, nothing is sent.
 
         Raises:
             Refused: if the contract refuses the call.
@@ -112,7 +112,9 @@ class Sender:
                 print(f"note: {entry.hash} of an earlier command {outcome}{created}", file=sys.stderr)
                 receipt = None
             if receipt is None:
-                entry = self._sign(account, to, value, data)
+                cost = self.cost(account.address, to, value, data)
+                announce(cost)
+                entry = self._sign(account, to, data, cost)
                 journal.write(entry)
                 receipt = self._submit_and_wait(journal, entry, fresh=True)
             if receipt["status"]:
@@ -125,22 +127,39 @@ class Sender:
                 "the check, and only its gas was paid: run the command again to see why"
             )
 
-    def _sign(self, account: "LocalAccount", to: str | None, value: int, data: str) -> Entry:
-        """Return a transaction that was checked and signed, and not sent yet."""
-        cost = self.cost(account.address, to, value, data)
+    def resume(self, account: str, finish: Callable[[TxReceipt], T]) -> T | None:
+        """Finish the transaction that an earlier process left, and return what ``finish`` makes of its receipt.
+
+        Args:
+            account: address of the sender.
+            finish: uses the receipt of a successful transaction, before the journal forgets the transaction.
+
+        Returns:
+            None if there is no such transaction, or it failed.
+        """
+        journal = Journal(self.folder, account)
+        with journal.locked(self._timeout):
+            entry = journal.read()
+            receipt = self._finish(journal, entry) if entry else None
+            result = finish(receipt) if receipt and receipt["status"] else None
+            journal.clear()
+        return result
+
+    def _sign(self, account: "LocalAccount", to: str | None, data: str, cost: Cost) -> Entry:
+        """Return a transaction that was checked and is signed, and not sent yet."""
         with self._place.errors():
             nonce = self._eth.get_transaction_count(account.address, "pending")
         fields: dict[str, Any] = {
             "chainId": self.chain_id,
             "nonce": nonce,
-            "value": value,
+            "value": cost.value,
             "data": data,
             "gas": cost.gas,
             "maxFeePerGas": cost.max_fee,
             "maxPriorityFeePerGas": cost.tip,
         }
         signed = account.sign_transaction(fields | ({"to": to} if to else {}))
-        digest = call_digest(to, value, data)
+        digest = call_digest(to, cost.value, data)
         return Entry(self.genesis, _hex(signed.hash), nonce, _hex(signed.raw_transaction), digest)
 
     def _finish(self, journal: Journal, entry: Entry) -> TxReceipt | None:
