@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1 PATH="$PWD/.venv/bin:$PATH"
 out=outputs/art page=docs/how-to/art.md
-metrics="recognized valid values_found attribute_kl pair_kl unseen copy_rate fcd precision recall"
+metrics="recognized valid values_found worst_attribute attribute_kl pair_kl unseen copy_rate fcd precision recall"
 
 runs() {
     for data in avatars nouns; do

@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "how-to" / "art.md"
 SHOWN = ["glasses", "hat.flower", "hair.afro", "mouth.beard", "skin.blue", "background.night"]  # in the picture
 METRICS = ["frechet_st_alexnet", "precision", "recall", "neighbour_ratio", "copy_rate"]  # of artworks
-LISTED = re.compile(r"direction|---|glasses|random")  # in the table
+LISTED = re.compile(r"\| ?(direction|-|glasses|\(random)")  # rows of the table
 
 
 def main() -> None:
@@ -40,12 +40,12 @@ def main() -> None:
     script("generate", f"checkpoint={run}", "n=6", "mix=1-2", f"output={DOCS / 'mixing.png'}")
 
     table = script("directions", f"checkpoint={run}", "method=supervised")
-    replace_part(PAGE, "directions", "\n".join(line for line in rows(table) if LISTED.search(line)))
+    replace_part(PAGE, "directions", "\n".join(line for line in rows(table) if LISTED.match(line)))
     rows_of_sheet(run / "directions" / "supervised.png").save(DOCS / "directions.png")
 
     photo = folder / "photo.png"
     to_pillow(Avatars(1, 1, 1, [3, 32, 32], num_classes=80, seed=0).load_test().content[0]).save(photo)
-    projected = [f"project={photo}", "edit=glasses=+3", f"output={DOCS / 'projection.png'}"]
+    projected = [f"project={photo}", "edit=glasses=+5", f"output={DOCS / 'projection.png'}"]
     replace_part(PAGE, "projection", "\n".join(rows(script("generate", f"checkpoint={run}", *projected))))
 
     if (folder / "artworks").exists():
