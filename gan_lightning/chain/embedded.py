@@ -88,7 +88,9 @@ class EmbeddedChain(Place):
 
     def advance(self, seconds: int) -> None:
         with self.errors(), self.request(writes=True):
-            self._connection.execute("UPDATE clock SET ahead = ahead + ?", (seconds,))
+            # From the time of the next block, which is ahead of the clock after several blocks in one second.
+            ahead = self._backend.chain.header.timestamp + seconds - int(time.time())
+            self._connection.execute("UPDATE clock SET ahead = ?", (ahead,))
             self._refresh()
             self._tester.mine_block()
 

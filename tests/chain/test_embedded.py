@@ -55,6 +55,13 @@ def test_times_follow_the_clock_and_never_repeat(client):
         client.advance(0)
 
 
+def test_time_is_skipped_from_the_newest_block_on(client):
+    """Blocks of one second get ahead of the clock."""
+    newest = [anchor(client, i).time for i in range(20)][-1]
+    client.advance(1000)
+    assert client.now() >= newest + 1000
+
+
 def test_licence_ends_without_a_transaction(client):
     alice, bob = (client.demo_accounts[name] for name in ("alice", "bob"))
     claim = single_claim(alice.address, digest("x"))
