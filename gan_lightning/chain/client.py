@@ -4,47 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
 from web3.logs import DISCARD
 from web3.types import EventData, TxReceipt
 
 from gan_lightning.chain.accounts import checksum_address
 from gan_lightning.chain.claims import Evidence, evidence
 from gan_lightning.chain.contract import compiled, release_message
+from gan_lightning.chain.deployment import NAME as DEPLOYMENT
+from gan_lightning.chain.deployment import Deployment, read_deployment
 from gan_lightning.chain.places import Node, Place
 from gan_lightning.chain.receipts import Cost, Event, Receipt
 from gan_lightning.chain.sending import Sender
 from gan_lightning.chain.works import NOBODY, Draft, Offer
-from gan_lightning.errors import UserError, user_error_from
-from gan_lightning.files import make_folder, write_json
+from gan_lightning.errors import UserError
 from gan_lightning.provenance.ledger import Ledger
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
-NOTE = "chain.json"  # number of the chain, address of the contract and its block
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Note:
-    """Content of ``chain.json``: where the contract is.
-
-    Args:
-        chain_id: number of the chain.
-        genesis: hash of its first block, which tells apart chains of one number.
-        contract: address of the contract.
-        block: number of the block that created it.
-    """
-
-    chain_id: int
-    genesis: str
-    contract: str
-    block: int
 
 
 class Client:
@@ -75,11 +56,14 @@ class Client:
         self._sender = Sender(self._place, state=state, confirmations=confirmations, max_fee=max_fee, timeout=timeout)
         self.chain_id = self._sender.chain_id
         self.demo_accounts: Mapping[str, LocalAccount] = self._place.demo_accounts
-        self._note_path = self._sender.folder / NOTE
-        self.address, self._block = self._find_contract(contract)
-        self._contract = self._place.web3.eth.contract(address=self.address, abi=compiled()["abi"])  # type: ignore[call-overload]
-        if self.address:
-            self._check_code()
+        self.address: str | None = None
+        self._block = 0  # from which the events of the contract start
+        self._contract: Any = None
+        if deployment := read_deployment(self._sender.folder):
+            deployment.check_chain(self._sender.folder / DEPLOYMENT, self.chain_id, self._sender.genesis)
+            self._use_contract(deployment.contract, deployment.block)
+        if contract and checksum_address(contract) != self.address:
+            self._use_contract(checksum_address(contract), 0)
 
     def deploy(self, account: LocalAccount) -> Receipt:
         """Create the contract and write ``chain.json``.
@@ -88,20 +72,17 @@ class Client:
             UserError: if there is a contract already.
         """
         if self.address:
-            raise UserError(f"{self._note_path}: names the contract {self.address} already: remove it for another one")
-        contract = self._place.web3.eth.contract(abi=compiled()["abi"], bytecode=compiled()["bytecode"])
-        raw = self._sender.send(account, None, 0, contract.constructor().data_in_transaction)
-        receipt = self._describe(raw)
-        assert receipt.contract is not None
-        note = Note(self.chain_id, self._sender.genesis, receipt.contract, receipt.block)
-        try:
-            make_folder(self._note_path.parent)
-            write_json(self._note_path, TypeAdapter(Note).dump_python(note))
-        except OSError as error:
-            raise user_error_from(error, str(self._note_path)) from error
-        self.address, self._block = note.contract, note.block
-        self._contract = self._place.web3.eth.contract(address=self.address, abi=compiled()["abi"])  # type: ignore[call-overload]
-        return receipt
+            raise UserError(f"{self._place.name}: uses the contract {self.address} already: choose another --chain")
+        contract: Any = self._place.web3.eth.contract(abi=compiled()["abi"], bytecode=compiled()["bytecode"])
+
+        def write_deployment(receipt: TxReceipt) -> None:
+            address = receipt["contractAddress"]
+            assert address is not None
+            Deployment(self.chain_id, self._sender.genesis, address, receipt["blockNumber"]).write(self._sender.folder)
+            self._use_contract(address, receipt["blockNumber"])
+
+        data = contract.constructor().data_in_transaction
+        return self._describe(self._sender.send(account, None, 0, data, write_deployment))
 
     def read(self, function: str, *arguments: Any) -> Any:
         """Return the result of a function of the contract that changes nothing.
@@ -150,11 +131,6 @@ class Client:
         """Send ether to an account, as :meth:`transact` does."""
         return self._describe(self._sender.send(account, checksum_address(to), value, "0x"))
 
-    def finish(self, account: str) -> Receipt | None:
-        """Finish the transaction that a killed process left, and return its outcome; None if there is none."""
-        receipt = self._sender.finish(checksum_address(account))
-        return self._describe(receipt) if receipt else None
-
     def events(self, name: str, **arguments: Any) -> list[Event]:
         """Return all events of a name since the contract exists, in their order.
 
@@ -169,8 +145,9 @@ class Client:
         return [_plain_event(log) for log in logs]
 
     def balance(self, account: str) -> int:
+        eth: Any = self._place.web3.eth
         with self._place.errors():
-            return int(self._place.web3.eth.get_balance(checksum_address(account)))  # type: ignore[arg-type]
+            return int(eth.get_balance(checksum_address(account)))
 
     def now(self) -> int:
         """Return the time of the block that reads see."""
@@ -219,37 +196,16 @@ class Client:
         return self._contract.functions[name](*(_plain_argument(one) for one in arguments))
 
     def _data(self, function: str, arguments: Sequence[Any]) -> str:
-        return str(self._function(function, arguments)._encode_transaction_data())
-
-    def _find_contract(self, named: str | None) -> tuple[str | None, int]:
-        """Return the address of the contract and the block from which its events start."""
-        try:
-            note = TypeAdapter(Note).validate_json(self._note_path.read_bytes(), strict=True)
-        except FileNotFoundError:
-            return (checksum_address(named), 0) if named else (None, 0)
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"{self._note_path}: cannot be read: remove it, and name the contract: --contract 0x…"
-            ) from error
-        if note.chain_id != self.chain_id:
-            raise UserError(
-                f"{self._place.name}: is chain {self.chain_id}, and {self._note_path} is about chain {note.chain_id}: "
-                "choose the right chain"
-            )
-        if note.genesis != self._sender.genesis:
-            raise UserError(
-                f"{self._place.name}: is another chain {self.chain_id} than that of {self._note_path}: "
-                "remove the file if the chain was started anew"
-            )
-        if named and checksum_address(named) != note.contract:
-            return checksum_address(named), 0
-        return note.contract, note.block
-
-    def _check_code(self) -> None:
         with self._place.errors():
-            code = self._place.web3.eth.get_code(self._to)  # type: ignore[arg-type]
-        if not code:
-            raise UserError(f"{self._place.name}: no contract at {self.address}: check --chain and --contract")
+            return str(self._function(function, arguments)._encode_transaction_data())
+
+    def _use_contract(self, address: str, block: int) -> None:
+        eth: Any = self._place.web3.eth
+        with self._place.errors():
+            if not eth.get_code(address):
+                raise UserError(f"{self._place.name}: no contract at {address}: check --chain and --contract")
+            self._contract = eth.contract(address=address, abi=compiled()["abi"])
+        self.address, self._block = address, block
 
     def _describe(self, receipt: TxReceipt) -> Receipt:
         found: list[EventData] = []

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from web3.exceptions import TransactionNotFound
 from web3.types import TxReceipt
@@ -37,7 +37,8 @@ class Sender:
     def __init__(
         self, place: Place, *, state: Path | None, confirmations: int, max_fee: int | None, timeout: float
     ) -> None:
-        self._place, self._eth = place, place.web3.eth
+        self._place = place
+        self._eth: Any = place.web3.eth
         self._confirmations, self._max_fee, self._timeout = confirmations, max_fee, timeout
         with place.errors():
             self.chain_id = self._eth.chain_id
@@ -74,47 +75,72 @@ class Sender:
             self._check_funds(account, cost.total)
         return cost
 
-    def send(self, account: "LocalAccount", to: str | None, value: int, data: str) -> TxReceipt:
+    def send(
+        self,
+        account: "LocalAccount",
+        to: str | None,
+        value: int,
+        data: str,
+        keep: Callable[[TxReceipt], None] = lambda receipt: None,
+    ) -> TxReceipt:
         """Send a transaction and return its receipt once it has enough confirmations.
 
         If the account has an unfinished transaction, that is finished first. If it does the same, its receipt is
         returned and nothing else is sent.
+
+        Args:
+            account: the sender, which signs.
+            to: address of the receiver; None to create a contract.
+            value: ether to send along, in wei.
+            data: data of the call, hexadecimal.
+            keep: stores results of a successful receipt, before the journal forgets the transaction.
 
         Raises:
             Refused: if the contract refuses the call.
             UserError: if the transaction cannot be sent, or its outcome is unknown; then the message says so, and
                 the same call continues it.
         """
-        journal = Journal(self.folder, account.address)
-        digest = call_digest(to, value, data)
-        with journal.locked(self._timeout):
-            if (entry := journal.read()) and (receipt := self._finish(journal, entry)) is not None:
-                if entry.call == digest:
-                    return self._check_success(receipt)
-                print(f"note: {entry.hash} of an earlier command is in block {receipt['blockNumber']}", file=sys.stderr)
-            cost = self.cost(account.address, to, value, data)
-            with self._place.errors():
-                nonce = self._eth.get_transaction_count(account.address, "pending")
-            fields: dict[str, Any] = {
-                "chainId": self.chain_id,
-                "nonce": nonce,
-                "value": value,
-                "data": data,
-                "gas": cost.gas,
-                "maxFeePerGas": cost.max_fee,
-                "maxPriorityFeePerGas": cost.tip,
-            }
-            signed = account.sign_transaction(fields | ({"to": to} if to else {}))
-            entry = Entry(self.genesis, _hex(signed.hash), nonce, _hex(signed.raw_transaction), digest)
-            journal.write(entry)
-            return self._check_success(self._submit_and_wait(journal, entry))
-
-    def finish(self, account: str) -> TxReceipt | None:
-        """Finish the transaction that an earlier process left, and return its receipt; None if it left none."""
-        journal = Journal(self.folder, account)
+        journal, digest = Journal(self.folder, account.address), call_digest(to, value, data)
         with journal.locked(self._timeout):
             entry = journal.read()
-            return self._finish(journal, entry) if entry else None
+            receipt = self._finish(journal, entry) if entry else None
+            if receipt and entry and entry.call != digest:
+                journal.clear()
+                outcome = f"{'is' if receipt['status'] else 'failed'} in block {receipt['blockNumber']}"
+                created = f", contract {receipt['contractAddress']}" if receipt["contractAddress"] else ""
+                print(f"note: {entry.hash} of an earlier command {outcome}{created}", file=sys.stderr)
+                receipt = None
+            if receipt is None:
+                entry = self._sign(account, to, value, data)
+                journal.write(entry)
+                receipt = self._submit_and_wait(journal, entry)
+            if receipt["status"]:
+                keep(receipt)
+            journal.clear()
+        if not receipt["status"]:
+            raise UserError(
+                f"{_hex(receipt['transactionHash'])} failed in block {receipt['blockNumber']}: the state changed after "
+                "the check, and only its gas was paid: run the command again to see why"
+            )
+        return receipt
+
+    def _sign(self, account: "LocalAccount", to: str | None, value: int, data: str) -> Entry:
+        """Return a transaction that was checked and signed, and not sent yet."""
+        cost = self.cost(account.address, to, value, data)
+        with self._place.errors():
+            nonce = self._eth.get_transaction_count(account.address, "pending")
+        fields: dict[str, Any] = {
+            "chainId": self.chain_id,
+            "nonce": nonce,
+            "value": value,
+            "data": data,
+            "gas": cost.gas,
+            "maxFeePerGas": cost.max_fee,
+            "maxPriorityFeePerGas": cost.tip,
+        }
+        signed = account.sign_transaction(fields | ({"to": to} if to else {}))
+        digest = call_digest(to, value, data)
+        return Entry(self.genesis, _hex(signed.hash), nonce, _hex(signed.raw_transaction), digest)
 
     def _finish(self, journal: Journal, entry: Entry) -> TxReceipt | None:
         """Return the receipt of an unfinished transaction; None if it belongs to another chain."""
@@ -151,7 +177,6 @@ class Sender:
         receipt = self._poll(lambda: self._final_receipt(entry.hash))
         if receipt is None:
             raise UserError(f"{entry.hash} is not final after {self._timeout:g} s: {again}")
-        journal.clear()
         return receipt
 
     def _poll(self, question: Callable[[], TxReceipt | None]) -> TxReceipt | None:
@@ -177,7 +202,7 @@ class Sender:
 
     def _receipt(self, transaction: str) -> TxReceipt | None:
         try:
-            return self._eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
+            return cast(TxReceipt, self._eth.get_transaction_receipt(transaction))
         except TransactionNotFound:
             return None
 
@@ -185,18 +210,10 @@ class Sender:
         """Return True if the node has a transaction, mined or not; raise Unreachable if that is unknown."""
         with self._place.errors():
             try:
-                self._eth.get_transaction(transaction)  # type: ignore[arg-type]
+                self._eth.get_transaction(transaction)
             except TransactionNotFound:
                 return False
         return True
-
-    def _check_success(self, receipt: TxReceipt) -> TxReceipt:
-        if not receipt["status"]:
-            raise UserError(
-                f"{_hex(receipt['transactionHash'])} failed in block {receipt['blockNumber']}: the state changed after "
-                "the check, and only its gas was paid: run the command again to see why"
-            )
-        return receipt
 
     def _fees(self) -> tuple[int, int]:
         """Return the largest fee and the tip for one unit of gas, in wei."""
