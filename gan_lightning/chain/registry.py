@@ -62,8 +62,11 @@ class WorksRegistry(Registry):
             parts.append(self._check_claim(self._ledger, creator, artifact, since))
         if creator in self._trusted:
             parts.append(f"the account is trusted: {self._trusted[creator]}")
-        untrusted = f"{creator} is not trusted: {self._distrusted.get(creator, 'give --account or --account-statement')}"
-        return Registration(work, creator, since, ", ".join(parts), None if creator in self._trusted else untrusted)
+            distrust = None
+        else:
+            remedy = self._distrusted.get(creator, "give --account or --account-statement")
+            distrust = f"{creator} is not trusted: {remedy}"
+        return Registration(work, creator, since, ", ".join(parts), distrust)
 
     def _describe_history(self, work: int, artifact: str) -> Iterable[str]:
         """Yield the number of valid copies, and the works that an older claim displaced."""
@@ -133,7 +136,7 @@ def open_registry(
     links = [verify_account_statement(path, trusted_roots) for path in statements]
     for path, link in zip(statements, links, strict=True):
         if link.chain_id != client.chain_id:
-            raise UserError(f"{path}: is about chain {link.chain_id}, and this is chain {client.chain_id}: leave it out")
+            raise UserError(f"{path}: is about chain {link.chain_id}, and --chain is chain {client.chain_id}")
     for path in sorted(accounts_folder().glob(f"*{STATEMENT_SUFFIX}")):
         link = verify_account_statement(path, trusted_roots)
         if link.chain_id == client.chain_id:
