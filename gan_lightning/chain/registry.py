@@ -1,11 +1,11 @@
 """Looks files up in the contract: the registry of ``gan-verify --chain``."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from gan_lightning.chain.account_statements import verify_account_statement
 from gan_lightning.chain.accounts import addresses, checksum_address
-from gan_lightning.chain.accounts import folder as accounts_folder
 from gan_lightning.chain.artifacts import artifact_of
 from gan_lightning.chain.claims import find_claims
 from gan_lightning.chain.client import Client
@@ -18,6 +18,7 @@ from gan_lightning.provenance.interfaces import Registry
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.verdicts import Registration
 
+ACCOUNT_STATEMENTS = f"*.account{STATEMENT_SUFFIX}"  # names that gan-chain account link gives
 MAX_COPIES = 100  # whose validity is asked for, one request each
 
 
@@ -114,18 +115,18 @@ def open_registry(
     contents: Contents,
     accounts: Sequence[str],
     statements: Sequence[Path],
+    folders: Iterable[Path],
     trusted_roots: bytes,
     ledger: Ledger | None = None,
 ) -> WorksRegistry:
     """Return the registry of a contract, with the accounts that the user trusts.
-
-    Besides the given statements, those that ``gan-chain account link`` has written for this chain are read.
 
     Args:
         client: client of the contract.
         contents: finds modalities and hashes content.
         accounts: accounts to trust: addresses, or names of stored accounts and of demo accounts.
         statements: account statements; an account is trusted if its statement is signed under a trusted root.
+        folders: folders in which to look for further account statements; invalid ones are left out.
         trusted_roots: certificates of the roots to trust, PEM; empty for none.
         ledger: ledger whose claims are compared with those of the works; None for none.
 
@@ -137,10 +138,10 @@ def open_registry(
     for path, link in zip(statements, links, strict=True):
         if link.chain_id != client.chain_id:
             raise UserError(f"{path}: is about chain {link.chain_id}, and --chain is chain {client.chain_id}")
-    for path in sorted(accounts_folder().glob(f"*{STATEMENT_SUFFIX}")):
-        link = verify_account_statement(path, trusted_roots)
-        if link.chain_id == client.chain_id:
-            links.append(link)
+    for path in (path for folder in folders for path in sorted(folder.glob(ACCOUNT_STATEMENTS))):
+        with suppress(UserError):  # of a stranger who can write there
+            links.append(verify_account_statement(path, trusted_roots))
+    links = [link for link in links if link.chain_id == client.chain_id]
     trusted = {link.account: f"statement of {link.signer}" for link in links if link.distrust is None}
     trusted |= {_address_of(client, account): "--account" for account in accounts}
     distrusted = {link.account: f"the statement of {link.signer}: {link.distrust}" for link in links if link.distrust}

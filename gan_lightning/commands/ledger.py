@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -153,7 +154,7 @@ def _check_anchors(arguments: argparse.Namespace, held: Ledger) -> tuple[str, bo
     """Print a line about each root. Return a summary, and True if no time of a signer contradicts that of the chain."""
     from gan_lightning.chain import connect
 
-    client = connect(arguments.chain, contract=arguments.contract)
+    client = connect(arguments.chain, contract=arguments.contract or os.environ.get("GAN_CHAIN_CONTRACT"))
     from gan_lightning.chain.anchors import read_anchors  # needs the extra that connect asks for
 
     roots = read_anchors(client, held)

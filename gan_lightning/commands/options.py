@@ -50,7 +50,7 @@ def add_chain(parser: Parser, chain: str) -> None:
         chain: description of the chain, for the help.
     """
     parser.add_argument("--chain", metavar="PLACE", help=chain)
-    parser.add_argument("--contract", metavar="0x…", help="address of the contract (the one in chain.json)")
+    parser.add_argument("--contract", metavar="0x…", help="address of the contract (GAN_CHAIN_CONTRACT, or chain.json)")
 
 
 def check_renamed(arguments: Sequence[str], renamed: Mapping[str, str]) -> None:

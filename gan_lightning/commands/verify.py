@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -35,8 +36,8 @@ regenerates from checkpoint + seed  not signed, but the checkpoint generates the
 unknown                             none of these can be shown
 
 Without --trust-root your own root certificate is trusted, if you have one. An account is trusted if you name it with
---account, or if an account statement links it with a signer you trust. With --chain, the reason for any verdict also
-tells whether the content is registered, by whom, since when, and who holds the title.
+--account, or if an account statement, given or beside the file, links it with a signer you trust. With --chain, the
+reason for any verdict also says whether the content is registered, by whom, since when, and who holds the title.
 Exit code 0: all files are trusted; 1: some are not; 2: an error, such as a missing file, a changed ledger, or a chain
 that does not answer.
 """
@@ -112,12 +113,13 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
 def _open_registry(arguments: argparse.Namespace, trusted_roots: bytes, records: Ledger | None) -> WorksRegistry:
     from gan_lightning.chain import connect
 
-    client = connect(arguments.chain, contract=arguments.contract)
+    client = connect(arguments.chain, contract=arguments.contract or os.environ.get("GAN_CHAIN_CONTRACT"))
     from gan_lightning.chain.registry import open_registry  # needs the extra that connect asks for
     from gan_lightning.provenance.contents import Contents
 
     contents = Contents(arguments.trust_code)
-    accounts = arguments.account, arguments.account_statement
+    folders = sorted({path.parent for path in arguments.file})
+    accounts = arguments.account, arguments.account_statement, folders
     return open_registry(client, contents, *accounts, trusted_roots, records)
 
 

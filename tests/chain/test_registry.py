@@ -138,6 +138,11 @@ def test_account_statements(verify, client, jane, tmp_path, identity_folder, mon
     said = verify("a.png", "--account-statement", statement)[1]
     assert ": registered on chain: work 1 of " in said
     assert said.endswith("the account is trusted: statement of Jane Doe, Example")
+    Path("samples").mkdir()
+    shutil.copy("a.png", "samples")
+    shutil.copy(statement, "samples/alice.account.intoto.json")
+    Path("samples/bob.account.intoto.json").write_text("{}")
+    assert "samples/a.png: registered on chain: work 1 of " in verify("samples/a.png")[1]
     shutil.copy(identity_folder / "root.pem", "root.pem")
     # Another signer of the same name is not trusted.
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "forger"))
