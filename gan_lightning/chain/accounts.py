@@ -22,7 +22,9 @@ if TYPE_CHECKING:  # needs an extra
     from eth_account.signers.local import LocalAccount
 
 PASSWORD_FILE = "GAN_CHAIN_PASSWORD_FILE"
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of the curve secp256k1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 
@@ -123,12 +125,15 @@ def checksum_address(text: str) -> str:
         UserError: if it is not an address, or its capital letters are not those of its checksum.
     """
     try:
-        from eth_utils.address import is_address, to_checksum_address
+        from eth_utils.address import to_checksum_address
     except ImportError as error:
         raise missing_extra(text, "chain") from error
-    if not is_address(text) or not text.startswith("0x"):
-        raise UserError(f"{text!r}: must be an address: 0x and 40 hexadecimal digits, copied without a typing error")
-    return str(to_checksum_address(text))
+    if not _ADDRESS.fullmatch(text):
+        raise UserError(f"{text!r}: must be an address: 0x and 40 hexadecimal digits")
+    address = str(to_checksum_address(text))
+    if text not in (address, text.lower(), f"0x{text[2:].upper()}"):
+        raise UserError(f"{text}: has a typing error: its capital letters are not those of its checksum: copy it again")
+    return address
 
 
 def write_private(path: Path, content: str) -> None:
@@ -166,19 +171,17 @@ def _store(name: str, key: bytes, password: str, iterations: int | None) -> str:
         raise UserError(f"the password of account {name!r} must not be empty")
     if path.exists():
         raise UserError(f"{path}: exists already: choose another name")
+    if not 0 < int.from_bytes(key, "big") < _ORDER:
+        raise UserError(f"account {name!r}: the key is not one of secp256k1: give another one")
     library = _library()
-    try:
-        keystore = library.encrypt(key, password, kdf="scrypt", iterations=iterations)
-        account = library.from_key(key)
-    except ValueError as error:  # a key of 0, or beyond the order of the curve
-        raise UserError(f"account {name!r}: the key is not one of secp256k1") from error
+    keystore = library.encrypt(key, password, kdf="scrypt", iterations=iterations)
     try:
         write_private(path, json.dumps(keystore) + "\n")
     except FileExistsError as error:
         raise UserError(f"{path}: exists already: choose another name") from error
     except OSError as error:
         raise user_error_from(error, str(path)) from error
-    return str(account.address)
+    return str(library.from_key(key).address)
 
 
 def _decrypt(path: Path, password: str) -> bytes:

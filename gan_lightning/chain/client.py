@@ -16,7 +16,7 @@ from gan_lightning.chain.contract import compiled, release_message
 from gan_lightning.chain.deployment import NAME as DEPLOYMENT
 from gan_lightning.chain.deployment import Deployment, read_deployment
 from gan_lightning.chain.places import Node, Place
-from gan_lightning.chain.receipts import Cost, Event, Receipt
+from gan_lightning.chain.receipts import Cost, Event, Receipt, Report, ignore_receipt
 from gan_lightning.chain.sending import Sender
 from gan_lightning.chain.works import NOBODY, Draft, Offer
 from gan_lightning.errors import UserError
@@ -65,8 +65,12 @@ class Client:
         if contract and checksum_address(contract) != self.address:
             self._use_contract(checksum_address(contract), 0)
 
-    def deploy(self, account: LocalAccount) -> Receipt:
+    def deploy(self, account: LocalAccount, *, report: Report = ignore_receipt) -> Receipt:
         """Create the contract and write ``chain.json``.
+
+        Args:
+            account: the sender, which signs.
+            report: tells the user the outcome, as in :meth:`transact`.
 
         Raises:
             UserError: if there is a contract already.
@@ -75,14 +79,14 @@ class Client:
             raise UserError(f"{self._place.name}: uses the contract {self.address} already: choose another --chain")
         contract: Any = self._place.web3.eth.contract(abi=compiled()["abi"], bytecode=compiled()["bytecode"])
 
-        def write_deployment(receipt: TxReceipt) -> None:
-            address = receipt["contractAddress"]
+        def finish(raw: TxReceipt) -> Receipt:
+            address = raw["contractAddress"]
             assert address is not None
-            Deployment(self.chain_id, self._sender.genesis, address, receipt["blockNumber"]).write(self._sender.folder)
-            self._use_contract(address, receipt["blockNumber"])
+            Deployment(self.chain_id, self._sender.genesis, address, raw["blockNumber"]).write(self._sender.folder)
+            self._use_contract(address, raw["blockNumber"])
+            return self._report(raw, report)
 
-        data = contract.constructor().data_in_transaction
-        return self._describe(self._sender.send(account, None, 0, data, write_deployment))
+        return self._sender.send(account, None, 0, contract.constructor().data_in_transaction, finish)
 
     def read(self, function: str, *arguments: Any) -> Any:
         """Return the result of a function of the contract that changes nothing.
@@ -108,7 +112,9 @@ class Client:
         """
         return self._sender.cost(checksum_address(account), self._to, value, self._data(function, arguments))
 
-    def transact(self, account: LocalAccount, function: str, *arguments: Any, value: int = 0) -> Receipt:
+    def transact(
+        self, account: LocalAccount, function: str, *arguments: Any, value: int = 0, report: Report = ignore_receipt
+    ) -> Receipt:
         """Call a function of the contract in a transaction, and return its outcome.
 
         An unfinished transaction of the account is finished first. If it makes the same call, its outcome is returned
@@ -119,17 +125,19 @@ class Client:
             function: name of the function of the contract.
             *arguments: its arguments, as for :meth:`read`.
             value: ether to send along.
+            report: tells the user the outcome. The transaction stays unfinished until it returns, so a command that is
+                killed before it has told the outcome tells it the next time, and does not send another transaction.
 
         Raises:
             Refused: if the contract refuses the call; nothing is sent.
             Unreachable: if the node does not answer; the message says whether the transaction may have been accepted.
             UserError: if the account has too little ether, or the transaction is not final in time.
         """
-        return self._describe(self._sender.send(account, self._to, value, self._data(function, arguments)))
+        return self._send(account, self._to, value, self._data(function, arguments), report)
 
-    def pay(self, account: LocalAccount, to: str, value: int) -> Receipt:
+    def pay(self, account: LocalAccount, to: str, value: int, *, report: Report = ignore_receipt) -> Receipt:
         """Send ether to an account, as :meth:`transact` does."""
-        return self._describe(self._sender.send(account, checksum_address(to), value, "0x"))
+        return self._send(account, checksum_address(to), value, "0x", report)
 
     def events(self, name: str, **arguments: Any) -> list[Event]:
         """Return all events of a name since the contract exists, in their order.
@@ -206,6 +214,14 @@ class Client:
                 raise UserError(f"{self._place.name}: no contract at {address}: check --chain and --contract")
             self._contract = eth.contract(address=address, abi=compiled()["abi"])
         self.address, self._block = address, block
+
+    def _send(self, account: LocalAccount, to: str, value: int, data: str, report: Report) -> Receipt:
+        return self._sender.send(account, to, value, data, lambda raw: self._report(raw, report))
+
+    def _report(self, raw: TxReceipt, report: Report) -> Receipt:
+        receipt = self._describe(raw)
+        report(receipt)
+        return receipt
 
     def _describe(self, receipt: TxReceipt) -> Receipt:
         found: list[EventData] = []

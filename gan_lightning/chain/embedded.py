@@ -31,7 +31,7 @@ from web3 import EthereumTesterProvider, Web3
 from web3.types import RPCEndpoint, RPCResponse
 
 from gan_lightning.chain.accounts import write_private
-from gan_lightning.chain.places import Place
+from gan_lightning.chain.places import Place, reason_of
 from gan_lightning.chain.works import NOBODY
 from gan_lightning.errors import UserError, user_error_from
 
@@ -111,7 +111,9 @@ class EmbeddedChain(Place):
         if isinstance(error, sqlite3.OperationalError):
             return UserError(f"{self._folder / DATABASE}: cannot be used ({error}): check free space and permissions")
         if isinstance(error, sqlite3.DatabaseError):
-            return UserError(f"{self._folder / DATABASE}: is damaged ({error}): restore a copy, or use another folder")
+            return UserError(
+                f"{self._folder / DATABASE}: is damaged ({reason_of(error)}): restore a copy, or use another folder"
+            )
         return super().explain(error)
 
     def _check_file(self) -> None:
@@ -139,7 +141,7 @@ class EmbeddedChain(Place):
             elif version != VERSION:
                 raise UserError(f"{path}: has version {version}, and this program reads {VERSION}: use another folder")
             elif (found := execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
-                raise UserError(f"{path}: is damaged ({found[0]}): restore a copy, or use another folder")
+                raise UserError(f"{path}: is damaged ({reason_of(found[0])}): restore a copy, or use another folder")
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:

@@ -103,7 +103,7 @@ class Node(Place):
         return super().explain(error)
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: Exception | str) -> str:
     """Return the message of an error of a node or of the embedded chain in one line."""
     reason: object = error
     if isinstance(error, Web3RPCError) and error.rpc_response:

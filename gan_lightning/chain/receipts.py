@@ -1,6 +1,6 @@
 """Results of transactions: costs, receipts and events in plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,4 +73,14 @@ class Receipt:
 
     def first(self, name: str) -> Event:
         """Return the first event of a name; raise LookupError if there is none."""
-        return next(event for event in self.events if event.name == name)
+        for event in self.events:
+            if event.name == name:
+                return event
+        raise LookupError(f"{self.transaction}: has no event {name}")
+
+
+Report = Callable[[Receipt], None]  # tells the user the outcome of a transaction
+
+
+def ignore_receipt(receipt: Receipt) -> None:
+    """Tell nobody."""

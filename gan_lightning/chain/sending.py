@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from web3.exceptions import TransactionNotFound
 from web3.types import TxReceipt
@@ -19,6 +19,7 @@ from gan_lightning.errors import UserError
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
+T = TypeVar("T")
 MARGIN = 1.25  # of the limit of gas over the estimate: the state may change until the transaction is mined
 POLL = 0.1  # seconds between two questions to a node
 
@@ -81,19 +82,19 @@ class Sender:
         to: str | None,
         value: int,
         data: str,
-        keep: Callable[[TxReceipt], None] = lambda receipt: None,
-    ) -> TxReceipt:
-        """Send a transaction and return its receipt once it has enough confirmations.
+        finish: Callable[[TxReceipt], T],
+    ) -> T:
+        """Send a transaction, wait until it has enough confirmations, and return what ``finish`` makes of its receipt.
 
         If the account has an unfinished transaction, that is finished first. If it does the same, its receipt is
-        returned and nothing else is sent.
+        taken and nothing else is sent.
 
         Args:
             account: the sender, which signs.
             to: address of the receiver; None to create a contract.
             value: ether to send along, in wei.
             data: data of the call, hexadecimal.
-            keep: stores results of a successful receipt, before the journal forgets the transaction.
+            finish: uses the receipt of a successful transaction, before the journal forgets the transaction.
 
         Raises:
             Refused: if the contract refuses the call.
@@ -115,14 +116,14 @@ class Sender:
                 journal.write(entry)
                 receipt = self._submit_and_wait(journal, entry)
             if receipt["status"]:
-                keep(receipt)
+                result = finish(receipt)
+                journal.clear()
+                return result
             journal.clear()
-        if not receipt["status"]:
             raise UserError(
                 f"{_hex(receipt['transactionHash'])} failed in block {receipt['blockNumber']}: the state changed after "
                 "the check, and only its gas was paid: run the command again to see why"
             )
-        return receipt
 
     def _sign(self, account: "LocalAccount", to: str | None, value: int, data: str) -> Entry:
         """Return a transaction that was checked and signed, and not sent yet."""

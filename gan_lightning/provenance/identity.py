@@ -252,7 +252,12 @@ def _store(identity: Identity, more_files: dict[str, bytes]) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        unfinished.rename(place)  # fails if the folder exists and is not empty
+        if place.is_dir() and all(one.is_dir() for one in place.iterdir()):  # it may hold accounts already
+            for name in files:
+                os.link(unfinished / name, place / name)  # fails if the file exists
+            shutil.rmtree(unfinished)
+        else:
+            unfinished.rename(place)  # fails if the folder exists and is not empty
     except OSError as error:
         shutil.rmtree(unfinished)
         if place.is_dir() and any(place.iterdir()):
