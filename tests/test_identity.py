@@ -308,3 +308,16 @@ def test_two_processes_create_one_identity(command, tmp_path):
     assert sorted(one.wait() for one in both) == [0, 2]
     assert command("export", "--output", "root.pem")[0] == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["identity", "root.pem"]
+
+
+def test_identity_is_made_beside_accounts(command, tmp_path):
+    """Accounts of a chain lie in a folder of the identity, and may be there first."""
+    accounts = tmp_path / "identity" / "accounts"
+    accounts.mkdir(parents=True)
+    (accounts / "alice.json").write_text("{}")
+    assert command(*INIT)[0] == 0
+    assert (accounts / "alice.json").exists()
+    assert stat.S_IMODE((tmp_path / "identity").stat().st_mode) == 0o700
+    before = identity.load()
+    assert command(*INIT)[0] == 2
+    assert identity.load() == before

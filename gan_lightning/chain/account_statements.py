@@ -38,12 +38,14 @@ class AccountLink:
         chain_id: number of the chain.
         signer: names in the certificate of the identity.
         distrust: the reason why the certificate is not trusted; None if it leads to a trusted root.
+        certificate: SHA-256 of the certificate of the identity, hexadecimal.
     """
 
     account: str
     chain_id: int
     signer: str
     distrust: str | None
+    certificate: str
 
 
 def attest_account(identity: Identity, account: "LocalAccount", chain_id: int, path: Path) -> Path:
@@ -84,7 +86,13 @@ def verify_account_statement(path: Path, trusted_roots: bytes) -> AccountLink:
     certificate = x509.load_pem_x509_certificate(base64.b64decode(envelope["signatures"][0]["certificate"]))
     if _recover(_message(match[0], certificate), statement["predicate"].get("signature")) != match[2]:
         raise UserError(f"{path}: the account {match[2]} has not signed this certificate: the link is not valid")
-    return AccountLink(checksum_address(match[2]), int(match[1]), signature.signer, signature.distrust)
+    return AccountLink(
+        checksum_address(match[2]),
+        int(match[1]),
+        signature.signer,
+        signature.distrust,
+        certificate.fingerprint(hashes.SHA256()).hex(),
+    )
 
 
 def _message(name: str, certificate: x509.Certificate) -> Any:

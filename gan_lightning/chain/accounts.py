@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.errors import UserError, missing_extra, user_error_from
+from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance import identity
 
 if TYPE_CHECKING:  # needs an extra
     from eth_account import Account
     from eth_account.signers.local import LocalAccount
 
+ACCOUNT_SUFFIX = f".account{STATEMENT_SUFFIX}"  # of account statements
 PASSWORD_FILE = "GAN_CHAIN_PASSWORD_FILE"
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of the curve secp256k1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gan_lightning.chain.metadata import METADATA_SUFFIX
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
 from gan_lightning.paths import STATEMENT_SUFFIX
@@ -81,9 +82,9 @@ def artifact_of(path: Path, contents: Contents) -> Artifact:
 def members_of(folder: Path, contents: Contents) -> list[tuple[Path, Artifact]]:
     """Return the members of a set and their artifacts, in the order of their paths.
 
-    The members are all files below the folder, except hidden ones and signed statements. The root of the set is that
-    of the Merkle tree of RFC 6962 over their digests. For a folder of generated samples it equals the root in the
-    signed statement about them.
+    The members are all files below the folder, except hidden ones, signed statements and metadata. The root of the
+    set is that of the Merkle tree of RFC 6962 over their digests. For a folder of generated samples it equals the root
+    in the signed statement about them.
 
     Raises:
         UserError: if the folder holds no files, or one that cannot be read.
@@ -92,7 +93,7 @@ def members_of(folder: Path, contents: Contents) -> list[tuple[Path, Artifact]]:
         path
         for path in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix())
         if not path.is_dir()
-        and not path.name.endswith(STATEMENT_SUFFIX)
+        and not path.name.endswith((STATEMENT_SUFFIX, METADATA_SUFFIX))
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     if not paths:

@@ -16,15 +16,16 @@ from gan_lightning.chain.contract import compiled, release_message
 from gan_lightning.chain.deployment import NAME as DEPLOYMENT
 from gan_lightning.chain.deployment import Deployment, read_deployment
 from gan_lightning.chain.places import Node, Place
-from gan_lightning.chain.receipts import Cost, Event, Receipt, Report, ignore_receipt
+from gan_lightning.chain.receipts import Announce, Cost, Event, Receipt, Report, ignore_cost, ignore_receipt
 from gan_lightning.chain.sending import Sender
 from gan_lightning.chain.works import NOBODY, Draft, Offer
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, missing_extra
 from gan_lightning.provenance.ledger import Ledger
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
+MAX_ANSWER_TIME = 30.0  # seconds for one answer of a node
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 
 
@@ -65,19 +66,19 @@ class Client:
         if contract and checksum_address(contract) != self.address:
             self._use_contract(checksum_address(contract), 0)
 
-    def deploy(self, account: LocalAccount, *, report: Report = ignore_receipt) -> Receipt:
+    def deploy(
+        self, account: LocalAccount, *, report: Report = ignore_receipt, announce: Announce = ignore_cost
+    ) -> Receipt:
         """Create the contract and write ``chain.json``.
 
         Args:
             account: the sender, which signs.
             report: tells the user the outcome, as in :meth:`transact`.
+            announce: tells the user the cost, as in :meth:`transact`.
 
         Raises:
             UserError: if there is a contract already.
         """
-        if self.address:
-            raise UserError(f"{self._place.name}: uses the contract {self.address} already: choose another --chain")
-        contract: Any = self._place.web3.eth.contract(abi=compiled()["abi"], bytecode=compiled()["bytecode"])
 
         def finish(raw: TxReceipt) -> Receipt:
             address = raw["contractAddress"]
@@ -86,7 +87,11 @@ class Client:
             self._use_contract(address, raw["blockNumber"])
             return self._report(raw, report)
 
-        return self._sender.send(account, None, 0, contract.constructor().data_in_transaction, finish)
+        return self._sender.send(account, None, 0, self._deployment_data(), finish, announce)
+
+    def cost_of_deployment(self, account: str) -> Cost:
+        """Return what :meth:`deploy` would cost an account, at most; raise UserError if there is a contract already."""
+        return self._sender.cost(checksum_address(account), None, 0, self._deployment_data())
 
     def read(self, function: str, *arguments: Any) -> Any:
         """Return the result of a function of the contract that changes nothing.
@@ -113,7 +118,13 @@ class Client:
         return self._sender.cost(checksum_address(account), self._to, value, self._data(function, arguments))
 
     def transact(
-        self, account: LocalAccount, function: str, *arguments: Any, value: int = 0, report: Report = ignore_receipt
+        self,
+        account: LocalAccount,
+        function: str,
+        *arguments: Any,
+        value: int = 0,
+        report: Report = ignore_receipt,
+        announce: Announce = ignore_cost,
     ) -> Receipt:
         """Call a function of the contract in a transaction, and return its outcome.
 
@@ -127,17 +138,27 @@ class Client:
             value: ether to send along.
             report: tells the user the outcome. The transaction stays unfinished until it returns, so a command that is
                 killed before it has told the outcome tells it the next time, and does not send another transaction.
+            announce: tells the user the cost before a new transaction is sent; if it raises, nothing is sent.
 
         Raises:
             Refused: if the contract refuses the call; nothing is sent.
             Unreachable: if the node does not answer; the message says whether the transaction may have been accepted.
             UserError: if the account has too little ether, or the transaction is not final in time.
         """
-        return self._send(account, self._to, value, self._data(function, arguments), report)
+        return self._send(account, self._to, value, self._data(function, arguments), report, announce)
+
+    def resume(self, account: str, report: Report = ignore_receipt) -> Receipt | None:
+        """Finish the transaction that a killed command left, and return its outcome; None if there is none.
+
+        Args:
+            account: address of the sender.
+            report: tells the user the outcome, as in :meth:`transact`.
+        """
+        return self._sender.resume(checksum_address(account), lambda raw: self._report(raw, report))
 
     def pay(self, account: LocalAccount, to: str, value: int, *, report: Report = ignore_receipt) -> Receipt:
         """Send ether to an account, as :meth:`transact` does."""
-        return self._send(account, checksum_address(to), value, "0x", report)
+        return self._send(account, checksum_address(to), value, "0x", report, ignore_cost)
 
     def events(self, name: str, **arguments: Any) -> list[Event]:
         """Return all events of a name since the contract exists, in their order.
@@ -199,6 +220,12 @@ class Client:
             raise UserError(f"{self._place.name}: no contract there yet: gan-chain deploy, or name one: --contract 0x…")
         return self.address
 
+    def _deployment_data(self) -> str:
+        if self.address:
+            raise UserError(f"{self._place.name}: uses the contract {self.address} already: choose another --chain")
+        contract: Any = self._place.web3.eth.contract(abi=compiled()["abi"], bytecode=compiled()["bytecode"])
+        return str(contract.constructor().data_in_transaction)
+
     def _function(self, name: str, arguments: Sequence[Any]) -> Any:
         _ = self._to
         return self._contract.functions[name](*(_plain_argument(one) for one in arguments))
@@ -215,8 +242,10 @@ class Client:
             self._contract = eth.contract(address=address, abi=compiled()["abi"])
         self.address, self._block = address, block
 
-    def _send(self, account: LocalAccount, to: str, value: int, data: str, report: Report) -> Receipt:
-        return self._sender.send(account, to, value, data, lambda raw: self._report(raw, report))
+    def _send(
+        self, account: LocalAccount, to: str, value: int, data: str, report: Report, announce: Announce
+    ) -> Receipt:
+        return self._sender.send(account, to, value, data, lambda raw: self._report(raw, report), announce)
 
     def _report(self, raw: TxReceipt, report: Report) -> Receipt:
         receipt = self._describe(raw)
@@ -242,9 +271,11 @@ class Client:
 
 def _open_place(place: str | Path, create: bool, timeout: float) -> Place:
     if isinstance(place, str) and _URL.match(place):
-        return Node(place, timeout)
-    from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
-
+        return Node(place, min(timeout, MAX_ANSWER_TIME))
+    try:
+        from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
+    except ImportError as error:
+        raise missing_extra(f"--chain {place}", "chain") from error
     return EmbeddedChain(Path(place), create=create, timeout=timeout)
 
 

@@ -16,16 +16,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from eth.db.atomic import AtomicDB
 from eth.db.backends.base import BaseDB
 from eth.exceptions import InvalidInstruction, Revert
+from eth.exceptions import TransactionNotFound as NotInIndex
 from eth.vm.spoof import SpoofTransaction
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_tester import EthereumTester, PyEVMBackend
-from eth_tester.exceptions import TransactionFailed
+from eth_tester.backends.pyevm.serializers import serialize_transaction, serialize_transaction_receipt
+from eth_tester.exceptions import TransactionFailed, TransactionNotFound
 from eth_utils.toolz import assoc
 from web3 import EthereumTesterProvider, Web3
 from web3.types import RPCEndpoint, RPCResponse
@@ -185,7 +187,28 @@ class _Store(BaseDB):
 
 
 class _Backend(PyEVMBackend):
-    """Backend of eth-tester that estimates gas in the pending block too, as nodes do."""
+    """Backend of eth-tester that finds transactions by py-evm's index, and estimates gas in the pending block too.
+
+    eth-tester itself searches all blocks for each transaction.
+    """
+
+    def get_transaction_receipt(self, transaction_hash: bytes) -> dict[str, Any]:
+        block, index = self._find(transaction_hash)
+        receipts, vm = block.get_receipts(self.chain.chaindb), self.chain.get_vm()
+        found = serialize_transaction_receipt(block, receipts, block.transactions[index], index, False, vm)
+        return cast(dict[str, Any], found)
+
+    def get_transaction_by_hash(self, transaction_hash: bytes) -> dict[str, Any]:
+        block, index = self._find(transaction_hash)
+        return cast(dict[str, Any], serialize_transaction(block, block.transactions[index], index, False))
+
+    def _find(self, transaction_hash: bytes) -> tuple[Any, int]:
+        """Return the block of a transaction, and its index there; raise TransactionNotFound if there is none."""
+        try:
+            number, index = self.chain.chaindb.get_transaction_index(transaction_hash)
+        except NotInIndex as error:
+            raise TransactionNotFound(f"0x{transaction_hash.hex()}") from error
+        return self.chain.get_canonical_block_by_number(number), index
 
     def estimate_gas(self, transaction: dict[str, Any], block_number: str = "latest") -> int:
         if block_number != "pending":

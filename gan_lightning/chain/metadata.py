@@ -10,6 +10,7 @@ from typing import Any
 from gan_lightning.errors import UserError
 from gan_lightning.provenance.records import canonical_json
 
+METADATA_SUFFIX = ".metadata.json"  # of the metadata beside a file
 MAX_BYTES = 256 * 1024  # IPFS splits larger files, whose address then differs from that of one raw block
 _CID_PREFIX = bytes([0x01, 0x55, 0x12, 0x20])  # CID version 1, raw bytes, SHA-256, 32 bytes
 _SCHEME = re.compile(r"(ipfs|https|http|ar|data):\S+", re.ASCII)
@@ -38,7 +39,7 @@ class Metadata:
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise UserError("--name: must not be empty: give the title of the work")
-        for option, address in {"--image": self.image, "--animation-url": self.animation_url}.items():
+        for option, address in {"--image": self.image, "--media": self.animation_url}.items():
             if address is not None and not _SCHEME.fullmatch(address):
                 raise UserError(f"{option} {address!r}: must be an address such as ipfs://… or https://…")
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
+from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import InvalidSchema, InvalidURL, RequestException
@@ -77,7 +78,8 @@ class Node(Place):
     demo_accounts: Mapping[str, "LocalAccount"] = {}
 
     def __init__(self, url: str, timeout: float) -> None:
-        self.name = url.split("?")[0]  # what follows can be a secret key
+        parts = urlsplit(url)
+        self.name = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # the rest can hold the key of a provider
         # A lost connection is reported at once; the client decides what may be sent again.
         provider = HTTPProvider(url, request_kwargs={"timeout": timeout}, exception_retry_configuration=None)
         self.web3 = Web3(provider)

@@ -80,7 +80,12 @@ class Receipt:
 
 
 Report = Callable[[Receipt], None]  # tells the user the outcome of a transaction
+Announce = Callable[[Cost], None]  # tells the user the cost of a transaction before it is sent
 
 
 def ignore_receipt(receipt: Receipt) -> None:
+    """Tell nobody."""
+
+
+def ignore_cost(cost: Cost) -> None:
     """Tell nobody."""

@@ -12,7 +12,7 @@ from web3.types import TxReceipt
 from gan_lightning.chain.contract import Refused
 from gan_lightning.chain.journal import Entry, Journal, call_digest
 from gan_lightning.chain.places import Place, Unreachable
-from gan_lightning.chain.receipts import Cost
+from gan_lightning.chain.receipts import Announce, Cost, ignore_cost
 from gan_lightning.chain.units import format_wei
 from gan_lightning.errors import UserError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MARGIN = 1.25  # of the limit of gas over the estimate: the state may change until the transaction is mined
-POLL = 0.1  # seconds between two questions to a node
+FIRST_PAUSE, LAST_PAUSE = 0.05, 2.0  # seconds between questions to a node, which grow
 
 
 class Sender:
@@ -83,6 +83,7 @@ class Sender:
         value: int,
         data: str,
         finish: Callable[[TxReceipt], T],
+        announce: Announce = ignore_cost,
     ) -> T:
         """Send a transaction, wait until it has enough confirmations, and return what ``finish`` makes of its receipt.
 
@@ -95,6 +96,7 @@ class Sender:
             value: ether to send along, in wei.
             data: data of the call, hexadecimal.
             finish: uses the receipt of a successful transaction, before the journal forgets the transaction.
+            announce: called with the cost before a new transaction is sent; if it raises, nothing is sent.
 
         Raises:
             Refused: if the contract refuses the call.
@@ -112,9 +114,11 @@ class Sender:
                 print(f"note: {entry.hash} of an earlier command {outcome}{created}", file=sys.stderr)
                 receipt = None
             if receipt is None:
-                entry = self._sign(account, to, value, data)
+                cost = self.cost(account.address, to, value, data)
+                announce(cost)
+                entry = self._sign(account, to, data, cost)
                 journal.write(entry)
-                receipt = self._submit_and_wait(journal, entry)
+                receipt = self._submit_and_wait(journal, entry, fresh=True)
             if receipt["status"]:
                 result = finish(receipt)
                 journal.clear()
@@ -125,22 +129,39 @@ class Sender:
                 "the check, and only its gas was paid: run the command again to see why"
             )
 
-    def _sign(self, account: "LocalAccount", to: str | None, value: int, data: str) -> Entry:
-        """Return a transaction that was checked and signed, and not sent yet."""
-        cost = self.cost(account.address, to, value, data)
+    def resume(self, account: str, finish: Callable[[TxReceipt], T]) -> T | None:
+        """Finish the transaction that an earlier process left, and return what ``finish`` makes of its receipt.
+
+        Args:
+            account: address of the sender.
+            finish: uses the receipt of a successful transaction, before the journal forgets the transaction.
+
+        Returns:
+            None if there is no such transaction, or it failed.
+        """
+        journal = Journal(self.folder, account)
+        with journal.locked(self._timeout):
+            entry = journal.read()
+            receipt = self._finish(journal, entry) if entry else None
+            result = finish(receipt) if receipt and receipt["status"] else None
+            journal.clear()
+        return result
+
+    def _sign(self, account: "LocalAccount", to: str | None, data: str, cost: Cost) -> Entry:
+        """Return a transaction that was checked and is signed, and not sent yet."""
         with self._place.errors():
             nonce = self._eth.get_transaction_count(account.address, "pending")
         fields: dict[str, Any] = {
             "chainId": self.chain_id,
             "nonce": nonce,
-            "value": value,
+            "value": cost.value,
             "data": data,
             "gas": cost.gas,
             "maxFeePerGas": cost.max_fee,
             "maxPriorityFeePerGas": cost.tip,
         }
         signed = account.sign_transaction(fields | ({"to": to} if to else {}))
-        digest = call_digest(to, value, data)
+        digest = call_digest(to, cost.value, data)
         return Entry(self.genesis, _hex(signed.hash), nonce, _hex(signed.raw_transaction), digest)
 
     def _finish(self, journal: Journal, entry: Entry) -> TxReceipt | None:
@@ -159,14 +180,20 @@ class Sender:
                     f"{entry.hash} of an earlier command was not mined: another transaction of {sender} took its "
                     f"number {entry.nonce}: check what that one did, then run the command again if it is still needed"
                 )
-        return self._submit_and_wait(journal, entry)
+        return self._submit_and_wait(journal, entry, fresh=False)
 
-    def _submit_and_wait(self, journal: Journal, entry: Entry) -> TxReceipt:
-        """Send the bytes of an entry unless they are mined, and wait for enough confirmations."""
+    def _submit_and_wait(self, journal: Journal, entry: Entry, *, fresh: bool) -> TxReceipt:
+        """Send the bytes of an entry unless they are mined, and wait for enough confirmations.
+
+        Args:
+            journal: the journal that holds the entry.
+            entry: the transaction.
+            fresh: whether it was never sent before.
+        """
         again = "run the same command again: it looks for the transaction first, and nothing is done twice"
         try:
             with self._place.errors():
-                if self._receipt(entry.hash) is None:
+                if fresh or self._receipt(entry.hash) is None:
                     self._eth.send_raw_transaction(bytes.fromhex(entry.raw[2:]))
         except Unreachable as error:
             raise Unreachable(f"{error}; whether {entry.hash} was accepted is unknown: {again}") from error
@@ -182,7 +209,7 @@ class Sender:
 
     def _poll(self, question: Callable[[], TxReceipt | None]) -> TxReceipt | None:
         """Return the first answer that is not None; None after the timeout. A node may be away for a while."""
-        deadline = time.monotonic() + self._timeout
+        deadline, pause = time.monotonic() + self._timeout, FIRST_PAUSE
         while True:
             try:
                 with self._place.errors():
@@ -192,7 +219,8 @@ class Sender:
                 pass
             if time.monotonic() > deadline:
                 return None
-            time.sleep(POLL)
+            time.sleep(pause)
+            pause = min(1.5 * pause, LAST_PAUSE)
 
     def _final_receipt(self, transaction: str) -> TxReceipt | None:
         receipt = self._receipt(transaction)

@@ -91,6 +91,12 @@ def format_wei(wei: int) -> str:
     return f"{amount.rstrip('0').rstrip('.') if '.' in amount else amount} {unit}"
 
 
+def format_rounded(wei: int, digits: int = 4) -> str:
+    """Return an amount in ether rounded to that many digits, such as ``0.0006208 ether``; in gwei if it is tiny."""
+    unit = "ether" if wei >= 10**12 or wei == 0 else "gwei"
+    return f"{Decimal(f'{Decimal(wei) / WEI[unit]:.{digits}g}'):f} {unit}"
+
+
 def format_time(seconds: int) -> str:
     """Return seconds since 1970 as a time in UTC; ``no end`` for 0."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds else "no end"

@@ -23,7 +23,7 @@ CHECKPOINT = """State how a checkpoint was made: config, iteration, revision, pa
 CONTRIBUTION = """State that you gave data or computation to a run.
 
     gan-statement contribution outputs/demo --data my_data
-    gan-statement contribution outputs/demo --compute "3 hours of one H200"
+    gan-statement contribution outputs/demo --compute "3 hours of one H200" --units 3
 """
 
 
@@ -36,6 +36,9 @@ def main() -> None:
     kind = contribution.add_mutually_exclusive_group(required=True)
     kind.add_argument("--data", type=Path, help="file or folder that you gave")
     kind.add_argument("--compute", metavar="TEXT", help="computation that you gave, in words")
+    contribution.add_argument(
+        "--units", metavar="N", type=int, help="weight among all contributions, for gan-chain register --run (1)"
+    )
     for action in (checkpoint, contribution):
         action.add_argument("run", help="folder of the run, or a file in its checkpoints/")
         add_trust_code(action, "package of your own that the checkpoint names")
@@ -57,7 +60,10 @@ def _sign(arguments: argparse.Namespace) -> Path:
         return attest_checkpoint(identity, load(arguments.run, arguments.trust_code, "--trust-code {}"))
     if arguments.data is None and not arguments.compute.strip():
         raise UserError('--compute "": must say in words what was computed')
+    if arguments.units is not None and arguments.units < 1:
+        raise UserError(f"--units {arguments.units}: must be at least 1")
     contribution = describe_data(arguments.data) if arguments.data else {"compute": arguments.compute}
+    contribution |= {} if arguments.units is None else {"units": arguments.units}
     trained = load(arguments.run, arguments.trust_code, "--trust-code {}")
     return attest_contribution(identity, trained, contribution)
 

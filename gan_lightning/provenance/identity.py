@@ -255,6 +255,7 @@ def _store(identity: Identity, more_files: dict[str, bytes]) -> None:
         if place.is_dir() and all(one.is_dir() for one in place.iterdir()):  # it may hold accounts already
             for name in files:
                 os.link(unfinished / name, place / name)  # fails if the file exists
+            place.chmod(0o700)
             shutil.rmtree(unfinished)
         else:
             unfinished.rename(place)  # fails if the folder exists and is not empty

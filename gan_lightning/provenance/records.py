@@ -3,12 +3,11 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
 from gan_lightning import __version__
-from gan_lightning.algorithms.model import Weights
 
 # Largest number of samples of one seed. Verification generates them all, and a foreign record may name any number.
 MAX_N = 2**17
@@ -35,7 +34,7 @@ class Record:
 
     checkpoint: str
     config: str
-    weights: Weights
+    weights: Literal["ema", "raw"]  # as algorithms.model.Weights, whose module takes seconds to import
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     n: Annotated[int, Field(gt=0)]
     index: Annotated[int, Field(ge=0)] | None

@@ -1,0 +1,1 @@
+"""Actions of ``gan-chain``: one class each, which ``commands/chain.py`` lists."""
