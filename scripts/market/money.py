@@ -26,17 +26,17 @@ def describe(client: Client, names: Mapping[str, str]) -> tuple[str, bool]:
     for event in client.events("Withdrawn"):
         withdrawn[names[event.arguments["account"]]] += event.arguments["amount"]
 
-    rows = [
-        {"paid by": payer, **{f"to {to}": _ether(payments[payer, to]) for to in names.values()}}
-        | {"sum": _ether(sum(payments[payer, to] for to in names.values()))}
-        for payer in names.values()
-    ]
     earned = {to: sum(payments[payer, to] for payer in names.values()) for to in names.values()}
-    for label, amounts in {"earned": earned, "withdrawn": withdrawn}.items():
-        rows.append(
-            {"paid by": f"**{label}**", **{f"to {to}": _ether(amounts[to]) for to in names.values()}}
-            | {"sum": _ether(sum(amounts.values()))}
-        )
+    amounts_by_row = {
+        payer: {to: payments[payer, to] for to in names.values()}
+        for payer in names.values()
+        if payer in payers.values()
+    }
+    rows = [
+        {"paid by": label, **{f"to {to}": _ether(amounts[to]) for to in names.values()}}
+        | {"sum": _ether(sum(amounts.values()))}
+        for label, amounts in (amounts_by_row | {"**earned**": earned, "**withdrawn**": withdrawn}).items()
+    ]
     left = client.balance(client.address or "")
     owed = sum(client.read("owed", address) for address in names)
     agrees = prices == sum(earned.values()) == sum(withdrawn.values()) + left and left == owed

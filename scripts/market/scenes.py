@@ -10,7 +10,7 @@ import wave
 from pathlib import Path
 
 from PIL import Image
-from stage import LEDGER, act_as, claim, client, collect, register, run, run_script, sale, sell, wait
+from stage import LEDGER, act_as, claim, client, collect, identity_folder, register, run, run_script, sale, sell, wait
 
 from gan_lightning.chain.accounts import addresses
 
@@ -38,7 +38,7 @@ def record() -> None:
 
     Jane, whose account is alice, claims her images and the set of all of them. One anchor dates everything.
     """
-    claim("samples", *sorted(str(path) for path in Path("samples").glob("*.png")))
+    claim("samples", *(f"samples/{index:06d}.png" for index in range(7)))
     run("gan-ledger", "check", LEDGER, "--chain", "chain")
 
 
@@ -135,7 +135,7 @@ def pay_contributors() -> None:
         run("gan-chain", "account", "link", account, "--output", f"{Path(MODEL).parent}/{account}.account.intoto.json")
     act_as("Jane Doe")
     claim(MODEL)
-    trust = [word for name in ("john", "dana") for word in ("--trust-root", f"identities/{name}/root.pem")]
+    trust = [word for name in PEOPLE[1:3] for word in ("--trust-root", identity_folder(name) / "root.pem")]
     model = register(MODEL, "--share", "10%", "--run", "../model", *trust)
     run("gan-chain", "tip", model, "0.04 ether", "--account", "carol")
 

@@ -4,15 +4,18 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from gan_lightning.chain import connect
 from gan_lightning.chain.client import Client
 from gan_lightning.commands import chain, identity, ledger, statement, verify
+from gan_lightning.commands.chain_actions.lookup import format_duration
 from gan_lightning.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = "ledger"
+IDENTITIES = tempfile.TemporaryDirectory(prefix="gan-market-")  # removed when the process ends
 COMMANDS = {
     "gan-chain": chain.main,
     "gan-identity": identity.main,
@@ -44,7 +47,12 @@ def run_script(script: str, *words: str) -> None:
 
 def act_as(name: str) -> None:
     """Let the next commands use the identity of a person."""
-    os.environ["GAN_IDENTITY_DIR"] = str(Path("identities", name.split()[0].lower()))
+    print(f"# {name}", flush=True)
+    os.environ["GAN_IDENTITY_DIR"] = str(identity_folder(name))
+
+
+def identity_folder(name: str) -> Path:
+    return Path(IDENTITIES.name, name.split()[0].lower())
 
 
 def client() -> Client:
@@ -83,4 +91,4 @@ def sell(token: int, price: str, seller: str, buyer: str) -> None:
 def wait(seconds: int) -> None:
     """Let time pass on the chain."""
     client().advance(seconds)
-    print(f"… {seconds // 3600} hours later", flush=True)
+    print(f"… {format_duration(seconds)} later", flush=True)
