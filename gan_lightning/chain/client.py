@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,18 +14,15 @@ from gan_lightning.chain.claims import Evidence, evidence
 from gan_lightning.chain.contract import compiled, release_message
 from gan_lightning.chain.deployment import NAME as DEPLOYMENT
 from gan_lightning.chain.deployment import Deployment, read_deployment
-from gan_lightning.chain.places import Node, Place
+from gan_lightning.chain.places import open_place
 from gan_lightning.chain.receipts import Announce, Cost, Event, Receipt, Report, ignore_cost, ignore_receipt
 from gan_lightning.chain.sending import Sender
 from gan_lightning.chain.works import NOBODY, Draft, Offer
-from gan_lightning.errors import UserError, missing_extra
+from gan_lightning.errors import UserError
 from gan_lightning.provenance.ledger import Ledger
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
-
-MAX_ANSWER_TIME = 30.0  # seconds for one answer of a node
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 
 
 class Client:
@@ -53,7 +49,7 @@ class Client:
     ) -> None:
         if confirmations < 1:
             raise UserError(f"--confirmations {confirmations}: must be at least 1")
-        self._place = _open_place(place, create, timeout)
+        self._place = open_place(place, create, timeout)
         self._sender = Sender(self._place, state=state, confirmations=confirmations, max_fee=max_fee, timeout=timeout)
         self.chain_id = self._sender.chain_id
         self.demo_accounts: Mapping[str, LocalAccount] = self._place.demo_accounts
@@ -267,16 +263,6 @@ class Client:
             receipt["contractAddress"],
             events,
         )
-
-
-def _open_place(place: str | Path, create: bool, timeout: float) -> Place:
-    if isinstance(place, str) and _URL.match(place):
-        return Node(place, min(timeout, MAX_ANSWER_TIME))
-    try:
-        from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
-    except ImportError as error:
-        raise missing_extra(f"--chain {place}", "chain") from error
-    return EmbeddedChain(Path(place), create=create, timeout=timeout)
 
 
 def _plain_argument(value: Any) -> Any:

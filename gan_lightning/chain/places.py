@@ -1,5 +1,6 @@
 """Places where a chain is: the interface that a client needs, and nodes behind a URL."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,11 +16,15 @@ from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import RPCEndpoint
 
 from gan_lightning.chain.contract import refusal_in
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, missing_extra
 from gan_lightning.provenance import identity
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
+
+
+MAX_ANSWER_TIME = 30.0  # seconds for one answer of a node
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
 
 
 class Unreachable(UserError):
@@ -103,6 +108,23 @@ class Node(Place):
         if isinstance(error, (RequestException, BadResponseFormat, OSError)):
             return Unreachable(f"{self.name}: no answer from the node ({type(error).__name__}): check the URL")
         return super().explain(error)
+
+
+def open_place(place: str | Path, create: bool, timeout: float) -> Place:
+    """Return the node of a URL, or the embedded chain in a folder.
+
+    Args:
+        place: URL or folder.
+        create: whether to create an embedded chain if the folder holds none.
+        timeout: seconds to wait for a lock or an answer.
+    """
+    if isinstance(place, str) and _URL.match(place):
+        return Node(place, min(timeout, MAX_ANSWER_TIME))
+    try:
+        from gan_lightning.chain.embedded import EmbeddedChain  # slow to import, and not needed for a node
+    except ImportError as error:
+        raise missing_extra(f"--chain {place}", "chain") from error
+    return EmbeddedChain(Path(place), create=create, timeout=timeout)
 
 
 def reason_of(error: Exception | str) -> str:

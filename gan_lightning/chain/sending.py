@@ -63,8 +63,6 @@ class Sender:
         while True:
             try:
                 with self._place.errors():
-                    if to:
-                        self._eth.call(call, "pending")
                     gas = int(self._eth.estimate_gas(call, "pending") * MARGIN)
                     break
             except Refused as refusal:

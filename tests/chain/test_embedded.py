@@ -110,7 +110,8 @@ def test_no_acknowledged_transaction_is_lost_by_kills(client, folder):
             finally:
                 os._exit(1)
         os.close(writing)
-        time.sleep(random.Random(kill).uniform(0.15, 0.9))
+        acknowledged += len(os.read(reading, 1))  # however slow the machine is
+        time.sleep(random.Random(kill).uniform(0, 0.4))
         os.kill(child, signal.SIGKILL)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL
         with os.fdopen(reading, "rb") as pipe:
@@ -119,7 +120,7 @@ def test_no_acknowledged_transaction_is_lost_by_kills(client, folder):
             assert client.read("anchoredAt", bytes.fromhex(digest(number))), f"anchor {number} is lost"
         assert acknowledged <= len(client.events("Anchored")) <= acknowledged + 1  # the last one was not acknowledged
         # The next process repeats the last one. It is finished or found, and not sent a second time.
-    assert acknowledged > 14
+    assert acknowledged >= 14
     nonce = client._place.web3.eth.get_transaction_count(client.demo_accounts["alice"].address)
     assert nonce == 1 + len(client.events("Anchored"))  # with the deployment
 

@@ -76,9 +76,11 @@ def _collect_release(release: Release, name: str, to: str, session: Session) -> 
         return outcome
     work = read_work(client, client.read("workOf", artifact))
     if work and work.creator.lower() == release.evidence.claim.account and not work.void:
-        session.say(f"{name}: is registered already, as work {work.number}")
         if offer not in work.offers:
-            raise UserError(f"{name}: work {work.number} has no such offer (any more): gan-chain show {work.number}")
+            raise UserError(
+                f"{name}: is registered already, and work {work.number} has no such offer (any more): "
+                f"gan-chain show {work.number}"
+            )
         return _collect(work.number, work.offers.index(offer), to, session)
     return session.send(
         f"register the work in {name}, and collect a copy for {session.describe(to)} ({describe_terms(offer)})",

@@ -91,7 +91,12 @@ def _attributes(ledger: Ledger, index: int) -> dict[str, str | int | float]:
     record = parse_record(ledger.lines[hashes.index(claim.record)]) if claim.record in hashes else None
     if record is None:
         return {}
-    found = {"checkpoint": record.checkpoint, "seed": record.seed, "index": record.index, "label": record.condition}
+    found: dict[str, str | int | None] = {
+        "checkpoint": record.checkpoint,
+        "seed": record.seed,
+        "index": record.index,
+        "label": record.condition,
+    }
     return {key: value for key, value in found.items() if value is not None}
 
 

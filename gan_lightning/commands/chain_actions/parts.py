@@ -44,7 +44,7 @@ def check_parts(texts: Sequence[str], session: Session) -> list[int]:
         if holder != session.account and not any(session.client.read("mayBuildOn", work.number, one) for one in users):
             allow = f"gan-chain allow {work.number} {session.account}"
             raise UserError(f"--part {work.number}: {holder}, who holds its title, has not allowed it: {allow}")
-    total = sum(work.share for work in works)
+    total = sum({work.number: work.share for work in works}.values())
     if total > WHOLE:
         shares = " + ".join(f"{work.share / 100:g}%" for work in works)
         raise UserError(f"--part {' '.join(texts)}: their shares are {shares}, more than 100%: leave one out")

@@ -184,7 +184,7 @@ class Session:
         return outcomes[0]
 
     def resume(self, did_this: Callable[[Receipt], bool], report: Callable[[Receipt], Outcome]) -> Outcome | None:
-        """Finish the transaction that an interrupted command left, and return its outcome; None if it did another thing.
+        """Finish the transaction that an interrupted command left; return its outcome, or None if it did another thing.
 
         Actions whose call depends on the state of the chain need this: they cannot make the same call again.
         """
