@@ -5,20 +5,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from gan_lightning.chain.account_statements import verify_account_statement
-from gan_lightning.chain.accounts import addresses, checksum_address
+from gan_lightning.chain.accounts import ACCOUNT_SUFFIX, addresses, checksum_address
 from gan_lightning.chain.artifacts import artifact_of
 from gan_lightning.chain.claims import find_claims
 from gan_lightning.chain.client import Client
 from gan_lightning.chain.places import Unreachable
 from gan_lightning.chain.units import format_time
+from gan_lightning.chain.views import Work, read_holder, read_work
 from gan_lightning.errors import UserError
-from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents
 from gan_lightning.provenance.interfaces import Registry
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.verdicts import Registration
 
-ACCOUNT_STATEMENTS = f"*.account{STATEMENT_SUFFIX}"  # names that gan-chain account link gives
 MAX_COPIES = 100  # whose validity is asked for, one request each
 
 
@@ -48,26 +47,26 @@ class WorksRegistry(Registry):
         return artifact_of(path, self._contents).digest
 
     def find(self, artifact: str) -> Registration | None:
-        work = self._client.read("workOf", bytes.fromhex(artifact))
-        if not work:
+        work = read_work(self._client, self._client.read("workOf", bytes.fromhex(artifact)))
+        if work is None:
             return None
-        creator, since, _, _, contestable, *_ = self._client.read("workInfo", work)
+        creator = work.creator
         parts = [
-            f"work {work} of {creator}",
-            f"on record since {format_time(since)}",
-            f"{'final since' if contestable <= self._client.now() else 'not final before'} {format_time(contestable)}",
-            f"title held by {self._client.read('ownerOf', work)}",
-            *self._describe_history(work, artifact),
+            f"work {work.number} of {creator}",
+            f"on record since {format_time(work.since)}",
+            f"{'final since' if work.final <= self._client.now() else 'not final before'} {format_time(work.final)}",
+            f"title held by {read_holder(self._client, work.number)}",
+            *self._describe_history(work.number, artifact),
         ]
         if self._ledger:
-            parts.append(self._check_claim(self._ledger, creator, artifact, since))
+            parts.append(self._check_claim(self._ledger, work))
         if creator in self._trusted:
             parts.append(f"the account is trusted: {self._trusted[creator]}")
             distrust = None
         else:
             remedy = self._distrusted.get(creator, "give --account or --account-statement")
             distrust = f"{creator} is not trusted: {remedy}"
-        return Registration(work, creator, since, ", ".join(parts), distrust)
+        return Registration(work.number, creator, work.since, ", ".join(parts), distrust)
 
     def _describe_history(self, work: int, artifact: str) -> Iterable[str]:
         """Yield the number of valid copies, and the works that an older claim displaced."""
@@ -89,9 +88,9 @@ class WorksRegistry(Registry):
             if other["work"] != work:
                 yield f"it displaced work {other['work']} of {other['creator']}"
 
-    def _check_claim(self, ledger: Ledger, creator: str, artifact: str, since: int) -> str:
+    def _check_claim(self, ledger: Ledger, work: Work) -> str:
         """Return what the proofs in a ledger say about the time of a claim, computed again from its lines."""
-        indices = find_claims(ledger, artifact, creator.lower())
+        indices = find_claims(ledger, work.artifact, work.creator.lower())
         if not indices:
             return "the ledger does not hold its claim"
         times = {}
@@ -105,7 +104,7 @@ class WorksRegistry(Registry):
         if not times:
             return f"line {indices[0] + 1:,} of the ledger is its claim, but no root that covers it is anchored"
         index = min(times, key=lambda one: times[one])
-        if times[index] != since:
+        if times[index] != work.since:
             return f"but line {index + 1:,} of the ledger was anchored at another time, {format_time(times[index])}"
         return f"its proof was computed again from line {index + 1:,} of the ledger"
 
@@ -138,7 +137,7 @@ def open_registry(
     for path, link in zip(statements, links, strict=True):
         if link.chain_id != client.chain_id:
             raise UserError(f"{path}: is about chain {link.chain_id}, and --chain is chain {client.chain_id}")
-    for path in (path for folder in folders for path in sorted(folder.glob(ACCOUNT_STATEMENTS))):
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*{ACCOUNT_SUFFIX}"))):
         with suppress(UserError):  # of a stranger who can write there
             links.append(verify_account_statement(path, trusted_roots))
     links = [link for link in links if link.chain_id == client.chain_id]
