@@ -3,8 +3,8 @@
     python scripts/market/play.py
 
 Trains a model first if there is none (about a minute). The scenes are played anew each time, in outputs/market/scenes,
-which holds the chain, the ledgers and all files. A table at the end says who paid what to whom, from the events of the
-contract; the exit code is 1 if its sums disagree.
+which then holds the chain, the ledgers and all files. A table at the end says who paid what to whom, from the events of
+the contract; the exit code is 1 if its sums disagree.
 """
 
 import os
@@ -14,12 +14,14 @@ from pathlib import Path
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser
 
-FOLDER = Path(__file__).resolve().parents[2] / "outputs" / "market"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @command
 def main() -> None:
-    Parser(description=__doc__).parse_args()
+    parser = Parser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=ROOT / "outputs" / "market", help="folder (outputs/market)")
+    folder = parser.parse_args().folder.resolve()
 
     import money  # slow to import
     import scenes
@@ -28,11 +30,11 @@ def main() -> None:
     from gan_lightning.system import interrupts
 
     interrupts.raise_on_signals()
-    if not (FOLDER / "model" / "checkpoints" / "last.ckpt").is_file():
-        stage.run_script("train.py", "experiment=quickstart", f"hydra.run.dir={FOLDER / 'model'}")
-    shutil.rmtree(FOLDER / "scenes", ignore_errors=True)
-    (FOLDER / "scenes").mkdir(parents=True)
-    os.chdir(FOLDER / "scenes")
+    if not (folder / "model" / "checkpoints" / "last.ckpt").is_file():
+        stage.run_script("train.py", "experiment=quickstart", f"hydra.run.dir={folder / 'model'}")
+    shutil.rmtree(folder / "scenes", ignore_errors=True)
+    (folder / "scenes").mkdir(parents=True)
+    os.chdir(folder / "scenes")
     scenes.prepare()
     for scene in scenes.SCENES:
         title, _, text = (scene.__doc__ or "").partition("\n\n")

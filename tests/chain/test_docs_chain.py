@@ -19,8 +19,8 @@ PRINTED = (
     r"^stripped\.png: unknown: .*; work 1 of 0x\w+, .* is not trusted: give --account or --account-statement\n",
     r"^stripped\.png: registered on chain: work 1 of .*, 1 valid copy, the account is trusted: --account\n",
     r"^stripped\.png: registered on chain: work 1 of .*, the account is trusted: statement of Jane Doe, Example\n",
-    r"^signed/000000\.png: trusted: signed by Jane Doe, Example; work 1 of .*, its proof was computed again from line 17 "
-    r"of the ledger, the account is trusted: statement of Jane Doe, Example\n",
+    r"^signed/000000\.png: trusted: signed by Jane Doe, Example; work 1 of .*, its proof was computed again from "
+    r"line 17 of the ledger, the account is trusted: statement of Jane Doe, Example\n",
     r"^unchanged: 19 records, 2 roots; newest: .*; 1 of 2 roots are anchored\n",
     r"^token 2 is held by 0x\w+ \(carol\); credited: 0x\w+ \(alice\) 0\.015 ether, 0x\w+ \(bob\) 0\.285 ether",
     r"^0x\w+ \(bob\) was paid 0\.285 ether",
