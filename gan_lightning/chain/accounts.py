@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from gan_lightning.errors import UserError, missing_extra, user_error_from
 from gan_lightning.paths import STATEMENT_SUFFIX
-from gan_lightning.provenance import identity
 
 if TYPE_CHECKING:  # needs an extra
     from eth_account import Account
@@ -32,6 +31,10 @@ _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 def folder() -> Path:
     """Return the folder of the accounts, which need not exist."""
+    try:
+        from gan_lightning.provenance import identity
+    except ImportError as error:
+        raise missing_extra("accounts", "provenance") from error
     return identity.folder() / "accounts"
 
 

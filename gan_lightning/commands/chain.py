@@ -8,11 +8,13 @@ from gan_lightning.commands.chain_actions.collect import Collect
 from gan_lightning.commands.chain_actions.ledgers import Anchor, Check, Claim
 from gan_lightning.commands.chain_actions.offers import Allow, Close, MakeOffer
 from gan_lightning.commands.chain_actions.registration import Deploy, Register
+from gan_lightning.commands.chain_actions.session import Session
 from gan_lightning.commands.chain_actions.show import Show
 from gan_lightning.commands.chain_actions.tokens import Burn, Revoke
 from gan_lightning.commands.chain_actions.trade import Buy, ListToken, Tip, Withdraw
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser
+from gan_lightning.errors import missing_extra
 from gan_lightning.system import interrupts
 
 HELP = """Register works on a chain, and sell, lend and check them.
@@ -59,12 +61,12 @@ ACTIONS: tuple[Action, ...] = (
 @command
 def main() -> None:
     arguments = _build_parser().parse_args()
-    from gan_lightning.commands.chain_actions.session import Session
-
     interrupts.raise_on_signals()
-    action: Action = arguments.run
     session = Session(arguments)
-    outcome = action.run(arguments, session)
+    try:
+        outcome = arguments.run.run(arguments, session)
+    except ImportError as error:
+        raise missing_extra("gan-chain", "chain,provenance") from error
     session.tell(outcome)
     raise SystemExit(not outcome.holds)
 

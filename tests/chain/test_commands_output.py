@@ -1,11 +1,16 @@
 """Each action of gan-chain prints JSON with --json, and changes nothing with --dry-run."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from gan_lightning.commands.chain import ACTIONS
+from tests.chain.conftest import ROOT
 
 ALICE, BOB = ["--account", "alice"], ["--account", "bob"]
 ARGUMENTS = {  # of each action, in an order in which all succeed
@@ -81,3 +86,29 @@ def test_help_of_an_action_has_an_example(called, action):
 
     code, said = called(gan_chain.main, *action.name.split(), "--help")
     assert (code, f"\n    gan-chain {action.name}" in said) == (0, True)
+
+
+@pytest.mark.parametrize("package", ["web3", "cryptography", "eth_tester"])
+def test_missing_extra_is_one_line(tmp_path, package):
+    """In a process of its own: the package of a command that runs here is imported already."""
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from gan_lightning.commands.chain import main\n"
+        "sys.argv = ['gan-chain', 'deploy']\n"
+        "main()"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert re.fullmatch(r"error: .*: needs an extra: pip install 'gan-lightning\[[a-z,]+\]'\n", result.stderr)
+
+
+def test_help_needs_no_extra():
+    code = (
+        "import sys; from gan_lightning.commands.chain import main; sys.argv = ['gan-chain', '--help']\n"
+        "try: main()\n"
+        "finally: assert not {'torch', 'web3', 'cryptography'} & set(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -47,6 +47,7 @@ def jane(market, monkeypatch):
         ("--run .: no contributions in", ["--run", "."]),
         ("--max-fee 1 wei: the network asks", ["--max-fee", "1 wei"]),
         ("--confirmations 0: must be at least 1", ["--confirmations", "0"]),
+        ("--confirmations 2: an embedded chain makes no blocks by itself", ["--confirmations", "2"]),
     ],
 )
 def test_bad_options_of_a_registration(market, reason, options):
@@ -115,6 +116,14 @@ def test_private_key_of_the_environment_is_warned_about(market, monkeypatch):
     said = market.say("anchor", "7.png")
     assert "is on the chain since" in said
     assert "warning: GAN_CHAIN_PRIVATE_KEY is the key of 0x" in said
+
+
+def test_stored_account_signs_once_it_has_ether(market, jane):
+    client = connect("chain")
+    client.pay(client.demo_accounts["alice"], jane, 10**16)
+    assert f"jane: {jane}, 0.01 ether" in market.say("account", "list")
+    assert market.do("anchor", "7.png", "--account", "jane")["since"] > 0
+    assert client.balance(jane) < 10**16
 
 
 def test_chains_and_contracts_that_are_not_there(market, monkeypatch):

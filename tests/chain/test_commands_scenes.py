@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_print_is_sold_and_ends_with_its_term(market):
     assert (bought["copy"], bought["holder"], bought["price"]) == (2, bob, str(ETHER // 10))
     assert in_ether(bought["credited"]) == {alice: 0.1}
     assert market.do("collect", "1:0", "--account", "bob", "--to", "carol")["holder"] == carol
-    market.assert_refused("not for sale", "collect", 1, "--account", "carol")  # sold out
+    market.assert_refused("offer 0 of work 1: all copies are sold", "collect", 1, "--account", "carol")
     said = market.say("show", 1)
     assert "offer 0: 0.1 ether, for 1 d; 2 of 2 sold" in said
     assert f"copy 2 of work 1: held by {bob} (bob), valid, until" in said
@@ -79,7 +80,7 @@ def test_resale_pays_the_royalty(market):
     said = market.say("buy", copy, "--number", listed + 1, "--account", "carol")
     assert f"listed for 2 ether as number {listed + 1}: up to " in said
     assert "pays 2 ether" in said
-    earned = market.do("show", work)["work"]["earned"]
+    earned = market.do("show", work)["work"]["credited"]
     assert in_ether(earned) == pytest.approx({alice: 0.7 + 0.14, carol: 0.3 + 0.06, bob: 1.8})
     assert market.do("show", "bob")["sales"][0]["price"] == str(2 * ETHER)
     before = connect("chain").balance(alice)
@@ -104,7 +105,7 @@ def test_title_is_sold_with_the_right_to_offer(market):
     market.do("revoke", copy, "--account", "bob")
     assert market.run("show", copy)[0] == 1
     market.do("close", work, offer, "--account", "bob")
-    market.assert_refused("not for sale", "collect", work, "--account", "carol")
+    market.assert_refused("all copies are sold, or it was closed", "collect", work, "--account", "carol")
 
 
 def test_film_pays_its_parts_and_its_music_is_rented_alone(market):
@@ -142,7 +143,7 @@ def test_older_claim_displaces_a_forgery(market):
     for token in (forged, copy):
         assert market.run("show", token)[0] == 1
     assert f"displaced by an older claim: work {work}" in market.run("show", forged)[1]
-    market.assert_refused("not for sale", "collect", forged, "--account", "carol")
+    market.assert_refused("displaced by an older claim", "collect", forged, "--account", "carol")
     market.assert_refused(
         "is registered already, as work", *["register", "7.png", "--ledger", "forged", "--account", "bob"]
     )
@@ -159,6 +160,8 @@ def test_contributors_to_a_model_are_paid_by_units(market, called, trained_once,
             context.setenv("GAN_IDENTITY_DIR", f"id_{name}")
             called(gan_identity.main, "init", "--name", name, "--organization", "Example")
             called(gan_identity.main, "export", "--output", f"{name}.pem")
+            refused = called(gan_statement.main, "contribution", "run", "--compute", "an hour", "--units", 0)
+            assert refused == (2, "error: --units 0: must be at least 1")
             given = ["--compute", "an hour", *(["--units", units] if units > 1 else [])]
             code, said = called(gan_statement.main, "contribution", "run", *given)
             assert code == 0, said
@@ -246,3 +249,12 @@ def test_claims_that_are_there_are_not_repeated(market):
     assert "; 1 other accounts claim it too" in said
     assert "is on the chain already" not in market.say("anchor", "ledger", "--account", "bob")
     assert "is on the chain already, since 20" in market.say("anchor", "ledger", "--account", "bob")
+
+
+def test_offer_ends_at_its_date(market):
+    until = datetime.fromtimestamp(connect("chain").now() + DAY, UTC).isoformat()
+    work = market.register("7.png", "alice", "--price", "0", "--editions", "any", "--until", until)
+    copy = market.do("collect", work, "--account", "bob")["copy"]
+    market.wait(DAY)
+    market.assert_refused(f"offer 0 of work {work}: ended on 20", "collect", work, "--account", "bob")
+    assert market.run("show", copy)[0] == 1

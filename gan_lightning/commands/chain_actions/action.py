@@ -73,7 +73,7 @@ def add_fees(parser: Parser) -> None:
         "--max-fee",
         metavar="PRICE",
         type=partial(parse_price, option="--max-fee"),
-        help="for one unit of gas: '20 gwei'",
+        help="largest fee for one unit of gas: '20 gwei'",
     )
     parser.add_argument(
         "--confirmations", metavar="N", type=int, default=1, help="blocks after which a transaction is done (1)"

@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan_lightning.chain.contract import Refused
 from gan_lightning.chain.units import format_time
-from gan_lightning.chain.views import read_copy, read_work
-from gan_lightning.chain.works import UNLIMITED
+from gan_lightning.chain.views import Work, read_copy, read_work
+from gan_lightning.chain.works import UNLIMITED, Offer
 from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome
 from gan_lightning.commands.chain_actions.lookup import describe_terms, find_offer, find_work
 from gan_lightning.commands.options import Parser, add_trust_code
@@ -53,9 +54,21 @@ def _collect(number: int, index: int, to: str, session: Session) -> Outcome:
     assert work is not None
     offer = find_offer(work, index)
     does = f"collect a copy of work {number} for {session.describe(to)} ({describe_terms(offer)})"
-    return session.send(
-        does, lambda receipt: _report(receipt, session), "collect", number, index, to, value=offer.price
-    )
+    arguments = (number, index, to)
+    try:
+        return session.send(does, lambda one: _report(one, session), "collect", *arguments, value=offer.price)
+    except Refused as refusal:
+        if refusal.name != "NotForSale":
+            raise
+        raise UserError(f"offer {index} of work {number}: {_why_not_for_sale(work, offer, session)}") from refusal
+
+
+def _why_not_for_sale(work: Work, offer: Offer, session: Session) -> str:
+    if work.void:
+        return "the work was displaced by an older claim, and no copies are sold"
+    if offer.until and offer.until <= session.client.now():
+        return f"ended on {format_time(offer.until)}"
+    return "all copies are sold, or it was closed: look for other offers: gan-chain show"
 
 
 def _collect_release(release: Release, name: str, to: str, session: Session) -> Outcome:

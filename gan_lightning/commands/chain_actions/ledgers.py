@@ -104,7 +104,8 @@ class Anchor(Action):
             line = f"{arguments.path}: root {root.hex()} is on the chain since {format_time(since)}"
             return Outcome([line], values | {"since": since})
 
-        return session.send(f"anchor the root of {size:,} lines in {arguments.path}", report, "anchor", root, size)
+        of = f"the root of {size:,} lines in {arguments.path}" if size > 1 else str(arguments.path)
+        return session.send(f"anchor {of}", report, "anchor", root, size)
 
 
 class Check(Action):

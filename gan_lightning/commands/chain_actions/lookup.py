@@ -62,7 +62,7 @@ def describe_editions(offer: Offer) -> str:
 
 def format_duration(seconds: int) -> str:
     """Return a duration with its two largest units, such as ``29 d 23 h``."""
-    parts = []
+    parts: list[str] = []
     for unit, size in {"d": 86_400, "h": 3600, "min": 60, "s": 1}.items():
         count, seconds = divmod(seconds, size)
         if count or (unit == "s" and not parts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +117,7 @@ def add_terms(parser: Parser, *, required: bool) -> None:
     """Add the options of an offer; ``--price`` makes one, and is required if ``required`` is true."""
     price = partial(parse_price, option="--price")
     parser.add_argument("--price", required=required, type=price, help="price of a copy: '0.1 ether'; 0 for a gift")
-    terms = {
+    terms: dict[str, tuple[str, Callable[[str], int], str]] = {
         "--editions": ("N", _parse_editions, "number of copies, or 'any' (1)"),
         "--from": ("DATE", partial(parse_time, option="--from"), "time from which copies are valid: 2027-01-31"),
         "--term": ("TERM", parse_duration, "time that a copy is valid: 30d, 12h, 90s"),

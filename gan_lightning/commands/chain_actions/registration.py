@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.chain.units import format_time, parse_percentage, parse_time
 from gan_lightning.chain.views import read_work
-from gan_lightning.chain.works import NO_DEADLINE, Draft, Payee
+from gan_lightning.chain.works import NO_DEADLINE, Draft, Offer, Payee
 from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome
 from gan_lightning.commands.chain_actions.description import Description, add_description, describe_file
 from gan_lightning.commands.chain_actions.lookup import describe_editions, describe_terms
@@ -45,9 +45,9 @@ Its address is written to chain.json: in the folder of an embedded chain, or in 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
         if session.dry_run and not session.has_chain:
             with tempfile.TemporaryDirectory() as folder:  # a chain of its own, so that nothing is left
-                session.client = session.open(folder, create=True)
+                session.client = session.connect_to(folder, create=True)
                 return self._deploy(session)
-        session.client = session.open(session.place, create=not session.dry_run)
+        session.client = session.connect_to(session.place, create=not session.dry_run)
         return self._deploy(session)
 
     def _deploy(self, session: Session) -> Outcome:
@@ -119,18 +119,8 @@ With --sign nothing is sent: the signed release lets a buyer register the work: 
         artifact = session.artifact(arguments.file)
         ledger = read_ledger(arguments.ledger, b"")
         index = _find_claim(arguments, session, ledger, artifact)
-        parts = check_parts(arguments.part, session)
-        payees = read_payees(arguments, session) or [Payee()]
         description = describe_file(arguments, artifact, ledger, index)
-        draft = Draft(
-            metadata=description.digest,
-            royalty=arguments.royalty,
-            share=arguments.share,
-            payees=payees,
-            parts=parts,
-            offers=[offer] if offer else [],
-            deadline=arguments.deadline or NO_DEADLINE,
-        )
+        draft = _read_draft(arguments, session, description.digest, offer)
         named = f", with an offer of {describe_editions(offer)} ({describe_terms(offer)})" if offer else ""
         values = {
             "artifact": artifact.digest,
@@ -150,13 +140,25 @@ With --sign nothing is sent: the signed release lets a buyer register the work: 
             lines = [
                 f"work {number}: title held by {session.describe(session.account)}, on record since "
                 f"{format_time(work.since)}, final from {format_time(work.final)}",
-                f"metadata: {description.path}, as {description.address}: make it available there, as with 'ipfs add'",
+                f"metadata: {description.path} is {description.address}: publish it: ipfs add --cid-version=1",
             ]
             numbers = {"work": number, "since": work.since, "final": work.final, "offers": len(work.offers)}
             return Outcome(lines, values | numbers)
 
         does = f"register {arguments.file} as a work of {session.describe(session.account)}{named}"
         return session.send(does, report, "register", evidence, draft, b"", prepare=description.write)
+
+
+def _read_draft(arguments: argparse.Namespace, session: Session, metadata: bytes, offer: Offer | None) -> Draft:
+    return Draft(
+        metadata=metadata,
+        royalty=arguments.royalty,
+        share=arguments.share,
+        payees=read_payees(arguments, session) or [Payee()],
+        parts=check_parts(arguments.part, session),
+        offers=[offer] if offer else [],
+        deadline=arguments.deadline or NO_DEADLINE,
+    )
 
 
 def _find_claim(arguments: argparse.Namespace, session: Session, ledger: Ledger, artifact: Artifact) -> int:
@@ -184,7 +186,7 @@ def _sign(path: Path, session: Session, ledger: Ledger, index: int, draft: Draft
     if session.dry_run:
         return Outcome([f"dry run: would sign {line}"])
     address = session.client.address
-    assert address is not None  # read_terms has read from the contract's chain
+    assert address is not None  # the proof was looked up in the contract
     signature = session.client.sign_release(session.signer, evidence.claim.artifact, draft)
     Release(RELEASE, session.client.chain_id, address, evidence, draft, signature).write(path)
     description.write()

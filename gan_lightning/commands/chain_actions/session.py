@@ -62,15 +62,18 @@ class Session:
 
     @cached_property
     def client(self) -> Client:
-        return self.open(self.place)
+        return self.connect_to(self.place)
 
-    def open(self, place: str, *, create: bool = False) -> Client:
+    def connect_to(self, place: str, *, create: bool = False) -> Client:
         """Return a client of the chain at a place, with the options of the command."""
+        confirmations = getattr(self._arguments, "confirmations", 1)
+        if confirmations > 1 and self.embedded:
+            raise UserError(f"--confirmations {confirmations}: an embedded chain makes no blocks by itself: use 1")
         client = connect(
             place,
             create=create,
             contract=getattr(self._arguments, "contract", None) or os.environ.get(CONTRACT) or None,
-            confirmations=getattr(self._arguments, "confirmations", 1),
+            confirmations=confirmations,
             max_fee=getattr(self._arguments, "max_fee", None),
         )
         self.report |= {"chain": self.place, "chain_id": client.chain_id, "contract": client.address}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_lightning.chain.units import format_rounded, format_time, format_wei
 from gan_lightning.chain.views import Copy, Work, read_copy, read_holder, read_work
-from gan_lightning.chain.works import NO_DIGEST, UNLIMITED
+from gan_lightning.chain.works import NO_DIGEST, UNLIMITED, Offer
 from gan_lightning.commands.chain_actions.action import READS, Action, Outcome
 from gan_lightning.commands.chain_actions.lookup import (
     EVERY_EDITION,
@@ -44,16 +44,11 @@ Exit code 1: the chain knows nothing about it.
         add_trust_code(parser, "package of your own that defines the modality of a file")
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
-        about, client = arguments.about, session.client
+        about = arguments.about
         if arguments.set:
             return _show_member(Path(about), arguments, session)
         if about.isdecimal():
-            work, copy = (read(client, int(about)) if int(about) < 2**64 else None for read in (read_work, read_copy))
-            if work:
-                return _show_work(work, session)
-            if copy:
-                return Outcome([describe_copy(copy, session)], {"copy": asdict(copy)}, copy.valid)
-            return Outcome([f"{about}: no work and no copy has this number"], holds=False)
+            return _show_number(int(about), session)
         if about in session.names or (about.startswith("0x") and not Path(about).exists()):
             return _show_account(session.address(about, "account"), session)
         if not Path(about).exists():
@@ -71,6 +66,15 @@ def describe_copy(copy: Copy, session: Session) -> str:
     hands = "" if copy.hands == UNLIMITED else f", {copy.hands} hands left"
     state = "valid" if copy.valid else "not valid"
     return f"copy {copy.token} of work {copy.work}: held by {session.describe(copy.holder)}, {state}, {end}{hands}"
+
+
+def _show_number(number: int, session: Session) -> Outcome:
+    if number < 2**64:  # the range of the contract
+        if work := read_work(session.client, number):
+            return _show_work(work, session)
+        if copy := read_copy(session.client, number):
+            return Outcome([describe_copy(copy, session)], {"copy": asdict(copy)}, copy.valid)
+    return Outcome([f"{number}: no work and no copy has this number"], {"work": None}, holds=False)
 
 
 def _show_member(member: Path, arguments: argparse.Namespace, session: Session) -> Outcome:
@@ -99,10 +103,10 @@ def _show_work(work: Work, session: Session) -> Outcome:
     sold = [client.read("sold", number, index) for index in range(len(work.offers))]
     tokens = dict.fromkeys(one.arguments["token"] for one in client.events("Sold", work=number))
     copies = [copy for token in tokens if (copy := read_copy(client, token))]
-    earned: dict[str, int] = {}
+    credited: dict[str, int] = {}
     for event in client.events("Credited", work=number):
         account = event.arguments["account"]
-        earned[account] = earned.get(account, 0) + event.arguments["amount"]
+        credited[account] = credited.get(account, 0) + event.arguments["amount"]
     final = "final since" if work.final <= client.now() else "final from"
     lines = [
         f"work {number}: artifact {work.artifact}",
@@ -120,20 +124,23 @@ def _show_work(work: Work, session: Session) -> Outcome:
         lines.append(f"  made of works {', '.join(map(str, work.parts))}")
     if work.metadata != NO_DIGEST:
         lines.append(f"  metadata {_metadata_address(work)}")
-    for index, (offer, count) in enumerate(zip(work.offers, sold, strict=True)):
-        number_sold = f"{count:,} sold" if offer.editions == EVERY_EDITION else f"{count:,} of {offer.editions:,} sold"
-        lines.append(f"  offer {index}: {describe_terms(offer)}; {number_sold}")
+    lines += [f"  offer {index}: {_describe_offer(offer, sold[index])}" for index, offer in enumerate(work.offers)]
     lines += [f"  {describe_copy(copy, session)}" for copy in copies]
-    amounts = ", ".join(f"{shown(account)} {format_wei(amount)}" for account, amount in earned.items())
-    lines.append(f"  earned {format_wei(sum(earned.values()))}" + (f": {amounts}" if amounts else ""))
+    amounts = ", ".join(f"{shown(account)} {format_wei(amount)}" for account, amount in credited.items())
+    lines.append(f"  credited to payees and sellers: {amounts or 'nothing'}")
     values = _plain(asdict(work)) | {
         "holder": holder,
         "listing": {"price": str(price), "number": listing} if listing else None,
         "sold": sold,
         "copies": [asdict(copy) for copy in copies],
-        "earned": {account: str(amount) for account, amount in earned.items()},
+        "credited": {account: str(amount) for account, amount in credited.items()},
     }
     return Outcome(lines, {"work": values}, not work.void)
+
+
+def _describe_offer(offer: Offer, sold: int) -> str:
+    editions = f"{sold:,} sold" if offer.editions == EVERY_EDITION else f"{sold:,} of {offer.editions:,} sold"
+    return f"{describe_terms(offer)}; {editions}"
 
 
 def _show_account(account: str, session: Session) -> Outcome:
