@@ -11,7 +11,7 @@ from gan_lightning.chain.units import format_time
 from gan_lightning.chain.views import Work, read_copy, read_work
 from gan_lightning.chain.works import UNLIMITED, Offer
 from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome
-from gan_lightning.commands.chain_actions.lookup import describe_terms, find_offer, find_work
+from gan_lightning.commands.chain_actions.lookup import describe_credits, describe_terms, find_offer, find_work
 from gan_lightning.commands.options import Parser, add_trust_code
 from gan_lightning.errors import UserError
 
@@ -111,7 +111,7 @@ def _report(receipt: Receipt, session: Session) -> Outcome:
     sold = receipt.first("Sold").arguments
     copy = read_copy(session.client, sold["token"])
     assert copy is not None
-    words, amounts = session.credits(receipt)
+    words, amounts = describe_credits(receipt, session)
     end = f"until {format_time(copy.expires)}" if copy.expires else "without an end"
     end += f", {copy.hands} hands left" if copy.hands not in (0, UNLIMITED) else ""
     line = f"copy {copy.token} of work {copy.work} for {session.describe(sold['buyer'])}, {end}; credited: {words}"

@@ -1,7 +1,8 @@
-"""Finds works and tokens as users name them: by a number, or by a file."""
+"""Finds works and tokens as users name them, by a number or by a file, and describes them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from gan_lightning.chain.works import NO_DIGEST, UNLIMITED, Offer
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
+    from gan_lightning.chain.receipts import Receipt
     from gan_lightning.commands.chain_actions.session import Session
 
 EVERY_EDITION = 2**32 - 1  # editions without a limit
@@ -58,6 +60,17 @@ def describe_terms(offer: Offer) -> str:
 def describe_editions(offer: Offer) -> str:
     """Return the number of copies that can be sold, in words."""
     return "copies without a limit" if offer.editions == EVERY_EDITION else f"{offer.editions:,} copies"
+
+
+def describe_credits(receipt: Receipt, session: Session) -> tuple[str, Mapping[str, str]]:
+    """Return the amounts that a transaction credited to accounts, in words and as plain values."""
+    amounts: dict[str, int] = {}
+    for event in receipt.events:
+        if event.name == "Credited":
+            account = event.arguments["account"]
+            amounts[account] = amounts.get(account, 0) + event.arguments["amount"]
+    words = ", ".join(f"{session.describe(account)} {format_wei(amount)}" for account, amount in amounts.items())
+    return words or "nobody", {account: str(amount) for account, amount in amounts.items()}
 
 
 def format_duration(seconds: int) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from gan_lightning.chain import accounts, connect
 from gan_lightning.chain.units import format_rounded, format_wei
 from gan_lightning.chain.works import NOBODY
 from gan_lightning.commands.chain_actions.action import Outcome
+from gan_lightning.commands.chain_actions.private_key import read_private_key
 from gan_lightning.errors import UserError, printable
 
 if TYPE_CHECKING:  # slow to import, or needs an extra
@@ -26,10 +26,8 @@ if TYPE_CHECKING:  # slow to import, or needs an extra
     from gan_lightning.chain.receipts import Cost, Receipt
 
 CHAIN, CONTRACT, ACCOUNT = "GAN_CHAIN", "GAN_CHAIN_CONTRACT", "GAN_CHAIN_ACCOUNT"
-PRIVATE_KEY = "GAN_CHAIN_PRIVATE_KEY"
 DEFAULT_CHAIN = "outputs/chain"
 HOLDER, EVERYBODY = "holder", "everybody"  # words for address 0
-_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 
 class Session:
@@ -238,33 +236,10 @@ class Session:
         if not self._arguments.json:
             print(printable(line), flush=True)
 
-    def credits(self, receipt: Receipt) -> tuple[str, Mapping[str, str]]:
-        """Return the amounts that a transaction credited to accounts, in words and as plain values."""
-        amounts: dict[str, int] = {}
-        for event in receipt.events:
-            if event.name == "Credited":
-                account = event.arguments["account"]
-                amounts[account] = amounts.get(account, 0) + event.arguments["amount"]
-        words = ", ".join(f"{self.describe(account)} {format_wei(amount)}" for account, amount in amounts.items())
-        return words or "nobody", {account: str(amount) for account, amount in amounts.items()}
-
     @cached_property
     def _private_account(self) -> LocalAccount | None:
-        """Account of the key in GAN_CHAIN_PRIVATE_KEY, which counts only where no account is named."""
-        key = os.environ.get(PRIVATE_KEY)
-        if not key or self._named_account:
-            return None
-        try:
-            from eth_account import Account
-
-            if not _KEY.fullmatch(key):
-                raise ValueError("not 64 hexadecimal digits")
-            account: LocalAccount = Account.from_key(key)
-        except ValueError as error:
-            raise UserError(f"{PRIVATE_KEY}: is no private key: set 64 hexadecimal digits, or unset it") from error
-        warning = "other programs of this user can read it: use it for automatic tests only"
-        print(f"warning: {PRIVATE_KEY} is the key of {account.address}: {warning}", file=sys.stderr)
-        return account
+        """Account of the key in the environment, which counts only where no account is named."""
+        return None if self._named_account else read_private_key()
 
     @property
     def _named_account(self) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.chain.units import format_wei, parse_price
 from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome
-from gan_lightning.commands.chain_actions.lookup import find_token, find_work
+from gan_lightning.commands.chain_actions.lookup import describe_credits, find_token, find_work
 from gan_lightning.commands.options import Parser, add_trust_code
 from gan_lightning.errors import UserError
 
@@ -73,7 +73,7 @@ class Buy(Action):
 
         def report(receipt: Receipt) -> Outcome:
             sold = receipt.first("Sold").arguments
-            words, amounts = session.credits(receipt)
+            words, amounts = describe_credits(receipt, session)
             line = f"token {token} is held by {session.describe(to)}; credited: {words}"
             values = {"token": token, "work": sold["work"], "seller": sold["seller"], "price": str(sold["price"])}
             return Outcome([line], values | {"holder": to, "credited": amounts})
@@ -112,7 +112,7 @@ class Tip(Action):
         work, amount = find_work(arguments.work, session), arguments.amount
 
         def report(receipt: Receipt) -> Outcome:
-            words, amounts = session.credits(receipt)
+            words, amounts = describe_credits(receipt, session)
             values = {"work": work.number, "amount": str(amount), "credited": amounts}
             return Outcome([f"tipped work {work.number} {format_wei(amount)}; credited: {words}"], values)
 
