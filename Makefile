@@ -5,6 +5,7 @@
 # make check     check lint, format and types
 # make docs      build the documentation as a site in outputs/site
 # make lock      update requirements.lock
+# make contract  compile the contract in gan_lightning/chain; needs Node.js
 
 # Python to install with: the first of these that is 3.11, 3.12 or 3.13, unless PYTHON=… names another.
 CANDIDATES := python3 python3.13 python3.12 python3.11
@@ -15,7 +16,7 @@ INSTALLED := .venv/installed
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-.PHONY: .venv demo market test test-all check docs lock clean
+.PHONY: .venv demo market test test-all check docs lock contract contract-tools clean
 
 .venv: $(INSTALLED)
 
@@ -58,6 +59,13 @@ docs: $(INSTALLED)
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --upgrade \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+
+# Install exactly the locked versions of the contract's compiler, libraries and test tools.
+contract-tools:
+	cd scripts/contract && npm ci --no-audit --no-fund --loglevel=error
+
+contract: contract-tools
+	node scripts/contract/compile.js
 
 clean:
 	rm -rf .venv
