@@ -1,4 +1,5 @@
 # make demo      train a first GAN, in about a minute
+# make market    play how generated works are traded on a chain, in about three minutes
 # make test      run the tests, except the slow ones
 # make test-all  run all tests
 # make check     check lint, format and types
@@ -15,7 +16,7 @@ INSTALLED := .venv/installed
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-.PHONY: .venv demo test test-all check docs lock contract contract-tools clean
+.PHONY: .venv demo market test test-all check docs lock contract contract-tools clean
 
 .venv: $(INSTALLED)
 
@@ -35,6 +36,9 @@ endif
 
 demo: $(INSTALLED)
 	$(BIN)/python train.py experiment=quickstart
+
+market: $(INSTALLED)
+	$(BIN)/python scripts/market/play.py
 
 test: $(INSTALLED)
 	$(PYTEST)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.commands.entry import command
-from gan_lightning.commands.options import Parser, add_trust_code, add_trust_root, check_renamed
+from gan_lightning.commands.options import Parser, add_chain, add_trust_code, add_trust_root, check_renamed
 from gan_lightning.errors import UserError, missing_extra, printable
 from gan_lightning.system import interrupts
 
@@ -31,6 +32,10 @@ CHECK = """Check that a ledger is as it was signed, or that a proof holds; a pro
 
     gan-ledger check outputs/ledger --since root.json
     gan-ledger check proof.json --file 7.png
+    gan-ledger check outputs/ledger --chain outputs/chain
+
+With --chain, each root that is anchored there existed by the time of its block, with all records that it covers. If
+its signer states a later time, that is a contradiction.
 """
 HELP = """Check the ledger of signed samples, and prove to others what it holds.
 
@@ -63,6 +68,7 @@ def main() -> None:
         about.add_argument("--file", type=Path, help="file that a record is about")
         about.add_argument("--since", metavar="ROOT", type=Path, help="file that `gan-ledger root` wrote earlier")
         add_trust_code(action, "package of your own that defines the modality of --file")
+    add_chain(check, "chain on which roots may be anchored: a folder, or the URL of a node")
     for action in (root, prove):
         action.add_argument("--output", type=Path, help="new file to write")
     check_renamed(sys.argv[1:], {"--trust": "--trust-root", "--package": "--trust-code"})
@@ -81,6 +87,8 @@ def _answer(arguments: argparse.Namespace) -> tuple[str, bool]:
 
     interrupts.raise_on_signals()
     trusted_roots = identity.load_trusted_roots(arguments.trust_root)
+    if arguments.action == "check" and arguments.contract and not arguments.chain:
+        raise UserError("--contract: also needs --chain")
     try:
         if arguments.action == "check" and arguments.path.is_file():
             return _check_proof(arguments, trusted_roots)
@@ -135,7 +143,26 @@ def _check(arguments: argparse.Namespace, held: Ledger, trusted_roots: bytes) ->
         return "nothing in it: nothing was added, or all was removed", False
     if held.uncovered:
         return f"{held.uncovered:,} lines that no root covers: a crash has left them, or roots were removed", False
-    return f"unchanged: {len(held.lines):,} records, {len(held.roots):,} roots; newest: {held.roots[-1]}", True
+    line = f"unchanged: {len(held.lines):,} records, {len(held.roots):,} roots; newest: {held.roots[-1]}"
+    if not arguments.chain:
+        return line, True
+    anchors, holds = _check_anchors(arguments, held)
+    return f"{line if holds else 'unchanged'}; {anchors}", holds
+
+
+def _check_anchors(arguments: argparse.Namespace, held: Ledger) -> tuple[str, bool]:
+    """Print a line about each root. Return a summary, and True if no time of a signer contradicts that of the chain."""
+    from gan_lightning.chain import connect
+
+    client = connect(arguments.chain, contract=arguments.contract or os.environ.get("GAN_CHAIN_CONTRACT"))
+    from gan_lightning.chain.anchors import read_anchors  # needs the extra that connect asks for
+
+    roots = read_anchors(client, held)
+    for root in roots:
+        print(printable(str(root)))
+    if contradictions := sum(root.is_contradiction for root in roots):
+        return f"but {contradictions:,} of {len(roots):,} roots contradict the chain", False
+    return f"{sum(root.anchored > 0 for root in roots):,} of {len(roots):,} roots are anchored", True
 
 
 def _check_proof(arguments: argparse.Namespace, trusted_roots: bytes) -> tuple[str, bool]:
@@ -148,6 +175,8 @@ def _check_proof(arguments: argparse.Namespace, trusted_roots: bytes) -> tuple[s
         proof = adapter.validate_json(arguments.path.read_bytes(), strict=True)
     except (OSError, ValueError) as error:
         raise UserError(f"{arguments.path}: neither a ledger nor a proof ({type(error).__name__})") from error
+    if arguments.chain:
+        raise UserError(f"--chain {arguments.chain}: checks a ledger, and {arguments.path} is a proof: leave it out")
     if isinstance(proof, Inclusion):
         if arguments.since:
             raise UserError(f"--since {arguments.since}: {arguments.path} is about a file: leave it out")

@@ -42,6 +42,17 @@ def add_trust_code(parser: Parser, package: str) -> None:
     )
 
 
+def add_chain(parser: Parser, chain: str) -> None:
+    """Add ``--chain PLACE`` and ``--contract 0x…``, for commands that read a chain besides other things.
+
+    Args:
+        parser: the parser of the command.
+        chain: description of the chain, for the help.
+    """
+    parser.add_argument("--chain", metavar="PLACE", help=chain)
+    parser.add_argument("--contract", metavar="0x…", help="address of the contract (GAN_CHAIN_CONTRACT, or chain.json)")
+
+
 def check_renamed(arguments: Sequence[str], renamed: Mapping[str, str]) -> None:
     """Raise UserError for the first argument in an old spelling; the message names the new one.
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_lightning.commands.entry import command
-from gan_lightning.commands.options import Parser, add_trust_code, add_trust_root, check_renamed
+from gan_lightning.commands.options import Parser, add_chain, add_trust_code, add_trust_root, check_renamed
 from gan_lightning.errors import UserError, missing_extra, printable
 
 if TYPE_CHECKING:  # of an extra
+    from gan_lightning.chain.registry import WorksRegistry
+    from gan_lightning.provenance.ledger import Ledger
     from gan_lightning.provenance.verdicts import Finding
 
 HELP = """Verify where files come from: print a verdict for each file, with its reason.
@@ -22,16 +25,21 @@ HELP = """Verify where files come from: print a verdict for each file, with its 
     gan-verify found.png --ledger outputs/ledger
     gan-verify found.png --checkpoint outputs/demo --seed 0 --n 64
     gan-verify outputs/demo/checkpoints/last.ckpt      by the statement beside it, last.ckpt.intoto.json
+    gan-verify found.png --chain outputs/chain --account 0x…
 
 trusted                             signed under a root that you trust, and not changed since
 tampered                            changed since it was signed, or its manifest or statement is of another file
 valid but unknown signer            not changed since it was signed, but under no root that you trust
 stripped, but in the ledger         not signed, but a signer you trust has recorded its content in the ledger
+registered on chain                 not signed, but an account you trust has registered its content as a work
 regenerates from checkpoint + seed  not signed, but the checkpoint generates the same content
 unknown                             none of these can be shown
 
-Without --trust-root your own root certificate is trusted, if you have one.
-Exit code 0: all files are trusted; 1: some are not; 2: an error, such as a missing file or a changed ledger.
+Without --trust-root your own root certificate is trusted, if you have one. An account is trusted if you name it with
+--account, or if an account statement, given or beside the file, links it with a signer you trust. With --chain, the
+reason for any verdict also says whether the content is registered, by whom, since when, and who holds the title.
+Exit code 0: all files are trusted; 1: some are not; 2: an error, such as a missing file, a changed ledger, or a chain
+that does not answer.
 """
 
 
@@ -48,6 +56,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of samples without a record (0)")
     parser.add_argument("--n", type=int, default=64, help="number of samples generated together (64)")
     parser.add_argument("--condition", help="condition of the samples: a class or a file")
+    add_chain(parser, "chain to look files up on: a folder, or the URL of a node")
+    parser.add_argument(
+        "--account", action="append", default=[], help="account to trust: an address or a name; may be repeated"
+    )
+    parser.add_argument(
+        "--account-statement",
+        metavar="FILE",
+        action="append",
+        default=[],
+        type=Path,
+        help="statement that links an account with a signer (gan-chain account link); may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     check_renamed(sys.argv[1:], {"--trust": "--trust-root", "--package": "--trust-code"})
     arguments = parser.parse_intermixed_args()  # files may stand before and behind options
@@ -73,6 +93,9 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
         raise UserError(f"--seed {arguments.seed}: must be 0 to 9223372036854775807")
     if not 0 < arguments.n <= MAX_N:
         raise UserError(f"--n {arguments.n}: must be 1 to {MAX_N}")
+    for option in ("contract", "account", "account_statement"):
+        if getattr(arguments, option) and not arguments.chain:
+            raise UserError(f"--{option.replace('_', '-')}: also needs --chain")
     for path in arguments.file:
         if not path.is_file():
             why = "no file: give those in it" if path.is_dir() else "no regular file"
@@ -82,8 +105,22 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
     packages = arguments.trust_code
     checkpoint = load(arguments.checkpoint, packages, "--trust-code {}") if arguments.checkpoint else None
     asked = (arguments.seed, arguments.n, arguments.condition)
-    verifier = Verifier(trusted_roots, records, checkpoint, *asked, packages=packages)
+    registry = _open_registry(arguments, trusted_roots, records) if arguments.chain else None
+    verifier = Verifier(trusted_roots, records, checkpoint, *asked, packages=packages, registry=registry)
     return [verifier.verify(path) for path in arguments.file]
+
+
+def _open_registry(arguments: argparse.Namespace, trusted_roots: bytes, records: Ledger | None) -> WorksRegistry:
+    from gan_lightning.chain import connect
+
+    client = connect(arguments.chain, contract=arguments.contract or os.environ.get("GAN_CHAIN_CONTRACT"))
+    from gan_lightning.chain.registry import open_registry  # needs the extra that connect asks for
+    from gan_lightning.provenance.contents import Contents
+
+    contents = Contents(arguments.trust_code)
+    folders = sorted({path.parent for path in arguments.file})
+    accounts = arguments.account, arguments.account_statement, folders
+    return open_registry(client, contents, *accounts, trusted_roots, records)
 
 
 if __name__ == "__main__":

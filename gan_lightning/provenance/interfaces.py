@@ -1,11 +1,15 @@
-"""Interfaces of signatures on files: a FileSigner and a FileReader for each way to attach a signed record."""
+"""Interfaces of proofs of origin.
+
+A FileSigner and a FileReader exist for each way to attach a signed record to a file. A Registry knows the content of
+files without anything attached to them.
+"""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.provenance.records import Record
-from gan_lightning.provenance.verdicts import Finding
+from gan_lightning.provenance.verdicts import Finding, Registration
 
 
 class FileSigner(ABC):
@@ -38,3 +42,19 @@ class FileReader(ABC):
     @abstractmethod
     def verify(self, path: Path) -> Finding | None:
         """Return the finding about a file; None if it has no signature of this kind."""
+
+
+class Registry(ABC):
+    """Public registry in which accounts claim content, such as a contract on a chain."""
+
+    @abstractmethod
+    def artifact(self, path: Path) -> str:
+        """Return the digest by which the registry names the content of a file; raise UserError if it is unreadable."""
+
+    @abstractmethod
+    def find(self, artifact: str) -> Registration | None:
+        """Return the registration of an artifact; None if there is none.
+
+        Raises:
+            UserError: if the registry does not answer.
+        """

@@ -15,6 +15,7 @@ from gan_lightning.networks.styles import StyleGenerator
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.credentials import MAX_BYTES, CredentialsReader
+from gan_lightning.provenance.interfaces import Registry
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.records import MAX_N, Record
 from gan_lightning.provenance.statement_reader import StatementReader
@@ -37,7 +38,7 @@ Recipe = tuple[int, int, str | None, Weights | None, float]  # seed, n, requeste
 
 
 class Verifier:
-    """Verifies files by their signatures, a ledger and a checkpoint.
+    """Verifies files by their signatures, a ledger, a public registry and a checkpoint.
 
     Args:
         trusted_roots: certificates of the roots to trust, PEM; empty for none.
@@ -47,6 +48,7 @@ class Verifier:
         n: number of samples generated together, for files without a record.
         condition: requested condition, for files without a record; None if there was none.
         packages: packages with modalities of the user.
+        registry: registry in which to look up all files but statements; None for none.
     """
 
     def __init__(
@@ -58,18 +60,30 @@ class Verifier:
         n: int = 64,
         condition: str | None = None,
         packages: Sequence[str] = (),
+        registry: Registry | None = None,
     ) -> None:
         if checkpoint and condition is not None:
             _check_condition(checkpoint, condition, n, seed)
         self._contents = Contents(packages, type(checkpoint.data.modality) if checkpoint else None)
         self._readers = (CredentialsReader(trusted_roots), StatementReader(trusted_roots, self._contents))
         self._ledger = ledger
+        self._registry = registry
         self._checkpoint = checkpoint
         self._claimed: Recipe = (seed, n, condition, None, 1.0)
         self._cached: tuple[Recipe, list[Content]] | None = None
 
     def verify(self, path: Path) -> Finding:
-        """Return the finding about a file or a statement; errors of reading give the verdict ``UNKNOWN``."""
+        """Return the finding about a file or a statement; errors of reading give the verdict ``UNKNOWN``.
+
+        Raises:
+            UserError: if the registry does not answer.
+        """
+        finding = self._verify_file(path)
+        if self._registry is None or path.name.endswith(STATEMENT_SUFFIX):
+            return finding
+        return _look_up(self._registry, path, finding)
+
+    def _verify_file(self, path: Path) -> Finding:
         is_statement = path.name.endswith(STATEMENT_SUFFIX)
         try:
             check_regular(path)
@@ -177,6 +191,27 @@ class Verifier:
             return parts
         self._cached = recipe, list(parts)
         return self._cached[1]
+
+
+def _look_up(registry: Registry, path: Path, finding: Finding) -> Finding:
+    """Add the registration of a file to its finding, with the verdict ``REGISTERED`` if no stronger one holds."""
+    try:
+        artifact = registry.artifact(path)
+    except UserError as error:
+        return replace(finding, reason=f"{finding.reason}; not looked up on chain: {error}")
+    registration = registry.find(artifact)
+    if registration is None:
+        return finding
+    verdict, reason, text = finding.verdict, finding.reason, registration.description
+    if registration.distrust:
+        reason = f"{reason}; {text}; {registration.distrust}"
+    elif verdict is Verdict.UNKNOWN:
+        verdict, reason = Verdict.REGISTERED, text
+    elif verdict is Verdict.REGENERATES:
+        verdict, reason = Verdict.REGISTERED, f"{text}; regenerates from the checkpoint: {reason}"
+    else:
+        reason = f"{reason}; {text}"
+    return replace(finding, verdict=verdict, reason=reason, registration=registration)
 
 
 def _not_signed(path: Path) -> str:
