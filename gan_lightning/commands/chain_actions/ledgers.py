@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from gan_lightning.chain.receipts import Receipt
     from gan_lightning.commands.chain_actions.session import Session
     from gan_lightning.provenance.ledger import Ledger
-
-CLOCK_TOLERANCE = 15  # seconds by which the time of a block may differ from that of a good clock
 
 
 class Claim(Action):
@@ -148,21 +145,22 @@ def _check_file(path: Path, session: Session) -> Outcome:
 
 def _check_ledger(ledger: Ledger, path: Path, session: Session) -> Outcome:
     """Return a line for each root and for each claim that no anchored root covers."""
+    from gan_lightning.chain.anchors import read_anchors
     from gan_lightning.chain.claims import parse_claim
 
-    lines, roots, holds, covered = [], [], True, 0
-    for root in ledger.roots:
-        since = session.client.read("anchoredAt", bytes.fromhex(root.claim.root))
-        ahead = bool(since) and datetime.fromisoformat(root.claim.when).timestamp() > since + CLOCK_TOLERANCE
-        covered = root.claim.size if since else covered
-        holds = holds and not ahead and root.signature.trusted
-        state = f"on the chain since {format_time(since)}" if since else "not on the chain"
-        remark = ": before it was signed, so the clock of the signer was wrong" if ahead else ""
-        distrust = f": {root.signature.distrust}" if root.signature.distrust else ""
-        lines.append(f"{root}{distrust}; {state}{remark}")
-        roots.append(
-            {"size": root.claim.size, "root": root.claim.root, "signed": root.claim.when, "since": since or None}
-        )
+    anchors = read_anchors(session.client, ledger)
+    lines = [f"{one}: {one.root.signature.distrust}" if one.root.signature.distrust else str(one) for one in anchors]
+    roots = [
+        {
+            "size": one.root.claim.size,
+            "root": one.root.claim.root,
+            "signed": one.root.claim.when,
+            "since": one.anchored or None,
+        }
+        for one in anchors
+    ]
+    holds = all(one.root.signature.trusted and not one.is_contradiction for one in anchors)
+    covered = max((one.root.claim.size for one in anchors if one.anchored), default=0)
     claims = [(index, claim) for index, line in enumerate(ledger.lines) if (claim := parse_claim(line))]
     missing = [(index, claim) for index, claim in claims if index >= covered]
     for index, claim in missing:
