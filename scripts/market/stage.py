@@ -15,7 +15,6 @@ from gan_lightning.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = "ledger"
-MARGIN = 60  # seconds: after many blocks in one second, a chain is ahead of the clock
 IDENTITIES = tempfile.TemporaryDirectory(prefix="gan-market-")  # removed when the process ends
 COMMANDS = {
     "gan-chain": chain.main,
@@ -91,5 +90,5 @@ def sell(token: int, price: str, seller: str, buyer: str) -> None:
 
 def wait(seconds: int) -> None:
     """Let time pass on the chain."""
-    client().advance(seconds + MARGIN)
+    client().advance(seconds)
     print(f"… {format_duration(seconds)} later", flush=True)
