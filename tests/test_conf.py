@@ -40,6 +40,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "features=classifier": [f"data.evaluator.features.path={DIGITS}"],
     "features=st_alexnet": ["callbacks.evaluation.n=20", "callbacks.collapse_alarm.n=20"],
     "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
+    "model=regression": ["conditional=true"],
     "objective=wasserstein": ["regularizer=gradient_penalty"],
 }
 SKIPPED = {
