@@ -35,6 +35,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=avatars": [*FEW_IMAGES],
     "data=nouns": ["data.root=nouns", "data.sha256=null", *FEW_IMAGES],
     "data=stacked_mnist": ["data.stacks=500"],
+    "experiment=art": [*FEW_IMAGES],
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
     "experiment=stylegan": ["data.images=64", "data.test_images=64", "callbacks.evaluation=null"],
     "features=classifier": [f"data.evaluator.features.path={DIGITS}"],

@@ -119,7 +119,7 @@ def state(one, record, content=None):
     """Sign a statement about the fourth file with any record."""
     subject = Subject(name=FOURTH.name, digest={"sha256": statements.file_digest(FOURTH)})
     subject["digest"][statements.CONTENT] = content or record.content
-    statements._write(one, [subject], SAMPLE, asdict(record), statement_path(FOURTH))
+    statements.write_statement(one, [subject], SAMPLE, asdict(record), statement_path(FOURTH))
 
 
 @pytest.mark.parametrize(
