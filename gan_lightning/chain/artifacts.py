@@ -7,6 +7,7 @@ from pathlib import Path
 from gan_lightning.chain.metadata import METADATA_SUFFIX
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
+from gan_lightning.modalities.modality import AmbiguousContent
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.merkle import Tree, inclusion_proof, leaf_hash, verify_inclusion
@@ -55,7 +56,8 @@ def artifact_of(path: Path, contents: Contents) -> Artifact:
     """Return the artifact of a file or of a folder.
 
     Args:
-        path: a file with content of a known modality, a checkpoint, any other file, or a folder with files.
+        path: a file with content of a known modality, which is hashed; a checkpoint or any other file, whose bytes
+            are hashed, as are those of ambiguous content, such as an animation; or a folder with files.
         contents: finds modalities and hashes content.
 
     Raises:
@@ -72,9 +74,9 @@ def artifact_of(path: Path, contents: Contents) -> Artifact:
             return Artifact(file_digest(path), CHECKPOINT)
         try:
             modality = contents.modality_of(path)
-        except UnknownModality:
+            return Artifact(contents.digest(path, modality.__name__), modality.__name__)
+        except (UnknownModality, AmbiguousContent):
             return Artifact(file_digest(path), FILE)
-        return Artifact(contents.digest(path, modality.__name__), modality.__name__)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
 

@@ -16,7 +16,7 @@ from torchvision.utils import make_grid
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
 from gan_lightning.modalities.depth import pixel_format
-from gan_lightning.modalities.modality import Modality
+from gan_lightning.modalities.modality import AmbiguousContent, Modality
 from gan_lightning.modalities.samples import Content, Sample
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's mode by the number of channels
@@ -128,8 +128,9 @@ class Images(Modality):
         """Return the SHA-256 of an image: of ``mode width height``, a line feed, and the pixels row by row.
 
         Raises:
-            UserError: if the file is not an image, or shows something else than its plain pixels: several frames, a
-                palette, transparency, a color profile, an EXIF orientation, or more than 8 bits a channel.
+            UserError: if the file is not an image.
+            AmbiguousContent: if it shows something else than its plain pixels: several frames, a palette, transparency,
+                a color profile, an EXIF orientation, or more than 8 bits a channel.
         """
         with open_image(path) as image:
             deep = pixel_format(image).bits > 8
@@ -141,7 +142,7 @@ class Images(Modality):
             header = f"{image.mode} {image.width} {image.height}\n".encode()
             digest = hashlib.sha256(header + np.ascontiguousarray(image).tobytes()).hexdigest()
         if not plain:
-            raise UserError(f"{path}: {NOT_PLAIN}")
+            raise AmbiguousContent(f"{path}: {NOT_PLAIN}")
         return digest
 
 

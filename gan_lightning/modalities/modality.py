@@ -24,6 +24,10 @@ if TYPE_CHECKING:  # slow to import
 MAX_LISTED = 5  # arrays of a file that a message names
 
 
+class AmbiguousContent(UserError):
+    """A file can show something else than the content that its digest would be of, as an animation does."""
+
+
 class Modality(ABC):
     """A kind of content: how it is encoded for networks, shown, written, read back and hashed.
 
@@ -94,7 +98,7 @@ class Modality(ABC):
         """Return the hexadecimal SHA-256 of the content in a file, independent of its container.
 
         Raises:
-            UserError: if the file is not content of this modality, or its content is ambiguous.
+            UserError: if the file is not content of this modality; AmbiguousContent if it can show something else too.
         """
 
     @classmethod

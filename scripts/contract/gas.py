@@ -1,4 +1,4 @@
-"""Measure the gas of each function of the contract.
+"""Measure the gas of each function of the contract, and its time on an embedded chain.
 
     python -m scripts.contract.gas --page docs/chain.md        5 seconds
 
@@ -7,13 +7,15 @@ The accounts that are paid have received money before, unless the table says oth
 
 import hashlib
 import json
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from eth_tester import EthereumTester, PyEVMBackend
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser
+from gan_lightning.runs.manifest import processor
 from gan_lightning.tables import markdown
 from scripts.benchmarks.pages import replace_part
 from scripts.contract.evm import ACCOUNTS, ARTIFACT, ETHER, KEYS, NOBODY, START, Chain, Draft, Offer
@@ -28,16 +30,21 @@ def main() -> None:
     parser = Parser(description=__doc__)
     parser.add_argument("--page", type=Path, help="Markdown page to write the table into")
     arguments = parser.parse_args()
-    gas = measure()
-    rows = [{"call": name, "gas": f"{amount:,}"} for name, amount in gas.items()]
-    text = f"{markdown(['call', 'gas'], rows)}\n\n`python -m scripts.contract.gas`\n"
+    rows = [{"call": name, "gas": f"{one.gas:,}", "ms": f"{one.milliseconds:.0f}"} for name, one in measure().items()]
+    columns = ["call", "gas", "ms"]
+    text = f"{markdown(columns, rows)}\n\n`python -m scripts.contract.gas`, one core of {processor()}.\n"
     print(text)
     if arguments.page:
         replace_part(arguments.page, "gas", text)
 
 
+class Measured(NamedTuple):
+    gas: int
+    milliseconds: float  # to execute the transaction and create its block
+
+
 class MeteredChain(Chain):
-    """Chain of eth-tester, where each call is in a block of its own, with the gas of the calls that have a label.
+    """Chain of eth-tester, where each call is in a block of its own, with measurements of the calls that have a label.
 
     The gas of pyrevm is too low: it treats all calls as one transaction, which has read the storage before.
     """
@@ -48,17 +55,14 @@ class MeteredChain(Chain):
         self.chain_id = self.tester.backend.chain.chain_id
         self.tester.time_travel(START)
         bytecode = json.loads(ARTIFACT.read_text(encoding="utf-8"))["bytecode"]
-        receipt = self._send({"from": ACCOUNTS[0], "data": bytecode})
-        self.address = receipt["contract_address"]
-        self.gas = {"deploy": receipt["gas_used"]}
+        self.measured: dict[str, Measured] = {}
+        self.address = self._send({"from": ACCOUNTS[0], "data": bytecode}, "deploy")["contract_address"]
 
     def call(self, name: str, *arguments: Any, sender: str = ACCOUNTS[0], value: int = 0, label: str = "") -> Any:
         data = self.encode(name, arguments)
         transaction = {"from": sender, "to": self.address, "value": value, "data": "0x" + data.hex()}
         output = self.tester.call(transaction)
-        receipt = self._send(transaction)
-        if label:
-            self.gas[label] = receipt["gas_used"]
+        self._send(transaction, label)
         return self.decode(name, bytes.fromhex(output[2:]))
 
     def wait(self, seconds: int) -> None:
@@ -66,15 +70,18 @@ class MeteredChain(Chain):
         self.tester.time_travel(self.now)
         self.tester.mine_block()
 
-    def _send(self, transaction: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, transaction: dict[str, Any], label: str) -> dict[str, Any]:
+        start = time.perf_counter()
         sent = self.tester.send_transaction({"gas": 10_000_000, "gas_price": 10**10, **transaction})
         receipt = self.tester.get_transaction_receipt(sent)
         assert receipt["status"] == 1, transaction
+        if label:
+            self.measured[label] = Measured(receipt["gas_used"], 1000 * (time.perf_counter() - start))
         return receipt
 
 
-def measure() -> dict[str, int]:
-    """Return the gas of each kind of call."""
+def measure() -> dict[str, Measured]:
+    """Return the measurements of each kind of call."""
     chain = MeteredChain()
     chain.call("anchor", sha("root"), 1000, sender=ADA, label="anchor, any number of lines")
 
@@ -132,7 +139,7 @@ def measure() -> dict[str, int]:
         value=ETHER,
         label="registerAndCollect, signed release",
     )
-    return chain.gas
+    return chain.measured
 
 
 def register_film(chain: MeteredChain) -> int:

@@ -45,6 +45,12 @@ def test_other_files_are_named_by_their_bytes(tmp_path, name, kind):
     assert artifact_of(tmp_path / name, Contents()) == Artifact(hashlib.sha256(b"x").hexdigest(), kind)
 
 
+def test_animation_is_named_by_its_bytes(tmp_path):
+    frames = [Image.new("L", (4, 4), 80 * i) for i in range(3)]
+    frames[0].save(tmp_path / "walk.gif", save_all=True, append_images=frames[1:])
+    assert artifact_of(tmp_path / "walk.gif", Contents()) == Artifact(file_digest(tmp_path / "walk.gif"), "file")
+
+
 def test_set_is_named_by_the_root_over_its_files(samples):
     digests = [Images.digest(samples / f"{i}.png") for i in range(3)]
     assert [path.name for path, _ in members_of(samples, Contents())] == ["0.png", "1.png", "2.png"]

@@ -26,8 +26,8 @@ def test_gas_table_is_written_into_a_page(tmp_path):
     text = page.read_text()
     assert text.startswith("before\n<!-- gas -->\n| call")
     assert text.endswith("<!-- end of gas -->\nafter\n")
-    gas = dict(line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ") and "," in line)
-    amounts = {name.strip(): int(amount.strip().replace(",", "")) for name, amount in gas.items()}
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ") and "," in line]
+    amounts = {name.strip(): int(gas.strip().replace(",", "")) for name, gas, _ in rows}
     assert 4_000_000 < amounts["deploy"] < 5_000_000
     assert amounts["anchor, any number of lines"] < 50_000
     assert max(amount for name, amount in amounts.items() if name != "deploy") < 500_000
