@@ -27,7 +27,7 @@ BENCHMARKS = {
     "quality": ("quality", "distance of samples over training time, article's code and recipes; 95 minutes"),
     "step": ("speed", "an iteration of the article's GAN: as published, by hand, in runs; 8 minutes"),
     "networks": ("speed", "an iteration with other networks, penalties and precisions; 4 minutes"),
-    "styles": ("styles", "an iteration of networks with styles, by hand and in runs, by image size; 10 minutes"),
+    "styles": ("styles", "an iteration of networks with styles, by hand and in runs, by image size; 7 minutes"),
     "scaling": ("speed", "images per second by batch size, width, threads and concurrent runs; 6 minutes"),
     "processes": ("speed", "a run in one process and in several; 20 minutes"),
     "startup": ("costs", "time until --help, the first iteration and the demo's first image; 1 minute"),
