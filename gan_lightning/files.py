@@ -101,6 +101,15 @@ def synchronize(file: IO[Any]) -> None:
     os.fsync(file.fileno())
 
 
+def synchronize_folder(path: Path) -> None:
+    """Flush the entries of a folder to disk, so that a renamed file survives a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of the file, hexadecimal."""
     with path.open("rb") as file:

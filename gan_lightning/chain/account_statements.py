@@ -4,7 +4,6 @@ The identity signs the statement, which holds a signature of the account (EIP-19
 account is named as in CAIP-10, ``eip155:<chain>:0x…``.
 """
 
-import base64
 import hashlib
 import re
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from pydantic_core import from_json
 
 from gan_lightning.chain.accounts import checksum_address
 from gan_lightning.errors import UserError, missing_extra
@@ -75,7 +73,6 @@ def verify_account_statement(path: Path, trusted_roots: bytes) -> AccountLink:
     """
     try:
         signature, statement = open_statement(path, trusted_roots)
-        envelope: Any = from_json(path.read_bytes())
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     except InvalidDocument as error:
@@ -83,15 +80,14 @@ def verify_account_statement(path: Path, trusted_roots: bytes) -> AccountLink:
     match = _NAME.fullmatch(statement["subject"][0]["name"]) if len(statement["subject"]) == 1 else None
     if statement["predicateType"] != ACCOUNT or match is None:
         raise UserError(f"{path}: is no account statement: gan-chain account link writes one")
-    certificate = x509.load_pem_x509_certificate(base64.b64decode(envelope["signatures"][0]["certificate"]))
-    if _recover(_message(match[0], certificate), statement["predicate"].get("signature")) != match[2]:
+    if _recover(_message(match[0], signature.certificate), statement["predicate"].get("signature")) != match[2]:
         raise UserError(f"{path}: the account {match[2]} has not signed this certificate: the link is not valid")
     return AccountLink(
         checksum_address(match[2]),
         int(match[1]),
         signature.signer,
         signature.distrust,
-        certificate.fingerprint(hashes.SHA256()).hex(),
+        signature.certificate.fingerprint(hashes.SHA256()).hex(),
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.errors import UserError, missing_extra, user_error_from
+from gan_lightning.files import synchronize, synchronize_folder
 from gan_lightning.paths import STATEMENT_SUFFIX
 
 if TYPE_CHECKING:  # needs an extra
@@ -24,9 +25,9 @@ if TYPE_CHECKING:  # needs an extra
 ACCOUNT_SUFFIX = f".account{STATEMENT_SUFFIX}"  # of account statements
 PASSWORD_FILE = "GAN_CHAIN_PASSWORD_FILE"
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141  # of the curve secp256k1
+KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)  # a private key
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 
 def folder() -> Path:
@@ -68,7 +69,7 @@ def import_key(name: str, path: Path, password: str, *, iterations: int | None =
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: give a keystore file or a file with a private key") from error
-    if _KEY.fullmatch(text):
+    if KEY.fullmatch(text):
         return _store(name, bytes.fromhex(text.removeprefix("0x")), password, iterations)
     return _store(name, _decrypt(path, password), password, iterations)
 
@@ -153,21 +154,11 @@ def write_private(path: Path, content: str) -> None:
     try:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            synchronize(file)
         os.link(unfinished, path)  # unlike a rename, it does not replace a file
     finally:
         unfinished.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Flush the entries of a folder to disk, so that a renamed file survives a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    synchronize_folder(path.parent)
 
 
 def _store(name: str, key: bytes, password: str, iterations: int | None) -> str:

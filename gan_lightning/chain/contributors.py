@@ -1,13 +1,10 @@
 """Contributors to a run as payees: statements about what they gave, and about the accounts they have."""
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from pydantic_core import from_json
 
 from gan_lightning.chain.account_statements import AccountLink, verify_account_statement
 from gan_lightning.chain.accounts import ACCOUNT_SUFFIX
@@ -69,7 +66,6 @@ def _read_contribution(path: Path, trusted_roots: bytes) -> tuple[str, str, int]
     """Return the SHA-256 of the signer's certificate, the signer, and the units of a contribution."""
     try:
         signature, statement = open_statement(path, trusted_roots)
-        certificate = _certificate_digest(path)
         (subject,) = statement["subject"]
         file = path.with_name(Path(subject["name"]).name)
         about_it = file.is_file() and subject["digest"].get("sha256") == file_digest(file)
@@ -83,16 +79,10 @@ def _read_contribution(path: Path, trusted_roots: bytes) -> tuple[str, str, int]
     units = contribution.get("units", 1) if isinstance(contribution, dict) else None
     if type(units) is not int or units < 1:
         raise UserError(f"{path}: its units are {units!r}: must be a whole number from 1: ask its signer for another")
-    return certificate, signature.signer, units
+    return signature.certificate.fingerprint(hashes.SHA256()).hex(), signature.signer, units
 
 
 def _read_links(folder: Path, chain_id: int, trusted_roots: bytes) -> dict[str, AccountLink]:
     """Return the links of accounts on a chain by the SHA-256 of their certificates."""
     links = [verify_account_statement(path, trusted_roots) for path in sorted(folder.glob(f"*{ACCOUNT_SUFFIX}"))]
     return {link.certificate: link for link in links if link.chain_id == chain_id}
-
-
-def _certificate_digest(path: Path) -> str:
-    envelope: Any = from_json(path.read_bytes())
-    certificate = x509.load_pem_x509_certificate(base64.b64decode(envelope["signatures"][0]["certificate"]))
-    return certificate.fingerprint(hashes.SHA256()).hex()

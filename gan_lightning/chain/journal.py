@@ -13,9 +13,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from gan_lightning.chain.accounts import sync_folder
 from gan_lightning.errors import UserError, user_error_from
-from gan_lightning.files import make_folder, write_json
+from gan_lightning.files import make_folder, synchronize_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -96,14 +95,14 @@ class Journal:
         """Write the transaction that is going to be sent, flushed to disk."""
         try:
             write_json(self._path, asdict(entry))
-            sync_folder(self._path.parent)
+            synchronize_folder(self._path.parent)
         except OSError as error:
             raise user_error_from(error, str(self._path)) from error
 
     def clear(self) -> None:
         """Remove the transaction, whose outcome is known."""
         self._path.unlink(missing_ok=True)
-        sync_folder(self._path.parent)
+        synchronize_folder(self._path.parent)
 
 
 def call_digest(to: str | None, value: int, data: str) -> str:

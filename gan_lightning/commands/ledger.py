@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.commands.entry import command
-from gan_lightning.commands.options import Parser, add_chain, add_trust_code, add_trust_root, check_renamed
+from gan_lightning.commands.options import Parser, add_chain, add_trust_code, add_trust_root, check_renamed, contract_of
 from gan_lightning.errors import UserError, missing_extra, printable
 from gan_lightning.system import interrupts
 
@@ -154,7 +153,7 @@ def _check_anchors(arguments: argparse.Namespace, held: Ledger) -> tuple[str, bo
     """Print a line about each root. Return a summary, and True if no time of a signer contradicts that of the chain."""
     from gan_lightning.chain import connect
 
-    client = connect(arguments.chain, contract=arguments.contract or os.environ.get("GAN_CHAIN_CONTRACT"))
+    client = connect(arguments.chain, contract=contract_of(arguments))
     from gan_lightning.chain.anchors import read_anchors  # needs the extra that connect asks for
 
     roots = read_anchors(client, held)

@@ -1,6 +1,7 @@
 """The parser and the options that commands over files share, and the check for renamed options in all commands."""
 
 import argparse
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,7 +44,7 @@ def add_trust_code(parser: Parser, package: str) -> None:
 
 
 def add_chain(parser: Parser, chain: str) -> None:
-    """Add ``--chain PLACE`` and ``--contract 0x…``, for commands that read a chain besides other things.
+    """Add ``--chain PLACE`` and ``--contract 0x…``.
 
     Args:
         parser: the parser of the command.
@@ -51,6 +52,11 @@ def add_chain(parser: Parser, chain: str) -> None:
     """
     parser.add_argument("--chain", metavar="PLACE", help=chain)
     parser.add_argument("--contract", metavar="0x…", help="address of the contract (GAN_CHAIN_CONTRACT, or chain.json)")
+
+
+def contract_of(arguments: argparse.Namespace) -> str | None:
+    """Return the contract of ``--contract`` or of GAN_CHAIN_CONTRACT; None for that of ``chain.json``."""
+    return getattr(arguments, "contract", None) or os.environ.get("GAN_CHAIN_CONTRACT") or None
 
 
 def check_renamed(arguments: Sequence[str], renamed: Mapping[str, str]) -> None:

@@ -63,7 +63,8 @@ def _sign(arguments: argparse.Namespace) -> Path:
     if arguments.units is not None and arguments.units < 1:
         raise UserError(f"--units {arguments.units}: must be at least 1")
     contribution = describe_data(arguments.data) if arguments.data else {"compute": arguments.compute}
-    contribution |= {} if arguments.units is None else {"units": arguments.units}
+    if arguments.units is not None:
+        contribution["units"] = arguments.units
     trained = load(arguments.run, arguments.trust_code, "--trust-code {}")
     return attest_contribution(identity, trained, contribution)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_lightning.commands.entry import command
-from gan_lightning.commands.options import Parser, add_chain, add_trust_code, add_trust_root, check_renamed
+from gan_lightning.commands.options import Parser, add_chain, add_trust_code, add_trust_root, check_renamed, contract_of
 from gan_lightning.errors import UserError, missing_extra, printable
 
 if TYPE_CHECKING:  # of an extra
@@ -113,7 +112,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
 def _open_registry(arguments: argparse.Namespace, trusted_roots: bytes, records: Ledger | None) -> WorksRegistry:
     from gan_lightning.chain import connect
 
-    client = connect(arguments.chain, contract=arguments.contract or os.environ.get("GAN_CHAIN_CONTRACT"))
+    client = connect(arguments.chain, contract=contract_of(arguments))
     from gan_lightning.chain.registry import open_registry  # needs the extra that connect asks for
     from gan_lightning.provenance.contents import Contents
 

@@ -39,11 +39,13 @@ class SignedPayload:
         payload: the signed bytes.
         signer: the names in the certificate.
         distrust: the reason why the certificate is not trusted; None if it leads to a trusted root.
+        certificate: the certificate of the signer.
     """
 
     payload: bytes
     signer: str
     distrust: str | None
+    certificate: x509.Certificate
 
     @property
     def trusted(self) -> bool:
@@ -93,7 +95,7 @@ def unseal(envelope: Any, payload_type: str, trusted_roots: bytes) -> SignedPayl
         key.verify(signature_bytes, pre_authentication_encoding(payload_type, payload), ES256)
     except InvalidSignature as error:
         raise InvalidDocument("its signature does not match its content") from error
-    return SignedPayload(payload, signer, _distrust(chain, trusted_roots))
+    return SignedPayload(payload, signer, _distrust(chain, trusted_roots), certificate)
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:

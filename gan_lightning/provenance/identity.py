@@ -246,24 +246,34 @@ def _store(identity: Identity, more_files: dict[str, bytes]) -> None:
         unfinished = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))  # mode 0700
     except OSError as error:
         raise UserError(f"{place}: cannot be created ({error.strerror}): set GAN_IDENTITY_DIR") from error
+    linked: list[Path] = []
     try:
         for name, content in files.items():
             with os.fdopen(os.open(unfinished / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        if place.is_dir() and all(one.is_dir() for one in place.iterdir()):  # it may hold accounts already
+        if _holds_only_folders(place):  # such as that of accounts
             for name in files:
                 os.link(unfinished / name, place / name)  # fails if the file exists
+                linked.append(place / name)
             place.chmod(0o700)
             shutil.rmtree(unfinished)
         else:
             unfinished.rename(place)  # fails if the folder exists and is not empty
     except OSError as error:
         shutil.rmtree(unfinished)
+        for path in linked:
+            path.unlink()
         if place.is_dir() and any(place.iterdir()):
             raise UserError(f"{place}: is not empty: set GAN_IDENTITY_DIR") from error
         raise UserError(f"{place}: cannot be written ({error.strerror})") from error
+
+
+def _holds_only_folders(place: Path) -> bool:
+    """Return True if a folder exists, is not empty, and holds folders only."""
+    content = list(place.iterdir()) if place.is_dir() else []
+    return bool(content) and all(one.is_dir() for one in content)
 
 
 def _builder(

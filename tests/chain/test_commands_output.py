@@ -90,7 +90,7 @@ def test_help_of_an_action_has_an_example(called, action):
 
 @pytest.mark.parametrize("package", ["web3", "cryptography", "eth_tester"])
 def test_missing_extra_is_one_line(tmp_path, package):
-    """In a process of its own: the package of a command that runs here is imported already."""
+    """Run the command in a process of its own, because this one has imported the package already."""
     code = (
         f"import sys; sys.modules[{package!r}] = None\n"
         "from gan_lightning.commands.chain import main\n"

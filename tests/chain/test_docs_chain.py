@@ -1,17 +1,11 @@
 """The walk in docs/chain.md works as it is written there."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.test_docs import SHORTER, blocks
+from tests.test_docs import walk
 
-PAGE = "docs/chain.md"
 # What the walk prints about its own verdicts, prices and states, in this order.
 PRINTED = (
     r"^copy 2 of work 1 for 0x\w+ \(bob\), without an end; credited: 0x\w+ \(alice\) 0\.1 ether",
@@ -36,28 +30,8 @@ PRINTED = (
 
 @pytest.mark.slow
 def test_the_walk_through_ownership_and_trade(tmp_path):
-    for name in ("train.py", "scripts"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    commands = "".join(blocks(PAGE))
-    changes = {
-        "source .venv/bin/activate\n": "",
-        "experiment=quickstart": f"experiment=quickstart {SHORTER}",
-        "/tmp/john": str(tmp_path / "john"),
-    }
-    for what, by in changes.items():
-        assert what in commands
-        commands = commands.replace(what, by)
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "OMP_NUM_THREADS": "1",
-    }
-    for name in [name for name in environment if name.startswith(("GAN_CHAIN", "GAN_IDENTITY"))]:
-        del environment[name]
-    result = subprocess.run(["bash", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    result = walk("docs/chain.md", tmp_path, {"/tmp/john": str(tmp_path / "john")})
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "rror" not in result.stderr, result.stderr
     position = 0
     for line in PRINTED:
         found = re.compile(line, re.MULTILINE).search(result.stdout, position)

@@ -1,4 +1,4 @@
-"""What the contract grants and refuses, one rule a test."""
+"""Tests what the contract grants and refuses, one rule a test."""
 
 import hashlib
 

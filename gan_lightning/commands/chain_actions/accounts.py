@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.chain import accounts
 from gan_lightning.chain.units import format_rounded
-from gan_lightning.commands.chain_actions.action import READS, Action, Outcome, add_chain, add_dry_run
+from gan_lightning.commands.chain_actions.action import READS, Action, Outcome, add_dry_run, add_place
 from gan_lightning.commands.options import Parser
 from gan_lightning.errors import UserError
 
@@ -100,7 +100,7 @@ class LinkAccount(Action):
 
 Put it beside a checkpoint to which you contributed: register --run pays you then.
 {PASSWORD}"""
-    options = (add_chain, add_dry_run)
+    options = (add_place, add_dry_run)
 
     def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("account", metavar="name", help="name of the account")

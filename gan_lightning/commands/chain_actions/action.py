@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gan_lightning.chain.units import parse_price
-from gan_lightning.commands.options import Parser
+from gan_lightning.commands.options import Parser, add_chain, add_trust_code
 
 if TYPE_CHECKING:
     from gan_lightning.commands.chain_actions.session import Session
@@ -55,9 +55,17 @@ class Action(ABC):
         """Carry out the action; raise UserError if it cannot be done."""
 
 
-def add_chain(parser: Parser) -> None:
-    parser.add_argument("--chain", metavar="PLACE", help="folder or URL of the chain (GAN_CHAIN, or outputs/chain)")
-    parser.add_argument("--contract", metavar="0x…", help="address of the contract (GAN_CHAIN_CONTRACT, or chain.json)")
+def add_file_modality(parser: Parser) -> None:
+    add_trust_code(parser, "package of your own that defines the modality of the file")
+
+
+def add_work(parser: Parser) -> None:
+    parser.add_argument("work", help="number of the work, or its file")
+    add_file_modality(parser)
+
+
+def add_place(parser: Parser) -> None:
+    add_chain(parser, "folder or URL of the chain (GAN_CHAIN, or outputs/chain)")
 
 
 def add_account(parser: Parser) -> None:
@@ -80,5 +88,5 @@ def add_fees(parser: Parser) -> None:
     )
 
 
-READS = (add_chain,)
-SENDS = (add_chain, add_account, add_fees, add_dry_run)
+READS = (add_place,)
+SENDS = (add_place, add_account, add_fees, add_dry_run)

@@ -10,9 +10,9 @@ from gan_lightning.chain.contract import Refused
 from gan_lightning.chain.units import format_time
 from gan_lightning.chain.views import Work, read_copy, read_work
 from gan_lightning.chain.works import UNLIMITED, Offer
-from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome
+from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome, add_file_modality
 from gan_lightning.commands.chain_actions.lookup import describe_credits, describe_terms, find_offer, find_work
-from gan_lightning.commands.options import Parser, add_trust_code
+from gan_lightning.commands.options import Parser
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Collect(Action):
     def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("work", metavar="WORK[:INDEX]", help="number of the work, its file, or a signed release")
         parser.add_argument("--to", metavar="ACCOUNT", help="account that receives the copy (the one that pays)")
-        add_trust_code(parser, "package of your own that defines the modality of the file")
+        add_file_modality(parser)
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
         from gan_lightning.chain.releases import read_release
@@ -111,7 +111,7 @@ def _report(receipt: Receipt, session: Session) -> Outcome:
     sold = receipt.first("Sold").arguments
     copy = read_copy(session.client, sold["token"])
     assert copy is not None
-    words, amounts = describe_credits(receipt, session)
+    words, amounts = describe_credits(receipt.events, session)
     end = f"until {format_time(copy.expires)}" if copy.expires else "without an end"
     end += f", {copy.hands} hands left" if copy.hands not in (0, UNLIMITED) else ""
     line = f"copy {copy.token} of work {copy.work} for {session.describe(sold['buyer'])}, {end}; credited: {words}"

@@ -13,8 +13,8 @@ from gan_lightning.commands.chain_actions.action import (
     Action,
     Outcome,
     add_account,
-    add_chain,
     add_dry_run,
+    add_place,
 )
 from gan_lightning.commands.options import Parser, add_trust_code, add_trust_root
 from gan_lightning.errors import UserError
@@ -36,11 +36,13 @@ class Claim(Action):
 Files are named by their content, checkpoints and files of unknown types by their bytes, folders by the Merkle root
 over their files. Anchor the ledger before you publish it: what others read earlier, they can claim too.
 """
-    options = (add_chain, add_account, add_dry_run)
+    options = (add_place, add_account, add_dry_run)
 
     def add_arguments(self, parser: Parser) -> None:
         parser.add_argument("file", nargs="+", type=Path, help="file or folder to claim")
-        _add_ledger(parser, "ledger to add to; created if it does not exist")
+        parser.add_argument(
+            "--ledger", metavar="DIR", type=Path, required=True, help="ledger to add to; created if it does not exist"
+        )
         add_trust_code(parser, "package of your own that defines the modality of a file")
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
@@ -186,7 +188,3 @@ def _root_of(path: Path) -> tuple[bytes, int]:
     if release := read_release(path):
         return release.evidence.root, release.evidence.size
     return leaf_hash(path.read_bytes()), 1
-
-
-def _add_ledger(parser: Parser, meaning: str) -> None:
-    parser.add_argument("--ledger", metavar="DIR", type=Path, required=True, help=meaning)

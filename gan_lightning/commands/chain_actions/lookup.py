@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from gan_lightning.chain.works import NO_DIGEST, UNLIMITED, Offer
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
-    from gan_lightning.chain.receipts import Receipt
+    from gan_lightning.chain.receipts import Event
     from gan_lightning.commands.chain_actions.session import Session
 
 EVERY_EDITION = 2**32 - 1  # editions without a limit
@@ -62,15 +62,21 @@ def describe_editions(offer: Offer) -> str:
     return "copies without a limit" if offer.editions == EVERY_EDITION else f"{offer.editions:,} copies"
 
 
-def describe_credits(receipt: Receipt, session: Session) -> tuple[str, Mapping[str, str]]:
-    """Return the amounts that a transaction credited to accounts, in words and as plain values."""
+def describe_credits(events: Sequence[Event], session: Session, none: str = "nobody") -> tuple[str, Mapping[str, str]]:
+    """Return the amounts that events credited to accounts, in words and as plain values.
+
+    Args:
+        events: events of the contract, of which those of other kinds are left out.
+        session: knows the names of accounts.
+        none: words for no amount.
+    """
     amounts: dict[str, int] = {}
-    for event in receipt.events:
+    for event in events:
         if event.name == "Credited":
             account = event.arguments["account"]
             amounts[account] = amounts.get(account, 0) + event.arguments["amount"]
     words = ", ".join(f"{session.describe(account)} {format_wei(amount)}" for account, amount in amounts.items())
-    return words or "nobody", {account: str(amount) for account, amount in amounts.items()}
+    return words or none, {account: str(amount) for account, amount in amounts.items()}
 
 
 def format_duration(seconds: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.chain.units import format_time, parse_duration, parse_price, parse_time
 from gan_lightning.chain.works import NO_DIGEST, NOBODY, UNLIMITED, Offer
-from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome
+from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome, add_work
 from gan_lightning.commands.chain_actions.lookup import (
     EVERY_EDITION,
     describe_editions,
@@ -19,7 +19,7 @@ from gan_lightning.commands.chain_actions.lookup import (
     find_work,
 )
 from gan_lightning.commands.chain_actions.session import EVERYBODY
-from gan_lightning.commands.options import Parser, add_trust_code
+from gan_lightning.commands.options import Parser
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
 
@@ -44,7 +44,7 @@ class MakeOffer(Action):
     options = SENDS
 
     def add_arguments(self, parser: Parser) -> None:
-        _add_work(parser)
+        add_work(parser)
         add_terms(parser, required=True)
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
@@ -71,7 +71,7 @@ class Close(Action):
     options = SENDS
 
     def add_arguments(self, parser: Parser) -> None:
-        _add_work(parser)
+        add_work(parser)
         parser.add_argument("index", type=int, help="index of the offer, from 0")
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
@@ -96,7 +96,7 @@ This stays when the title is sold; the new holder can take it back.
     options = SENDS
 
     def add_arguments(self, parser: Parser) -> None:
-        _add_work(parser)
+        add_work(parser)
         parser.add_argument("who", metavar="account", help=f"name or address of the account, or '{EVERYBODY}'")
         parser.add_argument("--no", action="store_true", help="allow it no longer")
 
@@ -159,11 +159,6 @@ def read_terms(arguments: argparse.Namespace, session: Session) -> Offer | None:
             f"--until: {format_time(offer.until)} is past: it is {format_time(now)} on this chain: give a later time"
         )
     return offer
-
-
-def _add_work(parser: Parser) -> None:
-    parser.add_argument("work", help="number of the work, or its file")
-    add_trust_code(parser, "package of your own that defines the modality of the file")
 
 
 def _parse_editions(text: str) -> int:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from typing import TYPE_CHECKING
 
+from gan_lightning.chain.accounts import KEY
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:  # needs an extra
     from eth_account.signers.local import LocalAccount
 
 PRIVATE_KEY = "GAN_CHAIN_PRIVATE_KEY"
-_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}", re.ASCII)
 
 
 def read_private_key() -> LocalAccount | None:
@@ -28,7 +27,7 @@ def read_private_key() -> LocalAccount | None:
     from eth_account import Account
 
     try:
-        if not _KEY.fullmatch(key):
+        if not KEY.fullmatch(key):
             raise ValueError("not 64 hexadecimal digits")
         account: LocalAccount = Account.from_key(key)
     except ValueError as error:

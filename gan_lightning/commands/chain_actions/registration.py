@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING
 from gan_lightning.chain.units import format_time, parse_percentage, parse_time
 from gan_lightning.chain.views import read_work
 from gan_lightning.chain.works import NO_DEADLINE, Draft, Offer, Payee
-from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome
+from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome, add_file_modality
 from gan_lightning.commands.chain_actions.description import Description, add_description, describe_file
 from gan_lightning.commands.chain_actions.lookup import describe_editions, describe_terms
 from gan_lightning.commands.chain_actions.offers import TERMS, add_terms, read_terms
 from gan_lightning.commands.chain_actions.parts import check_parts, read_payees
-from gan_lightning.commands.options import Parser, add_trust_code, add_trust_root
+from gan_lightning.commands.options import Parser, add_trust_root
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
     from gan_lightning.chain.artifacts import Artifact
-    from gan_lightning.chain.claims import Evidence
     from gan_lightning.chain.receipts import Receipt
     from gan_lightning.commands.chain_actions.session import Session
     from gan_lightning.provenance.ledger import Ledger
@@ -106,7 +105,7 @@ With --sign nothing is sent: the signed release lets a buyer register the work: 
             help="time until which others may register the signed release",
         )
         add_trust_root(parser)
-        add_trust_code(parser, "package of your own that defines the modality of the file")
+        add_file_modality(parser)
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
         from gan_lightning.provenance.ledger import read_ledger
@@ -176,31 +175,20 @@ def _find_claim(arguments: argparse.Namespace, session: Session, ledger: Ledger,
 
 
 def _sign(path: Path, session: Session, ledger: Ledger, index: int, draft: Draft, description: Description) -> Outcome:
+    from gan_lightning.chain.claims import evidence
     from gan_lightning.chain.releases import RELEASE, Release
 
     if path.exists():
         raise UserError(f"--sign {path}: exists already: choose another name")
-    evidence, anchored = _evidence_to_sign(session, ledger, index)
+    root = session.client.earliest_anchored_root(ledger, index)
+    proof, anchored = evidence(ledger, index, root), root is not None
     remark = "" if anchored else f", once the ledger is anchored: gan-chain anchor {path}"
     line = f"{path}: lets anyone register the work and buy a copy: gan-chain collect {path}{remark}"
     if session.dry_run:
         return Outcome([f"dry run: would sign {line}"])
     address = session.client.address
     assert address is not None  # the proof was looked up in the contract
-    signature = session.client.sign_release(session.signer, evidence.claim.artifact, draft)
-    Release(RELEASE, session.client.chain_id, address, evidence, draft, signature).write(path)
+    signature = session.client.sign_release(session.signer, proof.claim.artifact, draft)
+    Release(RELEASE, session.client.chain_id, address, proof, draft, signature).write(path)
     description.write()
     return Outcome([line], {"release": str(path), "anchored": anchored})
-
-
-def _evidence_to_sign(session: Session, ledger: Ledger, index: int) -> tuple[Evidence, bool]:
-    """Return the proof of a claim, to the newest root if none is anchored, and True if its root is anchored."""
-    from gan_lightning.chain.claims import evidence
-
-    newest = evidence(ledger, index)
-    if any(
-        root.claim.size > index and session.client.read("anchoredAt", bytes.fromhex(root.claim.root))
-        for root in ledger.roots
-    ):
-        return session.client.evidence(ledger, index), True
-    return newest, False

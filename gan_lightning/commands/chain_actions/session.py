@@ -16,6 +16,7 @@ from gan_lightning.chain.units import format_rounded, format_wei
 from gan_lightning.chain.works import NOBODY
 from gan_lightning.commands.chain_actions.action import Outcome
 from gan_lightning.commands.chain_actions.private_key import read_private_key
+from gan_lightning.commands.options import contract_of
 from gan_lightning.errors import UserError, printable
 
 if TYPE_CHECKING:  # slow to import, or needs an extra
@@ -24,14 +25,15 @@ if TYPE_CHECKING:  # slow to import, or needs an extra
     from gan_lightning.chain.artifacts import Artifact
     from gan_lightning.chain.client import Client
     from gan_lightning.chain.receipts import Cost, Receipt
+    from gan_lightning.provenance.contents import Contents
 
-CHAIN, CONTRACT, ACCOUNT = "GAN_CHAIN", "GAN_CHAIN_CONTRACT", "GAN_CHAIN_ACCOUNT"
+CHAIN, ACCOUNT = "GAN_CHAIN", "GAN_CHAIN_ACCOUNT"
 DEFAULT_CHAIN = "outputs/chain"
 HOLDER, EVERYBODY = "holder", "everybody"  # words for address 0
 
 
 class Session:
-    """What the shared options of one command name; each part is opened when an action needs it.
+    """Opens the chain, the contract and the account that the options of a command name, each when it is needed.
 
     Args:
         arguments: the parsed command line.
@@ -70,7 +72,7 @@ class Session:
         client = connect(
             place,
             create=create,
-            contract=getattr(self._arguments, "contract", None) or os.environ.get(CONTRACT) or None,
+            contract=contract_of(self._arguments),
             confirmations=confirmations,
             max_fee=getattr(self._arguments, "max_fee", None),
         )
@@ -124,12 +126,18 @@ class Session:
         name = next((name for name, known in self.names.items() if known == address), None)
         return f"{address} ({name})" if name else address
 
-    def artifact(self, path: Path) -> Artifact:
-        """Return the artifact of a file or a folder; imports torch, which takes seconds."""
-        from gan_lightning.chain.artifacts import artifact_of
+    @cached_property
+    def contents(self) -> Contents:
+        """Hashes the content of files; imports torch, which takes seconds."""
         from gan_lightning.provenance.contents import Contents
 
-        return artifact_of(path, Contents(getattr(self._arguments, "trust_code", [])))
+        return Contents(getattr(self._arguments, "trust_code", []))
+
+    def artifact(self, path: Path) -> Artifact:
+        """Return the artifact of a file or a folder."""
+        from gan_lightning.chain.artifacts import artifact_of
+
+        return artifact_of(path, self.contents)
 
     def send(
         self,

@@ -14,6 +14,7 @@ from gan_lightning.chain.works import NO_DIGEST, UNLIMITED, Offer
 from gan_lightning.commands.chain_actions.action import READS, Action, Outcome
 from gan_lightning.commands.chain_actions.lookup import (
     EVERY_EDITION,
+    describe_credits,
     describe_terms,
     format_duration,
 )
@@ -46,7 +47,7 @@ Exit code 1: the chain knows nothing about it.
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
         about = arguments.about
         if arguments.set:
-            return _show_member(Path(about), arguments, session)
+            return _show_member(Path(about), arguments.set, session)
         if about.isdecimal():
             return _show_number(int(about), session)
         if about in session.names or (about.startswith("0x") and not Path(about).exists()):
@@ -77,14 +78,13 @@ def _show_number(number: int, session: Session) -> Outcome:
     return Outcome([f"{number}: no work and no copy has this number"], {"work": None}, holds=False)
 
 
-def _show_member(member: Path, arguments: argparse.Namespace, session: Session) -> Outcome:
+def _show_member(member: Path, folder: Path, session: Session) -> Outcome:
     """Show the work of a set that holds a file."""
     from gan_lightning.chain.artifacts import prove_membership
-    from gan_lightning.provenance.contents import Contents
 
-    membership = prove_membership(arguments.set, member, Contents(arguments.trust_code))
-    line = f"{member}: is file {membership.index + 1:,} of {membership.size:,} in the set {arguments.set}"
-    outcome = _show_artifact(str(arguments.set), session.artifact(arguments.set).digest, session)
+    membership = prove_membership(folder, member, session.contents)
+    line = f"{member}: is file {membership.index + 1:,} of {membership.size:,} in the set {folder}"
+    outcome = _show_artifact(str(folder), session.artifact(folder).digest, session)
     return Outcome([line, *outcome.lines], dict(outcome.result) | {"membership": asdict(membership)}, outcome.holds)
 
 
@@ -103,10 +103,7 @@ def _show_work(work: Work, session: Session) -> Outcome:
     sold = [client.read("sold", number, index) for index in range(len(work.offers))]
     tokens = dict.fromkeys(one.arguments["token"] for one in client.events("Sold", work=number))
     copies = [copy for token in tokens if (copy := read_copy(client, token))]
-    credited: dict[str, int] = {}
-    for event in client.events("Credited", work=number):
-        account = event.arguments["account"]
-        credited[account] = credited.get(account, 0) + event.arguments["amount"]
+    words, credited = describe_credits(client.events("Credited", work=number), session, "nothing")
     final = "final since" if work.final <= client.now() else "final from"
     lines = [
         f"work {number}: artifact {work.artifact}",
@@ -126,14 +123,13 @@ def _show_work(work: Work, session: Session) -> Outcome:
         lines.append(f"  metadata {_metadata_address(work)}")
     lines += [f"  offer {index}: {_describe_offer(offer, sold[index])}" for index, offer in enumerate(work.offers)]
     lines += [f"  {describe_copy(copy, session)}" for copy in copies]
-    amounts = ", ".join(f"{shown(account)} {format_wei(amount)}" for account, amount in credited.items())
-    lines.append(f"  credited to payees and sellers: {amounts or 'nothing'}")
+    lines.append(f"  credited to payees and sellers: {words}")
     values = _plain(asdict(work)) | {
         "holder": holder,
         "listing": {"price": str(price), "number": listing} if listing else None,
         "sold": sold,
         "copies": [asdict(copy) for copy in copies],
-        "credited": {account: str(amount) for account, amount in credited.items()},
+        "credited": credited,
     }
     return Outcome(lines, {"work": values}, not work.void)
 

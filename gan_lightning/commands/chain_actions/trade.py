@@ -7,16 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gan_lightning.chain.units import format_wei, parse_price
-from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome
+from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome, add_file_modality, add_work
 from gan_lightning.commands.chain_actions.lookup import describe_credits, find_token, find_work
-from gan_lightning.commands.options import Parser, add_trust_code
+from gan_lightning.commands.options import Parser
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
     from gan_lightning.chain.receipts import Receipt
     from gan_lightning.commands.chain_actions.session import Session
-
-TITLE = "package of your own that defines the modality of the file"
 
 
 class ListToken(Action):
@@ -73,7 +71,7 @@ class Buy(Action):
 
         def report(receipt: Receipt) -> Outcome:
             sold = receipt.first("Sold").arguments
-            words, amounts = describe_credits(receipt, session)
+            words, amounts = describe_credits(receipt.events, session)
             line = f"token {token} is held by {session.describe(to)}; credited: {words}"
             values = {"token": token, "work": sold["work"], "seller": sold["seller"], "price": str(sold["price"])}
             return Outcome([line], values | {"holder": to, "credited": amounts})
@@ -104,15 +102,14 @@ class Tip(Action):
     options = SENDS
 
     def add_arguments(self, parser: Parser) -> None:
-        parser.add_argument("work", help="number of the work, or its file")
+        add_work(parser)
         parser.add_argument("amount", type=partial(parse_price, option="amount"), help="amount, such as '0.01 ether'")
-        add_trust_code(parser, TITLE)
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
         work, amount = find_work(arguments.work, session), arguments.amount
 
         def report(receipt: Receipt) -> Outcome:
-            words, amounts = describe_credits(receipt, session)
+            words, amounts = describe_credits(receipt.events, session)
             values = {"work": work.number, "amount": str(amount), "credited": amounts}
             return Outcome([f"tipped work {work.number} {format_wei(amount)}; credited: {words}"], values)
 
@@ -148,4 +145,4 @@ class Withdraw(Action):
 
 def _add_token(parser: Parser) -> None:
     parser.add_argument("token", help="number of the title or the copy, or the file of the work whose title it is")
-    add_trust_code(parser, TITLE)
+    add_file_modality(parser)
