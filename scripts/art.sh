@@ -16,21 +16,19 @@ runs() {
 $data/art/1                      data=$data experiment=art seed=1
 $data/art/2                      data=$data experiment=art seed=2
 $data/art/3                      data=$data experiment=art seed=3
+END
+    done
+    for data in avatars nouns; do
+        cat <<END
 $data/regression/1               data=$data experiment=art model=regression
+$data/style_dcgan/1              data=$data sweep=art model=style_dcgan conditional=true
+$data/stylegan/1                 data=$data sweep=art model=stylegan conditional=true
 $data/mlp_bn/1                   data=$data sweep=art model=mlp_bn conditional=true
 $data/dcgan/1                    data=$data sweep=art model=dcgan conditional=true
 $data/resnet/1                   data=$data sweep=art model=resnet conditional=true
-$data/style_dcgan/1              data=$data sweep=art model=style_dcgan conditional=true
 END
     done
-    cat <<END
-avatars/stylegan/1               sweep=art model=stylegan conditional=true
-avatars/art_unconditional/1      experiment=art conditional=false
-avatars/mlp_bn_unconditional/1   sweep=art model=mlp_bn conditional=false
-avatars/dcgan_unconditional/1    sweep=art model=dcgan conditional=false
-avatars/resnet_unconditional/1   sweep=art model=resnet conditional=false
-avatars/stylegan_unconditional/1 sweep=art model=stylegan conditional=false
-END
+    echo "avatars/art_unconditional/1      experiment=art conditional=false"
     if [ -e "${GAN_DATA_DIR:-data}/artworks" ]; then
         cat <<END
 artworks/augmented/1             experiment=few_shot
