@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse
 
 
 class Refusal(Exception):
@@ -17,7 +17,12 @@ class Refusal(Exception):
     """
 
     def __init__(
-        self, status: int, code: str, message: str, values: dict[str, Any] | None = None, headers: dict | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        values: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.values, self.headers = status, code, values or {}, headers
