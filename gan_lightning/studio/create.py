@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from gan_lightning.studio.making import kinds
+from gan_lightning.studio.kinds import kinds
 from gan_lightning.studio.refusals import Refusal, unknown
 from gan_lightning.studio.studio import Studio
 from gan_lightning.studio.visitors import CurrentVisitor

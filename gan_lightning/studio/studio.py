@@ -1,6 +1,7 @@
 """The long-lived parts of a studio, which all routes share."""
 
 import fcntl
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,18 @@ class Studio:
         self.jobs = Jobs(Worker(settings.trust_code))
         self.uploads = Uploads(self.make_temporary_folder("uploads"))
         self.samples = Samples(self.make_temporary_folder("samples"))
+        try:  # until all are merged
+            from gan_lightning.studio.library import Library
+
+            self.library = Library(settings.runs, [settings.folder])
+        except ImportError:
+            pass
+
+    def new_kept_folder(self) -> Path:
+        """Create a folder for a sample that becomes an item of the gallery; ``gallery.add`` renames it."""
+        folder = self.temporary / "kept" / secrets.token_hex(16)
+        folder.mkdir(parents=True)
+        return folder
 
     def make_temporary_folder(self, name: str) -> Path:
         """Create a folder for temporary files of one kind and return it."""
