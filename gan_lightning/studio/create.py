@@ -66,13 +66,14 @@ def router(studio: Studio) -> APIRouter:
     @routes.get("/samples/{name}/file")
     def sample_file(name: str, visitor: CurrentVisitor) -> FileResponse:
         sample = studio.samples.find(visitor, name)
-        return _file(sample.file, sample.media_type)
+        return _file(sample.file, sample.media_type, sample.file.name)
 
     return routes
 
 
-def _file(path: Path, media_type: str) -> FileResponse:
-    """Answer with a file that never changes."""
+def _file(path: Path, media_type: str, name: str | None = None) -> FileResponse:
+    """Answer with a file that never changes; with a name, browsers save it instead of showing it."""
     if not path.is_file():
         raise unknown("sample", path.name)  # it made room for others a moment ago
-    return FileResponse(path, media_type=media_type, headers={"Cache-Control": "private, max-age=3600, immutable"})
+    headers = {"Cache-Control": "private, max-age=3600, immutable"}
+    return FileResponse(path, media_type=media_type, filename=name, headers=headers)

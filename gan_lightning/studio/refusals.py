@@ -30,10 +30,16 @@ class Refusal(Exception):
     @property
     def content(self) -> dict[str, Any]:
         """The error as the API writes it."""
-        return {"code": self.code, "message": str(self), "values": self.values}
+        values = {key: _encodable(value) if isinstance(value, str) else value for key, value in self.values.items()}
+        return {"code": self.code, "message": _encodable(str(self)), "values": values}
 
     def response(self) -> JSONResponse:
         return JSONResponse({"error": self.content}, self.status, self.headers)
+
+
+def _encodable(text: str) -> str:
+    """Return text without lone surrogates, which JSON may hold and UTF-8 may not."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def unknown(kind: str, name: str) -> Refusal:

@@ -1,6 +1,7 @@
 """The long-lived parts of a studio, which all routes share."""
 
 import fcntl
+import os
 import secrets
 import shutil
 from pathlib import Path
@@ -45,7 +46,7 @@ class Studio:
     def __init__(self, settings: StudioSettings) -> None:
         self.settings = settings
         make_folder(settings.folder)
-        self._lock = (settings.folder / ".lock").open("w")
+        self._lock = os.open(settings.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -85,4 +86,4 @@ class Studio:
         """Stop what runs beside the server, and remove temporary files."""
         self.jobs.close()
         shutil.rmtree(self.temporary, ignore_errors=True)
-        self._lock.close()
+        os.close(self._lock)
