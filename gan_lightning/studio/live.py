@@ -95,6 +95,7 @@ class Listener:
         self._watcher = watcher
         self._id = id
         self._position = position
+        self._run: Run | None = None
         self._told: dict[str, Any] = {}
 
     def poll(self) -> list[str]:
@@ -109,14 +110,14 @@ class Listener:
     def _events(self, run: Run, curves: Curves, position: Position) -> Iterator[str]:
         if self._position is None:
             self._position = position
-        if position != self._position or not self._told:
-            new = curves.since(self._position)
-            if new is None:
-                yield _event("scalars", {"reset": True, "series": curves.series(MAX_POINTS)}, position)
-            elif new:
-                yield _event("scalars", {"reset": False, "series": new}, position)
-            self._position = position
+        new = curves.since(self._position)
+        if new is None:
+            yield _event("scalars", {"reset": True, "series": curves.series(MAX_POINTS)}, position)
+        elif new:
+            yield _event("scalars", {"reset": False, "series": new}, position)
+        if position != self._position or run is not self._run:
             yield from self._changed("metrics", {"metrics": metrics_of(run, curves)})
+        self._position, self._run = position, run
         if run.files.sheets:
             last = run.files.sheets[-1]
             yield from self._changed("sheet", {"iteration": last, "url": run.sheet_url(last)})
