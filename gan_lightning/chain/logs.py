@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eth_utils.abi import event_abi_to_log_topic
 from web3.logs import DISCARD
 from web3.types import EventData, LogReceipt, TxReceipt
 
+from gan_lightning.chain.places import Place, Unreachable
 from gan_lightning.chain.receipts import Event
+from gan_lightning.errors import UserError
 
-if TYPE_CHECKING:
-    from gan_lightning.chain.places import Place
-
-BLOCKS_AT_ONCE = 64  # of one request, so that others need not wait long for an embedded chain
+FEWEST_BLOCKS = 100  # of a request that a node refuses, from which on the refusal is reported
 
 
 class Logs:
@@ -40,14 +39,9 @@ class Logs:
     def between(self, first: int, last: int) -> list[Event]:
         """Return the events in blocks ``first`` to ``last`` in their order."""
         found: list[LogReceipt] = []
-        for start in range(max(first, self.first_block), last + 1, BLOCKS_AT_ONCE):
-            wanted: Any = {
-                "address": self._contract.address,
-                "fromBlock": start,
-                "toBlock": min(start + BLOCKS_AT_ONCE - 1, last),
-            }
-            with self._place.errors():
-                found += self._place.web3.eth.get_logs(wanted)
+        step = self._place.blocks_at_once
+        for start in range(max(first, self.first_block), last + 1, step):
+            found += self._read(start, min(start + step - 1, last))
         found.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
         return [event for log in found if (event := self._decode(log))]
 
@@ -57,6 +51,20 @@ class Logs:
         for event in self._contract.events:
             found += event().process_receipt(receipt, errors=DISCARD)
         return [_plain_event(log) for log in sorted(found, key=lambda log: log["logIndex"])]
+
+    def _read(self, first: int, last: int) -> list[LogReceipt]:
+        """Return the logs of a range of blocks, in several requests if a node refuses that many."""
+        wanted: Any = {"address": self._contract.address, "fromBlock": first, "toBlock": last}
+        try:
+            with self._place.errors():
+                return list(self._place.web3.eth.get_logs(wanted))
+        except Unreachable:
+            raise
+        except UserError:
+            if last - first < FEWEST_BLOCKS:
+                raise
+        middle = (first + last) // 2
+        return self._read(first, middle) + self._read(middle + 1, last)
 
     def _decode(self, log: LogReceipt) -> Event | None:
         """Return the event of a log; None if the contract has no such event."""
