@@ -1,6 +1,7 @@
 """``gan-studio``: serves the studio, a web page where people make, keep and sell samples of trained models."""
 
 import argparse
+import re
 import secrets
 import socket
 import threading
@@ -69,19 +70,17 @@ def main() -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-
+        from gan_lightning.studio.app import create_app  # noqa: F401  # imports all parts of the extra
         from gan_lightning.studio.guards import is_loopback
     except ImportError as error:
         raise missing_extra("gan-studio", "studio") from error
     if not arguments.runs.is_dir():
-        raise UserError(f"{arguments.runs}: no such folder: give a folder of runs, such as outputs, or train one")
+        raise UserError(f"{arguments.runs}: no such folder: give a folder of runs, such as outputs, or train a run")
     if arguments.token is None and not is_loopback(arguments.host):
         example = f"--token {secrets.token_hex(16)}"
         raise UserError(f"--host {arguments.host}: other machines could use the studio: also give {example}")
-    if arguments.token is not None and not (16 <= len(arguments.token) <= 200 and arguments.token.isprintable()):
-        raise UserError("--token: must have 16 to 200 printable characters")
+    if arguments.token is not None and not re.fullmatch(r"[\w.~-]{16,200}", arguments.token, re.ASCII):
+        raise UserError("--token: must be 16 to 200 letters, digits, dots, dashes, tildes and underscores")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -90,7 +89,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise UserError(f"--port {port}: must be 0 to 65535")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol named, asyncio sends small answers without delay.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         return listener
@@ -121,6 +121,7 @@ def _serve(arguments: argparse.Namespace, listener: socket.socket) -> None:
         log_level="warning",
         lifespan="on",
         server_header=False,
+        proxy_headers=False,  # the sender names itself there
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )

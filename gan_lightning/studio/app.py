@@ -1,7 +1,6 @@
 """The web application of a studio: guards, the routes of all screens, and the page."""
 
 import importlib.util
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,8 +15,6 @@ from gan_lightning.studio import page_files, session
 from gan_lightning.studio.guards import Guards
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.studio import Studio
-
-log = logging.getLogger(__name__)
 
 
 def routers(studio: Studio) -> list[APIRouter]:
@@ -44,7 +41,6 @@ def create_app(studio: Studio) -> FastAPI:
     app.add_exception_handler(UserError, _answer_user_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    app.add_exception_handler(Exception, _answer_defect)
     for router in routers(studio):
         app.include_router(router)
     app.include_router(page_files.router())
@@ -73,8 +69,3 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     codes = {404: "not_found", 405: "method"}
     code, headers = codes.get(error.status_code, "invalid"), dict(error.headers or {})
     return Refusal(error.status_code, code, str(error.detail), {}, headers).response()
-
-
-async def _answer_defect(request: Request, error: Exception) -> Response:
-    """Answer without details; the server prints the traceback."""
-    return Refusal(500, "internal", "an error in the studio, which its terminal shows").response()

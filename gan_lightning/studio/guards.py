@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import time
+import traceback
 from collections import OrderedDict
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
@@ -11,13 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.studio import Studio
-from gan_lightning.studio.visitors import COOKIE, TOKEN_HEADER
+from gan_lightning.studio.visitors import TOKEN_HEADER, cookie_name
 
-ACCESS_COOKIE = "gan_studio_access"
+ACCESS = "_access"  # suffix of the name of the cookie that holds the proof of the token
 UPLOADS = "/api/uploads"  # the only route that takes other bodies than JSON
 MAX_UPLOAD, MAX_JSON = 20 * 2**20, 2**16  # bytes
 BODY_SECONDS = 60.0  # in which a body must arrive
@@ -79,25 +81,37 @@ class Guards:
             return await self.app(scope, receive, send)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
-        request = _Request(scope)
+        started = False
 
         async def send_guarded(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
+        request = _Request(scope)
         try:
             self._check_sender(request)
             if (response := self._admit(request)) is not None:
                 return await response(scope, receive, send_guarded)
             self._check_session(request)
-            body = _LimitedBody(receive, self._check_body(request))
+            receive = await _receive_body(receive, self._check_body(request))
         except Refusal as refusal:
             return await refusal.response()(scope, receive, send_guarded)
-        await self.app(scope, body, send_guarded)
+        except ClientDisconnect:
+            return None
+        try:
+            await self.app(scope, receive, send_guarded)
+        except Exception:
+            traceback.print_exc()
+            if started:  # the connection is closed, which tells the client that the answer is incomplete
+                raise
+            refusal = Refusal(500, "internal", "an error in the studio; its terminal shows more")
+            await refusal.response()(scope, receive, send_guarded)
 
     def _check_sender(self, request: "_Request") -> None:
         """Refuse other hosts (DNS rebinding) and pages of other origins."""
@@ -133,7 +147,8 @@ class Guards:
         if (token := self.studio.settings.token) is None:
             return None
         access = hashlib.sha256(f"access {token}".encode()).hexdigest()
-        if _equal(request.cookies.get(ACCESS_COOKIE), access):
+        cookie = cookie_name(request.headers) + ACCESS
+        if _equal(request.cookies.get(cookie), access):
             return None
         if self.guesses.take(request.address):
             raise Refusal(
@@ -143,12 +158,12 @@ class Guards:
         if request.method != "GET" or not _equal(given, token):
             raise Refusal(401, "token", "open the address with the token that gan-studio printed: /?token=…")
         response = RedirectResponse("/", 303)
-        response.set_cookie(ACCESS_COOKIE, access, httponly=True, samesite="strict")
+        response.set_cookie(cookie, access, httponly=True, samesite="strict")
         return response
 
     def _check_session(self, request: "_Request") -> None:
         """Find the visitor, limit the rate of requests, and check the token of those that change something."""
-        visitor = self.studio.visitors.find(request.cookies.get(COOKIE))
+        visitor = self.studio.visitors.find(request.cookies.get(cookie_name(request.headers)))
         request.scope.setdefault("state", {})["visitor"] = visitor
         if not request.path.startswith("/api/"):
             return
@@ -160,8 +175,8 @@ class Guards:
         if changing and (visitor is None or not _equal(request.only(TOKEN_HEADER), visitor.token)):
             raise Refusal(401, "session", "the session is unknown or has ended: load the page again")
 
-    def _check_body(self, request: "_Request") -> int:
-        """Refuse bodies of another type or above the limit, and return the limit in bytes."""
+    def _check_body(self, request: "_Request") -> int | None:
+        """Refuse bodies of another type or above the limit; return the limit in bytes, None if no body is read."""
         upload = request.path == UPLOADS
         limit = MAX_UPLOAD if upload else MAX_JSON
         length = request.only("content-length")
@@ -170,7 +185,7 @@ class Guards:
         if length is not None and (len(length) > 18 or int(length) > limit):
             raise _too_large(limit)
         if request.method != "POST":
-            return 0
+            return None
         media_type = (request.only("content-type") or "").partition(";")[0].strip().lower()
         empty = length == "0" or (length is None and request.only("transfer-encoding") is None)
         if media_type in FORMS or not (upload or empty or media_type == "application/json"):
@@ -203,29 +218,41 @@ class _Request:
             return {}
 
 
-class _LimitedBody:
-    """Receives a body up to a limit, in bytes, and within ``BODY_SECONDS``."""
+async def _receive_body(receive: Receive, limit: int | None) -> Receive:
+    """Receive a body and return a function that receives it again.
 
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._limit = receive, limit
-        self._received = 0
-        self._ended = False
-        self._deadline = time.monotonic() + BODY_SECONDS
+    Args:
+        receive: receives the messages of the request.
+        limit: the largest size in bytes; None to leave the body unread.
 
-    async def __call__(self) -> Message:
-        if self._ended:  # the next message says that the client has gone
-            return await self._receive()
-        try:
-            async with asyncio.timeout(max(self._deadline - time.monotonic(), 0)):
-                message = await self._receive()
-        except TimeoutError as error:
-            raise Refusal(408, "too_slow", "the body did not arrive in time", {"seconds": BODY_SECONDS}) from error
-        if message["type"] == "http.request":
-            self._received += len(message.get("body", b""))
-            self._ended = not message.get("more_body", False)
-            if self._received > self._limit:
-                raise _too_large(self._limit)
-        return message
+    Raises:
+        Refusal: if the body is larger, or does not arrive within ``BODY_SECONDS``.
+        ClientDisconnect: if the client has gone.
+    """
+    if limit is None:
+        return receive
+    parts, size, complete = [], 0, False
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while not complete:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise ClientDisconnect
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                complete = not message.get("more_body", False)
+                if size > limit:
+                    raise _too_large(limit)
+    except TimeoutError as error:
+        raise Refusal(408, "too_slow", "the body did not arrive in time", {"seconds": BODY_SECONDS}) from error
+    whole: Message | None = {"type": "http.request", "body": b"".join(parts), "more_body": False}
+
+    async def receive_again() -> Message:
+        nonlocal whole
+        message, whole = whole, None
+        return await receive() if message is None else message
+
+    return receive_again
 
 
 def is_loopback(host: str) -> bool:

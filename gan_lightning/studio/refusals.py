@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi.responses import JSONResponse
+from starlette.responses import JSONResponse
 
 
 class Refusal(Exception):
@@ -17,7 +17,12 @@ class Refusal(Exception):
     """
 
     def __init__(
-        self, status: int, code: str, message: str, values: dict[str, Any] | None = None, headers: dict | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        values: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.values, self.headers = status, code, values or {}, headers
@@ -25,10 +30,16 @@ class Refusal(Exception):
     @property
     def content(self) -> dict[str, Any]:
         """The error as the API writes it."""
-        return {"code": self.code, "message": str(self), "values": self.values}
+        values = {key: _encodable(value) if isinstance(value, str) else value for key, value in self.values.items()}
+        return {"code": self.code, "message": _encodable(str(self)), "values": values}
 
     def response(self) -> JSONResponse:
         return JSONResponse({"error": self.content}, self.status, self.headers)
+
+
+def _encodable(text: str) -> str:
+    """Return text without lone surrogates, which JSON may hold and UTF-8 may not."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def unknown(kind: str, name: str) -> Refusal:

@@ -14,13 +14,14 @@ from gan_lightning.provenance.identity import Identity
 from gan_lightning.studio.guards import is_loopback
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.studio import Studio
-from gan_lightning.studio.visitors import COOKIE
+from gan_lightning.studio.visitors import cookie_name
 
-ORGANIZATION = "Private"  # C2PA requires an organization
+ORGANIZATION = "Personal"  # C2PA requires an organization
 
 
 class NewIdentity(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=identity.MAX_NAME)]
+    organization: Annotated[str, Field(min_length=1, max_length=identity.MAX_NAME)] = ORGANIZATION
 
 
 def router(studio: Studio) -> APIRouter:
@@ -32,7 +33,7 @@ def router(studio: Studio) -> APIRouter:
         visitor = request.state.visitor
         if visitor is None:
             visitor = studio.visitors.create()
-            response.set_cookie(COOKIE, visitor.cookie, httponly=True, samesite="strict")
+            response.set_cookie(cookie_name(request.headers), visitor.cookie, httponly=True, samesite="strict")
         market = getattr(studio, "market", None)
         return {
             "version": __version__,
@@ -51,7 +52,7 @@ def router(studio: Studio) -> APIRouter:
         async with creating:
             if await run_in_threadpool(describe_identity) is not None:
                 raise Refusal(409, "identity_exists", "there is an identity already")
-            await run_in_threadpool(identity.create, wish.name, ORGANIZATION)
+            await run_in_threadpool(identity.create, wish.name, wish.organization)
         return {"identity": await run_in_threadpool(describe_identity)}
 
     return routes

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.datastructures import Headers
 
 from gan_lightning.studio.refusals import Refusal
 
-COOKIE = "gan_studio"  # session of a visitor
 TOKEN_HEADER = "x-studio-token"
 
 
@@ -48,6 +48,12 @@ class Visitors:
 
     def _sign(self, text: str) -> str:
         return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def cookie_name(headers: Headers) -> str:
+    """Return the name of the cookie of a session; browsers send a cookie to all ports of a host."""
+    port = headers.get("host", "").rpartition(":")[2]
+    return f"gan_studio_{port}" if port.isdecimal() else "gan_studio"
 
 
 def visitor_of(request: Request) -> Visitor:
