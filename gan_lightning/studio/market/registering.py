@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from gan_lightning.chain.anchors import earliest_anchored_root
 from gan_lightning.chain.claims import evidence
 from gan_lightning.chain.contract import REFUSALS
 from gan_lightning.chain.views import Work, read_work
@@ -46,7 +47,7 @@ class Registration(Task):
                 raise _taken(work, self.account)
             self._work = work.number
             return None
-        root = client.earliest_anchored_root(ledger, index)
+        root = earliest_anchored_root(client, ledger, index)
         if root is None:
             return anchor(bytes.fromhex(ledger.roots[-1].claim.root), ledger.roots[-1].claim.size)
         words = f"register {decisions.title!r} for {self._market.accounts.describe(self.account)}"
