@@ -16,6 +16,7 @@ from gan_lightning.studio.market.claiming import claim_artifact, has_claim
 from gan_lightning.studio.market.drafts import Decisions, describe_work
 from gan_lightning.studio.market.opened import OpenMarket
 from gan_lightning.studio.market.refusing import refused
+from gan_lightning.studio.refusals import Refusal
 
 
 class Registration(Task):
@@ -68,7 +69,7 @@ def _is_same(work: Work, draft: Draft) -> bool:
     return found == (draft.metadata, draft.royalty, draft.share, list(draft.payees), list(draft.parts))
 
 
-def _taken(work: Work, account: str) -> Exception:
+def _taken(work: Work, account: str) -> Refusal:
     if work.creator == account:
         message = f"it is registered already, as work {work.number} with other terms or another title"
         return refused("other_terms_registered", message, work=work.number)
