@@ -18,11 +18,12 @@ export function chartBoard(feeds) {
   const element = el("div", { class: "board" }, sections);
   let logarithmic = false;
 
+  /** Return what the runs know about the metric of a tag: [{label, meaning, real, baselines}]; null for other tags. */
   function metricOf(tag) {
     const name = tag.replace(/^(evaluation|quality)\//, "");
     if (name === tag) return null;
-    const found = feeds.flatMap(({ details }) => details.metrics).filter((metric) => metric.name === name);
-    return found.find(({ real }) => real !== null) ?? found[0] ?? { name, meaning: "", real: null, baselines: {} };
+    return feeds.flatMap(({ label, details }) =>
+      details.metrics.filter((metric) => metric.name === name).map((metric) => ({ ...metric, label })));
   }
 
   /** Tags in the order of the table of metrics, headlines first; then the losses; then the rest. */
@@ -41,12 +42,14 @@ export function chartBoard(feeds) {
     return metricOf(tag) && groups.metrics.childElementCount < MOST_METRICS ? groups.metrics : groups.more;
   }
 
+  /** Return the floors and baselines. Runs on other data have other floors: these name their run. */
   function levelsOf(metric) {
-    if (!metric) return [];
-    const baselines = Object.entries(metric.baselines ?? {});
+    const floors = new Map((metric ?? []).filter(({ real }) => real !== null).map(({ real, label }) => [real, label]));
+    const baselines = new Map((metric ?? []).flatMap((entry) => Object.entries(entry.baselines)));
+    const nameOf = (label) => (floors.size > 1 ? `${t("watch.floor")} (${label})` : t("watch.floor"));
     return [
-      ...(metric.real === null ? [] : [{ name: t("watch.floor"), kind: "floor", value: metric.real }]),
-      ...baselines.map(([name, value]) => ({ name, kind: "baseline", value })),
+      ...[...floors].map(([value, label]) => ({ name: nameOf(label), kind: "floor", value })),
+      ...[...baselines].map(([name, value]) => ({ name, kind: "baseline", value })),
     ];
   }
 
@@ -54,7 +57,7 @@ export function chartBoard(feeds) {
     for (const tag of tags()) {
       const metric = metricOf(tag);
       if (!charts.has(tag)) {
-        const chart = new LineChart(tag, metric?.meaning ?? "");
+        const chart = new LineChart(tag, metric?.[0]?.meaning ?? "");
         chart.log = logarithmic;
         charts.set(tag, chart);
         groupOf(tag).append(chart.element);

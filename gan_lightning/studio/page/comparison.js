@@ -81,7 +81,8 @@ function runHead({ details, state, id, label }, slot, several) {
       [t("watch.model"), [details.model, details.generator].filter(Boolean).join(" · ")],
       [t("watch.iterations"), total ? t("watch.of", { done, total: formatNumber(total, 21) }) : done],
       [t("watch.duration"), formatDuration(details.seconds)],
-      [t("watch.overrides"), details.overrides.length > 0 ? el("code", {}, details.overrides.join(" ")) : null],
+      [t("watch.overrides"), details.overrides.length > 0
+        ? details.overrides.map((text) => [el("code", { class: "override" }, text), " "]) : null],
     ]),
     details.checkpoint && el("a", { class: "button", href: `#/create/${encodeURIComponent(id)}` },
       icon("create"), t("watch.create")),

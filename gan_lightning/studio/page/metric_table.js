@@ -6,12 +6,12 @@ import { t } from "./words.js";
 
 /** Return the table for feeds of runs; a paragraph if none of them has metrics yet. */
 export function metricTable(feeds) {
-  const metrics = new Map(); // name: {meaning, headline, values by run, floor, baselines}
+  const metrics = new Map(); // name: {meaning, headline, values by run, floors, baselines}
   for (const { id, details } of feeds) {
     for (const { name, meaning, headline, value, real, baselines } of details.metrics) {
-      const entry = metrics.get(name) ?? { meaning, headline, values: {}, floor: null, baselines: {} };
+      const entry = metrics.get(name) ?? { meaning, headline, values: {}, floors: new Set(), baselines: {} };
       entry.values[id] = value;
-      entry.floor ??= real;
+      if (real !== null) entry.floors.add(number(real));
       Object.assign(entry.baselines, baselines);
       metrics.set(name, entry);
     }
@@ -26,7 +26,7 @@ export function metricTable(feeds) {
   const rows = [...metrics].map(([name, entry]) => [
     [el(entry.headline ? "strong" : "span", { class: "metric-name" }, name), el("span", { class: "meaning" }, entry.meaning)],
     ...feeds.map(({ id }) => number(entry.values[id])),
-    number(entry.floor),
+    [...entry.floors].join(" / ") || number(null),
     ...baselines.map((baseline) => number(entry.baselines[baseline])),
   ]);
   return el("div", {}, table(t("watch.metrics"), headings, rows), el("p", { class: "hint" }, t("watch.floor_note")));
