@@ -26,6 +26,7 @@ LAYERS = [  # a part may import from its own layer and those before
     {"provenance"},
     {"chain"},
     {"search"},
+    {"studio"},
     {"commands"},
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -12,19 +12,20 @@ from PIL import Image
 
 from gan_lightning.commands import projection as project_command
 from gan_lightning.commands import steering, verify
-from gan_lightning.commands.steering import parse_edit, parse_levels
-from gan_lightning.commands.walk import Walk
+from gan_lightning.commands.steering import parse_levels
 from gan_lightning.errors import UserError
 from gan_lightning.latents import projection
 from gan_lightning.latents.directions import Directions, measured, read_directions, write_directions
 from gan_lightning.latents.edits import SteeredGenerator
 from gan_lightning.latents.mixing import mix
+from gan_lightning.latents.walk import Walk
 from gan_lightning.modalities.image import Images, to_uint8
 from gan_lightning.provenance import identity
 from gan_lightning.provenance.records import parse_record
 from gan_lightning.provenance.verdicts import Verdict
 from gan_lightning.provenance.verify import Verifier
 from gan_lightning.runs.checkpoints import load
+from gan_lightning.runs.steering import parse_edit
 from tests.conftest import FAST
 
 SMALL = [
@@ -75,12 +76,12 @@ def test_truncation(run, styled):
 def test_walk_is_straight_between_styles(run, styled):
     model = styled.model
     model.ema = SteeredGenerator(model.ema.eval(), truncation=0.5)
-    walk = Walk(model, 2, 3, None, None)
-    torch.testing.assert_close(walk.samples(0.0), model.sample(2, seed=3))
-    torch.testing.assert_close(walk.samples(1.0), model.sample(2, seed=4))
+    walk = Walk(model, model.sample_latent(2, 3), model.sample_latent(2, 4), None, None)
+    torch.testing.assert_close(walk.samples([0.0]), model.sample(2, seed=3))
+    torch.testing.assert_close(walk.samples([1.0]), model.sample(2, seed=4))
     ends = [model.ema.styles(model.sample_latent(2, seed)) for seed in (3, 4)]
     with torch.no_grad():
-        torch.testing.assert_close(walk.samples(0.5), model.ema.synthesize((ends[0] + ends[1]) / 2))
+        torch.testing.assert_close(walk.samples([0.5]), model.ema.synthesize((ends[0] + ends[1]) / 2))
     result = run("generate", "checkpoint=run", "n=2", "interpolate=3", "truncation=0.5")
     assert result.out == "run/generated/last_n2_seed0_truncation0.5_walk3.gif\n", result.err
     with Image.open(result.out.strip()) as gif:

@@ -185,6 +185,10 @@ class GenerativeModel(L.LightningModule):
         """
         return leaves(self.generator(self.latents(size(batch.real)), batch.condition))
 
+    def generator_of(self, weights: Weights | None) -> nn.Module:
+        """Return the generator of these weights; of None, the preferred one."""
+        return self.ema if self.ema is not None and weights != "raw" else self.generator
+
     def latents(self, n: int) -> Tensor | None:
         """Return n latents (n, *shape) for training, drawn on the device; None without a prior."""
         return None if self.prior is None else self.prior(n, device=self.device)
@@ -230,7 +234,7 @@ class GenerativeModel(L.LightningModule):
     ) -> Iterator[Sample]:
         """Yield the samples of ``sample`` in batches of at most ``MAX_FORWARD``, for sets larger than memory."""
         latent = self.sample_latent(n, seed) if latent is None else latent.to(self.device)
-        generator = self.ema if self.ema is not None and weights != "raw" else self.generator
+        generator = self.generator_of(weights)
         for start in range(0, n, MAX_FORWARD):
             part = slice(start, start + MAX_FORWARD)
             yield self._forward(

@@ -10,6 +10,7 @@ from gan_lightning.errors import UserError
 NOBODY = "0x" + "00" * 20  # as a payee: whoever holds the title; in allow: everybody
 NO_DIGEST = bytes(32)
 UNLIMITED = 2**16 - 1  # hands without a limit
+EVERY_EDITION = 2**32 - 1  # editions without a limit
 MAX_PAYEES = 64  # of a work with all its parts; the contract checks those of the parts
 NO_DEADLINE = 2**63
 

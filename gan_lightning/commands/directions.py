@@ -11,7 +11,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import side_by_side
-from gan_lightning.commands.steering import generator_of
 from gan_lightning.config.settings import DirectionsSettings
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import make_folder
@@ -46,7 +45,7 @@ Rows = list[dict[str, Any]]
 def directions(settings: DirectionsSettings) -> str:
     """Write the files that ``conf/directions.yaml`` describes; return a table of the directions and the paths."""
     trained = load(settings.checkpoint, settings.trust_code)
-    generator = generator_of(trained.model, None).eval()
+    generator = trained.model.generator_of(None).eval()
     if not isinstance(generator, StyleGenerator):
         raise UserError(
             f"checkpoint={settings.checkpoint}: the model has no styles: "

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.commands.steering import generator_of
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
 from gan_lightning.latents.edits import SteeredGenerator
@@ -43,7 +42,7 @@ def project_image(settings: GenerateSettings, trained: Trained, name: str) -> np
             f"truncation={settings.truncation}: the mean style depends on the condition: add condition=… of the image"
         )
     condition = _conditions(settings, trained, 1)
-    generator = generator_of(trained.model, settings.weights)
+    generator = trained.model.generator_of(settings.weights)
     assert isinstance(generator, SteeredGenerator)
     own_latent = trained.model.sample_latent(OWN, settings.seed + 1)
     latent = trained.model.sample_latent(CANDIDATES, settings.seed)

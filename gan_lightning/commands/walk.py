@@ -6,12 +6,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from gan_lightning.algorithms.model import GenerativeModel, Weights
-from gan_lightning.commands.steering import generator_of
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
-from gan_lightning.latents.edits import SteeredGenerator
-from gan_lightning.latents.mixing import slerp
+from gan_lightning.latents.walk import Walk
 from gan_lightning.modalities.samples import Sample
 from gan_lightning.modalities.sheets import write_walk
 from gan_lightning.runs.checkpoints import Trained
@@ -19,47 +16,17 @@ from gan_lightning.runs.checkpoints import Trained
 MAX_WALK_PIXELS = 2**28  # in all sheets of a walk together: its writer holds them in memory
 
 
-class Walk:
-    """Samples on the way from the latents of one seed to those of the next.
-
-    The way is a straight line between styles if the generator has styles, and an arc between latents if not.
-
-    Args:
-        model: the model to sample from.
-        n: number of samples.
-        seed: seed of the first latents; the last have ``seed`` + 1.
-        condition: n conditions; None for an unconditional model.
-        weights: weights of the generator, as for ``model.sample``.
-    """
-
-    def __init__(
-        self, model: GenerativeModel, n: int, seed: int, condition: Sample | None, weights: Weights | None
-    ) -> None:
-        self.model, self.n, self.condition, self.weights = model, n, condition, weights
-        start, end = (model.sample_latent(n, one) for one in (seed, seed + 1))
-        assert start is not None
-        assert end is not None
-        self.start, self.end = start, end
-        self.generator = generator_of(model, weights)
-
-    @torch.no_grad()
-    def samples(self, t: float) -> Sample:
-        """Return the samples at ``t``, from 0 (start) to 1 (end)."""
-        if isinstance(self.generator, SteeredGenerator):
-            assert not isinstance(self.condition, dict), "style generators have conditions of one part"
-            start, end = (self.generator.styles(latent, self.condition) for latent in (self.start, self.end))
-            return self.generator.synthesize(torch.lerp(start, end, t))
-        latent = slerp(self.start, self.end, t)
-        return self.model.sample(self.n, self.condition, latent=latent, weights=self.weights)
-
-
 def draw_walk(path: Path, settings: GenerateSettings, steps: int, trained: Trained, condition: Sample | None) -> None:
     """Write an animation: ``steps`` sheets from the latents of ``seed`` to those of ``seed + 1``, and as many back."""
     modality = trained.data.modality
-    walk = Walk(trained.model, settings.n, settings.seed, condition, settings.weights)
+    start, end = (trained.model.sample_latent(settings.n, seed) for seed in (settings.seed, settings.seed + 1))
+    assert start is not None
+    assert end is not None
+    conditions = None if condition is None else (condition, condition)
+    walk = Walk(trained.model, start, end, conditions, settings.weights)
 
     def sheet_at(t: float) -> np.ndarray:
-        return modality.sheet(modality.decode(walk.samples(t)))
+        return modality.sheet(modality.decode(walk.samples([t])))
 
     height, width, _ = sheet_at(0).shape
     most = max(MAX_WALK_PIXELS // (width * height), 2)

@@ -96,6 +96,9 @@ class Attributes(Modality):
             indices[name] = self.names[name].index(value)
         return torch.tensor(list(indices.values()))
 
+    def input_form(self) -> dict[str, Any]:
+        return {"kind": "attributes", "attributes": self.names}
+
     def write(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
         assert isinstance(content, Tensor)
         path = folder / f"samples{self.suffix}"

@@ -113,6 +113,9 @@ class Labels(Modality):
     def digest(cls, path: Path) -> str:
         return hashlib.sha256("\n".join(_read_lines(path)).encode()).hexdigest()
 
+    def input_form(self) -> dict[str, Any]:
+        return {"kind": "labels", "values": self.names or [str(label) for label in range(self.num_classes)]}
+
     def values(self) -> Content:
         return torch.arange(self.num_classes)
 

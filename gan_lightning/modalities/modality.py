@@ -226,6 +226,10 @@ class Modality(ABC):
         if missing:
             raise ValueError(f"modality {type(self).__name__} lacks {', '.join(missing)}")
 
+    def input_form(self) -> dict[str, Any]:
+        """Return how a page asks for content of one sample as a condition: plain values, of which ``kind`` is one."""
+        return {"kind": "file", "media_type": self.media_type, "suffix": self.suffix, "shape": self.content_shape}
+
     def values(self) -> Content | None:
         """Return all possible content in order if it is finite, such as all class labels; else None."""
         return None

@@ -179,13 +179,15 @@ def read_ledger(folder: Path, trusted_roots: bytes) -> Ledger:
     return Ledger(lines[: tree.size], roots, len(lines) - tree.size)
 
 
-def append_records(folder: Path, identity: Identity, records: Sequence[Record]) -> None:
-    """Append records and a signed root over all lines, as :func:`append` does."""
-    append(folder, identity, [canonical_json(asdict(record)).encode() for record in records])
+def append_records(folder: Path, identity: Identity, records: Sequence[Record]) -> int | None:
+    """Append records and a signed root over all lines, and return the index of the first, as :func:`append` does."""
+    return append(folder, identity, [canonical_json(asdict(record)).encode() for record in records])
 
 
-def append(folder: Path, identity: Identity, lines: Sequence[bytes]) -> None:
+def append(folder: Path, identity: Identity, lines: Sequence[bytes]) -> int | None:
     """Append lines and a signed root over all lines, flushed to disk; a lock makes other writers wait.
+
+    Return the index of the first line that was appended; None if there are no lines.
 
     Lines that a crashed writer has left without a root are moved to records.unfinished.
 
@@ -199,7 +201,7 @@ def append(folder: Path, identity: Identity, lines: Sequence[bytes]) -> None:
         OSError: if a file cannot be written; earlier lines and roots stay.
     """
     if not lines:
-        return
+        return None
     if any(b"\n" in line for line in lines):
         raise ValueError("a line of a ledger must not hold a line feed")
     folder.mkdir(parents=True, exist_ok=True)
@@ -217,6 +219,7 @@ def append(folder: Path, identity: Identity, lines: Sequence[bytes]) -> None:
         envelope = canonical_json(seal(identity, ROOT_TYPE, canonical_json(asdict(root)).encode())).encode()
         _extend(folder / RECORDS, len(ledger.lines), lines)
         _extend(folder / ROOTS, len(ledger.roots), [envelope])
+        return len(ledger.lines)
 
 
 def open_root(envelope: Any, trusted_roots: bytes) -> SignedRoot:

@@ -26,6 +26,7 @@ def sign_files(
     weights: Weights,
     condition: str | None = None,
     truncation: float = 1.0,
+    indices: Sequence[int | None] | None = None,
 ) -> list[Record]:
     """Sign the samples of one seed, and return the records of their files.
 
@@ -39,15 +40,18 @@ def sign_files(
         weights: weights that generated the samples, ``ema`` or ``raw``.
         condition: requested condition, as :func:`gan_lightning.runs.drawing.recorded_condition` returns it.
         truncation: truncation of the styles; 1 for none.
+        indices: the row of the latent of each file, if they are not all files of the seed; None for a file with all
+            samples.
     """
-    if len(paths) not in (1, n):
+    if indices is None and len(paths) not in (1, n):
         raise ValueError(f"{len(paths)} files of {n} samples: must be one for each, or one for all")
     signer_class = next(one for one in SIGNERS if one.supports(modality.media_type))
     signer = signer_class(identity, trained.path, modality.media_type)
     config, name = config_digest(trained.config), type(modality).__name__
     records = []
-    for i, path in enumerate(paths):
-        index = i if len(paths) == n else None
+    if indices is None:
+        indices = list(range(n)) if len(paths) == n else [None]
+    for path, index in zip(paths, indices, strict=True):
         content = modality.digest(path)
         recipe = (trained.digest, config, weights, seed, n, index, condition)
         record = Record(*recipe, name, content, truncation=truncation)

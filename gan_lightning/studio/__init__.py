@@ -1,0 +1,1 @@
+"""The studio: a web page where people make, keep and sell samples of trained models."""
