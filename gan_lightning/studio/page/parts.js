@@ -229,6 +229,8 @@ export function dialog({ title, body, actions, wide = false }) {
   if (buttons.length) node.append(el("div", { class: "dialog-actions" }, ...buttons));
   node.addEventListener("close", () => {
     settle();
+    // Messages that stand in the dialog, above its backdrop, outlive it.
+    document.getElementById("toasts")?.append(...node.querySelectorAll(".toast"));
     node.remove();
   });
   node.addEventListener("mousedown", (event) => { if (event.target === node) close(); });
@@ -253,12 +255,17 @@ export const confirm = ({ title, text, action, danger = false }) => dialog({
 
 /** Show a message at the edge of the window. `link`: {href, label}; errors stay until they are closed. */
 export function toast(text, { kind = "good", link } = {}) {
-  const place = document.getElementById("toasts") ?? document.body;
+  const inFront = [...document.querySelectorAll("dialog[open]")].at(-1);
+  let place = document.getElementById("toasts");
+  if (inFront) {
+    place = inFront.querySelector(".toasts") ?? el("div", { class: "toasts" });
+    inFront.append(place);
+  }
   const node = el("div", { class: `toast ${kind}`, role: kind === "error" ? "alert" : "status" },
     icon(kind === "error" ? "warning" : kind === "good" ? "check" : "info"), el("p", {}, text),
     link && el("a", { href: link.href, onclick: () => node.remove() }, link.label),
     button({ label: t("common.close"), icon: "close", kind: "quiet small", iconOnly: true, onclick: () => node.remove() }));
-  place.append(node);
+  (place ?? document.body).append(node);
   if (kind !== "error") setTimeout(() => node.remove(), link ? 9000 : 5000);
 }
 
