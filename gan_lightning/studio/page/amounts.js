@@ -12,6 +12,12 @@ export function ether(wei) {
   return `${rest ? `${whole}.${rest}` : whole} ETH`;
 }
 
+/** Return an amount of wei in ether, rounded down to six decimals. */
+export function roundedEther(wei) {
+  const step = 10n ** 12n;
+  return ether((BigInt(wei) / step) * step);
+}
+
 /** Return a percentage: 10.5 is 10.5 %. */
 export function percent(number) {
   const format = { style: "percent", maximumFractionDigits: 2 };

@@ -99,12 +99,13 @@ async function renderWorks(body, context) {
     options: [["sale", t("market.for_sale")], ["all", t("market.all_works")]],
   });
   show("sale");
-  body.replaceChildren(
+  body.replaceChildren(...[
     el("div", { class: "screen-head" }, el("h1", {}, t("nav.market")), el("p", { class: "lead" }, t("market.lead"))),
     filter, grid, none,
     open.length > 0 && section(t("market.releases"), t("market.releases_text"), open.map((release) => releaseCard(release, context))),
     market.listings.length > 0 && section(t("market.resale"), t("market.resale_text"), market.listings.map((copy) => copyCard(copy, context))),
-    releaseFile(context));
+    releaseFile(context),
+  ].filter(Boolean));
 }
 
 const link = (href, label, kind = "") => el("a", { class: `button ${kind}`, href }, label);

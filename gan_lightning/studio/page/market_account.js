@@ -1,6 +1,6 @@
 /** The account of this tab: its balance, earnings, titles, copies and sales. */
 
-import { ether } from "./amounts.js";
+import { ether, roundedEther } from "./amounts.js";
 import { actAndTell } from "./acting.js";
 import { connectWallet } from "./connecting.js";
 import { sellButton } from "./market_work.js";
@@ -44,7 +44,7 @@ const group = (title, none, cards) =>
   section(title, cards.length > 0 ? el("div", { class: "work-grid" }, cards) : el("p", { class: "muted" }, none));
 
 function amount(label, wei, { chain }, action) {
-  return el("div", { class: "amount card" }, el("p", { class: "muted" }, label), el("p", { class: "amount-value" }, ether(wei)),
+  return el("div", { class: "amount card" }, el("p", { class: "muted" }, label), el("p", { class: "amount-value", title: ether(wei) }, roundedEther(wei)),
     chain.embedded && el("span", { class: "play-money" }, t("account.play_money")), action);
 }
 

@@ -29,7 +29,9 @@ export function salesTable(sales, context, { withWork = false } = {}) {
   ];
   return table(t("market.history"), headings, sales.map((sale) => [
     formatTime(sale.time), ...(withWork ? [work(sale)] : []), t(`market.sale.${sale.kind}`),
-    accountName(sale.from, context), accountName(sale.to, context), ether(sale.price),
+    // A tip goes to the work itself.
+    ...(sale.kind === "tip" ? [sale.to, null] : [sale.from, sale.to]).map((address) => accountName(address, context)),
+    ether(sale.price),
     el("ul", { class: "payments" }, sale.payments.map((payment) =>
       el("li", {}, accountName(payment.account, context), " ", el("span", { class: "number" }, ether(payment.amount))))),
   ]));

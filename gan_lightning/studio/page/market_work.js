@@ -15,7 +15,7 @@ export async function renderWork(body, context) {
   const title = titleOf(work);
   const mine = isSame(work.holder, account.current()?.address);
   document.title = `${title} · ${t("nav.market")}`;
-  body.replaceChildren(
+  body.replaceChildren(...[
     el("a", { class: "back", href: "#/market" }, icon("back"), t("market.back")),
     el("article", { class: "work-page" },
       el("div", { class: "work-stage" }, workImage(work.preview, title)),
@@ -33,7 +33,8 @@ export async function renderWork(body, context) {
     el("section", { class: "stack" }, el("h2", {}, t("market.about")), about(work, context)),
     work.copies.length > 0 && el("section", { class: "stack" }, el("h2", {}, t("market.copies")), copiesTable(work, context)),
     el("section", { class: "stack" }, el("h2", {}, t("market.history")),
-      work.sales.length > 0 ? salesTable(work.sales, context) : el("p", { class: "muted" }, t("market.no_sales"))));
+      work.sales.length > 0 ? salesTable(work.sales, context) : el("p", { class: "muted" }, t("market.no_sales"))),
+  ].filter(Boolean));
 }
 
 /** Tell whether an older claim can still displace the work. */
@@ -162,7 +163,7 @@ function about(work, context) {
     [t("market.artifact"), hash(work.artifact, 16)],
     [t("market.metadata"), work.metadata.known
       ? el("a", { href: `/api/market/metadata/${work.metadata.digest}`, download: "" }, t("market.metadata_file")) : null],
-    ...work.metadata.attributes.map(({ name, value }) => [name, String(value)]),
+    ...work.metadata.attributes.filter(({ name }) => name !== "artifact").map(({ name, value }) => [name, String(value)]),
   ]);
 }
 
