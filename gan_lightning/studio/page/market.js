@@ -69,8 +69,8 @@ function marketHead({ studio, account }, active) {
   const connect = !studio.chain.embedded && !account.current()
     && button({ label: t("wallet.connect"), icon: "wallet", kind: "primary", onclick: connectWallet });
   return [
-    el("div", { class: "row spread" },
-      el("nav", { class: "subtabs", "aria-label": t("nav.market") }, tabs), connect),
+    el("nav", { class: "subtabs", "aria-label": t("nav.market") }, tabs),
+    connect,
     studio.chain.embedded && el("p", { class: "play-money-note" }, el("span", { class: "play-money" }, t("account.play_money")), t("market.play_money")),
   ].filter(Boolean);
 }
