@@ -14,6 +14,7 @@ from gan_lightning.provenance.identity import Identity
 from gan_lightning.studio.guards import is_loopback
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.studio import Studio
+from gan_lightning.studio.tensorboards import tensorboard_url
 from gan_lightning.studio.visitors import cookie_name
 
 ORGANIZATION = "Personal"  # C2PA requires an organization
@@ -41,7 +42,7 @@ def router(studio: Studio) -> APIRouter:
             "folder": str(studio.settings.runs),
             "identity": await run_in_threadpool(describe_identity),
             "chain": None if market is None else await run_in_threadpool(market.describe),
-            "tensorboard": None,
+            "tensorboard": await run_in_threadpool(tensorboard_url, studio.settings.runs),
         }
 
     @routes.post("/identity", status_code=201)

@@ -10,6 +10,7 @@ from typing import Any
 from gan_lightning.errors import UserError
 from gan_lightning.files import make_folder
 from gan_lightning.studio.jobs import Jobs, Kind
+from gan_lightning.studio.library import Library
 from gan_lightning.studio.settings import StudioSettings
 from gan_lightning.studio.stores import Samples, Uploads
 from gan_lightning.studio.visitors import Visitors
@@ -33,13 +34,13 @@ class Studio:
         jobs: the queue of jobs for the worker process.
         uploads: files that visitors have sent.
         samples: samples that visitors have generated and not kept.
+        library: the runs below ``settings.runs``.
 
     Raises:
         UserError: if another studio uses the folder.
         OSError: if the folder cannot be written.
     """
 
-    library: Any
     gallery: Any
     market: Any
 
@@ -59,12 +60,7 @@ class Studio:
         self.jobs = Jobs(Worker(settings.trust_code))
         self.uploads = Uploads(self.make_temporary_folder("uploads"))
         self.samples = Samples(self.make_temporary_folder("samples"))
-        try:  # until all are merged
-            from gan_lightning.studio.library import Library
-
-            self.library = Library(settings.runs, [settings.folder])
-        except ImportError:
-            pass
+        self.library = Library(settings.runs, [settings.folder])
 
     def new_kept_folder(self) -> Path:
         """Create a folder for a sample that becomes an item of the gallery; ``gallery.add`` renames it."""

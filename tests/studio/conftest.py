@@ -1,88 +1,69 @@
-"""Fixtures: the real studio in a process of its own on a small trained run, and a browser that visits it."""
+"""A server of the studio in a process of its own, with runs that were trained for a moment; browsers that visit it."""
 
 import os
-import re
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import FAST, ROOT
-from tests.processes import ENVIRONMENT, ended, started
+from gan_lightning.commands import cli
+from tests.conftest import FAST
+from tests.studio.serving import Server, Visit
+from tests.test_toy_modality import TOY, WAVES
 
 ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@dataclass
-class Server:
-    """A studio that runs, and the folder with its runs, gallery, ledger and identity."""
-
-    url: str
-    folder: Path
-    process: subprocess.Popen = field(repr=False)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUICK = ["max_iterations=2", "callbacks.collapse_alarm=null"]
 
 
 @pytest.fixture(scope="session")
-def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with a run of a small conditional model and a copy of it; tests must not change it."""
-    folder = tmp_path_factory.mktemp("runs")
-    settings = [*FAST, "conditional=true", "max_iterations=120", "sample_every_n_epochs=5", "name=numbers"]
-    code, output = ended(started(folder, *settings, "hydra.run.dir=outputs/first"))
-    assert code == 0, output
-    shutil.copytree(folder / "outputs" / "first", folder / "outputs" / "second")
-    return folder / "outputs"
+def trained_runs(tmp_path_factory):
+    """Return a folder with the runs ``digits``, which is conditional, and ``waves``, of a modality of the user."""
+    folder = tmp_path_factory.mktemp("studio") / "runs"
+    for name, arguments in {"digits": [*FAST, "conditional=true"], "waves": WAVES}.items():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(tmp_path_factory.mktemp(name))
+            patch.syspath_prepend(TOY)
+            patch.setattr(sys, "argv", ["train.py", *arguments, *QUICK, "hydra.run.dir=run"])
+            with suppress(SystemExit):
+                cli.train()
+            shutil.copytree("run", folder / name)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def start_studio(
-    runs_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Server]]:
-    """Return a function that starts gan-studio with further options on a copy of the runs."""
-    running: list[subprocess.Popen] = []
-
-    def start(*options: str, folder: Path | None = None) -> Server:
-        folder = folder or tmp_path_factory.mktemp("studio")
-        shutil.copytree(runs_folder, folder / "outputs")
-        command = [sys.executable, "-m", "gan_lightning.commands.studio", "outputs", "--port", "0", "--no-browser"]
-        environment = os.environ | ENVIRONMENT | {"GAN_IDENTITY_DIR": str(folder / "identity")}
-        with (folder / "studio.log").open("w") as log:
-            process = subprocess.Popen([*command, *options], cwd=folder, env=environment, stdout=log, stderr=log)
-        running.append(process)
-        deadline = time.monotonic() + 60
-        while not (found := re.search(r"studio: (http\S+)", (folder / "studio.log").read_text())):
-            assert process.poll() is None, (folder / "studio.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        return Server(found[1].rstrip("/"), folder, process)
-
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(20)
+def server(trained_runs, tmp_path_factory):
+    """Return a server on this machine, without an identity at first."""
+    with Server(trained_runs, tmp_path_factory.mktemp("server")) as one:
+        yield one
 
 
-@pytest.fixture(scope="session")
-def studio(start_studio: Callable[..., Server]) -> Server:
-    """Studio with an embedded chain, which all tests of a session share."""
-    return start_studio()
+@pytest.fixture
+def visit(server):
+    """Return the session of a new visitor."""
+    with Visit(server.url) as one:
+        yield one
+
+
+@pytest.fixture(autouse=True)
+def no_own_identity(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
+    assert os.environ["GAN_IDENTITY_DIR"]
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator:
-    """Chromium; tests are skipped where it or playwright is missing."""
+    """Return a browser; tests are skipped where it or playwright is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
-        pytest.skip("chromium is missing: install it as a package of the system, such as apt install chromium")
+        pytest.skip("chromium is missing: install it with the system's packages, such as apt install chromium")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
@@ -91,12 +72,11 @@ def browser() -> Iterator:
 
 @pytest.fixture
 def open_page(browser) -> Iterator[Callable]:
-    """Return a function that opens a page as a new visitor; the test fails if a page reported an error."""
+    """Return a function that opens an address as a new visitor; the test fails if a page reports an error."""
     contexts, errors = [], []
 
-    def open_new(url: str, *, language: str = "en-GB", prepare: Callable = lambda page: None, **options):
-        context = browser.new_context(locale=language, viewport={"width": 1280, "height": 800}, **options)
-        context.set_default_timeout(20_000)
+    def open_address(url: str, *, language: str = "en-GB", prepare: Callable = lambda page: None, **options: object):
+        context = browser.new_context(**{"locale": language, "viewport": {"width": 1280, "height": 800}} | options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -105,7 +85,7 @@ def open_page(browser) -> Iterator[Callable]:
         page.goto(url)
         return page
 
-    yield open_new
+    yield open_address
     for context in contexts:
         context.close()
     assert errors == []
