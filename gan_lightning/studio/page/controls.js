@@ -11,8 +11,8 @@ const MAX_LABELS = 24; // shown as chips; more are a list
 /** Return a name of the data in the reader's language, or as it is, in words. */
 export const dataWord = (name) => (hasWord(`data.${name}`) ? t(`data.${name}`) : name.replaceAll("_", " "));
 
-/** Return the form; `generate()` is called when it is sent. */
-export function controls(context, bench, generate) {
+/** Return the form. `generate()` is called when it is sent; `history` is an element below the settings, or null. */
+export function controls(context, bench, { generate, history }) {
   const { description, settings } = bench;
   const isTable = description.media_type === "text/csv";
   // On a phone the samples come first: the settings are folded.
@@ -28,7 +28,7 @@ export function controls(context, bench, generate) {
       format: (value) => value.toFixed(2), oninput: (value) => { settings.truncation = value; },
     }),
     description.styles?.directions.length > 0 && directionControls(description.styles.directions, settings),
-    description.prior && seedControl(settings));
+    description.prior && seedControl(settings), history);
   const form = el("form", { class: "controls card", "aria-label": t("create.controls") },
     el("div", { class: "controls-top" },
       button({ label: t("create.generate"), icon: "create", type: "submit", class: "button primary wide-button" })), more);

@@ -61,7 +61,7 @@ async function showCard(context, run) {
   const { card } = await context.api.get(`/api/runs/${encodeURIComponent(run.id)}`);
   dialog({
     title: t("create.card_of", { name: run.name }), wide: true,
-    body: el("div", { class: "markdown" }, card ? markdown(card) : el("p", {}, t("create.no_card"))),
+    body: el("div", { class: "markdown" }, card ? markdown(card.replace(/^# .*\n/m, "")) : el("p", {}, t("create.no_card"))),
   });
 }
 
@@ -89,16 +89,16 @@ class Workbench {
   }
 
   drawPanel() {
-    this.panel.replaceChildren(controls(this.context, this.bench, () => this.generate()), ...this.earlierSeeds());
+    this.panel.replaceChildren(controls(this.context, this.bench, { generate: () => this.generate(), history: this.earlierSeeds() }));
   }
 
   earlierSeeds() {
-    if (!this.bench.history.length) return [];
-    return [el("details", { class: "history" }, el("summary", {}, t("create.history", { n: this.bench.history.length })),
+    if (!this.bench.history.length) return null;
+    return el("details", { class: "history" }, el("summary", {}, t("create.history", { n: this.bench.history.length })),
       el("ul", {}, this.bench.history.map((entry) => el("li", {}, el("button", {
         type: "button", class: "history-entry", onclick: () => this.regenerate(entry),
       }, el("code", {}, entry.seed), el("span", { class: "hint" },
-        [`×${entry.n}`, entry.condition, entry.edit, formatAgo(entry.time)].filter(Boolean).join(" · ")))))))];
+        [`×${entry.n}`, entry.condition, entry.edit, formatAgo(entry.time)].filter(Boolean).join(" · ")))))));
   }
 
   /** Generate samples with an earlier recipe, and set the controls to it. */

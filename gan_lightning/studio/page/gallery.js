@@ -1,9 +1,10 @@
 /** The gallery: what was kept, each with its story, its download with credentials, and the way to the market. */
 
 import { benchOf } from "./bench.js";
+import { dataWord } from "./controls.js";
 import { kindOf, showSample } from "./media.js";
 import { button, confirm, copyButton, definitions, el, emptyState, hash, icon } from "./parts.js";
-import { formatTime, t } from "./words.js";
+import { formatDay, formatTime, t } from "./words.js";
 
 const SEARCH_FROM = 9; // items, from which a search is offered
 
@@ -40,8 +41,8 @@ function showAll(root, items) {
   const search = el("input", { type: "search", placeholder: t("gallery.search"), "aria-label": t("gallery.search") });
   search.addEventListener("input", () => show(search.value.trim()));
   root.replaceChildren(
-    el("header", { class: "screen-head row spread" },
-      el("div", {}, el("h1", {}, t("nav.gallery")), el("p", { class: "lead" }, t("gallery.count", { n: items.length }))),
+    el("header", { class: "row spread" },
+      el("div", { class: "screen-head" }, el("h1", {}, t("nav.gallery")), el("p", { class: "lead" }, t("gallery.count", { n: items.length }))),
       items.length >= SEARCH_FROM && el("div", { class: "search" }, search)),
     none, list);
 }
@@ -52,7 +53,7 @@ const frame = (item) => el("li", {}, el("a", { class: "frame", href: `#/gallery/
     : showSample(item, "")),
   el("div", { class: "caption" },
     el("h2", {}, item.title),
-    el("p", { class: "hint" }, [item.run_name, new Date(item.kept * 1000).toLocaleDateString(document.documentElement.lang)].join(" · ")),
+    el("p", { class: "hint" }, [item.run_name, formatDay(item.kept)].join(" · ")),
     item.work !== null && el("span", { class: "badge good" }, icon("chain"), t("gallery.work", { n: item.work })))));
 
 function showItem(root, context, item) {
@@ -102,7 +103,9 @@ function story({ words, kept, ledger, work, run_name: run }) {
   ].filter(Boolean);
 }
 
-export const describeCondition = (condition) => (typeof condition === "string" ? condition.replaceAll(",", ", ") : JSON.stringify(condition));
+/** Return a condition in words: attributes and classes in the reader's language. */
+export const describeCondition = (condition) => condition.split(",")
+  .map((part) => part.split("=").map(dataWord).join(": ")).join(t("common.comma"));
 
 function actions(context, item) {
   const register = item.work === null && context.studio.chain;

@@ -1,6 +1,6 @@
 /** Shows samples of any media type: images, sound, text, tables, video; the preview sheet of all others. */
 
-import { el, errorNote, table } from "./parts.js";
+import { el, errorNote, icon, table } from "./parts.js";
 import { t } from "./words.js";
 
 const TABLE_ROWS = 12;
@@ -16,6 +16,7 @@ export function kindOf(mediaType) {
 
 const image = (url, label) => el("img", {
   src: url, alt: label, class: "sample-image", loading: "lazy", decoding: "async", onload: ({ target }) => sharpen(target),
+  onerror: ({ target }) => target.replaceWith(el("span", { class: "frame-missing" }, icon("broken"), t("media.missing"))),
 });
 
 /** Draw small images with hard pixels, as they are; larger ones are smoothed. */

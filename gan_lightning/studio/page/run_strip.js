@@ -25,9 +25,9 @@ const runCard = (run, isChosen) => el("a", { class: "run-card", href: `#/create/
 /** Return the heading of the chosen run; `action` stands beside it. */
 export const runHead = (run, action) => el("header", { class: "run-head" },
   el("div", {}, el("h2", { class: "run-title" }, run.name),
-    el("p", { class: "muted" }, [run.data, run.model, run.iterations && t("run.iterations", { n: run.iterations.toLocaleString(document.documentElement.lang) })].filter(Boolean).join(" · "))),
+    el("p", { class: "muted" }, [run.data, run.model, run.iterations && t("run.iterations", { n: formatNumber(run.iterations, 15) })].filter(Boolean).join(" · "))),
   el("div", { class: "row" },
-    run.headline && el("span", { class: "badge number", title: baselineText(run) }, `${run.headline.name} ${formatNumber(run.headline.value, 3)}`),
+    run.headline && el("span", { class: "badge number run-score", title: baselineText(run) }, `${run.headline.name} ${formatNumber(run.headline.value, 3)}`),
     action));
 
 const baselineText = ({ baseline }) => (baseline ? t("run.baseline", { name: baseline.name, value: formatNumber(baseline.value, 3) }) : null);

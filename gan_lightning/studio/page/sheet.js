@@ -29,16 +29,17 @@ export function emptySheet(n, tiles) {
 }
 
 function tile(context, bench, sample, actions) {
+  const kind = kindOf(sample.media_type);
   const open = el("button", {
     type: "button", class: "tile-open", onclick: () => view(context, bench, sample, actions),
-    "aria-label": t("create.open", { sample: numberOf(sample) }),
+    "aria-label": kind !== "text" && t("create.open", { sample: numberOf(sample) }), // a text names its button itself
   }, showSample(sample, ""));
-  const sound = kindOf(sample.media_type) === "audio"
+  const sound = kind === "audio"
     && el("audio", { controls: true, preload: "none", src: sample.file, "aria-label": numberOf(sample) });
   const quick = [
     heart(sample, actions, { tabindex: "-1" }),
     !sample.recipe.edit && button({ label: t("keep.heading"), icon: "seal", iconOnly: true, kind: "quiet small", tabindex: "-1", onclick: () => keep(context, bench, sample, actions) }),
-    bench.description.prior && kindOf(sample.media_type) === "image" && button({
+    bench.description.prior && kind === "image" && button({
       label: t("walk.add"), icon: "walk", iconOnly: true, kind: "quiet small", tabindex: "-1", onclick: () => actions.walk(sample) }),
     download(sample, { iconOnly: true }),
   ];

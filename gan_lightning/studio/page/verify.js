@@ -2,7 +2,7 @@
 
 import { describeCondition } from "./gallery.js";
 import { definitions, el, errorNote, hash, icon, progress } from "./parts.js";
-import { formatTime, hasWord, t } from "./words.js";
+import { formatTime, t } from "./words.js";
 
 const MAX_SIZE = 20 * 2 ** 20; // bytes, the limit of uploads
 
@@ -124,7 +124,7 @@ function verdict(found, file, heading, image) {
       ])),
       found.work && section("verify.work", workFacts(found.work)),
       found.manifest?.length > 0 && section("verify.manifest", definitions(found.manifest.map(({ label, value }) =>
-        [hasWord(`manifest.${label}`) ? t(`manifest.${label}`) : label, String(value)])))));
+        [label, String(value)])))));
 }
 
 const section = (key, content) => el("section", { class: "stack" }, el("h3", {}, t(key)), content);

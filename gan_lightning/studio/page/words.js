@@ -47,6 +47,8 @@ export const formatNumber = (value, digits = 4) =>
 export const formatTime = (seconds) =>
   new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(seconds * 1000);
 
+export const formatDay = (seconds) => new Intl.DateTimeFormat(language, { dateStyle: "medium" }).format(seconds * 1000);
+
 /** Return a time relative to now, such as "3 minutes ago". */
 export function formatAgo(seconds) {
   const past = seconds - Date.now() / 1000;
