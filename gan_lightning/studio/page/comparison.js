@@ -13,7 +13,7 @@ import { formatDuration, formatNumber, t } from "./words.js";
 export function compareRuns(runs, { api, announce }) {
   const element = el("div", { class: "comparison" });
   const feeds = runs.map(({ id, label }) => new RunFeed(id, label, api, (what) => redraw[what]()));
-  const heads = feeds.map(() => el("div", { class: "run-head" }));
+  const heads = feeds.map(() => el("div", { class: "run-text" }));
   const viewers = feeds.map(({ label }) => sheetViewer(label));
   const metrics = el("div");
   let board = null;
@@ -43,7 +43,7 @@ export function compareRuns(runs, { api, announce }) {
         el("div", { class: "run-columns" }, columns),
         el("section", { class: "stack" },
           el("div", { class: "section-head" }, el("h2", {}, t("watch.curves")),
-            el("label", { class: "check" }, logScale, t("watch.log_scale"))),
+            el("label", { class: "option" }, logScale, t("watch.log_scale"))),
           feeds.length > 1 && legend(feeds), board.element),
         el("section", { class: "stack" }, el("h2", {}, t("watch.metrics_now")), metrics),
         el("section", { class: "stack" }, el("h2", {}, "TensorBoard"), el("p", { class: "muted" }, t("watch.tensorboard")),

@@ -42,7 +42,7 @@ export async function renderRegistration(body, context) {
     el("a", { class: "button quiet", href: "#/gallery" }, t("common.cancel"))));
   form.onsubmit(submit, sendForm);
   body.replaceChildren(
-    el("a", { class: "back", href: "#/gallery" }, icon("back"), t("nav.gallery")),
+    el("a", { class: "button quiet small back", href: "#/gallery" }, icon("back"), el("span", {}, t("nav.gallery"))),
     el("div", { class: "work-page" },
       el("div", { class: "work-stage" }, workImage(item.preview, item.title)),
       el("div", { class: "stack" },

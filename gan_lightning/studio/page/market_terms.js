@@ -33,7 +33,7 @@ export function termsFields() {
         field({ label: t("market.from_field"), hint: t("market.from_hint"), control: from }),
         field({ label: t("market.until_field"), hint: t("market.until_hint"), control: until })),
       field({ label: t("market.licence"), hint: t("market.licence_hint"), control: licence }),
-      el("label", { class: "check" }, revocable, t("market.revocable_field")),
+      el("label", { class: "option" }, revocable, t("market.revocable_field")),
     ],
     read: () => ({
       price: `${price.value} ether`,

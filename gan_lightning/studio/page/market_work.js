@@ -16,7 +16,7 @@ export async function renderWork(body, context) {
   const mine = isSame(work.holder, account.current()?.address);
   document.title = `${title} · ${t("nav.market")}`;
   body.replaceChildren(...[
-    el("a", { class: "back", href: "#/market" }, icon("back"), t("market.back")),
+    el("a", { class: "button quiet small back", href: "#/market" }, icon("back"), el("span", {}, t("market.back"))),
     el("article", { class: "work-page" },
       el("div", { class: "work-stage" }, workImage(work.preview, title)),
       el("div", { class: "stack" },

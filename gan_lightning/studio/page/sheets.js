@@ -5,7 +5,7 @@ import { formatNumber, t } from "./words.js";
 
 /** Return `{element, update(sheets)}`; at the newest sheet, the view moves on when a newer one comes. */
 export function sheetViewer(name) {
-  const image = el("img", { class: "sheet", alt: "" });
+  const image = el("img", { class: "run-sheet", alt: "" });
   const caption = el("span", { class: "muted" });
   const slider = el("input", { type: "range", min: 0, step: 1, "aria-label": t("watch.sheet_of", { name }) });
   const empty = el("p", { class: "muted" }, t("watch.no_sheet"));
