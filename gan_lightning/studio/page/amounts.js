@@ -20,8 +20,8 @@ export function roundedEther(wei) {
 
 /** Return a percentage: 10.5 is 10.5 %. */
 export function percent(number) {
-  const format = { style: "percent", maximumFractionDigits: 2 };
-  return new Intl.NumberFormat(currentLanguage(), format).format(number / 100);
+  const format = { style: "unit", unit: "percent", maximumFractionDigits: 2 };
+  return new Intl.NumberFormat(currentLanguage(), format).format(number);
 }
 
 /** Return the beginning and the end of an address. */

@@ -4,6 +4,7 @@
  */
 
 import { ApiError } from "./api.js";
+import { t } from "./words.js";
 
 const REJECTED = 4001;
 const UNKNOWN_CHAIN = 4902;
@@ -33,7 +34,7 @@ export function subscribe(listener) {
 export function findWallets() {
   dispatchEvent(new Event("eip6963:requestProvider"));
   if (announced.size === 0 && window.ethereum) {
-    return [{ info: { uuid: "injected", rdns: "injected", name: "window.ethereum" }, provider: window.ethereum }];
+    return [{ info: { uuid: "injected", rdns: "injected", name: t("wallet.injected") }, provider: window.ethereum }];
   }
   return [...announced.values()];
 }
