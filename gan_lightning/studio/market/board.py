@@ -14,24 +14,13 @@ from gan_lightning.chain.history import DatedEvent, History
 from gan_lightning.chain.sales import Sale, read_sales
 from gan_lightning.chain.views import Copy, Work, read_work
 from gan_lightning.chain.works import NOBODY
+from gan_lightning.studio.market.saved_board import VERSION, Listing, SavedBoard, read_saved
 
 if TYPE_CHECKING:  # slow to import, and needs an extra
     from gan_lightning.chain.client import Client
 
 READ_AGAIN = 2  # works that are read again with each new block
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Title or copy for sale.
-
-    Args:
-        price: price in wei.
-        number: number of the listing.
-    """
-
-    price: int
-    number: int
+SAVE_AFTER = 20  # works and copies that were read since the file was written
 
 
 @dataclass(frozen=True)
@@ -73,20 +62,24 @@ class Board:
 
     Args:
         client: client of the contract.
-        history: file of the events.
+        folder: folder of its files.
         pause: seconds in which the node is not asked again for new blocks.
     """
 
-    def __init__(self, client: Client, history: Path, pause: float) -> None:
+    def __init__(self, client: Client, folder: Path, pause: float) -> None:
         self._client, self._pause = client, pause
-        self._history = History(client, history)
+        self._file = folder / "board.json"
+        self._history = History(client, folder / "events.jsonl")
         self._lock = threading.Lock()
         self._state, self._sold_tokens = State(), set[int]()
         self._copies: dict[int, Copy] = {}
         self._touched: set[int] = set()
         self._asked = 0.0  # by the monotonic clock
         self._turn = 0
+        self._unsaved = 0
         self._pending: Sequence[DatedEvent] = self._history.events
+        if saved := read_saved(self._file, client, self._history.block):
+            self._restore(saved)
 
     def state(self) -> State:
         """Return the state at the newest block."""
@@ -113,7 +106,30 @@ class Board:
         copy = Copy(token, work, offer, expires, hands, state.holders.get(token), False)
         if state is self._state:  # otherwise it may have changed in between
             self._copies[token] = copy
+            self._unsaved += 1
         return copy
+
+    def save(self) -> None:
+        """Write what was read to the file of the board."""
+        with self._lock:
+            self._save()
+
+    def _save(self) -> None:
+        client, state = self._client, self._state
+        if client.address is None or state.block < 0 or self._touched:
+            return
+        where = VERSION, client.genesis, client.address, state.block, client.block_hash(state.block)
+        works = list(state.works.values())
+        SavedBoard(*where, works, state.sold, state.listings, dict(self._copies)).write(self._file)
+        self._unsaved = 0
+
+    def _restore(self, saved: SavedBoard) -> None:
+        events = self._history.events
+        known = [event for event in events if event.block <= saved.block]
+        self._pending = events[len(known) :]
+        works = {work.number: work for work in saved.works}
+        state = replace(self._apply(known), block=saved.block, works=works, sold=saved.sold, listings=saved.listings)
+        self._state, self._copies = state, dict(saved.copies)
 
     def _refresh(self) -> None:
         if self._client.block_number() == self._state.block and not self._touched:
@@ -130,6 +146,9 @@ class Board:
         state = self._apply(events)
         self._state = self._read_again(state, works, tokens)
         self._touched -= works
+        self._unsaved += len(works)
+        if self._unsaved >= SAVE_AFTER:
+            self._save()
 
     def _find_touched(self, events: Sequence[DatedEvent]) -> tuple[set[int], set[int]]:
         """Return the works and the tokens to read again."""

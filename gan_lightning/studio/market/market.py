@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,9 @@ class Market:
         self.jobs.close()
         if self._thread.is_alive():
             self._thread.join()
+        if self._opened is not None:
+            with suppress(UserError):  # a node may be away
+                self._opened.board.save()
 
     def opened(self) -> OpenMarket:
         """Return the open market; raise Refusal if it is not open yet, or cannot be opened."""

@@ -84,8 +84,9 @@ def open_market(client: Client, embedded: bool, items: Items, folder: Path, ledg
         folder: folder of the studio.
         ledger: folder of the ledger with the claims.
     """
-    history = folder / "history" / f"{client.chain_id}-{client.address}.jsonl"
-    board = Board(client, history, EMBEDDED_PAUSE if embedded else NODE_PAUSE)
+    board = Board(
+        client, folder / "market" / f"{client.chain_id}-{client.address}", EMBEDDED_PAUSE if embedded else NODE_PAUSE
+    )
     board.state()
     return OpenMarket(
         client,

@@ -74,7 +74,7 @@ def _words(event: Event, shown: Mapping[str, str]) -> str:
 
 
 _TEMPLATES = {
-    "Anchored": "the root of {size} lines is on the chain",
+    "Anchored": "the root of the ledger ({size} lines) is on the chain",
     "Registered": "work {work} is registered for {creator}",
     "Displaced": "work {work} was displaced by work {by}, which has an older claim",
     "Offered": "offer {offer} of work {work} is open",

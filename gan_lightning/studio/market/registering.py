@@ -58,7 +58,7 @@ class Registration(Task):
 
 def anchor(root: bytes, size: int) -> Call:
     """Return the call that anchors a root of that many lines."""
-    return Call("anchor", f"anchor the root of {size:,} lines of the ledger", "anchor", (root, size))
+    return Call("anchor", f"put the root of the ledger ({size:,} lines) on the chain", "anchor", (root, size))
 
 
 def _is_same(work: Work, draft: Draft) -> bool:
