@@ -19,9 +19,9 @@ export class Bench {
     return `gan-studio.seeds.${this.run}`;
   }
 
-  /** Return the body of the job that generates samples as they are set now. */
-  request() {
-    const { seed, n, condition, upload, truncation, edits } = this.settings;
+  /** Return the body of the job that generates samples as they are set now; `seed` replaces the one that is set. */
+  request(seed = this.settings.seed) {
+    const { n, condition, upload, truncation, edits } = this.settings;
     const edit = Object.entries(edits).filter(([, strength]) => strength !== 0)
       .map(([name, strength]) => `${name}=${strength > 0 ? "+" : ""}${strength}`).join(",");
     return {
@@ -36,7 +36,7 @@ export class Bench {
     const { recipe } = result;
     this.result = { recipe, samples: result.samples.map((sample) => ({ ...sample, recipe, asked: { condition, upload } })) };
     const entry = { seed: recipe.seed, n: recipe.n, truncation: recipe.truncation, edit: recipe.edit, condition, upload };
-    this.history = [{ ...entry, time: Date.now() / 1000 }, ...this.history.filter((other) => !isSame(other, entry))].slice(0, HISTORY);
+    this.history = [{ ...entry, time: Date.now() / 1000 }, ...this.history.filter((other) => other.seed !== entry.seed || other.n !== entry.n)].slice(0, HISTORY);
     sessionStorage.setItem(this.stored, JSON.stringify(this.history));
   }
 
@@ -45,8 +45,6 @@ export class Bench {
     this.settings = { seed, n, condition, upload, truncation: truncation ?? 1, edits: parseEdit(edit) };
   }
 }
-
-const isSame = (one, other) => Object.keys(other).every((key) => one[key] === other[key]);
 
 const parseEdit = (edit) => Object.fromEntries((edit ?? "").split(",").filter(Boolean).map((part) => {
   const at = part.lastIndexOf("=");

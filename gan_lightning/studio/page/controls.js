@@ -11,8 +11,11 @@ const MAX_LABELS = 24; // shown as chips; more are a list
 /** Return a name of the data in the reader's language, or as it is, in words. */
 export const dataWord = (name) => (hasWord(`data.${name}`) ? t(`data.${name}`) : name.replaceAll("_", " "));
 
-/** Return the form. `generate()` is called when it is sent; `history` is an element below the settings, or null. */
-export function controls(context, bench, { generate, history }) {
+/**
+ * Return the form. `generate()` is called when it is sent, `adjust()` when the shown samples should follow a change;
+ * the element `history` is put below the settings.
+ */
+export function controls(context, bench, { generate, adjust, history }) {
   const { description, settings } = bench;
   const isTable = description.media_type === "text/csv";
   // On a phone the samples come first: the settings are folded.
@@ -22,11 +25,11 @@ export function controls(context, bench, { generate, history }) {
       label: t("create.how_many"), value: settings.n, options: NUMBERS.map((n) => [n, n]),
       onchange: (n) => { settings.n = Number(n); },
     }),
-    description.condition && conditionControl(context, bench),
-    description.styles && slider({
+    description.condition && el("div", { "data-live": ["labels", "attributes"].includes(description.condition.kind) }, conditionControl(context, bench)),
+    description.styles && el("div", { "data-live": true }, slider({
       label: t("create.truncation"), hint: t("create.truncation_hint"), min: 0, max: 1, step: 0.05, value: settings.truncation,
       format: (value) => value.toFixed(2), oninput: (value) => { settings.truncation = value; },
-    }),
+    })),
     description.styles?.directions.length > 0 && directionControls(description.styles.directions, settings),
     description.prior && seedControl(settings), history);
   const form = el("form", { class: "controls card", "aria-label": t("create.controls") },
@@ -35,6 +38,9 @@ export function controls(context, bench, { generate, history }) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     generate();
+  });
+  form.addEventListener("change", ({ target }) => {
+    if (target.closest("[data-live]")) adjust();
   });
   return form;
 }
@@ -150,19 +156,20 @@ function directionControls(names, settings) {
   const used = names.filter((name) => settings.edits[name]);
   for (const name of names.length <= MOST_DIRECTIONS ? names : used) add(name);
   if (names.length <= MOST_DIRECTIONS) {
-    return el("fieldset", { class: "directions" }, el("legend", {}, t("create.directions")),
+    return el("fieldset", { class: "directions", "data-live": true }, el("legend", {}, t("create.directions")),
       el("p", { class: "hint" }, t("create.directions_hint")), list);
   }
   const select = el("select", {});
   const fill = () => select.replaceChildren(el("option", { value: "" }, t("create.direction_choose")),
     ...names.filter((name) => !shown.has(name)).map((name) => el("option", { value: name }, dataWord(name))));
   fill();
-  select.addEventListener("change", () => {
+  select.addEventListener("change", (event) => {
     if (!select.value) return;
+    event.stopPropagation(); // its strength is still 0
     add(select.value);
     fill();
     list.lastElementChild.querySelector("input").focus();
   });
-  return el("fieldset", { class: "directions" }, el("legend", {}, t("create.directions")),
+  return el("fieldset", { class: "directions", "data-live": true }, el("legend", {}, t("create.directions")),
     el("p", { class: "hint" }, t("create.directions_hint")), list, field({ label: t("create.direction_add"), control: select }));
 }

@@ -74,6 +74,7 @@ class Workbench {
     this.status = el("div", { class: "sheet-status" });
     this.samples = el("div", { class: "sheet-place" });
     this.favourites = el("div", {});
+    this.history = el("details", { class: "history" });
     this.actions = { changed: () => this.draw(), walk: (sample) => this.walk.add(sample) };
     const canWalk = bench.description.prior && bench.description.media_type.startsWith("image/");
     this.walk = canWalk ? walkSection(context, bench) : null;
@@ -89,16 +90,17 @@ class Workbench {
   }
 
   drawPanel() {
-    this.panel.replaceChildren(controls(this.context, this.bench, { generate: () => this.generate(), history: this.earlierSeeds() }));
+    this.panel.replaceChildren(controls(this.context, this.bench, {
+      generate: () => this.generate(), adjust: () => this.adjust(), history: this.history }));
   }
 
-  earlierSeeds() {
-    if (!this.bench.history.length) return null;
-    return el("details", { class: "history" }, el("summary", {}, t("create.history", { n: this.bench.history.length })),
+  drawHistory() {
+    this.history.hidden = !this.bench.history.length;
+    this.history.replaceChildren(el("summary", {}, t("create.history", { n: this.bench.history.length })),
       el("ul", {}, this.bench.history.map((entry) => el("li", {}, el("button", {
         type: "button", class: "history-entry", onclick: () => this.regenerate(entry),
       }, el("code", {}, entry.seed), el("span", { class: "hint" },
-        [`×${entry.n}`, entry.condition, entry.edit, formatAgo(entry.time)].filter(Boolean).join(" · ")))))));
+        [`×${entry.n}`, entry.condition, entry.edit, formatAgo(entry.time)].filter(Boolean).join(" · "))))));
   }
 
   /** Generate samples with an earlier recipe, and set the controls to it. */
@@ -108,18 +110,23 @@ class Workbench {
     return this.generate();
   }
 
-  async generate() {
+  /** Generate the shown samples again with what was set meanwhile. */
+  adjust() {
+    if (this.running) this.outdated = true;
+    else if (this.bench.result) this.generate(this.bench.result.recipe.seed);
+  }
+
+  async generate(seed) {
     if (this.running) return;
     const { bench, context } = this;
-    const request = bench.request();
+    const request = bench.request(seed);
     this.running = progress(t("create.generating"));
-    this.status.replaceChildren(this.running.node);
+    this.status.append(this.running.node); // the line of the seed is hidden while it is shown
     this.samples.setAttribute("aria-busy", "true");
     if (!bench.result) this.samples.replaceChildren(emptySheet(request.n, Array.from({ length: request.n }, () => el("li", { class: "tile waiting" }))));
     try {
       const result = await context.api.runJob(request, { progress: this.running.update, signal: this.running.controller.signal });
       bench.accept(result, request);
-      this.drawPanel();
       context.announce(t("create.ready", { n: result.samples.length }));
     } catch (error) {
       if (error.name !== "AbortError") this.failure = error;
@@ -128,6 +135,10 @@ class Workbench {
       this.running = undefined;
       this.samples.removeAttribute("aria-busy");
       this.draw();
+    }
+    if (this.outdated) {
+      this.outdated = false;
+      this.adjust();
     }
   }
 
@@ -139,6 +150,7 @@ class Workbench {
     if (bench.result) this.samples.replaceChildren(sheet(context, bench, this.actions));
     else if (!this.running) this.samples.replaceChildren();
     this.drawFavourites();
+    this.drawHistory();
     if (focused) this.samples.querySelector(`[data-sample="${focused}"] .tile-open`)?.focus();
   }
 

@@ -2,7 +2,7 @@
 
 import { benchOf } from "./bench.js";
 import { dataWord } from "./controls.js";
-import { kindOf, showSample } from "./media.js";
+import { showSample } from "./media.js";
 import { button, confirm, copyButton, definitions, el, emptyState, hash, icon } from "./parts.js";
 import { formatDay, formatTime, t } from "./words.js";
 
@@ -47,12 +47,14 @@ function showAll(root, items) {
     none, list);
 }
 
+const titleOf = (item) => item.title || t("gallery.untitled");
+
 const frame = (item) => el("li", {}, el("a", { class: "frame", href: `#/gallery/${item.id}` },
   el("div", { class: "print" }, item.missing
     ? el("div", { class: "frame-missing" }, icon("broken"), el("span", {}, t("gallery.missing")))
     : showSample(item, "")),
   el("div", { class: "caption" },
-    el("h2", {}, item.title),
+    el("h2", {}, titleOf(item)),
     el("p", { class: "hint" }, [item.run_name, formatDay(item.kept)].join(" · ")),
     item.work !== null && el("span", { class: "badge good" }, icon("chain"), t("gallery.work", { n: item.work })))));
 
@@ -63,10 +65,10 @@ function showItem(root, context, item) {
     title: item.work !== null ? t("gallery.delete_registered") : null,
     onclick: async () => {
       const agreed = await confirm({
-        title: t("gallery.delete_title", { title: item.title }), text: t("gallery.delete_text"), action: t("gallery.delete"), danger: true });
+        title: t("gallery.delete_title", { title: titleOf(item) }), text: t("gallery.delete_text"), action: t("gallery.delete"), danger: true });
       if (!agreed) return;
       await context.api.remove(`/api/gallery/${item.id}`);
-      context.toast(t("gallery.deleted", { title: item.title }));
+      context.toast(t("gallery.deleted", { title: titleOf(item) }));
       context.navigate("#/gallery");
     },
   });
@@ -74,18 +76,18 @@ function showItem(root, context, item) {
     el("a", { class: "button quiet small back", href: "#/gallery" }, icon("back"), el("span", {}, t("gallery.all"))),
     el("article", { class: "exhibit" },
       el("div", { class: "exhibit-wall" }, item.missing
-        ? el("div", { class: "note bad" }, icon("broken"), el("p", {}, t("gallery.missing_text")))
+        ? el("div", { class: "note bad" }, icon("broken"), el("div", { class: "stack" }, el("p", {}, t("gallery.missing_text")), item.problem && el("p", {}, item.problem)))
         : el("div", { class: "print" }, showSample(item, item.title, { controls: true }))),
       el("div", { class: "stack exhibit-side" },
-        el("h1", {}, item.title),
-        el("div", { class: "row" },
+        el("h1", {}, titleOf(item)),
+        words.signer && el("div", { class: "row" },
           el("span", { class: "seal-mark", "aria-hidden": "true" }, icon("seal")), el("span", {}, t("gallery.signed_by", { name: words.signer })),
           item.work !== null && el("a", { class: "badge good", href: `#/market/work/${item.work}` }, icon("chain"), t("gallery.work", { n: item.work }))),
-        el("section", { class: "story", "aria-label": t("gallery.story") }, story(item).map((sentence) => el("p", {}, sentence))),
+        words.seed && el("section", { class: "story", "aria-label": t("gallery.story") }, story(item).map((sentence) => el("p", {}, sentence))),
         !item.missing && actions(context, item),
-        el("details", { class: "facts" }, el("summary", {}, t("gallery.facts")), facts(item)),
+        words.seed && el("details", { class: "facts" }, el("summary", {}, t("gallery.facts")), facts(item)),
         el("div", { class: "row" },
-          el("button", { type: "button", class: "button quiet", onclick: () => createAlike(context, item) }, icon("create"), el("span", {}, t("gallery.alike"))),
+          words.seed && button({ label: t("gallery.alike"), icon: "create", kind: "quiet", onclick: () => createAlike(context, item) }),
           remove))));
 }
 
@@ -111,8 +113,8 @@ function actions(context, item) {
   const register = item.work === null && context.studio.chain;
   return el("div", { class: "row" },
     register && el("a", { class: "button primary", href: `#/market/register/${item.id}` }, icon("market"), el("span", {}, t("gallery.register"))),
-    el("a", { class: register ? "button" : "button primary", href: item.file, download: "" }, icon("download"), el("span", {}, t("gallery.download"))),
-    kindOf(item.media_type) !== "image" && el("a", { class: "button", href: `/api/gallery/${item.id}/statement`, download: "" },
+    el("a", { class: register ? "button" : "button primary", href: item.file, download: item.name ?? "" }, icon("download"), el("span", {}, t("gallery.download"))),
+    item.statement && el("a", { class: "button", href: item.statement, download: "" },
       icon("seal"), el("span", {}, t("gallery.statement"))),
     el("a", { class: "button", href: `#/verify/${item.id}` }, icon("verify"), el("span", {}, t("gallery.verify"))));
 }

@@ -84,7 +84,7 @@ async function render(root, context) {
     zone, el("div", { class: "row check" }, regenerate, el("label", { for: "regenerate" }, t("verify.regenerate")),
       el("p", { class: "hint" }, t("verify.regenerate_hint"))),
     outcome);
-  if (context.route[1]) fetchItem(context.route[1]).then(verify, (error) => outcome.replaceChildren(errorNote(error)));
+  if (context.route[1]) fetchItem(context.api, context.route[1]).then(verify, (error) => outcome.replaceChildren(errorNote(error)));
   return () => {
     removeEventListener("dragover", drag);
     removeEventListener("dragleave", drag);
@@ -96,12 +96,11 @@ async function render(root, context) {
 }
 
 /** Return the file of an item of the gallery, as somebody who downloads it has it. */
-async function fetchItem(id) {
-  const response = await fetch(`/api/gallery/${encodeURIComponent(id)}/file`);
+async function fetchItem(api, id) {
+  const { item } = await api.get(`/api/gallery/${encodeURIComponent(id)}`);
+  const response = await fetch(item.file);
   if (!response.ok) throw new Error(t("media.missing"));
-  const name = /filename="?([^";]+)/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? t("verify.from_gallery");
-  const content = await response.blob();
-  return new File([content], decodeURIComponent(name), { type: content.type });
+  return new File([await response.blob()], item.name, { type: item.media_type });
 }
 
 function verdict(found, file, heading, image) {

@@ -71,8 +71,11 @@ export function walkSection(context, bench) {
       const which = bench.walk[0] ? 1 : 0;
       bench.walk[which] = sample;
       drawEnds();
-      context.toast(t(which === 0 ? "walk.added_from" : "walk.added_to"), { kind: "info" });
       if (bench.walk.every(Boolean)) node.scrollIntoView({ block: "nearest" });
+      const { top } = node.getBoundingClientRect();
+      const told = t(which === 0 ? "walk.added_from" : "walk.added_to");
+      if (top < innerHeight - 200) context.announce(told);
+      else context.toast(told, { kind: "info" });
     },
   };
 }
