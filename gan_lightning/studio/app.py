@@ -1,6 +1,5 @@
 """The web application of a studio: guards, the routes of all screens, and the page."""
 
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,19 +10,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gan_lightning.errors import UserError
-from gan_lightning.studio import page_files, session
+from gan_lightning.studio import create, gallery, market, page_files, session, verifying, watch
 from gan_lightning.studio.guards import Guards
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.studio import Studio
 
 
 def routers(studio: Studio) -> list[APIRouter]:
-    """Return the routes of each screen. A screen is a module with a function ``router``."""
-    found = [session.router(studio)]
-    for name in ("create", "watch", "gallery", "verifying", "market"):  # until all are merged
-        if importlib.util.find_spec(f"gan_lightning.studio.{name}"):
-            found.append(importlib.import_module(f"gan_lightning.studio.{name}").router(studio))
-    return found
+    """Return the routes of each screen."""
+    return [module.router(studio) for module in (session, create, watch, gallery, verifying, market)]
 
 
 def create_app(studio: Studio) -> FastAPI:
