@@ -10,8 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gan_lightning.errors import UserError
-from gan_lightning.studio import create, gallery, market, page_files, session, verifying, watch
+from gan_lightning.studio import create, gallery, page_files, session, verifying, watch
 from gan_lightning.studio.guards import Guards
+from gan_lightning.studio.market import routes as market
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.studio import Studio
 
