@@ -37,7 +37,7 @@ class Studio:
         samples: samples that visitors have generated and not kept.
         library: the runs.
         gallery: kept samples.
-        market: works on a chain, and what accounts do with them.
+        market: works on a chain, and their trade.
 
     Raises:
         UserError: if another studio uses the folder.
@@ -83,7 +83,7 @@ class Studio:
 
     def close(self) -> None:
         """Stop what runs beside the server, and remove temporary files."""
-        self.market.close()
         self.jobs.close()
+        self.market.close()
         shutil.rmtree(self.temporary, ignore_errors=True)
         os.close(self._lock)

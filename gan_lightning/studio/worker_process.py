@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # takes seconds to import
 
 MAX_LOADED = 4  # models that stay in memory
 REPORT_SECONDS = 0.1  # between two reports of progress
-NICE = 5  # the server comes first, so that the page answers while models work
 
 
 class Cancelled(Exception):
@@ -88,7 +87,6 @@ def main() -> None:
     for number in STOP_SIGNALS:  # the server ends this process
         signal.signal(number, signal.SIG_IGN)
     on_parent_exit(lambda: os._exit(1))
-    os.nice(NICE)
     connection = Connection(int(sys.argv[1]))
     toolbox = Toolbox(connection, sys.argv[2:])
     importlib.import_module("gan_lightning.runs.checkpoints")  # before the first job arrives

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
@@ -20,8 +20,10 @@ from gan_lightning.studio.market.refusing import chain_errors, no_work
 from gan_lightning.studio.market.texts import Texts
 from gan_lightning.studio.market.wallets import prepare_next
 from gan_lightning.studio.refusals import Refusal
-from gan_lightning.studio.studio import Studio
 from gan_lightning.studio.visitors import CurrentVisitor, Visitor
+
+if TYPE_CHECKING:  # imports the market
+    from gan_lightning.studio.studio import Studio
 
 T = TypeVar("T")
 Wait = Annotated[float, Query(ge=0, le=20)]
