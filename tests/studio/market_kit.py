@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,12 +12,19 @@ from PIL import Image
 
 from gan_lightning.studio.app import create_app
 from gan_lightning.studio.market import Market
-from gan_lightning.studio.market.items import Item
 from gan_lightning.studio.settings import StudioSettings
 from gan_lightning.studio.studio import Studio
 
 ETHER = 10**18
-FEE_PER_GAS = 2 * 10**9 + 10**9
+
+
+@dataclass(frozen=True)
+class Item:
+    id: str
+    artifact: str
+    file: Path
+    preview: str
+    problem: None = None
 
 
 class Gallery:
@@ -34,13 +42,13 @@ class Gallery:
             file = folder / f"{index}.png"
             Image.fromarray(np.full((8, 8), index, dtype=np.uint8)).save(file)
             artifact = hashlib.sha256(f"item {index}".encode()).hexdigest()
-            self._items[f"item{index}"] = Item(f"item{index}", f"Item {index}", artifact, file, f"/preview/{index}")
+            self._items[f"item{index}"] = Item(f"item{index}", artifact, file, f"/preview/{index}")
 
-    def find(self, item: str) -> Item | None:
-        return self._items.get(item)
+    def find(self, item_id: str) -> Item | None:
+        return self._items.get(item_id)
 
-    def find_artifact(self, artifact: str) -> Item | None:
-        return next((one for one in self._items.values() if one.artifact == artifact), None)
+    def items(self) -> list[Item]:
+        return list(self._items.values())
 
 
 class Visitor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from gan_lightning.chain.accounts import checksum_address
@@ -22,11 +22,12 @@ class Accounts:
     """
 
     def __init__(self, demo_accounts: Mapping[str, LocalAccount]) -> None:
-        self._names = {account.address: name for name, account in demo_accounts.items()}
+        self._names = {str(account.address): name for name, account in demo_accounts.items()}
         self._addresses = {name: address for address, name in self._names.items()}
-        self._signers = {account.address: account for account in demo_accounts.values()}
+        self._signers = {str(account.address): account for account in demo_accounts.values()}
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Iterate over the names and addresses of the demo accounts."""
         return iter(self._addresses.items())
 
     def address(self, text: str) -> str:

@@ -1,34 +1,37 @@
 """Items of the gallery, as the market needs them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 
-@dataclass(frozen=True)
-class Item:
-    """Kept sample.
-
-    Args:
-        id: its id in the gallery.
-        title: its title.
-        artifact: digest by which the chain names its content, hexadecimal.
-        file: its file.
-        preview: URL of its preview.
-    """
+class Item(Protocol):
+    """Kept sample."""
 
     id: str
-    title: str
-    artifact: str
-    file: Path
-    preview: str
+
+    @property
+    def artifact(self) -> str:
+        """Digest by which the chain names its content, hexadecimal."""
+
+    @property
+    def file(self) -> Path:
+        """Its file."""
+
+    @property
+    def preview(self) -> str:
+        """URL of a PNG file that shows it."""
+
+    @property
+    def problem(self) -> str | None:
+        """What is damaged, in words; None if nothing is."""
 
 
 class Items(Protocol):
     """Items of a gallery."""
 
-    def find(self, item: str) -> Item | None:
-        """Return an item by its id; None if there is none."""
+    def find(self, item_id: str) -> Item | None:
+        """Return an item by its id; None if there is none, or if it is damaged."""
 
-    def find_artifact(self, artifact: str) -> Item | None:
-        """Return an item by its artifact; None if there is none."""
+    def items(self) -> Sequence[Item]:
+        """Return all items, the newest first."""

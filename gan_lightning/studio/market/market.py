@@ -100,7 +100,7 @@ class Market:
     def work_of(self, artifact: str) -> int | None:
         """Return the number of the work of an artifact; None if there is none, or the chain is not open."""
         found = self.find(artifact)
-        return found and int(found["number"])
+        return int(found["number"]) if found else None
 
     def find(self, artifact: str) -> dict[str, Any] | None:
         """Return number, creator, holder and time of the work of an artifact; None as :meth:`work_of`."""

@@ -54,8 +54,7 @@ class ReleaseCollection(Task):
             if offer not in work.offers:
                 message = f"it is registered already, and work {work.number} has no such offer (any more)"
                 raise refused("refused_NotForSale", message, work=work.number)
-            arguments = work.number, work.offers.index(offer), self.account
-            return Call("collect", words, "collect", arguments, offer.price)
+            return Call("collect", words, "collect", (work.number, work.offers.index(offer), self.account), offer.price)
         if not client.read("anchoredAt", release.evidence.root):
             return anchor(release.evidence.root, release.evidence.size)
         arguments = release.evidence, release.draft, release.signature, self.account

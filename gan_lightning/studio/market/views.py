@@ -32,9 +32,10 @@ class Views:
     """
 
     def __init__(self, client: Client, board: Board, items: Items, metadata: Texts, licences: Texts) -> None:
-        self._client, self._board, self._items = client, board, items
+        self._client, self._board = client, board
         self._metadata, self._licences = metadata, licences
         self._state, self._now = board.state(), client.now()
+        self._items = {item.artifact: item for item in reversed(items.items()) if item.problem is None}
         self._sales: dict[int, list[Sale]] = {}
         for sale in self._state.sales:
             self._sales.setdefault(sale.work, []).append(sale)
@@ -61,7 +62,7 @@ class Views:
     def work(self, work: Work) -> dict[str, Any]:
         number, state = work.number, self._state
         prices = [sale.price for sale in self._sales.get(work.number, ()) if sale.kind == "copy"]
-        item = self._items.find_artifact(work.artifact)
+        item = self._items.get(work.artifact)
         fields = self._fields(work)
         return {
             "number": number,
@@ -146,6 +147,7 @@ class Views:
         state = self._state
         held = sorted((token for token, holder in state.holders.items() if holder == address), reverse=True)
         sales = [sale for sale in reversed(state.sales) if address in (sale.seller, sale.buyer)]
+        earned = [(sale, one) for sale in reversed(state.sales) for one in sale.payments if one.account == address]
         earnings = [
             {
                 "time": sale.time,
@@ -154,16 +156,14 @@ class Views:
                 "amount": str(payment.amount),
                 "sale": sale.kind,
             }
-            for sale in reversed(state.sales)
-            for payment in sale.payments
-            if payment.account == address
+            for sale, payment in earned
         ]
         return {
             "address": address,
             "name": name,
             "balance": str(self._client.balance(address)),
             "owed": str(self._client.read("owed", address)),
-            "earned": str(sum(int(one["amount"]) for one in earnings)),
+            "earned": str(sum(payment.amount for _, payment in earned)),
             "titles": [self.work(state.works[token]) for token in held if token in state.works],
             "copies": [self.copy(token) for token in held if token not in state.works],
             "sales": [self.sale(sale) for sale in sales if sale.seller == address],
@@ -237,5 +237,5 @@ class Views:
         return self._fields(work).get("name") if work else None
 
     def _heading(self, work: Work) -> dict[str, Any]:
-        item = self._items.find_artifact(work.artifact)
+        item = self._items.get(work.artifact)
         return {"title": self._fields(work).get("name"), "preview": item and item.preview}

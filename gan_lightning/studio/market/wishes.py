@@ -131,7 +131,7 @@ class DraftWish(Wish):
 class ReleaseWish(DraftWish):
     """Draft that others may register, and the time until which they may."""
 
-    offer: Terms  # type: ignore[assignment]
+    offer: Terms
     deadline: Time | None = None
 
 
