@@ -13,7 +13,7 @@ MODULES = sorted(PAGE.glob("*.js"))
 WORDS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((PAGE / "words").glob("*.json"))}
 COMMENT = re.compile(r"/\*[\s\S]*?\*/|(?<![:\"'])//.*")
 LITERAL = re.compile(r"""["'`]([a-z]+\.[a-z_]+(?:\.[a-z_]+)*)["'`]""")
-TEMPLATE = re.compile(r"`([a-z]+\.(?:[a-z_]+\.)*[a-z_]*)\$\{[^}]+\}([a-z_]*)`")  # such as `nav.${name}`
+TEMPLATE = re.compile(r"`([a-z]+\.(?:[a-z_]+\.)*[a-z_]*)\$\{[^}]+\}([a-z_.]*)`")  # such as `nav.${name}`
 PLURALS = ("", ".one", ".other")
 # The policy of the page forbids the first four groups; the rest would turn a visitor's text into HTML.
 FORBIDDEN = re.compile(

@@ -100,7 +100,7 @@ class Workbench {
       el("ul", {}, this.bench.history.map((entry) => el("li", {}, el("button", {
         type: "button", class: "history-entry", onclick: () => this.regenerate(entry),
       }, el("code", {}, entry.seed), el("span", { class: "hint" },
-        [`×${entry.n}`, entry.condition, entry.edit, formatAgo(entry.time)].filter(Boolean).join(" · "))))));
+        [`×${entry.n}`, entry.condition, entry.edit, formatAgo(entry.time)].filter(Boolean).join(" · ")))))));
   }
 
   /** Generate samples with an earlier recipe, and set the controls to it. */

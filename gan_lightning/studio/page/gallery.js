@@ -95,7 +95,7 @@ function showItem(root, context, item) {
 function story({ words, kept, ledger, work, run_name: run }) {
   return [
     t(words.index === null ? "gallery.story_table" : "gallery.story_made",
-      { model: words.model_name || run, seed: words.seed, index: (words.index ?? 0) + 1, n: words.n }),
+      { model: run, seed: words.seed, index: (words.index ?? 0) + 1, n: words.n }),
     words.condition && t("gallery.story_condition", { condition: describeCondition(words.condition) }),
     words.truncation !== null && words.truncation !== 1 && t("gallery.story_truncation", { truncation: words.truncation }),
     words.edit && t("gallery.story_edit", { edit: words.edit }),
