@@ -61,7 +61,7 @@ def keep_sample(page, url: str, title: str) -> None:
     """Generate samples, keep the first one under a title, and open it in the gallery."""
     page.goto(f"{url}#/create/first")
     page.get_by_role("button", name="Open: Sample 1", exact=True).click()
-    page.get_by_role("button", name="Keep and sign").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep and sign").click()
     if page.get_by_label("Your name, or that of your studio").is_visible():
         page.get_by_label("Your name, or that of your studio").fill("Jane Doe")
         page.get_by_role("button", name="Create my signature").click()
@@ -116,18 +116,18 @@ def test_runs_are_compared_side_by_side(studio, open_page):
     newest = page.get_by_role("img", name="Samples of first").get_attribute("src")
     sheets.press("Home")
     assert page.get_by_role("img", name="Samples of first").get_attribute("src") != newest
-    page.get_by_role("checkbox", name="second").uncheck()
+    page.locator("input[value=second]").uncheck()
     expect(page.get_by_role("article")).to_have_count(1)
     assert page.url.endswith("#/watch/first")
 
 
 @pytest.mark.slow
 def test_run_in_training_is_live_until_it_ends(studio, open_page):
-    run = studio.runs / "live"
+    run = studio.runs / "training"
     process = started(studio.folder, *SETTINGS, "max_iterations=100000", f"hydra.run.dir={run}")
     try:
         wait_for(run / "samples", process)
-        page = open_page(f"{studio.url}#/watch/live")
+        page = open_page(f"{studio.url}#/watch/training")
         expect(page.locator(".run-text").get_by_text("live", exact=True)).to_be_visible()
         chart = page.get_by_role("slider", name="loss/generator")
         first = int(chart.get_attribute("aria-valuemax"))
