@@ -1,8 +1,9 @@
 """``python -m gan_lightning.studio.worker_process FD``: the process that loads models and runs the jobs of a studio.
 
 It talks with the server over the socket FD. The server sends ``("run", job, function, arguments)``, one at a time, and
-``("cancel", job)``. The process answers ``("progress", job, share)``, and at the end ``("done", job, result)``,
-``("failed", job, refusal)`` or ``("cancelled", job)``. It ends with the server, by whatever cause.
+``("cancel", job)``. The process answers ``("started", job)``, ``("progress", job, share)``, and at the end
+``("done", job, result)``, ``("failed", job, refusal)`` or ``("cancelled", job)``. It ends with the server, by whatever
+cause.
 """
 
 import importlib
@@ -45,7 +46,12 @@ class Toolbox:
         self._connection = connection
         self._loaded: OrderedDict[tuple[Any, ...], Trained] = OrderedDict()
         self._reported = 0.0
-        self.job = ""
+        self._job = ""
+
+    def start(self, job: str) -> None:
+        """Start a job and tell the server."""
+        self._job = job
+        self._connection.send(("started", job))
 
     def load(self, checkpoint: Path) -> "Trained":
         """Return the model of a run's folder or a .ckpt file; the last few stay in memory.
@@ -76,11 +82,11 @@ class Toolbox:
             Cancelled: if the job was cancelled.
         """
         while self._connection.poll():
-            if self._connection.recv() == ("cancel", self.job):
+            if self._connection.recv() == ("cancel", self._job):
                 raise Cancelled
         if (now := time.monotonic()) - self._reported >= REPORT_SECONDS:
             self._reported = now
-            self._connection.send(("progress", self.job, share))
+            self._connection.send(("progress", self._job, share))
 
 
 def main() -> None:
@@ -100,7 +106,7 @@ def main() -> None:
 
 
 def _answer(toolbox: Toolbox, job: str, function: str, arguments: dict[str, Any]) -> tuple[Any, ...]:
-    toolbox.job = job
+    toolbox.start(job)
     try:
         module, _, name = function.partition(":")
         return "done", job, getattr(importlib.import_module(module), name)(toolbox, **arguments)
