@@ -87,7 +87,7 @@ def read_work(client: Client, number: int) -> Work | None:
         bytes(metadata),
         [Payee(account, units) for account, units in payees],
         list(parts),
-        [Offer(*terms) for terms in offers],
+        [Offer.of_contract(terms) for terms in offers],
     )
 
 

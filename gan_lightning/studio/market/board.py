@@ -14,7 +14,7 @@ from gan_lightning.chain.history import DatedEvent, History
 from gan_lightning.chain.sales import Sale, read_sales
 from gan_lightning.chain.views import Copy, Work, read_work
 from gan_lightning.chain.works import NOBODY
-from gan_lightning.studio.market.saved_board import VERSION, Listing, SavedBoard, read_saved
+from gan_lightning.studio.market.saved_board import VERSION, Listing, SavedBoard, read_saved, save_work
 
 if TYPE_CHECKING:  # slow to import, and needs an extra
     from gan_lightning.chain.client import Client
@@ -119,7 +119,7 @@ class Board:
         if client.address is None or state.block < 0 or self._touched:
             return
         where = VERSION, client.genesis, client.address, state.block, client.block_hash(state.block)
-        works = list(state.works.values())
+        works = [save_work(work) for work in state.works.values()]
         SavedBoard(*where, works, state.sold, state.listings, dict(self._copies)).write(self._file)
         self._unsaved = 0
 
@@ -127,8 +127,9 @@ class Board:
         events = self._history.events
         known = [event for event in events if event.block <= saved.block]
         self._pending = events[len(known) :]
-        works = {work.number: work for work in saved.works}
-        state = replace(self._apply(known), block=saved.block, works=works, sold=saved.sold, listings=saved.listings)
+        state = replace(
+            self._apply(known), block=saved.block, works=saved.works, sold=saved.sold, listings=saved.listings
+        )
         self._state, self._copies = state, dict(saved.copies)
 
     def _refresh(self) -> None:

@@ -26,7 +26,8 @@ def describe_result(
         values: further values of the result.
     """
     found: dict[str, Any] = dict.fromkeys(("work", "token", "offer", "number", "amount"))
-    for event in receipt.events if receipt else []:
+    events = sorted(receipt.events, key=lambda event: event.name == "Displaced") if receipt else []  # of another work
+    for event in events:
         found |= {key: value for key, value in _plain(event).items() if key in found and found[key] is None}
         if event.name in ("Sold", "Listed") and found["amount"] is None:
             found["amount"] = str(event.arguments["price"])
@@ -37,10 +38,9 @@ def describe_result(
         "gas": receipt.gas,
         "fee": str(receipt.fee),
     }
-    events = [describe_event(event, accounts) for event in receipt.events] if receipt else []
     return {"action": action, "already": receipt is None, **found, **(values or {})} | {
         "transaction": transaction,
-        "events": events,
+        "events": [describe_event(event, accounts) for event in receipt.events] if receipt else [],
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from gan_lightning.chain.views import Copy, Work
+from gan_lightning.chain.works import Offer
 from gan_lightning.errors import UserError
 from gan_lightning.files import write_text_file
 
@@ -33,6 +34,19 @@ class Listing:
     number: int
 
 
+@dataclass(frozen=True)
+class SavedWork:
+    """Work with its offers as the contract holds them, which need not be ones that could be made here.
+
+    Args:
+        work: the work without its offers.
+        offers: fields of the offers.
+    """
+
+    work: Work
+    offers: Sequence[tuple[int, int, int, int, int, int, bool, bytes]]
+
+
 @with_config(ConfigDict(ser_json_bytes="hex", val_json_bytes="hex"))  # also of the dataclasses in it
 @dataclass(frozen=True)
 class SavedBoard:
@@ -44,7 +58,7 @@ class SavedBoard:
         contract: address of the contract.
         block: number of the block.
         hash: hash of the block.
-        works: all works.
+        saved_works: all works.
         sold: copies sold of each offer, by the number of the work.
         listings: titles and copies for sale by their tokens.
         copies: copies that were read, by their tokens.
@@ -55,15 +69,28 @@ class SavedBoard:
     contract: str
     block: int
     hash: str
-    works: Sequence[Work]
+    saved_works: Sequence[SavedWork]
     sold: Mapping[int, Sequence[int]]
     listings: Mapping[int, Listing]
     copies: Mapping[int, Copy]
+
+    @property
+    def works(self) -> dict[int, Work]:
+        """All works by their numbers."""
+        return {
+            saved.work.number: replace(saved.work, offers=[Offer.of_contract(terms) for terms in saved.offers])
+            for saved in self.saved_works
+        }
 
     def write(self, path: Path) -> None:
         """Write the file; without it a later server only starts more slowly."""
         with suppress(OSError):
             write_text_file(path, _ADAPTER.dump_json(self).decode())
+
+
+def save_work(work: Work) -> SavedWork:
+    """Return a work as the file holds it."""
+    return SavedWork(replace(work, offers=[]), [offer.as_tuple() for offer in work.offers])
 
 
 _ADAPTER = TypeAdapter(SavedBoard)
