@@ -71,7 +71,7 @@ async function render(root, context) {
     };
     outcome.replaceChildren(verdict(found, file, { heading, image: shownImage, again }));
     heading.focus({ preventScroll: true });
-    outcome.scrollIntoView({ block: "nearest" });
+    outcome.scrollIntoView({ block: "start" });
   }
 
   const drag = (event) => {
@@ -139,7 +139,8 @@ function verdict(found, file, { heading, image, again }) {
         item && el("p", {}, el("a", { href: `#/gallery/${item}` }, t("verify.in_gallery")))),
       regenerated && section("verify.regenerated", el("div", { class: `note ${regenerated.same ? "good" : "warn"}` },
         icon(regenerated.same ? "check" : "question"), el("div", {},
-          el("p", {}, t(regenerated.same ? "verify.same" : "verify.not_same")), el("p", { lang: "en" }, regenerated.message)))),
+          el("p", {}, t(regenerated.same ? "verify.same" : "verify.not_same")),
+          !regenerated.same && el("p", { lang: "en" }, regenerated.message)))),
       record && section("verify.record", recordFacts(record, candidate),
         candidate && !regenerated && el("div", {}, button({ label: t("verify.regenerate_now"), icon: "again", onclick: again }))),
       ledger && section("verify.ledger", definitions([
