@@ -19,6 +19,7 @@ ARGUMENTS = (
     "--disable-component-update --disable-sync"
 ).split()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 60_000  # milliseconds that a page has to show something; the worker's start takes most of them
 QUICK = ["max_iterations=2", "callbacks.collapse_alarm=null"]
 
 
@@ -77,6 +78,7 @@ def open_page(browser) -> Iterator[Callable]:
 
     def open_address(url: str, *, language: str = "en-GB", prepare: Callable = lambda page: None, **options: object):
         context = browser.new_context(**{"locale": language, "viewport": {"width": 1280, "height": 800}} | options)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

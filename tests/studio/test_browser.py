@@ -15,11 +15,12 @@ from gan_lightning.provenance import identity
 from tests.chain.conftest import ANVIL_KEYS, anvil  # noqa: F401
 from tests.conftest import FAST
 from tests.processes import started, wait_for
+from tests.studio.conftest import PATIENCE
 from tests.studio.serving import Server
 from tests.studio.wallet import Wallet
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright").expect
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=PATIENCE)
 
 SETTINGS = [*FAST, "conditional=true", "sample_every_n_epochs=5", "name=numbers"]
 HEADINGS = {
@@ -175,7 +176,7 @@ def test_sample_is_kept_registered_collected_and_verified(studio, open_page, tmp
     expect(page.get_by_text("Paid out to your balance.")).to_be_visible()
 
     page.goto(f"{studio.url}#/gallery")
-    page.get_by_role("link", name="Evening").click()
+    page.locator(".screen-gallery").get_by_role("link", name="Evening").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     file = tmp_path / download.value.suggested_filename
@@ -225,5 +226,6 @@ def test_wallet_signs_what_the_server_prepares(runs, open_page, anvil, tmp_path,
         expect(page.get_by_role("heading", name="Noon", level=1)).to_be_visible()
         page.evaluate("changeAccounts([])")
         expect(page.get_by_role("button", name="Connect wallet")).to_be_visible()
+        page.close()
     assert client.read("workOf", bytes(32)) == 0
     assert {client.read("ownerOf", number) for number in (1, 3)} == set(wallet.accounts)
