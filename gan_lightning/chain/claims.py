@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from gan_lightning.errors import UserError
 from gan_lightning.provenance.ledger import Ledger, LedgerChanged, Root
 from gan_lightning.provenance.merkle import Tree, inclusion_proof, leaf_hash, verify_inclusion
-from gan_lightning.provenance.records import canonical_json
+from gan_lightning.provenance.records import canonical_json, parse_record
 
 # The contract rebuilds this start of the line from binary values. It takes the rest, which starts after the quotation
 # mark that ends the artifact, as text.
@@ -114,6 +114,29 @@ def find_claims(ledger: Ledger, artifact: str, account: str | None = None) -> li
         if claim and claim.artifact == artifact and account in (None, claim.account):
             found.append(index)
     return found
+
+
+def recipe_of_claim(ledger: Ledger, index: int) -> dict[str, str | int | float]:
+    """Return how the claimed content was generated, if the claim names a record of the ledger; an empty dict otherwise.
+
+    Args:
+        ledger: the ledger.
+        index: index of the claim.
+    """
+    claim = parse_claim(ledger.lines[index])
+    if claim is None or claim.record is None:
+        return {}
+    hashes = [one.hex() for one in ledger.hashes]
+    record = parse_record(ledger.lines[hashes.index(claim.record)]) if claim.record in hashes else None
+    if record is None:
+        return {}
+    found: dict[str, str | int | None] = {
+        "checkpoint": record.checkpoint,
+        "seed": record.seed,
+        "index": record.index,
+        "label": record.condition,
+    }
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def evidence(ledger: Ledger, index: int, root: Root | None = None) -> Evidence:

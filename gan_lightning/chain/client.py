@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from web3.logs import DISCARD
-from web3.types import EventData, TxReceipt
+from web3.exceptions import TransactionNotFound
+from web3.types import TxReceipt
 
 from gan_lightning.chain.accounts import checksum_address
 from gan_lightning.chain.claims import Evidence, evidence
 from gan_lightning.chain.contract import compiled, release_message
 from gan_lightning.chain.deployment import NAME as DEPLOYMENT
 from gan_lightning.chain.deployment import Deployment, read_deployment
+from gan_lightning.chain.logs import Logs
 from gan_lightning.chain.places import open_place
 from gan_lightning.chain.receipts import Announce, Cost, Event, Receipt, Report, ignore_cost, ignore_receipt
 from gan_lightning.chain.sending import Sender
@@ -32,6 +33,7 @@ class Client:
 
     Attributes:
         chain_id: number of the chain.
+        genesis: hash of the first block of the chain.
         address: address of the contract; None before :meth:`deploy`.
         demo_accounts: accounts of an embedded chain with play money, by their names; empty for a node.
     """
@@ -51,13 +53,13 @@ class Client:
             raise UserError(f"--confirmations {confirmations}: must be at least 1")
         self._place = open_place(place, create, timeout)
         self._sender = Sender(self._place, state=state, confirmations=confirmations, max_fee=max_fee, timeout=timeout)
-        self.chain_id = self._sender.chain_id
+        self.chain_id, self.genesis = self._sender.chain_id, self._sender.genesis
         self.demo_accounts: Mapping[str, LocalAccount] = self._place.demo_accounts
         self.address: str | None = None
-        self._block = 0  # from which the events of the contract start
         self._contract: Any = None
+        self._logs: Logs | None = None
         if deployment := read_deployment(self._sender.folder):
-            deployment.check_chain(self._sender.folder / DEPLOYMENT, self.chain_id, self._sender.genesis)
+            deployment.check_chain(self._sender.folder / DEPLOYMENT, self.chain_id, self.genesis)
             self._use_contract(deployment.contract, deployment.block)
         if contract and checksum_address(contract) != self.address:
             self._use_contract(checksum_address(contract), 0)
@@ -79,7 +81,7 @@ class Client:
         def finish(raw: TxReceipt) -> Receipt:
             address = raw["contractAddress"]
             assert address is not None
-            Deployment(self.chain_id, self._sender.genesis, address, raw["blockNumber"]).write(self._sender.folder)
+            Deployment(self.chain_id, self.genesis, address, raw["blockNumber"]).write(self._sender.folder)
             self._use_contract(address, raw["blockNumber"])
             return self._report(raw, report)
 
@@ -111,7 +113,12 @@ class Client:
             *arguments: its arguments, as for :meth:`read`.
             value: ether to send along.
         """
-        return self._sender.cost(checksum_address(account), self._to, value, self._data(function, arguments))
+        return self._sender.cost(checksum_address(account), self._to, value, self.encode(function, *arguments))
+
+    def encode(self, function: str, *arguments: Any) -> str:
+        """Return the data of a transaction that calls a function of the contract, hexadecimal with ``0x``."""
+        with self._place.errors():
+            return str(self._function(function, arguments)._encode_transaction_data())
 
     def transact(
         self,
@@ -141,7 +148,7 @@ class Client:
             Unreachable: if the node does not answer; the message says whether the transaction may have been accepted.
             UserError: if the account has too little ether, or the transaction is not final in time.
         """
-        return self._send(account, self._to, value, self._data(function, arguments), report, announce)
+        return self._send(account, self._to, value, self.encode(function, *arguments), report, announce)
 
     def resume(self, account: str, report: Report = ignore_receipt) -> Receipt | None:
         """Finish the transaction that a killed command left, and return its outcome; None if there is none.
@@ -163,16 +170,44 @@ class Client:
             name: name of the event, such as ``Sold``.
             **arguments: indexed arguments that they must have, such as ``work=7``.
         """
-        event = self._contract.events[name]()
+        return self.logs.named(name, **arguments)
+
+    @property
+    def logs(self) -> Logs:
+        """Logs of the contract; raise UserError if there is no contract."""
+        _ = self._to
+        assert self._logs is not None
+        return self._logs
+
+    def outcome(self, transaction: str) -> tuple[bool, Receipt] | None:
+        """Return whether a transaction did what it should, and its receipt; None while it is not mined.
+
+        Args:
+            transaction: hash of the transaction, hexadecimal with ``0x``.
+        """
         with self._place.errors():
-            newest = self._place.web3.eth.block_number
-            logs = event.get_logs(argument_filters=arguments, from_block=self._block, to_block=newest)
-        return [_plain_event(log) for log in logs]
+            try:
+                raw = self._place.web3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
+            except TransactionNotFound:
+                return None
+        return bool(raw["status"]), self._describe(raw)
+
+    def is_known(self, transaction: str) -> bool:
+        """Return True if the node has a transaction, mined or not."""
+        return self._sender.is_known(transaction)
 
     def balance(self, account: str) -> int:
         eth: Any = self._place.web3.eth
         with self._place.errors():
             return int(eth.get_balance(checksum_address(account)))
+
+    def block_number(self) -> int:
+        with self._place.errors():
+            return int(self._place.web3.eth.block_number)
+
+    def block_hash(self, number: int) -> str:
+        with self._place.errors():
+            return f"0x{bytes(self._place.web3.eth.get_block(number)['hash']).hex()}"
 
     def now(self) -> int:
         """Return the time of the block that reads see."""
@@ -231,17 +266,13 @@ class Client:
         _ = self._to
         return self._contract.functions[name](*(_plain_argument(one) for one in arguments))
 
-    def _data(self, function: str, arguments: Sequence[Any]) -> str:
-        with self._place.errors():
-            return str(self._function(function, arguments)._encode_transaction_data())
-
     def _use_contract(self, address: str, block: int) -> None:
         eth: Any = self._place.web3.eth
         with self._place.errors():
             if not eth.get_code(address):
                 raise UserError(f"{self._place.name}: no contract at {address}: check --chain and --contract")
             self._contract = eth.contract(address=address, abi=compiled()["abi"])
-        self.address, self._block = address, block
+        self.address, self._logs = address, Logs(self._place, self._contract, block)
 
     def _send(
         self, account: LocalAccount, to: str, value: int, data: str, report: Report, announce: Announce
@@ -254,11 +285,7 @@ class Client:
         return receipt
 
     def _describe(self, receipt: TxReceipt) -> Receipt:
-        found: list[EventData] = []
-        if self.address:
-            for event in self._contract.events:
-                found += event().process_receipt(receipt, errors=DISCARD)
-        events = [_plain_event(log) for log in sorted(found, key=lambda log: log["logIndex"])]
+        events = self._logs.in_receipt(receipt) if self._logs else []
         return Receipt(
             f"0x{bytes(receipt['transactionHash']).hex()}",
             receipt["blockNumber"],
@@ -272,8 +299,3 @@ class Client:
 
 def _plain_argument(value: Any) -> Any:
     return value.as_tuple() if isinstance(value, (Draft, Offer, Evidence)) else value
-
-
-def _plain_event(log: EventData) -> Event:
-    arguments = {key: value.hex() if isinstance(value, bytes) else value for key, value in log["args"].items()}
-    return Event(log["event"], arguments, log["blockNumber"], f"0x{bytes(log['transactionHash']).hex()}")

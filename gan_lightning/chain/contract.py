@@ -4,6 +4,7 @@ import ast
 import functools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,12 @@ class Refused(UserError):
     Args:
         name: name of the contract's error.
         message: the reason and the remedy in words.
+        values: arguments of the error by their names.
     """
 
-    def __init__(self, name: str, message: str) -> None:
+    def __init__(self, name: str, message: str, values: Mapping[str, Any]) -> None:
         super().__init__(f"the contract refuses: {message}")
-        self.name = name
+        self.name, self.values = name, values
 
 
 @functools.cache
@@ -101,7 +103,7 @@ def refusal_in(error: Exception) -> Refused | None:
             except DecodingError:
                 continue
             named = {key: _plain(value) for (_, key), value in zip(inputs, values, strict=True)}
-            return Refused(name, REFUSALS.get(name, name).format(**named))
+            return Refused(name, REFUSALS.get(name, name).format(**named), named)
     return None
 
 

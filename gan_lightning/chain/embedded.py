@@ -59,6 +59,7 @@ class EmbeddedChain(Place):
     """
 
     read_block = "pending"  # it holds no transactions, and its time is that of now
+    blocks_at_once = 64  # a request takes 10 ms a block, and others wait for it
 
     def __init__(self, folder: Path, *, create: bool, timeout: float) -> None:
         self.name, self._folder, self._timeout = str(folder), folder, timeout

@@ -38,12 +38,14 @@ class Place(ABC):
         name: the folder or URL, for messages.
         web3: web3 on this chain.
         read_block: block whose state a read sees.
+        blocks_at_once: number of blocks whose logs one request may ask for.
         demo_accounts: accounts with play money by their names.
     """
 
     name: str
     web3: Web3
     read_block: ClassVar[Literal["latest", "pending"]]
+    blocks_at_once: ClassVar[int]
     demo_accounts: Mapping[str, "LocalAccount"]
 
     @abstractmethod
@@ -80,6 +82,7 @@ class Node(Place):
     """
 
     read_block = "latest"  # a pending transaction may never be mined
+    blocks_at_once = 2**63  # it refuses what is too much
     demo_accounts: Mapping[str, "LocalAccount"] = {}
 
     def __init__(self, url: str, timeout: float) -> None:

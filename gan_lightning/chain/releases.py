@@ -33,16 +33,31 @@ class Release:
     draft: Draft
     signature: bytes
 
+    def as_bytes(self) -> bytes:
+        """Return the content of the file, JSON."""
+        return _ADAPTER.dump_json(self, indent=2) + b"\n"
+
     def write(self, path: Path) -> None:
         """Write a new file; raise UserError if it exists or cannot be written."""
         try:
             with path.open("xb") as file:
-                file.write(_ADAPTER.dump_json(self, indent=2) + b"\n")
+                file.write(self.as_bytes())
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}: choose another name") from error
 
 
 _ADAPTER = TypeAdapter(Release)
+
+
+def parse_release(content: str | bytes) -> Release:
+    """Return the release in the content of a file; raise ValueError if it holds something else, or is damaged."""
+    try:
+        release = _ADAPTER.validate_json(content)
+    except UserError as error:  # of the draft
+        raise ValueError(str(error)) from error
+    if release.type != RELEASE:
+        raise ValueError(f"the type is {release.type!r}, not {RELEASE}")
+    return release
 
 
 def read_release(path: Path) -> Release | None:
@@ -58,6 +73,6 @@ def read_release(path: Path) -> Release | None:
     if RELEASE.encode() not in content:
         return None
     try:
-        return _ADAPTER.validate_json(content)
+        return parse_release(content)
     except ValueError as error:
         raise UserError(f"{path}: is no complete release: gan-chain register --sign writes one") from error

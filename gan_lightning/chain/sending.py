@@ -24,6 +24,21 @@ MARGIN = 1.25  # of the limit of gas over the estimate: the state may change unt
 FIRST_PAUSE, LAST_PAUSE = 0.05, 2.0  # seconds between questions to a node, which grow
 
 
+class NotEnoughEther(UserError):
+    """An account has less ether than a transaction needs.
+
+    Args:
+        account: address of the account.
+        balance: what it has, in wei.
+        needed: what the transaction needs at most, in wei.
+    """
+
+    def __init__(self, account: str, balance: int, needed: int) -> None:
+        has, most = format_wei(balance), format_wei(needed)
+        super().__init__(f"{account} has {has}, and up to {most} are needed: send it some ether")
+        self.balance, self.needed = balance, needed
+
+
 class Sender:
     """Sends the transactions of a chain, each at most once.
 
@@ -54,7 +69,8 @@ class Sender:
 
         Raises:
             Refused: if the contract refuses the call.
-            UserError: if the account has too little ether, or the network asks more than the largest fee.
+            NotEnoughEther: if the account has too little ether.
+            UserError: if the network asks more than the largest fee.
         """
         call: Any = {"from": account, "value": value, "data": data} | ({"to": to} if to else {})
         deadline = time.monotonic() + self._timeout
@@ -73,6 +89,15 @@ class Sender:
             cost = Cost(gas, *self._fees(), value)
             self._check_funds(account, cost.total)
         return cost
+
+    def is_known(self, transaction: str) -> bool:
+        """Return True if the node has a transaction, mined or not; raise Unreachable if that is unknown."""
+        with self._place.errors():
+            try:
+                self._eth.get_transaction(transaction)
+            except TransactionNotFound:
+                return False
+        return True
 
     def send(
         self,
@@ -197,7 +222,7 @@ class Sender:
             raise Unreachable(f"{error}; whether {entry.hash} was accepted is unknown: {again}") from error
         except UserError as error:
             # A node also refuses bytes that it has already.
-            if not self._is_known(entry.hash):
+            if not self.is_known(entry.hash):
                 journal.clear()
                 raise UserError(f"the transaction was not accepted, and nothing was done: {error}") from error
         receipt = self._poll(lambda: self._final_receipt(entry.hash))
@@ -233,15 +258,6 @@ class Sender:
         except TransactionNotFound:
             return None
 
-    def _is_known(self, transaction: str) -> bool:
-        """Return True if the node has a transaction, mined or not; raise Unreachable if that is unknown."""
-        with self._place.errors():
-            try:
-                self._eth.get_transaction(transaction)
-            except TransactionNotFound:
-                return False
-        return True
-
     def _fees(self) -> tuple[int, int]:
         """Return the largest fee and the tip for one unit of gas, in wei."""
         base, tip = self._eth.get_block("latest")["baseFeePerGas"], self._eth.max_priority_fee
@@ -255,9 +271,7 @@ class Sender:
     def _check_funds(self, account: str, needed: int) -> None:
         balance = self._eth.get_balance(account)
         if balance < needed:
-            raise UserError(
-                f"{account} has {format_wei(balance)}, and up to {format_wei(needed)} are needed: send it some ether"
-            )
+            raise NotEnoughEther(account, balance, needed)
 
 
 def _hex(value: bytes) -> str:

@@ -87,7 +87,7 @@ def read_work(client: Client, number: int) -> Work | None:
         bytes(metadata),
         [Payee(account, units) for account, units in payees],
         list(parts),
-        [Offer(*terms) for terms in offers],
+        [Offer.of_contract(terms) for terms in offers],
     )
 
 
@@ -107,3 +107,10 @@ def read_holder(client: Client, token: int) -> str | None:
         return str(client.read("ownerOf", token))
     except Refused:
         return None
+
+
+def may_use(client: Client, work: int, account: str) -> bool:
+    """Return True if an account may register works that have this one as a part."""
+    if read_holder(client, work) == account:
+        return True
+    return any(client.read("mayBuildOn", work, one) for one in (NOBODY, account))

@@ -1,7 +1,7 @@
 """Drafts and offers as the contract takes them, checked before they cost anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from gan_lightning.chain.units import WHOLE
@@ -10,6 +10,7 @@ from gan_lightning.errors import UserError
 NOBODY = "0x" + "00" * 20  # as a payee: whoever holds the title; in allow: everybody
 NO_DIGEST = bytes(32)
 UNLIMITED = 2**16 - 1  # hands without a limit
+EVERY_EDITION = 2**32 - 1  # editions without a limit
 MAX_PAYEES = 64  # of a work with all its parts; the contract checks those of the parts
 NO_DEADLINE = 2**63
 
@@ -67,6 +68,18 @@ class Offer:
         if self.until and self.start >= self.until:
             raise UserError("--until: the copies would end before they start: give a later time, or an earlier --from")
         _check_digest(self.licence, "licence")
+
+    @classmethod
+    def of_contract(cls, terms: Sequence[Any]) -> "Offer":
+        """Return an offer that the contract holds, from the fields of its struct.
+
+        It may be none that could be made here: a closed one without a sale has no editions, and the contract does not
+        compare start and end.
+        """
+        offer = object.__new__(cls)
+        for field, value in zip(fields(cls), terms, strict=True):
+            object.__setattr__(offer, field.name, value)
+        return offer
 
     def as_tuple(self) -> tuple[Any, ...]:
         """Return the fields in the order of the contract's struct."""

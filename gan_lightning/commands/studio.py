@@ -70,7 +70,9 @@ def main() -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     try:
-        from gan_lightning.studio.app import create_app  # noqa: F401  # imports all parts of the extra
+        import uvicorn  # noqa: F401
+
+        from gan_lightning.studio.app import create_app  # noqa: F401  # imports the other parts of the extra
         from gan_lightning.studio.guards import is_loopback
     except ImportError as error:
         raise missing_extra("gan-studio", "studio") from error

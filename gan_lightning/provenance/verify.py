@@ -125,7 +125,7 @@ class Verifier:
             return Verdict.UNKNOWN, otherwise
         try:
             digest = self._contents.digest(path)
-            return self._in_ledger(digest) or self._regenerates(path, record) or (Verdict.UNKNOWN, otherwise)
+            return self._in_ledger(digest) or self.regenerates(path, record) or (Verdict.UNKNOWN, otherwise)
         except UserError as error:
             return Verdict.UNKNOWN, f"{otherwise}; {str(error).removeprefix(f'{path}: ')}"
 
@@ -138,10 +138,16 @@ class Verifier:
         signer, when = root.signature.signer, root.claim.when
         return Verdict.IN_LEDGER, f"record {index:,}, added by {signer}, {when} by their clock"
 
-    def _regenerates(self, path: Path, record: Record | None) -> tuple[Verdict, str] | None:
+    def regenerates(self, path: Path, record: Record | None) -> tuple[Verdict, str] | None:
         """Return the verdict ``REGENERATES`` if the checkpoint generates the same content; None otherwise.
 
-        The seed comes from the record, or else from the arguments of the Verifier.
+        Args:
+            path: the file to compare with.
+            record: the recipe of the samples; None for the seed of the Verifier.
+
+        Raises:
+            UserError: if the file cannot be read as content of the checkpoint's modality, or the record names a
+                condition in another file than the Verifier.
         """
         if self._checkpoint is None:
             return None

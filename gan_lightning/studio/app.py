@@ -1,29 +1,21 @@
 """The web application of a studio: guards, the routes of all screens, and the page."""
 
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gan_lightning.errors import UserError
-from gan_lightning.studio import page_files, session
+from gan_lightning.studio import create, gallery, market, page_files, session, verifying, watch
 from gan_lightning.studio.guards import Guards
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.studio import Studio
 
-
-def routers(studio: Studio) -> list[APIRouter]:
-    """Return the routes of each screen. A screen is a module with a function ``router``."""
-    found = [session.router(studio)]
-    for name in ("create", "watch", "gallery", "verifying", "market"):  # until all are merged
-        if importlib.util.find_spec(f"gan_lightning.studio.{name}"):
-            found.append(importlib.import_module(f"gan_lightning.studio.{name}").router(studio))
-    return found
+SCREENS = (session, create, watch, gallery, verifying, market)  # modules with a function ``router``
 
 
 def create_app(studio: Studio) -> FastAPI:
@@ -41,8 +33,8 @@ def create_app(studio: Studio) -> FastAPI:
     app.add_exception_handler(UserError, _answer_user_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    for router in routers(studio):
-        app.include_router(router)
+    for screen in SCREENS:
+        app.include_router(screen.router(studio))
     app.include_router(page_files.router())
     return app
 

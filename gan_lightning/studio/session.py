@@ -35,13 +35,12 @@ def router(studio: Studio) -> APIRouter:
         if visitor is None:
             visitor = studio.visitors.create()
             response.set_cookie(cookie_name(request.headers), visitor.cookie, httponly=True, samesite="strict")
-        market = getattr(studio, "market", None)
         return {
             "version": __version__,
             "token": visitor.token,
             "folder": str(studio.settings.runs),
             "identity": await run_in_threadpool(describe_identity),
-            "chain": None if market is None else await run_in_threadpool(market.describe),
+            "chain": await run_in_threadpool(studio.market.describe),
             "tensorboard": await run_in_threadpool(tensorboard_url, studio.settings.runs),
         }
 

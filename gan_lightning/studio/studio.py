@@ -5,12 +5,13 @@ import os
 import secrets
 import shutil
 from pathlib import Path
-from typing import Any
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import make_folder
+from gan_lightning.studio.items import Gallery
 from gan_lightning.studio.jobs import Jobs, Kind
 from gan_lightning.studio.library import Library
+from gan_lightning.studio.market import Market
 from gan_lightning.studio.settings import StudioSettings
 from gan_lightning.studio.stores import Samples, Uploads
 from gan_lightning.studio.visitors import Visitors
@@ -34,15 +35,14 @@ class Studio:
         jobs: the queue of jobs for the worker process.
         uploads: files that visitors have sent.
         samples: samples that visitors have generated and not kept.
-        library: the runs below ``settings.runs``.
+        library: the runs.
+        gallery: kept samples.
+        market: works on a chain, and their trade.
 
     Raises:
         UserError: if another studio uses the folder.
         OSError: if the folder cannot be written.
     """
-
-    gallery: Any
-    market: Any
 
     def __init__(self, settings: StudioSettings) -> None:
         self.settings = settings
@@ -60,7 +60,9 @@ class Studio:
         self.jobs = Jobs(Worker(settings.trust_code))
         self.uploads = Uploads(self.make_temporary_folder("uploads"))
         self.samples = Samples(self.make_temporary_folder("samples"))
-        self.library = Library(settings.runs, [settings.folder])
+        self.library = Library(settings.runs, without=[settings.folder, settings.ledger])
+        self.gallery = Gallery(settings.folder / "gallery")
+        self.market = Market(settings, self.gallery)
 
     def new_kept_folder(self) -> Path:
         """Create a folder for a sample that becomes an item of the gallery; ``gallery.add`` renames it."""
@@ -77,9 +79,11 @@ class Studio:
     def start(self) -> None:
         """Start what runs beside the server."""
         self.jobs.start()
+        self.market.start()
 
     def close(self) -> None:
         """Stop what runs beside the server, and remove temporary files."""
         self.jobs.close()
+        self.market.close()
         shutil.rmtree(self.temporary, ignore_errors=True)
         os.close(self._lock)

@@ -1,7 +1,6 @@
 """Routes of the screen Watch: the runs, their metrics, sheets and scalars, and live updates."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import yaml
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from gan_lightning.paths import CARD, OVERRIDES
 from gan_lightning.studio.live import MAX_POINTS, Listener, Watcher, parse_position, stream
@@ -30,7 +30,7 @@ METADATA, MARK = (
 def router(studio: Studio) -> APIRouter:
     routes = APIRouter(prefix="/api")
     library, watcher = studio.library, Watcher(studio.library)
-    listening = 0
+    listeners: set[Listener] = set()
 
     @routes.get("/runs")
     def list_runs() -> dict[str, Any]:
@@ -59,28 +59,38 @@ def router(studio: Studio) -> APIRouter:
     async def follow(
         request: Request, id: str, position: str | None = None, last_event_id: Annotated[str | None, Header()] = None
     ) -> StreamingResponse:
-        nonlocal listening
         await run_in_threadpool(library.find, id)
-        if listening >= MAX_LISTENERS:
+        if len(listeners) >= MAX_LISTENERS:
             raise Refusal(503, "busy", "too many pages follow runs: close some", {"most": MAX_LISTENERS})
         listener = Listener(watcher, id, parse_position(last_event_id) or parse_position(position))
-
-        async def events() -> AsyncIterator[str]:
-            nonlocal listening
-            listening += 1
-            try:
-                async for event in stream(request, listener):
-                    yield event
-            finally:
-                listening -= 1
-
-        return StreamingResponse(events(), media_type="text/event-stream")
+        return _Stream(request, listener, listeners)
 
     @routes.get("/tensorboard")
     def find_tensorboard() -> dict[str, Any]:
         return {"url": tensorboard_url(library.folder), "command": tensorboard_command(library.folder)}
 
     return routes
+
+
+class _Stream(StreamingResponse):
+    """Answer that lasts until the client leaves.
+
+    Args:
+        request: the request.
+        listener: what the client is told.
+        listeners: set that holds the listener as long as the answer lasts.
+    """
+
+    def __init__(self, request: Request, listener: Listener, listeners: set[Listener]) -> None:
+        super().__init__(stream(request, listener), media_type="text/event-stream")
+        self._listener, self._listeners = listener, listeners
+        listeners.add(listener)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._listeners.discard(self._listener)
 
 
 def read_card_text(path: Path) -> str | None:

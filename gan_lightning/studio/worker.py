@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -13,6 +13,7 @@ from gan_lightning.studio.refusals import Refusal
 
 CANCEL_SECONDS = 5.0  # in which a job must notice that it is cancelled; then its process is killed
 POLL_SECONDS = 0.1
+ATTEMPTS = 2  # processes that are given a job before one starts it
 
 
 class WorkerEnded(Exception):
@@ -75,33 +76,45 @@ class Worker:
             JobCancelled: if the job was cancelled.
             WorkerEnded: if the process ended. A new one is started.
         """
+        message = ("run", job, f"{function.__module__}:{function.__qualname__}", arguments)
+        for attempt in range(ATTEMPTS):
+            started = False
+            try:
+                for kind, *values in self._messages(message, is_cancelled):
+                    started = True
+                    if kind == "progress":
+                        on_progress(values[0])
+                    elif kind == "done":
+                        return values[0]
+                    elif kind == "failed":
+                        raise Refusal(400, **values[0])
+                    elif kind == "cancelled":
+                        raise JobCancelled
+            except (EOFError, OSError) as error:
+                code = self._replace()
+                if is_cancelled():
+                    raise JobCancelled from error
+                if started or attempt + 1 == ATTEMPTS:  # a process that had ended before is no fault of the job
+                    raise WorkerEnded(f"signal {-code}" if code < 0 else f"exit code {code}") from error
+        raise AssertionError("unreachable")
+
+    def _messages(self, message: tuple[Any, ...], is_cancelled: Callable[[], bool]) -> Iterator[tuple[Any, ...]]:
+        """Send a job and yield the messages about it; kill the process if it does not notice that it is cancelled."""
         if self._process is None or self._process.poll() is not None:
             self._replace()
         assert self._connection is not None
+        self._connection.send(message)
         deadline: float | None = None
-        try:
-            self._connection.send(("run", job, f"{function.__module__}:{function.__qualname__}", arguments))
-            while True:
-                if is_cancelled() and deadline is None:
-                    self._connection.send(("cancel", job))
-                    deadline = time.monotonic() + CANCEL_SECONDS
-                if deadline is not None and time.monotonic() > deadline:
-                    self._replace()
-                    raise JobCancelled
-                if not self._connection.poll(POLL_SECONDS):
-                    continue
+        while True:
+            if is_cancelled() and deadline is None:
+                self._connection.send(("cancel", message[1]))
+                deadline = time.monotonic() + CANCEL_SECONDS
+            if deadline is not None and time.monotonic() > deadline:
+                self._replace()
+                raise JobCancelled
+            if self._connection.poll(POLL_SECONDS):
                 kind, _, *values = self._connection.recv()
-                if kind == "progress":
-                    on_progress(values[0])
-                elif kind == "done":
-                    return values[0]
-                elif kind == "cancelled":
-                    raise JobCancelled
-                else:
-                    raise Refusal(400, **values[0])
-        except (EOFError, OSError) as error:
-            code = self._replace()
-            raise WorkerEnded(f"signal {-code}" if code < 0 else f"exit code {code}") from error
+                yield kind, *values
 
     def _replace(self) -> int:
         """Kill the process, start another, and return the exit code of the first."""

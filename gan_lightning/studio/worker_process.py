@@ -1,8 +1,9 @@
 """``python -m gan_lightning.studio.worker_process FD``: the process that loads models and runs the jobs of a studio.
 
 It talks with the server over the socket FD. The server sends ``("run", job, function, arguments)``, one at a time, and
-``("cancel", job)``. The process answers ``("progress", job, share)``, and at the end ``("done", job, result)``,
-``("failed", job, refusal)`` or ``("cancelled", job)``. It ends with the server, by whatever cause.
+``("cancel", job)``. The process answers ``("started", job)``, ``("progress", job, share)``, and at the end
+``("done", job, result)``, ``("failed", job, refusal)`` or ``("cancelled", job)``. It ends with the server, by whatever
+cause.
 """
 
 import importlib
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # takes seconds to import
 
 MAX_LOADED = 4  # models that stay in memory
 REPORT_SECONDS = 0.1  # between two reports of progress
-NICE = 5  # the server comes first, so that the page answers while models work
 
 
 class Cancelled(Exception):
@@ -46,7 +46,12 @@ class Toolbox:
         self._connection = connection
         self._loaded: OrderedDict[tuple[Any, ...], Trained] = OrderedDict()
         self._reported = 0.0
-        self.job = ""
+        self._job = ""
+
+    def start(self, job: str) -> None:
+        """Start a job and tell the server."""
+        self._job = job
+        self._connection.send(("started", job))
 
     def load(self, checkpoint: Path) -> "Trained":
         """Return the model of a run's folder or a .ckpt file; the last few stay in memory.
@@ -77,18 +82,17 @@ class Toolbox:
             Cancelled: if the job was cancelled.
         """
         while self._connection.poll():
-            if self._connection.recv() == ("cancel", self.job):
+            if self._connection.recv() == ("cancel", self._job):
                 raise Cancelled
         if (now := time.monotonic()) - self._reported >= REPORT_SECONDS:
             self._reported = now
-            self._connection.send(("progress", self.job, share))
+            self._connection.send(("progress", self._job, share))
 
 
 def main() -> None:
     for number in STOP_SIGNALS:  # the server ends this process
         signal.signal(number, signal.SIG_IGN)
     on_parent_exit(lambda: os._exit(1))
-    os.nice(NICE)
     connection = Connection(int(sys.argv[1]))
     toolbox = Toolbox(connection, sys.argv[2:])
     importlib.import_module("gan_lightning.runs.checkpoints")  # before the first job arrives
@@ -102,7 +106,7 @@ def main() -> None:
 
 
 def _answer(toolbox: Toolbox, job: str, function: str, arguments: dict[str, Any]) -> tuple[Any, ...]:
-    toolbox.job = job
+    toolbox.start(job)
     try:
         module, _, name = function.partition(":")
         return "done", job, getattr(importlib.import_module(module), name)(toolbox, **arguments)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from gan_lightning.chain import connect
 from gan_lightning.chain.client import Client
+from gan_lightning.chain.terms import format_duration
 from gan_lightning.commands import chain, identity, ledger, statement, verify
-from gan_lightning.commands.chain_actions.lookup import format_duration
 from gan_lightning.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.processes import ENVIRONMENT, children
+from tests.processes import ENVIRONMENT
 from tests.test_toy_modality import TOY
 
 
@@ -56,7 +56,8 @@ class Server:
     @property
     def worker(self) -> int:
         """Id of the worker process."""
-        (found,) = children(self.process.pid)
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()  # a thread may have started it
+        (found,) = (int(child) for task in tasks for child in (task / "children").read_text().split())
         return found
 
     @property

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_lightning.chain.contract import Refused
+from gan_lightning.chain.terms import describe_terms
 from gan_lightning.chain.units import format_time
 from gan_lightning.chain.views import Work, read_copy, read_work
 from gan_lightning.chain.works import UNLIMITED, Offer
 from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome, add_file_modality
-from gan_lightning.commands.chain_actions.lookup import describe_credits, describe_terms, find_offer, find_work
+from gan_lightning.commands.chain_actions.lookup import describe_credits, find_offer, find_work
 from gan_lightning.commands.options import Parser
 from gan_lightning.errors import UserError
 

@@ -60,6 +60,7 @@ def describe_file(arguments: argparse.Namespace, artifact: Artifact, ledger: Led
         ledger: ledger with the claim.
         index: index of the claim.
     """
+    from gan_lightning.chain.claims import recipe_of_claim
     from gan_lightning.chain.metadata import METADATA_SUFFIX, Metadata, ipfs_address_base32
 
     path = arguments.file.resolve()  # "." has no name of its own
@@ -71,33 +72,12 @@ def describe_file(arguments: argparse.Namespace, artifact: Artifact, ledger: Led
         arguments.description,
         _address("--image", image),
         _address("--media", arguments.media),
-        _attributes(ledger, index) | {"kind": artifact.kind, "artifact": artifact.digest},
+        recipe_of_claim(ledger, index) | {"kind": artifact.kind, "artifact": artifact.digest},
     )
     digest = metadata.digest
     beside = arguments.file.parent if arguments.file.name else path.parent
     file = beside / f"{path.name}.{digest.hex()[:8]}{METADATA_SUFFIX}"
     return Description(file, metadata.as_bytes(), digest, ipfs_address_base32(digest))
-
-
-def _attributes(ledger: Ledger, index: int) -> dict[str, str | int | float]:
-    """Return how the claimed file was generated, if the claim names a record of the ledger."""
-    from gan_lightning.chain.claims import parse_claim
-    from gan_lightning.provenance.records import parse_record
-
-    claim = parse_claim(ledger.lines[index])
-    if claim is None or claim.record is None:
-        return {}
-    hashes = [one.hex() for one in ledger.hashes]
-    record = parse_record(ledger.lines[hashes.index(claim.record)]) if claim.record in hashes else None
-    if record is None:
-        return {}
-    found: dict[str, str | int | None] = {
-        "checkpoint": record.checkpoint,
-        "seed": record.seed,
-        "index": record.index,
-        "label": record.condition,
-    }
-    return {key: value for key, value in found.items() if value is not None}
 
 
 def _address(option: str, value: str | None) -> str | None:

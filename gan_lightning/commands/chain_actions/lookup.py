@@ -1,4 +1,4 @@
-"""Finds works and tokens as users name them, by a number or by a file, and describes them."""
+"""Finds works and tokens as users name them, by a number or by a file, and describes credits."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_lightning.chain.units import format_time, format_wei
+from gan_lightning.chain.units import format_wei
 from gan_lightning.chain.views import Work, read_copy, read_work
-from gan_lightning.chain.works import NO_DIGEST, UNLIMITED, Offer
+from gan_lightning.chain.works import Offer
 from gan_lightning.errors import UserError
 
 if TYPE_CHECKING:
     from gan_lightning.chain.receipts import Event
     from gan_lightning.commands.chain_actions.session import Session
-
-EVERY_EDITION = 2**32 - 1  # editions without a limit
 
 
 def find_work(text: str, session: Session) -> Work:
@@ -45,23 +43,6 @@ def find_offer(work: Work, index: int) -> Offer:
     return work.offers[index]
 
 
-def describe_terms(offer: Offer) -> str:
-    """Return the terms of an offer in words."""
-    terms = [format_wei(offer.price) if offer.price else "a gift"]
-    terms += [f"valid from {format_time(offer.start)}"] if offer.start else []
-    terms += [f"for {format_duration(offer.term)}"] if offer.term else []
-    terms += [f"until {format_time(offer.until)}"] if offer.until else []
-    terms += [f"{offer.hands} hands"] if offer.hands != UNLIMITED else []
-    terms += ["revocable"] if offer.revocable else []
-    terms += [f"licence {offer.licence.hex()}"] if offer.licence != NO_DIGEST else []
-    return ", ".join(terms)
-
-
-def describe_editions(offer: Offer) -> str:
-    """Return the number of copies that can be sold, in words."""
-    return "copies without a limit" if offer.editions == EVERY_EDITION else f"{offer.editions:,} copies"
-
-
 def describe_credits(events: Sequence[Event], session: Session, none: str = "nobody") -> tuple[str, Mapping[str, str]]:
     """Return the amounts that events credited to accounts, in words and as plain values.
 
@@ -77,16 +58,6 @@ def describe_credits(events: Sequence[Event], session: Session, none: str = "nob
             amounts[account] = amounts.get(account, 0) + event.arguments["amount"]
     words = ", ".join(f"{session.describe(account)} {format_wei(amount)}" for account, amount in amounts.items())
     return words or none, {account: str(amount) for account, amount in amounts.items()}
-
-
-def format_duration(seconds: int) -> str:
-    """Return a duration with its two largest units, such as ``29 d 23 h``."""
-    parts: list[str] = []
-    for unit, size in {"d": 86_400, "h": 3600, "min": 60, "s": 1}.items():
-        count, seconds = divmod(seconds, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count:,} {unit}")
-    return " ".join(parts[:2])
 
 
 def _number_of(text: str, session: Session) -> int:

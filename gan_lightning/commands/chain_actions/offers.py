@@ -8,16 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan_lightning.chain.terms import describe_editions, describe_terms
 from gan_lightning.chain.units import format_time, parse_duration, parse_price, parse_time
-from gan_lightning.chain.works import NO_DIGEST, NOBODY, UNLIMITED, Offer
+from gan_lightning.chain.works import EVERY_EDITION, NO_DIGEST, NOBODY, UNLIMITED, Offer
 from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome, add_work
-from gan_lightning.commands.chain_actions.lookup import (
-    EVERY_EDITION,
-    describe_editions,
-    describe_terms,
-    find_offer,
-    find_work,
-)
+from gan_lightning.commands.chain_actions.lookup import find_offer, find_work
 from gan_lightning.commands.chain_actions.session import EVERYBODY
 from gan_lightning.commands.options import Parser
 from gan_lightning.errors import UserError

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gan_lightning.chain.units import WHOLE
-from gan_lightning.chain.views import read_holder
+from gan_lightning.chain.views import may_use, read_holder
 from gan_lightning.chain.works import NOBODY, Payee
 from gan_lightning.commands.chain_actions.lookup import find_work
 from gan_lightning.commands.chain_actions.session import HOLDER
@@ -37,11 +37,10 @@ def check_parts(texts: Sequence[str], session: Session) -> list[int]:
     """
     works = [find_work(text, session) for text in texts]
     for work in works:
-        holder = read_holder(session.client, work.number)
         if work.void:
             raise UserError(f"--part {work.number}: was displaced by an older claim: leave it out")
-        users = (NOBODY, session.account)
-        if holder != session.account and not any(session.client.read("mayBuildOn", work.number, one) for one in users):
+        if not may_use(session.client, work.number, session.account):
+            holder = read_holder(session.client, work.number)
             allow = f"gan-chain allow {work.number} {session.account}"
             raise UserError(f"--part {work.number}: {holder}, who holds its title, has not allowed it: {allow}")
     total = sum({work.number: work.share for work in works}.values())

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gan_lightning.chain.terms import describe_editions, describe_terms
 from gan_lightning.chain.units import format_time, parse_percentage, parse_time
 from gan_lightning.chain.views import read_work
 from gan_lightning.chain.works import NO_DEADLINE, Draft, Offer, Payee
 from gan_lightning.commands.chain_actions.action import SENDS, Action, Outcome, add_file_modality
 from gan_lightning.commands.chain_actions.description import Description, add_description, describe_file
-from gan_lightning.commands.chain_actions.lookup import describe_editions, describe_terms
 from gan_lightning.commands.chain_actions.offers import TERMS, add_terms, read_terms
 from gan_lightning.commands.chain_actions.parts import check_parts, read_payees
 from gan_lightning.commands.options import Parser, add_trust_root

@@ -8,16 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gan_lightning.chain.terms import describe_terms, format_duration
 from gan_lightning.chain.units import format_rounded, format_time, format_wei
 from gan_lightning.chain.views import Copy, Work, read_copy, read_holder, read_work
-from gan_lightning.chain.works import NO_DIGEST, UNLIMITED, Offer
+from gan_lightning.chain.works import EVERY_EDITION, NO_DIGEST, UNLIMITED, Offer
 from gan_lightning.commands.chain_actions.action import READS, Action, Outcome
-from gan_lightning.commands.chain_actions.lookup import (
-    EVERY_EDITION,
-    describe_credits,
-    describe_terms,
-    format_duration,
-)
+from gan_lightning.commands.chain_actions.lookup import describe_credits
 from gan_lightning.commands.options import Parser, add_trust_code
 from gan_lightning.errors import UserError
 
