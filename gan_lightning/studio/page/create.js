@@ -96,7 +96,12 @@ class Workbench {
 
   drawPanel() {
     this.panel.replaceChildren(controls(this.context, this.bench, {
-      generate: () => this.generate(), adjust: () => this.adjust(), history: this.history }));
+      generate: () => {
+        this.generate();
+        if (matchMedia("(max-width: 60rem)").matches) this.status.scrollIntoView({ block: "start" }); // past the settings
+      },
+      adjust: () => this.adjust(), history: this.history,
+    }));
   }
 
   drawHistory() {
