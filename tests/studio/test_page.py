@@ -84,6 +84,16 @@ def test_all_words_are_used():
     assert not unused
 
 
+def test_refusals_of_the_server_have_words():
+    """The page shows the server's own English message for codes without words."""
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGE.parent.rglob("*.py"))
+    codes = set(re.findall(r'Refusal\(\s*\d+,\s*"(\w+)"', text))
+    codes |= {f"unknown_{kind}" for kind in re.findall(r'\bunknown\("(\w+)"', text)}
+    assert len(codes) > 30
+    missing = {code for code in codes if f"error.{code}" not in WORDS["en"]}
+    assert not missing
+
+
 @pytest.mark.parametrize("path", [*MODULES, PAGE / "index.html"], ids=lambda path: path.name)
 def test_files_keep_to_the_security_policy(path):
     text = path.read_text(encoding="utf-8")

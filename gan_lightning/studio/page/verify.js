@@ -1,8 +1,7 @@
 /** The screen that verifies a file: where it comes from, in words, with the reason and all that backs it. */
 
-import { describeCondition } from "./gallery.js";
 import { button, definitions, el, errorNote, hash, icon, progress } from "./parts.js";
-import { formatTime, hasWord, t } from "./words.js";
+import { describeCondition, formatTime, hasWord, t } from "./words.js";
 
 const MAX_SIZE = 20 * 2 ** 20; // bytes, the limit of uploads
 
@@ -148,8 +147,13 @@ function verdict(found, file, { heading, image, again }) {
         [t("verify.since"), ledger.time && formatTime(ledger.time)],
       ])),
       work && section("verify.work", workFacts(work)),
-      manifest?.length > 0 && section("verify.manifest", definitions(manifest.map(({ code, label, value }) =>
-        [hasWord(`manifest.${code}`) ? t(`manifest.${code}`) : label, el("span", { lang: "en" }, value)])))));
+      manifest?.length > 0 && section("verify.manifest", definitions(manifest.map(credential)))));
+}
+
+/** Return term and description of a row of a manifest. */
+function credential({ code, label, value, value_code: kind }) {
+  const term = hasWord(`manifest.${code}`) ? t(`manifest.${code}`) : label;
+  return [term, kind && hasWord(`source.${kind}`) ? t(`source.${kind}`) : el("span", { lang: "en" }, value)];
 }
 
 const section = (key, ...content) => el("section", { class: "stack" }, el("h3", {}, t(key)), content);
