@@ -1,4 +1,5 @@
 # make demo      train a first GAN, in about a minute
+# make studio    open the studio in a browser; trains a first GAN if there is none
 # make market    play how generated works are traded on a chain, in about three minutes
 # make test      run the tests, except the slow ones
 # make test-all  run all tests
@@ -16,7 +17,7 @@ INSTALLED := .venv/installed
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-.PHONY: .venv demo market test test-all check docs lock contract contract-tools clean
+.PHONY: .venv demo studio market test test-all check docs lock contract contract-tools clean
 
 .venv: $(INSTALLED)
 
@@ -36,6 +37,11 @@ endif
 
 demo: $(INSTALLED)
 	$(BIN)/python train.py experiment=quickstart
+
+studio: $(INSTALLED)
+	@test -n "$$(find outputs -path '*/checkpoints/last.ckpt' -print -quit 2>/dev/null)" || \
+		$(BIN)/python train.py experiment=quickstart
+	$(BIN)/gan-studio outputs
 
 market: $(INSTALLED)
 	$(BIN)/python scripts/market/play.py

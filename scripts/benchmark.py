@@ -33,6 +33,7 @@ BENCHMARKS = {
     "startup": ("costs", "time until --help, the first iteration and the demo's first image; 1 minute"),
     "memory": ("costs", "peak memory of runs, and of the imports alone; 1 minute"),
     "evaluation": ("costs", "all metrics of 10,000 samples; 1 minute"),
+    "studio": ("studio", "the studio: start, walks, and 50 visitors at once; 3 minutes"),
     "profile": ("profile", "time of each kind of operation in an iteration; 1 minute"),
 }
 START = time.monotonic()

@@ -1,4 +1,4 @@
-"""Compares the roots of a ledger with the times at which they were anchored on a chain.
+"""Roots of a ledger on a chain: the times at which they were anchored, and proofs that lead to them.
 
 A root that was anchored at a time existed by then, and so did all lines that it covers: a bound on "when" that does not
 rest on the clock of the signer.
@@ -7,9 +7,11 @@ rest on the clock of the signer.
 from dataclasses import dataclass
 from datetime import datetime
 
+from gan_lightning.chain.claims import Evidence, evidence
 from gan_lightning.chain.client import Client
 from gan_lightning.chain.units import format_time
-from gan_lightning.provenance.ledger import Ledger, LedgerChanged, SignedRoot
+from gan_lightning.errors import UserError
+from gan_lightning.provenance.ledger import Ledger, LedgerChanged, Root, SignedRoot
 
 # Seconds by which the clocks of a signer and of whoever produces the block may differ: about one block of Ethereum.
 TOLERANCE = 15
@@ -55,6 +57,27 @@ def read_anchors(client: Client, ledger: Ledger) -> list[AnchoredRoot]:
         existed = min(filter(None, (anchored, existed)), default=0)
         found.insert(0, AnchoredRoot(root, anchored, existed))
     return found
+
+
+def earliest_anchored_root(client: Client, ledger: Ledger, index: int) -> Root | None:
+    """Return the root that was anchored first of those that cover a line of a ledger; None if none is anchored."""
+    times = {}
+    for root in (one.claim for one in ledger.roots if one.claim.size > index):
+        if when := client.read("anchoredAt", bytes.fromhex(root.root)):
+            times[root] = when
+    return min(times, key=lambda root: times[root], default=None)
+
+
+def anchored_evidence(client: Client, ledger: Ledger, index: int) -> Evidence:
+    """Return the proof of a claim that leads to the earliest anchored root that covers it.
+
+    Raises:
+        UserError: if no root that covers it is anchored.
+    """
+    root = earliest_anchored_root(client, ledger, index)
+    if root is None:
+        raise UserError(f"line {index + 1:,} of the ledger is in no anchored root: gan-chain anchor the ledger first")
+    return evidence(ledger, index, root)
 
 
 def _signed_time(root: SignedRoot) -> float:

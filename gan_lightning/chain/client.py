@@ -10,7 +10,7 @@ from web3.exceptions import TransactionNotFound
 from web3.types import TxReceipt
 
 from gan_lightning.chain.accounts import checksum_address
-from gan_lightning.chain.claims import Evidence, evidence
+from gan_lightning.chain.claims import Evidence
 from gan_lightning.chain.contract import compiled, release_message
 from gan_lightning.chain.deployment import NAME as DEPLOYMENT
 from gan_lightning.chain.deployment import Deployment, read_deployment
@@ -20,7 +20,6 @@ from gan_lightning.chain.receipts import Announce, Cost, Event, Receipt, Report,
 from gan_lightning.chain.sending import Sender
 from gan_lightning.chain.works import NOBODY, Draft, Offer
 from gan_lightning.errors import UserError
-from gan_lightning.provenance.ledger import Ledger, Root
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -223,27 +222,6 @@ class Client:
         if seconds < 1:
             raise UserError(f"{seconds} s: must be at least 1 second")
         self._place.advance(seconds)
-
-    def earliest_anchored_root(self, ledger: Ledger, index: int) -> Root | None:
-        """Return the root that was anchored first of those that cover a line of a ledger; None if none is anchored."""
-        times = {}
-        for root in (one.claim for one in ledger.roots if one.claim.size > index):
-            if when := self.read("anchoredAt", bytes.fromhex(root.root)):
-                times[root] = when
-        return min(times, key=lambda root: times[root], default=None)
-
-    def evidence(self, ledger: Ledger, index: int) -> Evidence:
-        """Return the proof of a claim that leads to the earliest anchored root that covers it.
-
-        Raises:
-            UserError: if no root that covers it is anchored.
-        """
-        root = self.earliest_anchored_root(ledger, index)
-        if root is None:
-            raise UserError(
-                f"line {index + 1:,} of the ledger is in no anchored root: gan-chain anchor the ledger first"
-            )
-        return evidence(ledger, index, root)
 
     def sign_release(self, account: LocalAccount, artifact: str, draft: Draft) -> bytes:
         """Return the signature by which the creator lets others register a draft."""

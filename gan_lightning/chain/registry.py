@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gan_lightning.chain.account_statements import verify_account_statement
 from gan_lightning.chain.accounts import ACCOUNT_SUFFIX, addresses, checksum_address
+from gan_lightning.chain.anchors import anchored_evidence
 from gan_lightning.chain.artifacts import artifact_of
 from gan_lightning.chain.claims import find_claims
 from gan_lightning.chain.client import Client
@@ -96,7 +97,7 @@ class WorksRegistry(Registry):
         times = {}
         for index in indices:
             try:
-                times[index] = self._client.read("since", self._client.evidence(ledger, index))
+                times[index] = self._client.read("since", anchored_evidence(self._client, ledger, index))
             except Unreachable:
                 raise
             except UserError:  # no root that covers it is anchored

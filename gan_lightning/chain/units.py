@@ -9,6 +9,7 @@ from gan_lightning.errors import UserError
 WEI = {"wei": 1, "gwei": 10**9, "ether": 10**18}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 WHOLE = 10_000  # 100 % in basis points, the unit of the contract
+LAST_TIME = 253_402_300_799  # that Python's calendar knows, in seconds since 1970
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z%]+)", re.ASCII)
 
 
@@ -99,6 +100,8 @@ def format_rounded(wei: int, digits: int = 4) -> str:
 
 def format_time(seconds: int) -> str:
     """Return seconds since 1970 as a time in UTC; ``no end`` for 0."""
+    if seconds > LAST_TIME:
+        return "after the year 9999"  # the contract stores any number
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if seconds else "no end"
 
 

@@ -22,8 +22,7 @@ def router(studio: Studio) -> APIRouter:
     gallery: Gallery = studio.gallery
 
     def work_of(item: Item) -> int | None:
-        market = getattr(studio, "market", None)
-        return market.work_of(item.artifact) if market and item.artifact else None
+        return studio.market.work_of(item.artifact) if item.artifact else None
 
     def complete(item_id: str) -> tuple[Item, ItemRecord]:
         """Return an item and its record; raise Refusal if something of it is missing."""
@@ -63,11 +62,10 @@ def router(studio: Studio) -> APIRouter:
     @routes.delete("/{item_id}")
     def remove_item(item_id: str) -> dict[str, Any]:
         item = gallery.read(item_id)
-        if getattr(studio, "market", None):
-            studio.market.opened()  # raises Refusal: while the chain is not open, the item may be a work
-            if (number := work_of(item)) is not None:
-                message = f"it is registered as work {number}, so it stays in the gallery"
-                raise Refusal(409, "registered", message, {"work": number})
+        studio.market.opened()  # raises Refusal: while the chain is not open, the item may be a work
+        if (number := work_of(item)) is not None:
+            message = f"it is registered as work {number}, so it stays in the gallery"
+            raise Refusal(409, "registered", message, {"work": number})
         gallery.remove(item_id)
         return {"removed": item_id}
 

@@ -141,7 +141,7 @@ def kinds(studio: Studio) -> dict[str, Kind]:
                 "preview": preview.name,
                 "artifact": made["artifact"],
                 "words": words | {"index": sample.index, "signer": made["signer"], "model_name": made["model_name"]},
-                "ledger": {"line": made["line"]},
+                "ledger": {"line": made["line"] + 1},  # lines count from 1
             }
             return {"item": studio.gallery.add(folder, details)}
 

@@ -166,7 +166,7 @@ def keep_sample(
         ledger: folder of the ledger.
 
     Returns:
-        The digest of the content (``artifact``), the line of the ledger (``line``), and the signer.
+        The digest of the content (``artifact``), the index of its line in the ledger (``line``), and the signer.
 
     Raises:
         Refusal: if the run has another checkpoint by now.

@@ -50,12 +50,10 @@ def prepare(studio: Studio, visitor: Visitor, request: VerifyRequest) -> Task:
     ]
 
     def finish(found: dict[str, Any]) -> dict[str, Any]:
-        artifact, market = found["artifact"], getattr(studio, "market", None)
-        item = studio.gallery.find_artifact(artifact) if artifact else None
-        return found | {
-            "work": market.find(artifact) if artifact and market else None,
-            "item": item.id if item else None,
-        }
+        if (artifact := found["artifact"]) is None:
+            return found | {"work": None, "item": None}
+        item = studio.gallery.find_artifact(artifact)
+        return found | {"work": studio.market.find(artifact), "item": item.id if item else None}
 
     arguments = {
         "file": upload.path,

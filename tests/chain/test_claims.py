@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from gan_lightning.chain.anchors import anchored_evidence
 from gan_lightning.chain.claims import Claim, evidence, evidence_of_lines, find_claims, new_claim, parse_claim
 from gan_lightning.chain.contract import Refused
 from gan_lightning.commands import ledger as gan_ledger
@@ -104,12 +105,12 @@ def test_ledger_of_the_project_holds_claims(tmp_path, client, called):
     index = find_claims(held, digest("b"))[0]
     assert (index, find_claims(held, digest("b"), "0x" + "b0" * 20), find_claims(held, digest("a"))) == (3, [], [])
     with pytest.raises(UserError, match="in no anchored root"):
-        client.evidence(held, index)
+        anchored_evidence(client, held, index)
     alice = client.demo_accounts["alice"]
     times = [client.transact(alice, "anchor", root.head[0], root.head[1]).time for root in reversed(held.roots)]
     assert client.read("since", evidence(held, index)) == times[0]
     assert client.read("since", evidence(held, index, held.roots[1].claim)) == times[1]
-    assert client.evidence(held, index).size == 6
+    assert anchored_evidence(client, held, index).size == 6
     for wrong, root in ((0, None), (index, held.roots[0].claim)):
         with pytest.raises(UserError, match="holds no claim that the root covers"):
             evidence(held, wrong, root)

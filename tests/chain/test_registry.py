@@ -15,6 +15,7 @@ from PIL import Image
 
 from gan_lightning.chain import connect
 from gan_lightning.chain.account_statements import attest_account
+from gan_lightning.chain.anchors import anchored_evidence
 from gan_lightning.chain.artifacts import artifact_of
 from gan_lightning.chain.claims import evidence, find_claims, new_claim
 from gan_lightning.chain.works import Draft, Offer
@@ -63,7 +64,7 @@ def register(client, path, name, by, folder=LEDGER):
     account = client.demo_accounts[name]
     index = claim(client, path, account, by, folder)
     anchor(client, by, folder)
-    proof = client.evidence(ledger.read_ledger(folder, by.root), index)
+    proof = anchored_evidence(client, ledger.read_ledger(folder, by.root), index)
     receipt = client.transact(account, "register", proof, Draft(offers=[Offer(editions=5)]), b"")
     return receipt.first("Registered").arguments["work"]
 
@@ -259,7 +260,7 @@ def test_registered_file_on_a_real_node(anvil, rich, called, jane):
     index = claim(client, "a.png", rich[0], jane)
     root = ledger.read_ledger(LEDGER, jane.root).roots[-1].claim
     client.transact(rich[1], "anchor", bytes.fromhex(root.root), root.size)
-    proof = client.evidence(ledger.read_ledger(LEDGER, jane.root), index)
+    proof = anchored_evidence(client, ledger.read_ledger(LEDGER, jane.root), index)
     client.transact(rich[0], "register", proof, Draft(), b"")
     options = "--account", rich[0].address, "--ledger", LEDGER
     said = called(gan_verify.main, "a.png", "--chain", url, *options)[1]

@@ -62,6 +62,7 @@ def test_other_quantities():
     assert parse_time("2027-01-31T01:00+01:00") == 1801353600
     assert format_time(1801353600) == "2027-01-31 00:00:00 UTC"
     assert format_time(0) == "no end"
+    assert format_time(2**48 - 1) == "after the year 9999"
 
 
 @pytest.mark.parametrize("wei", [0, 7, 10**6, 2 * 10**10, 5 * 10**17, 10**18, 10**18 + 1, 123456789 * 10**12])

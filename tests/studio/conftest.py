@@ -14,10 +14,7 @@ from tests.conftest import FAST
 from tests.studio.serving import Server, Visit
 from tests.test_toy_modality import TOY, WAVES
 
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000  # milliseconds that a page has to show something; the worker's start takes most of them
 QUICK = ["max_iterations=2", "callbacks.collapse_alarm=null"]

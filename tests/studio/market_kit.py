@@ -128,7 +128,6 @@ class Scene:
         return Visitor(self.app)
 
     def close(self) -> None:
-        self.market.close()
         self.studio.close()
 
 

@@ -58,10 +58,10 @@ def use_account(page, name: str) -> None:
     page.get_by_label("Demo account of this tab").select_option(label=name)
 
 
-def keep_sample(page, url: str, title: str) -> None:
-    """Generate samples, keep the first one under a title, and open it in the gallery."""
+def keep_sample(page, url: str, title: str, sample: int = 1) -> None:
+    """Generate samples, keep one of them under a title, and open it in the gallery."""
     page.goto(f"{url}#/create/first")
-    page.get_by_role("button", name="Open: Sample 1", exact=True).click()
+    page.get_by_role("button", name=f"Open: Sample {sample}", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Keep and sign").click()
     if page.get_by_label("Your name, or that of your studio").is_visible():
         page.get_by_label("Your name, or that of your studio").fill("Jane Doe")
@@ -212,7 +212,7 @@ def test_wallet_signs_what_the_server_prepares(runs, open_page, anvil, tmp_path,
         page.get_by_role("button", name="Collect").click()
         expect(page.get_by_text("Collected.")).to_be_visible()
 
-        keep_sample(page, studio.url, "Noon")
+        keep_sample(page, studio.url, "Noon", sample=2)
         page.get_by_role("link", name="Register and sell").click()
         page.locator("summary", has_text="When to register").click()
         page.get_by_label("With the first sale").check()

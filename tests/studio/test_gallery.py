@@ -82,7 +82,7 @@ class Market:
 
 
 def client(kept, market=None):
-    return client_of(gallery.router(studio_with(gallery=kept, market=market)))
+    return client_of(gallery.router(studio_with(gallery=kept, market=market or Market())))
 
 
 async def test_item_and_its_files(kept, add):

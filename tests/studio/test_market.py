@@ -192,6 +192,44 @@ def test_changes_without_an_event_are_shown(scene, alice):
     assert alice.get(f"/works/{work}")["offers"][1]["open"] is False
 
 
+def test_market_is_read_again_only_where_it_changed(scene, alice, monkeypatch):
+    works = [alice.register(f"item{index}", "alice", offer={"price": "1 wei", "editions": 9}) for index in range(4)]
+    alice.get("")
+    client, asked = scene.market.opened().client, []
+    read = client.read
+    monkeypatch.setattr(client, "read", lambda function, *values: asked.append(function) or read(function, *values))
+    first = alice.get("")
+    assert (alice.get("")["works"], asked) == (first["works"], [])
+    alice.post("collect", account="bob", work=works[0])
+    asked.clear()
+    assert alice.get("")["works"][3]["copies_sold"] == 1
+    assert 1 <= asked.count("workInfo") <= 3
+    assert [one["number"] for one in first["works"]] == works[::-1]
+
+
+def test_text_that_was_changed_is_not_shown(scene, alice):
+    work = alice.register("item0", "alice", title="Song", offer={"price": "0", "licence": "Play it."})
+    url = alice.get("")["works"][0]["offers"][0]["licence_url"]
+    market = scene.market.opened()
+    for texts in (market.licences, market.metadata):
+        for path in texts.folder.iterdir():
+            path.write_text("changed")
+        texts.forget()
+    shown = alice.get(f"/works/{work}")
+    assert (shown["title"], shown["metadata"]["known"], shown["offers"][0]["licence_url"]) == (None, False, None)
+    assert alice.client.get(url).json()["error"]["code"] == "no_such_licence"
+
+
+def test_offers_of_strangers_are_shown(scene, alice):
+    work = alice.register("item0", "alice")
+    client = scene.market.opened().client
+    terms = (2**96 - 1, 2**48 - 1, 2**48 - 1, 2**32 - 1, 2**32 - 1, 2**16 - 1, True, b"\x01" * 32)
+    client.transact(client.demo_accounts["alice"], "offer", work, terms)
+    (offer,) = alice.get("")["works"][0]["offers"]
+    assert (offer["price"], offer["until"], offer["licence_url"]) == (str(2**96 - 1), 2**48 - 1, None)
+    alice.refused("collect", "not_enough_ether", account="bob", work=work)
+
+
 def test_title_is_sold_and_tips_go_to_its_holder(alice):
     at = addresses(alice)
     work = alice.register("item0", "alice", title="A " + "\u5b57" * 50)

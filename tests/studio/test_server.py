@@ -240,7 +240,7 @@ def test_kept_sample_is_trusted_by_gan_verify(signing, run_name, suffix):
     done = subprocess.run(command, env=server.environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = (server.folder / "ledger" / "records.jsonl").read_text().splitlines()
-    assert item["artifact"] in lines[item["ledger"]["line"]]
+    assert item["artifact"] in lines[item["ledger"]["line"] - 1]
     assert not list((server.folder / "studio" / "temporary" / "kept").iterdir())
 
 

@@ -54,7 +54,7 @@ def studio(tmp_path, monkeypatch):
         gallery=Gallery(tmp_path / "studio" / "gallery"),
         uploads=Uploads(tmp_path / "uploads"),
         kinds={},
-        market=None,
+        market=studio_with(find=lambda artifact: None),
     )
     verifying.router(one)
     return one

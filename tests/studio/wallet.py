@@ -18,7 +18,7 @@ const provider = {
   on: (name, listener) => (listeners[name] ??= []).push(listener),
 };
 window.changeAccounts = (accounts) => listeners.accountsChanged.forEach((listener) => listener(accounts));
-const info = { uuid: "00000000-0000-4000-8000-000000000000", name: "Wallet", icon: "data:image/png;base64,", rdns: "test" };
+const info = { uuid: "00000000-0000-4000-8000-000000000000", name: "Wallet", icon: "", rdns: "test" };
 const announce = () => dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail: { info, provider } }));
 addEventListener("eip6963:requestProvider", announce);
 """

@@ -108,6 +108,7 @@ With --sign nothing is sent: the signed release lets a buyer register the work: 
         add_file_modality(parser)
 
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
+        from gan_lightning.chain.anchors import anchored_evidence
         from gan_lightning.provenance.ledger import read_ledger
 
         if arguments.deadline and not arguments.sign:
@@ -129,7 +130,7 @@ With --sign nothing is sent: the signed release lets a buyer register the work: 
         if arguments.sign:
             outcome = _sign(arguments.sign, session, ledger, index, draft, description)
             return Outcome(outcome.lines, values | dict(outcome.result))
-        evidence = session.client.evidence(ledger, index)
+        evidence = anchored_evidence(session.client, ledger, index)
 
         def report(receipt: Receipt) -> Outcome:
             description.write()
@@ -175,12 +176,13 @@ def _find_claim(arguments: argparse.Namespace, session: Session, ledger: Ledger,
 
 
 def _sign(path: Path, session: Session, ledger: Ledger, index: int, draft: Draft, description: Description) -> Outcome:
+    from gan_lightning.chain.anchors import earliest_anchored_root
     from gan_lightning.chain.claims import evidence
     from gan_lightning.chain.releases import RELEASE, Release
 
     if path.exists():
         raise UserError(f"--sign {path}: exists already: choose another name")
-    root = session.client.earliest_anchored_root(ledger, index)
+    root = earliest_anchored_root(session.client, ledger, index)
     proof, anchored = evidence(ledger, index, root), root is not None
     remark = "" if anchored else f", once the ledger is anchored: gan-chain anchor {path}"
     line = f"{path}: lets anyone register the work and buy a copy: gan-chain collect {path}{remark}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ class State:
         listings: titles and copies for sale by their tokens.
         displaced_by: works that displaced others, by the numbers of the displaced ones.
         sales: all sales and tips in their order.
+        anchored: roots that were anchored, hexadecimal.
     """
 
     block: int = -1
@@ -46,6 +47,7 @@ class State:
     listings: Mapping[int, Listing] = field(default_factory=dict)
     displaced_by: Mapping[int, int] = field(default_factory=dict)
     sales: Sequence[Sale] = ()
+    anchored: Set[str] = frozenset()
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -188,6 +190,7 @@ class Board:
             copies=copies,
             displaced_by=displaced_by,
             sales=[*state.sales, *sales],
+            anchored=state.anchored | {event.arguments["root"] for event in events if event.name == "Anchored"},
         )
 
     def _read_again(self, state: State, numbers: set[int], tokens: set[int]) -> State:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gan_lightning.chain.receipts import Event, Receipt
@@ -11,6 +11,7 @@ from gan_lightning.chain.works import NOBODY
 from gan_lightning.studio.market.accounts import Accounts
 
 AMOUNTS = ("price", "amount")  # arguments of events in wei
+MAX_NUMBER = 2**53  # from which on browsers round numbers of JSON
 FAILED = "the transaction failed: the state changed after it was checked, and only its fee was paid"
 
 
@@ -25,12 +26,7 @@ def describe_result(
         receipt: receipt of the last transaction; None if everything was done already.
         values: further values of the result.
     """
-    found: dict[str, Any] = dict.fromkeys(("work", "token", "offer", "number", "amount"))
-    events = sorted(receipt.events, key=lambda event: event.name == "Displaced") if receipt else []  # of another work
-    for event in events:
-        found |= {key: value for key, value in _plain(event).items() if key in found and found[key] is None}
-        if event.name in ("Sold", "Listed") and found["amount"] is None:
-            found["amount"] = str(event.arguments["price"])
+    events = receipt.events if receipt else []
     transaction = receipt and {
         "hash": receipt.transaction,
         "block": receipt.block,
@@ -38,10 +34,20 @@ def describe_result(
         "gas": receipt.gas,
         "fee": str(receipt.fee),
     }
-    return {"action": action, "already": receipt is None, **found, **(values or {})} | {
+    return {"action": action, "already": receipt is None, **find_subjects(events), **(values or {})} | {
         "transaction": transaction,
-        "events": [describe_event(event, accounts) for event in receipt.events] if receipt else [],
+        "events": [describe_event(event, accounts) for event in events],
     }
+
+
+def find_subjects(events: Sequence[Event]) -> dict[str, Any]:
+    """Return the work, token, offer, listing and amount that the events of a transaction are about."""
+    found: dict[str, Any] = dict.fromkeys(("work", "token", "offer", "number", "amount"))
+    for event in sorted(events, key=lambda event: event.name == "Displaced"):  # last, as it is about another work
+        values = _plain(event)
+        amount = {"amount": values["price"]} if event.name in ("Sold", "Listed") else {}
+        found |= {key: one for key, one in (values | amount).items() if key in found and found[key] is None}
+    return found
 
 
 def describe_event(event: Event, accounts: Accounts) -> dict[str, Any]:
@@ -51,7 +57,10 @@ def describe_event(event: Event, accounts: Accounts) -> dict[str, Any]:
 
 
 def _plain(event: Event) -> dict[str, Any]:
-    return {key: str(value) if key in AMOUNTS else value for key, value in event.arguments.items()}
+    return {
+        key: str(value) if key in AMOUNTS or (isinstance(value, int) and value >= MAX_NUMBER) else value
+        for key, value in event.arguments.items()
+    }
 
 
 def _show(key: str, value: Any, accounts: Accounts) -> str:

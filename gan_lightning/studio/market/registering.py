@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from gan_lightning.chain.anchors import earliest_anchored_root
 from gan_lightning.chain.claims import evidence
 from gan_lightning.chain.contract import REFUSALS
 from gan_lightning.chain.views import Work, read_work
@@ -15,6 +16,7 @@ from gan_lightning.studio.market.claiming import claim_artifact, has_claim
 from gan_lightning.studio.market.drafts import Decisions, describe_work
 from gan_lightning.studio.market.opened import OpenMarket
 from gan_lightning.studio.market.refusing import refused
+from gan_lightning.studio.refusals import Refusal
 
 
 class Registration(Task):
@@ -46,7 +48,7 @@ class Registration(Task):
                 raise _taken(work, self.account)
             self._work = work.number
             return None
-        root = client.earliest_anchored_root(ledger, index)
+        root = earliest_anchored_root(client, ledger, index)
         if root is None:
             return anchor(bytes.fromhex(ledger.roots[-1].claim.root), ledger.roots[-1].claim.size)
         words = f"register {decisions.title!r} for {self._market.accounts.describe(self.account)}"
@@ -67,7 +69,7 @@ def _is_same(work: Work, draft: Draft) -> bool:
     return found == (draft.metadata, draft.royalty, draft.share, list(draft.payees), list(draft.parts))
 
 
-def _taken(work: Work, account: str) -> Exception:
+def _taken(work: Work, account: str) -> Refusal:
     if work.creator == account:
         message = f"it is registered already, as work {work.number} with other terms or another title"
         return refused("other_terms_registered", message, work=work.number)

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from gan_lightning.chain.anchors import earliest_anchored_root
 from gan_lightning.chain.claims import evidence
 from gan_lightning.chain.contract import release_message
 from gan_lightning.chain.releases import RELEASE, Release, parse_release
@@ -67,7 +68,7 @@ def prepare_release(decisions: Decisions, market: OpenMarket) -> dict[str, Any]:
     ledger, index = claim_artifact(market, decisions.account, decisions.artifact)
     content = describe_work(decisions, ledger, index)
     draft = replace(decisions.draft, metadata=market.metadata.add(content))
-    proof = evidence(ledger, index, client.earliest_anchored_root(ledger, index))
+    proof = evidence(ledger, index, earliest_anchored_root(client, ledger, index))
     release = Release(RELEASE, client.chain_id, _contract(market), proof, draft, b"")
     data = typed_data(release)
     content = json.dumps([decisions.account, decisions.item.id, data]).encode()
@@ -121,7 +122,7 @@ def describe_releases(market: OpenMarket) -> list[dict[str, Any]]:
                 "file": f"/api/market/releases/{release_id}/file",
                 "signed": int(when),
                 "deadline": None if release.draft.deadline == NO_DEADLINE else release.draft.deadline,
-                "anchored": bool(client.read("anchoredAt", release.evidence.root)),
+                "anchored": views.is_anchored(release.evidence.root),
                 "work": work.number if work else None,
             }
         )

@@ -19,10 +19,13 @@ class Texts:
     Args:
         folder: the folder.
         suffix: suffix of the files.
+
+    Attributes:
+        folder: the folder.
     """
 
     def __init__(self, folder: Path, suffix: str) -> None:
-        self._folder, self._suffix = folder, suffix
+        self.folder, self._suffix = folder, suffix
         self._writing = threading.Lock()
         self._read = lru_cache(maxsize=1024)(self._read_file)
 
@@ -31,19 +34,23 @@ class Texts:
         digest = hashlib.sha256(content).digest()
         with self._writing:
             if self.find(digest.hex()) is None:
-                make_folder(self._folder)
+                make_folder(self.folder)
                 with write_atomically(self._path(digest.hex())) as path, path.open("wb") as file:
                     file.write(content)
                     synchronize(file)
-                self._read.cache_clear()
+                self.forget()
         return digest
 
     def find(self, digest: str) -> bytes | None:
         """Return the text of a SHA-256, hexadecimal; None if it is not known here."""
         return self._read(digest) if _DIGEST.fullmatch(digest) else None
 
+    def forget(self) -> None:
+        """Read the files again from now on."""
+        self._read.cache_clear()
+
     def _path(self, digest: str) -> Path:
-        return self._folder / f"{digest}{self._suffix}"
+        return self.folder / f"{digest}{self._suffix}"
 
     def _read_file(self, digest: str) -> bytes | None:
         try:

@@ -55,6 +55,9 @@ class Views:
     def find_work(self, number: int) -> Work | None:
         return self._state.works.get(number)
 
+    def is_anchored(self, root: bytes) -> bool:
+        return root.hex() in self._state.anchored
+
     def find_artifact(self, artifact: str) -> Work | None:
         """Return the work of an artifact that was not displaced; None if there is none."""
         return self._state.works.get(self._state.numbers.get(artifact, 0))

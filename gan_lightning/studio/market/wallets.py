@@ -8,7 +8,7 @@ from typing import Any
 from gan_lightning.studio.market.calls import Call, Task
 from gan_lightning.studio.market.jobs import describe_steps
 from gan_lightning.studio.market.opened import OpenMarket
-from gan_lightning.studio.market.outcomes import FAILED, describe_event, describe_result
+from gan_lightning.studio.market.outcomes import FAILED, describe_event, describe_result, find_subjects
 from gan_lightning.studio.market.wishes import SentWish
 
 MAX_SENT = 1000  # transactions that are remembered
@@ -71,7 +71,7 @@ class SentTransactions:
         market.board.expire()
         if (sent := self._sent.get(transaction)) and sent.work:
             market.board.touch(sent.work)
-        result = describe_result("", market.accounts, receipt)
+        subjects = find_subjects(receipt.events)
         events = [describe_event(event, market.accounts) for event in receipt.events]
         return {
             "hash": transaction,
@@ -79,8 +79,8 @@ class SentTransactions:
             "block": receipt.block,
             "time": receipt.time,
             "fee": str(receipt.fee),
-            "work": result["work"],
-            "token": result["token"],
+            "work": subjects["work"],
+            "token": subjects["token"],
             "events": events,
             "words": [event["words"] for event in events] if succeeded else [FAILED],
         }

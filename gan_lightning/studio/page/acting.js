@@ -45,6 +45,8 @@ export async function actAndTell(context, action, body, { draw, done }) {
   const result = await act(context, action, body);
   toast(t(`market.done.${done ?? action}`));
   await draw();
+  // The button that was pressed is gone; the keyboard continues on the screen.
+  if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
   return result;
 }
 

@@ -189,7 +189,7 @@ async function waitForChain() {
   }
   if (!studio.chain) return;
   drawFoot();
-  account.offer(studio.chain.accounts);
+  if (!account.all.length) account.offer(studio.chain.accounts); // a wallet may have offered its own
 }
 
 async function start() {

@@ -25,14 +25,21 @@ async function render(root, context) {
   }
   const view = VIEWS[route[1]] ?? renderWorks;
   const head = el("div", { class: "market-head" });
-  const body = el("div", { class: "market-body" });
+  let body = el("div", { class: "market-body" });
   root.append(head, body);
   let leave;
+  let drawn = 0; // number of the latest drawing; an older one that is still loading is dropped
   const drawHead = () => head.replaceChildren(...marketHead(context, route[1] ?? ""));
   async function draw() {
+    const number = ++drawn;
+    const next = el("div", { class: "market-body" });
+    const cleanup = await view(next, { ...context, draw });
+    if (number !== drawn) return cleanup?.();
     leave?.();
-    leave = undefined;
-    leave = await view(body, { ...context, draw });
+    leave = cleanup;
+    body.replaceWith(next);
+    body = next;
+    return undefined;
   }
   drawHead();
   await draw();
@@ -42,13 +49,14 @@ async function render(root, context) {
   });
   return () => {
     stop();
+    drawn++;
     leave?.();
   };
 }
 
 /** Wait until the server has opened the chain: it takes some seconds at its start. */
 async function chainIsReady({ api, studio, account }, root) {
-  for (;;) {
+  while (root.isConnected) {
     const state = await api.get("/api/market/state");
     if (state.state === "failed") throw new Error(state.message);
     if (state.state === "ready") {
