@@ -13,7 +13,7 @@ MODULES = sorted(PAGE.glob("*.js"))
 WORDS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((PAGE / "words").glob("*.json"))}
 COMMENT = re.compile(r"/\*[\s\S]*?\*/|(?<![:\"'])//.*")
 LITERAL = re.compile(r"""["'`]([a-z]+\.[a-z_]+(?:\.[a-z_]+)*)["'`]""")
-TEMPLATE = re.compile(r"`([a-z]+\.(?:[a-z_]+\.)*[a-z_]*)\$\{[^}]+\}([a-z_]*)`")  # such as `nav.${name}`
+TEMPLATE = re.compile(r"`([a-z]+\.(?:[a-z_]+\.)*[a-z_]*)\$\{[^}]+\}([a-z_.]*)`")  # such as `nav.${name}`
 PLURALS = ("", ".one", ".other")
 # The policy of the page forbids the first four groups; the rest would turn a visitor's text into HTML.
 FORBIDDEN = re.compile(
@@ -82,6 +82,16 @@ def test_all_words_are_used():
         and not any(key.startswith(start) and key.endswith(end) for start, end in templates)
     }
     assert not unused
+
+
+def test_refusals_of_the_server_have_words():
+    """The page shows the server's own English message for codes without words."""
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGE.parent.rglob("*.py"))
+    codes = set(re.findall(r'Refusal\(\s*\d+,\s*"(\w+)"', text))
+    codes |= {f"unknown_{kind}" for kind in re.findall(r'\bunknown\("(\w+)"', text)}
+    assert len(codes) > 30
+    missing = {code for code in codes if f"error.{code}" not in WORDS["en"]}
+    assert not missing
 
 
 @pytest.mark.parametrize("path", [*MODULES, PAGE / "index.html"], ids=lambda path: path.name)

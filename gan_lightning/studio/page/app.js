@@ -5,6 +5,8 @@ import { LANGUAGES, currentLanguage, describeError, preferredLanguage, rememberL
 import { announce, button, closeDialogs, el, emptyState, icon, toast } from "./parts.js";
 
 const SCREENS = ["create", "watch", "gallery", "verify", "market"];
+const CHAIN_TRIES = 20;
+const CHAIN_PAUSE = 1500; // milliseconds
 const THEMES = ["auto", "light", "dark"];
 
 let studio;
@@ -55,13 +57,19 @@ function drawShell() {
         languageSwitch(),
         themeSwitch())),
     el("main", { id: "main", tabindex: "-1" }),
-    el("footer", { class: "foot" },
-      el("span", {}, t("shell.footer", { version: studio.version })),
-      studio.chain?.embedded && el("span", {}, t("shell.play_money_note")),
-      studio.tensorboard && el("a", { href: studio.tensorboard, target: "_blank", rel: "noopener" }, "TensorBoard")),
+    el("footer", { id: "foot", class: "foot" }),
     el("div", { id: "toasts", class: "toasts" }),
     el("div", { id: "live", class: "visually-hidden", role: "status", "aria-live": "polite" }));
   drawAccount();
+  drawFoot();
+}
+
+function drawFoot() {
+  document.getElementById("foot").replaceChildren(...[
+    el("span", {}, t("shell.footer", { version: studio.version })),
+    studio.chain?.embedded && el("span", {}, t("shell.play_money_note")),
+    studio.tensorboard && el("a", { href: studio.tensorboard, target: "_blank", rel: "noopener" }, "TensorBoard"),
+  ].filter(Boolean));
 }
 
 function skipToMain(event) {
@@ -173,6 +181,17 @@ function askToken() {
   input.focus();
 }
 
+/** Wait for the chain, which opens a few seconds after the server, and offer its accounts. */
+async function waitForChain() {
+  for (let tries = 0; !studio.chain && tries < CHAIN_TRIES; tries++) {
+    await new Promise((done) => setTimeout(done, CHAIN_PAUSE));
+    Object.assign(studio, await api.openSession());
+  }
+  if (!studio.chain) return;
+  drawFoot();
+  if (!account.all.length) account.offer(studio.chain.accounts); // a wallet may have offered its own
+}
+
 async function start() {
   try {
     await useLanguage(preferredLanguage());
@@ -184,6 +203,7 @@ async function start() {
   }
   account.all = studio.chain?.accounts ?? [];
   drawShell();
+  if (!studio.chain) waitForChain().catch(() => {}); // the market tells why there is no chain
   addEventListener("hashchange", async () => {
     await route();
     document.getElementById("main").focus({ preventScroll: true });

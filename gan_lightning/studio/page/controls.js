@@ -1,15 +1,12 @@
 /** Controls of the samples: condition, how many, truncation, directions and seed, as the model has them. */
 
 import { button, choice, el, errorNote, field, icon, slider } from "./parts.js";
-import { hasWord, t } from "./words.js";
+import { dataWord, t } from "./words.js";
 
 const NUMBERS = [1, 4, 9, 16, 36, 64];
 const MOST_DIRECTIONS = 6; // shown at once; more are added one by one
 const STRENGTH = 4; // standard deviations
 const MAX_LABELS = 24; // shown as chips; more are a list
-
-/** Return a name of the data in the reader's language, or as it is, in words. */
-export const dataWord = (name) => (hasWord(`data.${name}`) ? t(`data.${name}`) : name.replaceAll("_", " "));
 
 /**
  * Return the form. `generate()` is called when it is sent, `adjust()` when the shown samples should follow a change;
@@ -56,7 +53,7 @@ function seedControl(settings) {
     type: "text", inputmode: "numeric", pattern: "0|[1-9][0-9]{0,18}", autocomplete: "off", spellcheck: "false",
     placeholder: t("create.seed_random"), value: settings.seed, class: "number", "data-seed": true,
   });
-  const reset = button({ label: t("create.seed_new"), icon: "dice", iconOnly: true, onclick: () => set("") });
+  const reset = button({ label: t("create.seed_new"), icon: "shuffle", iconOnly: true, onclick: () => set("") });
   const set = (seed) => {
     settings.seed = seed;
     input.value = seed;
@@ -160,8 +157,11 @@ function directionControls(names, settings) {
       el("p", { class: "hint" }, t("create.directions_hint")), list);
   }
   const select = el("select", {});
-  const fill = () => select.replaceChildren(el("option", { value: "" }, t("create.direction_choose")),
-    ...names.filter((name) => !shown.has(name)).map((name) => el("option", { value: name }, dataWord(name))));
+  const fill = () => {
+    const groups = Map.groupBy(names.filter((name) => !shown.has(name)), (name) => name.split(".")[0]);
+    select.replaceChildren(el("option", { value: "" }, t("create.direction_choose")), ...[...groups].map(([group, members]) =>
+      el("optgroup", { label: dataWord(group) }, members.map((name) => el("option", { value: name }, dataWord(name))))));
+  };
   fill();
   select.addEventListener("change", (event) => {
     if (!select.value) return;

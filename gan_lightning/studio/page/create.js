@@ -1,4 +1,4 @@
-/** The screen that creates: choose a run, set it up, look at its samples, keep the good ones. */
+/** The screen that creates: choose a run, generate samples with it, keep the good ones. */
 
 import { benchOf } from "./bench.js";
 import { controls } from "./controls.js";
@@ -8,7 +8,7 @@ import { button, command, copyButton, dialog, el, emptyState, errorNote, icon, p
 import { runHead, runStrip } from "./run_strip.js";
 import { emptySheet, sheet, view } from "./sheet.js";
 import { walkSection } from "./walk.js";
-import { formatAgo, t } from "./words.js";
+import { describeCondition, formatAgo, t } from "./words.js";
 
 const LAST_RUN = "gan-studio.run";
 
@@ -20,15 +20,20 @@ async function render(root, context) {
   const run = runs.find(({ id }) => id === wanted) ?? ready[0];
   root.replaceChildren(el("h1", { class: "visually-hidden" }, t("nav.create")));
   if (!runs.length) {
-    root.append(emptyState({ icon: "create", title: t("create.empty_title"), text: t("create.empty_text") }),
-      el("div", { class: "empty-command" }, command("make demo"), el("p", { class: "hint" }, t("create.empty_hint", { folder: context.studio.folder }))));
+    root.append(emptyState({
+      icon: "create", title: t("create.empty_title"), text: t("create.empty_text"),
+      actions: [el("div", { class: "empty-command" }, command("make demo"),
+        el("p", { class: "hint" }, t("create.empty_hint", { folder: context.studio.folder })))],
+    }));
     return undefined;
   }
   root.append(runStrip(runs, run?.id));
   if (!run?.checkpoint) {
+    const learning = !run || run.status === "running";
     root.append(emptyState({
-      icon: "clock", title: t("create.waiting_title"), text: t("create.waiting_text"),
-      actions: run ? [el("a", { class: "button", href: `#/watch/${run.id}` }, icon("watch"), el("span", {}, t("create.watch")))] : [],
+      icon: learning ? "clock" : "broken", title: t(learning ? "create.waiting_title" : "create.stopped_title"),
+      text: t(learning ? "create.waiting_text" : "create.stopped_text"),
+      actions: run ? [el("a", { class: "button", href: `#/watch/${encodeURIComponent(run.id)}` }, icon("watch"), el("span", {}, t("create.watch")))] : [],
     }));
     return undefined;
   }
@@ -65,7 +70,7 @@ async function showCard(context, run) {
   });
 }
 
-/** The controls and the sheet of one run, and what happens between them. */
+/** Controls, sheet, favourites and walk of one run. */
 class Workbench {
   constructor(place, context, bench) {
     Object.assign(this, { context, bench });
@@ -91,7 +96,12 @@ class Workbench {
 
   drawPanel() {
     this.panel.replaceChildren(controls(this.context, this.bench, {
-      generate: () => this.generate(), adjust: () => this.adjust(), history: this.history }));
+      generate: () => {
+        this.generate();
+        if (matchMedia("(max-width: 60rem)").matches) this.status.scrollIntoView({ block: "start" }); // past the settings
+      },
+      adjust: () => this.adjust(), history: this.history,
+    }));
   }
 
   drawHistory() {
@@ -100,7 +110,7 @@ class Workbench {
       el("ul", {}, this.bench.history.map((entry) => el("li", {}, el("button", {
         type: "button", class: "history-entry", onclick: () => this.regenerate(entry),
       }, el("code", {}, entry.seed), el("span", { class: "hint" },
-        [`×${entry.n}`, entry.condition, entry.edit, formatAgo(entry.time)].filter(Boolean).join(" · "))))));
+        [`×${entry.n}`, ...[entry.condition, entry.edit].filter(Boolean).map(describeCondition), formatAgo(entry.time)].join(" · ")))))));
   }
 
   /** Generate samples with an earlier recipe, and set the controls to it. */

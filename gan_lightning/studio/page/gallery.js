@@ -1,10 +1,9 @@
-/** The gallery: what was kept, each with its story, its download with credentials, and the way to the market. */
+/** The gallery: kept samples with their provenance in words, downloads with credentials, and the way to the market. */
 
 import { benchOf } from "./bench.js";
-import { dataWord } from "./controls.js";
 import { showSample } from "./media.js";
 import { button, confirm, copyButton, definitions, el, emptyState, hash, icon } from "./parts.js";
-import { formatDay, formatTime, t } from "./words.js";
+import { describeCondition, formatDay, formatTime, t } from "./words.js";
 
 const SEARCH_FROM = 9; // items, from which a search is offered
 
@@ -95,19 +94,15 @@ function showItem(root, context, item) {
 function story({ words, kept, ledger, work, run_name: run }) {
   return [
     t(words.index === null ? "gallery.story_table" : "gallery.story_made",
-      { model: words.model_name || run, seed: words.seed, index: (words.index ?? 0) + 1, n: words.n }),
+      { model: run, seed: words.seed, index: (words.index ?? 0) + 1, n: words.n }),
     words.condition && t("gallery.story_condition", { condition: describeCondition(words.condition) }),
     words.truncation !== null && words.truncation !== 1 && t("gallery.story_truncation", { truncation: words.truncation }),
-    words.edit && t("gallery.story_edit", { edit: words.edit }),
+    words.edit && t("gallery.story_edit", { edit: describeCondition(words.edit) }),
     words.signer && t("gallery.story_signed", { signer: words.signer, time: formatTime(kept) }),
     ledger && t("gallery.story_ledger", { line: ledger.line }),
     work !== null ? t("gallery.story_work", { n: work }) : t("gallery.story_no_work"),
   ].filter(Boolean);
 }
-
-/** Return a condition in words: attributes and classes in the reader's language. */
-export const describeCondition = (condition) => condition.split(",")
-  .map((part) => part.split("=").map(dataWord).join(": ")).join(t("common.comma"));
 
 function actions(context, item) {
   const register = item.work === null && context.studio.chain;

@@ -1,51 +1,9 @@
 /** Parts of every screen: elements, icons, buttons, fields, dialogs, messages and progress. Text is never HTML. */
 
-import { t, describeError } from "./words.js";
+import { ICONS } from "./icons.js";
+import { describeError, t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-
-/** Paths of the icons, drawn as lines on a square of 24. */
-const ICONS = {
-  bolt: "M13.5 3 6 13.5h5L10 21l8-11h-5.5z",
-  create: "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3M4 8h4M6 6v4",
-  watch: "M3 12h4l3-7 4 14 3-7h4",
-  gallery: "M3 4h8v7H3zM13 4h8v11h-8zM3 13h8v7H3zM13 17h8v3h-8z",
-  verify: "M12 3l8 3v6c0 5-3.5 8-8 9-4.500-1-8-4-8-9V6zM8.500 12l2.500 2.500 4.500-5",
-  market: "M4 9l1.500-5h13L20 9M4 9v11h16V9M4 9c0 3 4 3 4 0 0 3 4 3 4 0 0 3 4 3 4 0 0 3 4 3 4 0M9.500 20v-5h5v5",
-  heart: "M12 20S4 15 4 9.200C4 6.500 6 5 8 5c1.800 0 3.200 1 4 2.500C12.800 6 14.200 5 16 5c2 0 4 1.500 4 4.200C20 15 12 20 12 20z",
-  seal: "M5 4h14v16H5zM9 8h6M9 12h6M12 8v8M9 16h6",
-  download: "M12 4v11M7 11l5 5 5-5M5 20h14",
-  upload: "M12 16V5M7 9l5-5 5 5M5 20h14",
-  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
-  close: "M5 5l14 14M19 5L5 19",
-  check: "M5 13l4.500 4.500L19 7",
-  warning: "M12 4l9 16H3zM12 10v4.500M12 17.200v.3",
-  question: "M12 3a9 9 0 100 18 9 9 0 000-18zM9.500 9.500c0-3.500 5-3.200 5 0 0 2-2.500 2-2.500 4M12 16.700v.3",
-  info: "M12 3a9 9 0 100 18 9 9 0 000-18zM12 11v5.500M12 7.500v.3",
-  broken: "M12 3a9 9 0 100 18 9 9 0 000-18zM8.500 8.500l7 7M15.500 8.500l-7 7",
-  play: "M8 5l11 7-11 7z",
-  pause: "M8 5v14M16 5v14",
-  again: "M19.500 12a7.500 7.500 0 11-2.200-5.300L19.500 9M19.500 4v5h-5",
-  dice: "M5 5h14v14H5zM9 9v.1M15 15v.1M12 12v.1M15 9v.1M9 15v.1",
-  trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.500 11v5.500M13.500 11v5.500",
-  walk: "M4 17a2 2 0 104 0 2 2 0 00-4 0zM16 7a2 2 0 104 0 2 2 0 00-4 0zM8 17c7 0 1-10 8-10",
-  card: "M6 3h9l4 4v14H6zM15 3v4h4M9 12h7M9 16h7",
-  chain: "M10 14l4-4M8.500 11.500l-3 3a3.500 3.500 0 005 5l3-3M15.500 12.500l3-3a3.500 3.500 0 00-5-5l-3 3",
-  wallet: "M4 7h15v12H4zM4 7l11-3v3M19 11h-4a2 2 0 000 4h4",
-  music: "M9 18V6l10-2v12M9 18a2.500 2.500 0 11-5 0 2.500 2.500 0 015 0zM19 16a2.500 2.500 0 11-5 0 2.500 2.500 0 015 0z",
-  file: "M6 3h8l4 4v14H6zM14 3v4h4",
-  back: "M11 5l-7 7 7 7M4 12h16",
-  next: "M9 5l7 7-7 7",
-  plus: "M12 5v14M5 12h14",
-  minus: "M5 12h14",
-  clock: "M12 3a9 9 0 100 18 9 9 0 000-18zM12 7v5.500l3.500 2",
-  tree: "M12 3v6M5 21v-6h14v6M12 9v12M12 15H5",
-  external: "M9 5H5v14h14v-4M13 4h7v7M20 4l-9 9",
-  sliders: "M4 7h9M17 7h3M13 5v4M4 17h3M11 17h9M7 15v4",
-  auto: "M12 3a9 9 0 100 18 9 9 0 000-18zM12 3v18M12 7h5M12 12h8M12 17h5",
-  light: "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2.500M12 19.500V22M2 12h2.500M19.500 12H22M5 5l1.700 1.700M17.300 17.300L19 19M19 5l-1.700 1.700M6.700 17.300L5 19",
-  dark: "M19.500 14.500A8 8 0 119.500 4.500a6.500 6.500 0 0010 10z",
-};
 
 /** Return an element. Attributes that start with "on" are listeners; null, undefined and false are left out. */
 export function el(tag, attributes = {}, ...children) {

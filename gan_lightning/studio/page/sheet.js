@@ -4,7 +4,7 @@ import { isFavourite, toggleFavourite } from "./favourites.js";
 import { keepSample } from "./keep.js";
 import { kindOf, showSample } from "./media.js";
 import { button, copyButton, definitions, dialog, el, hash, icon, whileBusy } from "./parts.js";
-import { t } from "./words.js";
+import { describeCondition, t } from "./words.js";
 
 export const numberOf = (sample) => (sample.index === null ? t("create.all_rows") : t("create.sample", { n: sample.index + 1 }));
 
@@ -99,9 +99,9 @@ function moveWithArrows(event) {
 export const recipeFacts = (recipe, index) => definitions([
   [t("create.seed"), el("span", { class: "hash" }, el("code", {}, recipe.seed), copyButton(recipe.seed))],
   [t("recipe.place"), index === null ? null : t("recipe.index", { index: index + 1, n: recipe.n })],
-  [t("recipe.condition"), recipe.condition],
+  [t("recipe.condition"), recipe.condition && describeCondition(recipe.condition)],
   [t("recipe.truncation"), recipe.truncation === 1 ? null : recipe.truncation],
-  [t("recipe.edit"), recipe.edit],
+  [t("recipe.edit"), recipe.edit && describeCondition(recipe.edit)],
   [t("recipe.checkpoint"), hash(recipe.checkpoint)],
 ]);
 

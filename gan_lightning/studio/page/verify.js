@@ -1,26 +1,27 @@
-/** The screen that verifies a file: where it comes from, in words, with the reason and all that backs it. */
+/** The screen that verifies a file: the verdict in words, its reason, and the evidence. */
 
-import { describeCondition } from "./gallery.js";
-import { definitions, el, errorNote, hash, icon, progress } from "./parts.js";
-import { formatTime, t } from "./words.js";
+import { button, definitions, el, errorNote, hash, icon, progress } from "./parts.js";
+import { describeCondition, formatTime, hasWord, t } from "./words.js";
 
 const MAX_SIZE = 20 * 2 ** 20; // bytes, the limit of uploads
 
-/** Look of each verdict: key of its words, kind of color, icon. */
-const VERDICTS = {
-  trusted: ["trusted", "good", "check"],
-  tampered: ["tampered", "bad", "broken"],
-  "valid but unknown signer": ["unknown_signer", "warn", "question"],
-  "stripped, but in the ledger": ["in_ledger", "good", "check"],
-  "registered on chain": ["registered", "good", "chain"],
-  "regenerates from checkpoint + seed": ["regenerates", "good", "again"],
-  unknown: ["unknown", "plain", "question"],
+const STATEMENT_SUFFIX = ".intoto.json";
+
+/** Look of each verdict by its code: kind of color, icon. */
+const LOOKS = {
+  trusted: ["good", "check"],
+  tampered: ["bad", "broken"],
+  unknown_signer: ["warn", "question"],
+  in_ledger: ["good", "check"],
+  registered: ["good", "chain"],
+  regenerates: ["good", "again"],
+  unknown: ["plain", "question"],
 };
 
 async function render(root, context) {
   const outcome = el("div", { class: "outcome" });
   const regenerate = el("input", { type: "checkbox", id: "regenerate" });
-  const input = el("input", { type: "file", id: "verify-file", class: "visually-hidden", onchange: () => input.files[0] && verify(input.files[0]) });
+  const input = el("input", { type: "file", id: "verify-file", multiple: true, class: "visually-hidden", onchange: () => verify([...input.files]) });
   const zone = el("div", { class: "drop" }, input,
     el("label", { for: "verify-file", class: "drop-label" },
       el("span", { class: "drop-mark", "aria-hidden": "true" }, icon("verify")),
@@ -28,20 +29,28 @@ async function render(root, context) {
       el("span", { class: "drop-hint" }, t("verify.drop_hint"))));
   let running;
 
-  async function verify(file) {
+  /** Verify a file, of which the signature file may be given together with it. */
+  async function verify(files) {
+    const isStatement = ({ name }) => name.endsWith(STATEMENT_SUFFIX);
+    const file = files.find((one) => !isStatement(one)) ?? files[0];
+    const statement = files.find((one) => one !== file && isStatement(one));
+    if (!file) return;
     running?.controller.abort();
     if (file.size > MAX_SIZE) {
-      outcome.replaceChildren(errorNote({ code: "too_large", values: { bytes: MAX_SIZE } }));
+      outcome.replaceChildren(errorNote({ code: "too_large" }));
       return;
     }
     const mine = progress(t("verify.working", { name: file.name }));
+    const { signal } = mine.controller;
     running = mine;
     outcome.replaceChildren(mine.node);
     try {
-      const { upload } = await context.api.upload(file, { signal: mine.controller.signal });
-      const found = await context.api.runJob({ kind: "verify", upload, name: file.name, ...(regenerate.checked && { regenerate: true }) },
-        { progress: mine.update, signal: mine.controller.signal });
-      if (running === mine) show(found, file);
+      const { upload } = await context.api.upload(file, { signal });
+      const beside = statement && (await context.api.upload(statement, { signal })).upload;
+      const found = await context.api.runJob(
+        { kind: "verify", upload, name: file.name, statement: beside ?? null, regenerate: regenerate.checked },
+        { progress: mine.update, signal });
+      if (running === mine) show(found, files, file);
     } catch (error) {
       if (error.name !== "AbortError") outcome.replaceChildren(errorNote(error));
     } finally {
@@ -51,13 +60,17 @@ async function render(root, context) {
   }
 
   let shownImage;
-  function show(found, file) {
+  function show(found, files, file) {
     URL.revokeObjectURL(shownImage);
     shownImage = file.type.startsWith("image/") ? URL.createObjectURL(file) : null;
     const heading = el("h2", { tabindex: "-1" });
-    outcome.replaceChildren(verdict(found, file, heading, shownImage));
+    const again = () => {
+      regenerate.checked = true;
+      verify(files);
+    };
+    outcome.replaceChildren(verdict(found, file, { heading, image: shownImage, again }));
     heading.focus({ preventScroll: true });
-    outcome.scrollIntoView({ block: "nearest" });
+    outcome.scrollIntoView({ block: "start" });
   }
 
   const drag = (event) => {
@@ -66,14 +79,13 @@ async function render(root, context) {
   };
   const drop = (event) => {
     drag(event);
-    const [file] = event.dataTransfer.files;
-    if (file) verify(file);
+    verify([...event.dataTransfer.files]);
   };
   const paste = (event) => {
-    const [file] = event.clipboardData.files;
-    if (!file) return;
+    const files = [...event.clipboardData.files];
+    if (!files.length) return;
     event.preventDefault();
-    verify(file);
+    verify(files);
   };
   addEventListener("dragover", drag);
   addEventListener("dragleave", drag);
@@ -95,45 +107,66 @@ async function render(root, context) {
   };
 }
 
-/** Return the file of an item of the gallery, as somebody who downloads it has it. */
+/** Return the file of an item of the gallery, with its statement, as somebody who downloads them has them. */
 async function fetchItem(api, id) {
   const { item } = await api.get(`/api/gallery/${encodeURIComponent(id)}`);
-  const response = await fetch(item.file);
-  if (!response.ok) throw new Error(t("media.missing"));
-  return new File([await response.blob()], item.name, { type: item.media_type });
+  return Promise.all([[item.file, item.name], [item.statement, `${item.name}${STATEMENT_SUFFIX}`]]
+    .filter(([url]) => url).map(async ([url, name]) => {
+      const response = await fetch(url);
+      if (!response.ok) throw new Error(t("media.missing"));
+      const content = await response.blob();
+      return new File([content], name, { type: content.type });
+    }));
 }
 
-function verdict(found, file, heading, image) {
-  const [key, kind, mark] = VERDICTS[found.verdict] ?? ["unknown", "plain", "question"];
-  heading.textContent = t(`verdict.${key}`);
+/** Return the verdict on a file in words; `again()` verifies it once more and generates the sample again. */
+function verdict(found, file, { heading, image, again }) {
+  const [kind, mark] = LOOKS[found.code];
+  heading.textContent = t(`verdict.${found.code}.title`);
+  const { record, ledger, work, manifest, candidate, regenerated, notes, item } = found;
   return el("article", { class: `verdict ${kind}` },
     el("div", { class: "verdict-head" },
       el("span", { class: "verdict-mark", "aria-hidden": "true" }, icon(mark)),
-      el("div", {}, el("p", { class: "verdict-file" }, file.name), heading, el("p", {}, t(`verdict.${key}_text`))),
+      el("div", {}, el("p", { class: "verdict-file" }, file.name), heading, el("p", {}, t(`verdict.${found.code}.text`))),
       image && el("div", { class: "print verdict-image" }, el("img", {
         src: image, alt: t("verify.image", { name: file.name }), class: "sample-image",
         onload: ({ target }) => target.classList.toggle("pixels", target.naturalWidth <= 160),
       }))),
     el("div", { class: "verdict-body" },
-      section("verify.reason", el("p", {}, found.reason)),
-      found.record && section("verify.record", recordFacts(found.record)),
-      found.ledger && section("verify.ledger", definitions([
-        [t("verify.signer"), found.ledger.signer], [t("verify.line"), found.ledger.line],
-        [t("verify.since"), found.ledger.time && formatTime(found.ledger.time)],
+      section("verify.reason", el("p", { lang: "en" }, found.reason),
+        notes?.map((note) => el("p", { class: "note warn", lang: "en" }, note)),
+        item && el("p", {}, el("a", { href: `#/gallery/${item}` }, t("verify.in_gallery")))),
+      regenerated && section("verify.regenerated", el("div", { class: `note ${regenerated.same ? "good" : "warn"}` },
+        icon(regenerated.same ? "check" : "question"), el("div", {},
+          el("p", {}, t(regenerated.same ? "verify.same" : "verify.not_same")),
+          !regenerated.same && el("p", { lang: "en" }, regenerated.message)))),
+      record && section("verify.record", recordFacts(record, candidate),
+        candidate && !regenerated && el("div", {}, button({ label: t("verify.regenerate_now"), icon: "again", onclick: again }))),
+      ledger && section("verify.ledger", definitions([
+        [t("verify.signer"), ledger.signer], [t("verify.line"), ledger.line],
+        [t("verify.since"), ledger.time && formatTime(ledger.time)],
       ])),
-      found.work && section("verify.work", workFacts(found.work)),
-      found.manifest?.length > 0 && section("verify.manifest", definitions(found.manifest.map(({ label, value }) =>
-        [label, String(value)])))));
+      work && section("verify.work", workFacts(work)),
+      manifest?.length > 0 && section("verify.manifest", definitions(manifest.map(credential)))));
 }
 
-const section = (key, content) => el("section", { class: "stack" }, el("h3", {}, t(key)), content);
+/** Return term and description of a row of a manifest. */
+function credential({ code, label, value, value_code: kind }) {
+  const term = hasWord(`manifest.${code}`) ? t(`manifest.${code}`) : label;
+  const known = `source.${kind || code}`;
+  return [term, hasWord(known) ? t(known) : el("span", { lang: "en" }, value)];
+}
 
-function recordFacts(record) {
-  const { checkpoint, seed, index, n, condition, truncation } = record;
+const section = (key, ...content) => el("section", { class: "stack" }, el("h3", {}, t(key)), content);
+
+function recordFacts({ checkpoint, seed, index, n, condition, truncation }, candidate) {
   return definitions([
-    [t("create.seed"), seed], [t("recipe.place"), index ?? null],
-    [t("recipe.condition"), condition && describeCondition(condition)], [t("verify.drawn"), n], [t("recipe.truncation"), truncation],
-    [t("recipe.checkpoint"), checkpoint && hash(checkpoint)],
+    [t("gallery.run"), candidate && el("a", { href: `#/create/${encodeURIComponent(candidate.run)}` }, candidate.run_name)],
+    [t("create.seed"), seed],
+    [t("recipe.place"), index === null ? n : t("recipe.index", { index: index + 1, n })],
+    [t("recipe.condition"), condition && describeCondition(condition)],
+    [t("recipe.truncation"), truncation === 1 ? null : truncation],
+    [t("recipe.checkpoint"), hash(checkpoint)],
   ]);
 }
 

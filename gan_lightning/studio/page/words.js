@@ -34,6 +34,19 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+/** Return a name of the data, such as `hair_color` or `hat.crown`, in the reader's language, or in words as it is. */
+export function dataWord(name) {
+  if (hasWord(`data.${name}`)) return t(`data.${name}`);
+  if (!/^[\w.-]+$/.test(name)) return name; // a text, not a name
+  return name.includes(".") ? name.split(".").map(dataWord).join(" · ") : name.replaceAll("_", " ");
+}
+
+/** Return a condition or an edit, such as `hat=crown,glasses=none`, in the reader's language; other texts as they are. */
+export function describeCondition(text) {
+  if (!text.includes("=")) return dataWord(text);
+  return text.split(",").map((part) => part.split("=").map(dataWord).join(t("common.colon"))).join(t("common.comma"));
+}
+
 /** Return an error in the reader's language: `error.CODE`, or the message that the server wrote. */
 export function describeError(error) {
   const key = `error.${error.code}`;
