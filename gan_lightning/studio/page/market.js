@@ -25,7 +25,7 @@ async function render(root, context) {
   }
   const view = VIEWS[route[1]] ?? renderWorks;
   const head = el("div", { class: "market-head" });
-  let body = el("div", { class: "market-body" });
+  let body = el("p", { class: "muted", role: "status" }, t("common.loading"));
   root.append(head, body);
   let leave;
   let drawn = 0; // number of the latest drawing; an older one that is still loading is dropped
@@ -129,7 +129,7 @@ function workCard(work, context) {
   return el("a", { class: "work-card", href: `#/market/work/${work.number}` },
     workImage(work.preview, ""),
     el("div", { class: "work-label" },
-      el("h3", {}, title),
+      el("h2", {}, title),
       el("p", { class: "muted" }, t("market.by"), " ", accountName(work.creator, context), mine && el("span", { class: "badge" }, t("market.yours"))),
       offer ? el("p", { class: "work-price" }, price(offer.price), el("span", { class: "muted" }, editionsOf(offer)))
         : el("p", { class: "muted" }, t("market.no_offer")),

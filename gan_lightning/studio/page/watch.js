@@ -10,7 +10,9 @@ const REFRESH_INTERVAL = 10_000; // milliseconds between two looks at the list o
 
 async function render(root, context) {
   const { api } = context;
+  root.append(el("p", { class: "muted", role: "status" }, t("common.loading")));
   let { runs } = await api.get("/api/runs");
+  root.replaceChildren();
   if (runs.length === 0) {
     root.append(emptyState({
       icon: "watch", title: t("watch.empty_title"), text: t("watch.empty_text"),
@@ -21,7 +23,7 @@ async function render(root, context) {
   let chosen = chosenRuns(runs);
   let comparison = null;
   const list = el("div", { class: "run-list" });
-  const content = el("div", { class: "watch-content" });
+  const content = el("div", { class: "watch-content" }, el("p", { class: "muted", role: "status" }, t("common.loading")));
   root.append(
     el("div", { class: "screen-head" }, el("h1", {}, t("nav.watch")), el("p", { class: "lead" }, t("watch.lead"))),
     el("div", { class: "watch" },
