@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gan_lightning.chain.receipts import Event
 from gan_lightning.files import make_folder
@@ -48,6 +49,7 @@ class History:
         self._header = {"version": VERSION, "genesis": client.genesis, "contract": client.address}
         self.events: list[DatedEvent] = []
         self.block, self._hash = client.logs.first_block - 1, ""
+        self._can_append = False  # the file holds all events
         self._load()
 
     def refresh(self) -> Sequence[DatedEvent] | None:
@@ -59,15 +61,16 @@ class History:
         replaced = self._hash != "" and self._hash != self._hash_of(self.block)
         if replaced:
             self.events, self.block, self._hash = [], self._client.logs.first_block - 1, ""
+            self._can_append = False
         newest = self._client.block_number()
         if newest <= self.block:
-            return [] if not replaced else None
+            return []
         found: Sequence[Event] = self._client.logs.between(self.block + 1, newest)
         times = {number: self._client.block_time(number) for number in {event.block for event in found}}
         fresh = [DatedEvent(**vars(event), time=times[event.block]) for event in found]
-        start, self.block, self._hash = not self.events, newest, self._hash_of(newest)
+        self._hash, self.block = self._hash_of(newest), newest
         self.events = [*self.events, *fresh]  # others may still read the earlier list
-        self._append(fresh, anew=start or replaced)
+        self._save(fresh)
         return None if replaced else fresh
 
     def _hash_of(self, number: int) -> str:
@@ -83,13 +86,15 @@ class History:
         except (OSError, ValueError, TypeError, LookupError):
             return
         self.events, self.block, self._hash = events, lines[ends[-1]]["block"], lines[ends[-1]]["hash"]
-        if ends[-1] + 1 < len(lines):
-            self._append(events, anew=True)
+        self._can_append = ends[-1] + 1 == len(lines)
 
-    def _append(self, events: Sequence[DatedEvent], *, anew: bool) -> None:
-        lines: list[Any] = [self._header] if anew else []
-        lines += [asdict(event) for event in events]
-        lines.append({"block": self.block, "hash": self._hash})
-        make_folder(self._path.parent)
-        with self._path.open("w" if anew else "a", encoding="utf-8") as file:
-            file.write("".join(f"{json.dumps(line)}\n" for line in lines))
+    def _save(self, fresh: Sequence[DatedEvent]) -> None:
+        """Append events to the file, or write it anew. If it cannot be written, a later process reads them again."""
+        start, events = ([], fresh) if self._can_append else ([self._header], self.events)
+        lines = [*start, *map(asdict, events), {"block": self.block, "hash": self._hash}]
+        mode, self._can_append = ("a" if self._can_append else "w"), False
+        with suppress(OSError):
+            make_folder(self._path.parent)
+            with self._path.open(mode, encoding="utf-8") as file:
+                file.write("".join(f"{json.dumps(line)}\n" for line in lines))
+            self._can_append = True

@@ -165,11 +165,11 @@ def _read_events(file: BinaryIO, known: _EventFile, end: int) -> None:
         if following > size:
             return
         if length <= MAX_EVENT_BYTES:
-            _take(file.read(length), known)
+            _add_event(file.read(length), known)
         known.offset = following
 
 
-def _take(content: bytes, known: _EventFile) -> None:
+def _add_event(content: bytes, known: _EventFile) -> None:
     """Add the scalars and the texts of an event."""
     try:
         event = Event.FromString(content)

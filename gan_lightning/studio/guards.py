@@ -110,8 +110,8 @@ class Guards:
             traceback.print_exc()
             if started:  # the connection is closed, which tells the client that the answer is incomplete
                 raise
-            refusal = Refusal(500, "internal", "an error in the studio; its terminal shows more")
-            await refusal.response()(scope, receive, send_guarded)
+            defect = Refusal(500, "internal", "an error in the studio; its terminal shows more")
+            await defect.response()(scope, receive, send_guarded)
 
     def _check_sender(self, request: "_Request") -> None:
         """Refuse other hosts (DNS rebinding) and pages of other origins."""

@@ -2,8 +2,8 @@
 
 gallery/ID/    record.json, the file, preview.png unless the file is its own preview, and the statement about the file
 
-An item is written in another folder and renamed, so that it is complete or not there. What is damaged later is shown as
-missing.
+An item is written in another folder and renamed, so it is either complete or absent. An item that is damaged later is
+shown as missing.
 """
 
 import os
@@ -14,71 +14,18 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 from gan_lightning.errors import printable
 from gan_lightning.files import make_folder, synchronize, synchronize_folder, write_json
 from gan_lightning.paths import STATEMENT_SUFFIX
+from gan_lightning.studio.item_records import RECORD, ItemRecord, Words, parse_record
 from gan_lightning.studio.refusals import Refusal, unknown
 from gan_lightning.studio.run_files import is_inside, read_text
 
-RECORD, PREVIEW = "record.json", "preview.png"
 REMOVED = ".removed."  # starts the name of a folder that is being removed
 ID = re.compile(r"[0-9]{10,15}-[0-9a-f]{8}", re.ASCII)
 MAX_TITLE = 80  # characters of a title in the name of a download
-
-FileName = Annotated[str, Field(pattern=r"^[^/\\\x00-\x1f.][^/\\\x00-\x1f]{0,250}$")]
-Text = Annotated[str, Field(max_length=2000)]
-
-
-class Words(BaseModel):
-    """How a sample was generated, and who signed it."""
-
-    checkpoint: Text
-    seed: Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
-    index: int | None
-    n: int
-    condition: Text | None = None
-    truncation: float = 1.0
-    edit: Text | None = None
-    signer: Text
-    model_name: Text
-
-
-class LedgerLine(BaseModel):
-    line: int
-
-
-class ItemRecord(BaseModel):
-    """Content of an item's record.json.
-
-    Attributes:
-        title: title of the item.
-        kept: time at which it was kept, seconds since 1970.
-        run: id of the run in the library.
-        run_name: name of the run.
-        media_type: media type of the file.
-        file: name of the file in the folder of the item.
-        preview: name of a PNG file that shows the sample.
-        artifact: digest of the content, by which a contract names it.
-        words: how the sample was generated, and who signed it.
-        ledger: line of the ledger that holds its record.
-    """
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-    title: Text
-    kept: float
-    run: Text
-    run_name: Text
-    media_type: Annotated[str, Field(pattern=r"^[\w.+-]{1,50}/[\w.+-]{1,100}$")]
-    file: FileName
-    preview: FileName = PREVIEW
-    artifact: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    words: Words
-    ledger: LedgerLine | None = None
 
 
 @dataclass(frozen=True)
@@ -197,13 +144,13 @@ class Gallery:
             raise unknown("item", item_id)
         return self._read(item_id)
 
-    def find(self, item_id: str) -> Item | None:
-        """Return an item; None if there is none of this id, or if it is damaged."""
+    def find(self, item: str) -> Item | None:
+        """Return an item by its id; None if there is none, or if it is damaged."""
         try:
-            item = self.read(item_id)
+            found = self.read(item)
         except Refusal:
             return None
-        return None if item.problem else item
+        return None if found.problem else found
 
     def find_artifact(self, artifact: str) -> Item | None:
         """Return the item with this content; None if there is none, or if it is damaged."""
@@ -240,7 +187,7 @@ class Gallery:
             return None, f"{RECORD} is missing"
         stamp = found.st_mtime_ns, found.st_size
         if name not in self._records or self._records[name][0] != stamp:
-            self._records[name] = stamp, _parse_record(read_text(folder, RECORD))
+            self._records[name] = stamp, parse_record(read_text(folder, RECORD))
         content = self._records[name][1]
         return (content, None) if isinstance(content, ItemRecord) else (None, content)
 
@@ -248,14 +195,3 @@ class Gallery:
 def _remove(folder: Path) -> None:
     """Remove a folder, or a link that stands in its place."""
     folder.unlink() if folder.is_symlink() else shutil.rmtree(folder, ignore_errors=True)
-
-
-def _parse_record(text: str | None) -> ItemRecord | str:
-    """Return the content of a record.json, or what is wrong with it."""
-    if text is None:
-        return f"{RECORD} cannot be read"
-    try:
-        return ItemRecord.model_validate_json(text)
-    except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"])) or "its JSON"
-        return printable(f"{RECORD} is damaged: {field[:100]}")

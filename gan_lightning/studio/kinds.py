@@ -94,11 +94,7 @@ def kinds(studio: Studio) -> dict[str, Kind]:
         return Task(make_samples, arguments, finish, _remover(folder))
 
     def walk(visitor: Visitor, request: WalkRequest) -> Task:
-        ends = {"from": request.start, "to": request.end}
-        for key, end in ends.items():
-            if end.index >= end.n:
-                raise Refusal(422, "invalid", f"{key}.index: must be less than n", {"field": f"{key}.index"})
-        start, end = (Latents(_parse_seed(one.seed, f"{key}.seed"), one.n) for key, one in ends.items())
+        start, end = _latents(request.start, "from"), _latents(request.end, "to")
         recipe, folder = _recipe(studio, visitor, request), studio.samples.new_folder()
 
         def finish(made: list[dict[str, Any]]) -> dict[str, Any]:
@@ -183,6 +179,12 @@ def _recipe(studio: Studio, visitor: Visitor, request: RecipeRequest) -> Recipe:
     upload = None if request.upload is None else studio.uploads.find(visitor, request.upload).path
     path: Path = studio.library.find(request.run).path
     return Recipe(path, request.condition, upload, request.truncation, request.edit, request.weights)
+
+
+def _latents(end: End, field: str) -> Latents:
+    if end.index >= end.n:
+        raise Refusal(422, "invalid", f"{field}.index: must be less than n", {"field": f"{field}.index"})
+    return Latents(_parse_seed(end.seed, f"{field}.seed"), end.n)
 
 
 def _parse_seed(text: str, field: str) -> int:

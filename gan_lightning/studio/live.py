@@ -1,4 +1,4 @@
-"""Live updates of a run: what has changed since a listener last asked."""
+"""Live updates of runs: the changes since a listener last asked, as server-sent events."""
 
 import asyncio
 import json
@@ -84,12 +84,12 @@ def parse_position(text: str | None) -> Position | None:
 
 
 class Listener:
-    """Listener to one run, who is told only changes.
+    """Listener to one run, which receives only changes.
 
     Args:
         watcher: reads the run.
         id: the run.
-        position: position after which points are told; None to start with the next point.
+        position: position after which points are sent; None to start with the next point.
     """
 
     def __init__(self, watcher: Watcher, id: str, position: Position | None) -> None:
@@ -97,7 +97,7 @@ class Listener:
         self._id = id
         self._position = position
         self._run: Run | None = None
-        self._told: dict[str, Any] = {}
+        self._sent: dict[str, Any] = {}
 
     def poll(self) -> list[str]:
         """Return the events since the last call, as server-sent events.
@@ -125,10 +125,10 @@ class Listener:
         yield from self._changed("status", status_of(run, curves))
 
     def _changed(self, name: str, data: dict[str, Any]) -> Iterator[str]:
-        """Yield an event if its data differ from those of the last one, apart from the time that goes by."""
+        """Yield an event if its data differ from those of the last one; the duration alone is no difference."""
         compared = {key: value for key, value in data.items() if key != "seconds"}
-        if self._told.get(name) != compared:
-            self._told[name] = compared
+        if self._sent.get(name) != compared:
+            self._sent[name] = compared
             yield _event(name, data)
 
 

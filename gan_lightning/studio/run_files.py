@@ -182,8 +182,17 @@ def _evaluations(path: Path) -> list[Path]:
 
 
 def _find_sheets(path: Path) -> list[int]:
-    found = [int(one[1]) for name in _names_in(path / SAMPLES) if (one := SHEET.fullmatch(name))]
-    return sorted(one for one in found if is_inside(sheet_path(path, one), path))
+    """Return the iterations with a sheet; sheets that are links are left out."""
+    folder = path / SAMPLES
+    try:
+        if folder.is_symlink():
+            return []
+        with os.scandir(folder) as entries:
+            known = {one.name for one in entries if one.is_file(follow_symlinks=False)}
+    except OSError:
+        return []
+    found = (int(one[1]) for name in known if (one := SHEET.fullmatch(name)))
+    return sorted(one for one in found if sheet_path(path, one).name in known)
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -42,11 +42,11 @@ def verify_file(
     runs: Sequence[Candidate],
     again: bool,
 ) -> dict[str, Any]:
-    """Return the verdict on a file, and all that backs it, as the API writes it.
+    """Return the verdict on a file with the evidence, as the API writes it.
 
     Args:
         toolbox: the toolbox of the worker process.
-        file: the file.
+        file: the file, in a folder of its own.
         name: its name on the visitor's machine, which only tells the type of content and is shown.
         statement: signed statement about the file; None without one.
         ledger: folder of the ledger, which need not exist.
@@ -65,7 +65,7 @@ def verify_file(
     roots = _attempt(notes, lambda: identity.load_trusted_roots(None)) or b""
     known = _attempt(notes, lambda: _open_ledger(ledger, roots))
     contents = Contents(toolbox.trust_code)
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=file.parent.parent) as folder:
         path = _place(Path(folder), file, name, statement, contents)
         toolbox.report(0.1)
         finding = _verify(Verifier(roots, known, packages=toolbox.trust_code), path)
@@ -122,6 +122,7 @@ def _subject_of(statement: Path | None) -> str | None:
 
     The name is safe to use, and the statement is about a file of this content only, whatever its name.
     """
+    from gan_lightning.modalities.arrays import ARRAYS
     from gan_lightning.provenance.envelope import InvalidDocument
     from gan_lightning.provenance.statement_reader import open_statement
 
@@ -132,14 +133,16 @@ def _subject_of(statement: Path | None) -> str | None:
     except (InvalidDocument, OSError):
         return None
     names = [one["name"] for one in content["subject"] if "sha256" in one["digest"]]
-    plain = len(names) == 1 and SUBJECT.fullmatch(names[0]) and not names[0].endswith(STATEMENT_SUFFIX)
+    plain = (
+        len(names) == 1 and SUBJECT.fullmatch(names[0]) and not names[0].lower().endswith((STATEMENT_SUFFIX, *ARRAYS))
+    )
     return names[0] if plain and names[0].isprintable() else None
 
 
 def _suffix(file: Path, name: str, contents: Contents) -> str:
     """Return the suffix for the content of a file: that of its image format, or else that of its name if it is known.
 
-    Arrays are left out. They can claim gigabytes, and no modality writes samples into them.
+    Arrays get no suffix of theirs: they can claim gigabytes, and no modality writes samples into them.
     """
     from PIL import Image
 
@@ -219,7 +222,10 @@ def _open_ledger(folder: Path, roots: bytes) -> Ledger | None:
     """
     from gan_lightning.provenance.ledger import ROOTS, read_ledger
 
-    return read_ledger(folder, roots) if (folder / ROOTS).is_file() else None
+    try:
+        return read_ledger(folder, roots) if (folder / ROOTS).is_file() else None
+    except UserError as error:  # whose message names the folder, which is none of a visitor's business
+        raise UserError(str(error).replace(f"{folder}/", "")) from error
 
 
 def _attempt(notes: list[str], function: Callable[[], T]) -> T | None:

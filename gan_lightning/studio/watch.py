@@ -77,7 +77,7 @@ class _Stream(StreamingResponse):
 
     Args:
         request: the request.
-        listener: what the client is told.
+        listener: yields the events for the client.
         listeners: set that holds the listener as long as the answer lasts.
     """
 

@@ -125,7 +125,8 @@ async def visit_together(url: str, run: str, visitors: int, seconds: float) -> L
 
 
 async def _visit(url: str, run: str, end: float, load: Load) -> None:
-    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+    # Reading the certificates of authorities, which plain HTTP does not need, would take longer than many samples.
+    async with httpx.AsyncClient(base_url=url, timeout=60, verify=False) as client:
         try:
             headers = {"X-Studio-Token": (await client.get("/api/studio")).raise_for_status().json()["token"]}
             while time.perf_counter() < end:

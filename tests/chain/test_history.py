@@ -91,3 +91,14 @@ def test_work_whose_unsold_offer_was_closed_can_be_read(traded):
     work = read_work(traded, 1)
     assert (work.offers[1].editions, work.offers[1].start, work.offers[1].until) == (0, 20, 10)
     assert work.offers[1].as_tuple() == (*terms[:4], 0, *terms[5:])
+
+
+def test_file_that_cannot_be_written_is_no_error(traded, tmp_path):
+    path = tmp_path / "folder" / "events.jsonl"
+    (tmp_path / "folder").touch()
+    history = History(traded, path)
+    history.refresh()
+    (tmp_path / "folder").unlink()
+    traded.transact(traded.demo_accounts["bob"], "tip", 1, value=1)
+    history.refresh()
+    assert History(traded, path).events == history.events

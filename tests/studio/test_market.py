@@ -10,6 +10,7 @@ import pytest
 
 from gan_lightning.chain import connect
 from gan_lightning.chain.journal import Journal
+from gan_lightning.chain.places import Unreachable
 from gan_lightning.provenance import identity
 from gan_lightning.provenance.ledger import read_ledger
 from gan_lightning.studio.market.claiming import claim_artifact
@@ -205,6 +206,17 @@ def test_market_is_read_again_only_where_it_changed(scene, alice, monkeypatch):
     assert alice.get("")["works"][3]["copies_sold"] == 1
     assert 1 <= asked.count("workInfo") <= 3
     assert [one["number"] for one in first["works"]] == works[::-1]
+
+
+def test_events_are_not_lost_when_a_read_fails(scene, alice, monkeypatch):
+    work = alice.register("item0", "alice", offer={"price": "1 wei", "editions": 9})
+    client = scene.market.opened().client
+    alice.post("collect", account="bob", work=work)
+    with monkeypatch.context() as context:
+        context.setattr(client, "read", lambda *_: (_ for _ in ()).throw(Unreachable("no answer from the node")))
+        assert alice.get("", 503)["error"]["code"] == "chain_unreachable"
+    assert [sale["kind"] for sale in alice.get("/sales")["sales"]] == ["copy"]
+    assert alice.get("")["works"][0]["copies_sold"] == 1
 
 
 def test_text_that_was_changed_is_not_shown(scene, alice):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import zipfile
 import zlib
 from pathlib import Path
@@ -61,7 +62,7 @@ def studio(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def verify(studio):
+def verify(studio, tmp_path):
     """Return a function that verifies content under a name, as the job does."""
 
     def verify(content, name="found.png", statement=None, **values):
@@ -72,9 +73,9 @@ def verify(studio):
         kind = studio.kinds["verify"]
         task = kind.prepare(VISITOR, kind.request.model_validate(values))
         found = task.finish(task.function(Toolbox(), **task.arguments))
-        assert [path.name for path in upload.path.parent.iterdir()] == [upload.path.name]  # nothing is left
+        assert all(path.is_dir() and len(list(path.iterdir())) == 1 for path in (tmp_path / "uploads").iterdir())
         json.dumps(found, allow_nan=False)
-        assert str(upload.path.parent) not in json.dumps(found)
+        assert str(tmp_path) not in json.dumps(found)
         return found
 
     return verify
@@ -348,7 +349,7 @@ def test_uploads_of_others(studio):
 def test_upload_that_was_removed(studio):
     upload = studio.uploads.add(VISITOR, "a.png", b"x")
     task = studio.kinds["verify"].prepare(VISITOR, VerifyRequest(upload=upload.id))
-    upload.path.unlink()
+    shutil.rmtree(upload.path.parent)
     with pytest.raises(Refusal) as refusal:
         task.function(Toolbox(), **task.arguments)
     assert refusal.value.code == "unknown_upload"

@@ -93,11 +93,13 @@ class Board:
 
     def expire(self) -> None:
         """Ask for new blocks before the next answer."""
-        self._asked = 0.0
+        with self._lock:
+            self._asked = 0.0
 
     def touch(self, work: int) -> None:
         """Read a work again before the next answer."""
-        self._touched.add(work)
+        with self._lock:
+            self._touched.add(work)
 
     def copy(self, token: int) -> Copy:
         """Return a copy that was sold; its field ``valid`` depends on the time, and is not read."""
@@ -106,9 +108,10 @@ class Board:
         state = self._state
         work, offer, expires, hands = self._client.read("copies", token)
         copy = Copy(token, work, offer, expires, hands, state.holders.get(token), False)
-        if state is self._state:  # otherwise it may have changed in between
-            self._copies[token] = copy
-            self._unsaved += 1
+        with self._lock:
+            if state is self._state:  # otherwise it may have changed in between
+                self._copies[token] = copy
+                self._unsaved += 1
         return copy
 
     def save(self) -> None:
@@ -129,10 +132,9 @@ class Board:
         events = self._history.events
         known = [event for event in events if event.block <= saved.block]
         self._pending = events[len(known) :]
-        state = replace(
-            self._apply(known), block=saved.block, works=saved.works, sold=saved.sold, listings=saved.listings
-        )
-        self._state, self._copies = state, dict(saved.copies)
+        state = self._apply(known, self._sold_tokens)
+        read = {"works": saved.works, "sold": saved.sold, "listings": saved.listings}
+        self._state, self._copies = replace(state, block=saved.block, **read), dict(saved.copies)
 
     def _refresh(self) -> None:
         if self._client.block_number() == self._state.block and not self._touched:
@@ -141,13 +143,14 @@ class Board:
         if events is None:  # the chain was replaced
             self._state, self._sold_tokens, self._pending, self._copies = State(), set(), (), {}
             events = self._history.events
-        events, self._pending = [*self._pending, *events], ()
-        works, tokens = self._find_touched(events)
-        works |= self._next_turn() if events else set()
+        self._pending = [*self._pending, *events]  # until they are applied: the node may stop answering before
+        works, tokens = self._find_touched(self._pending)
+        works |= self._next_turn() if self._pending else set()
         for token in tokens:
             self._copies.pop(token, None)
-        state = self._apply(events)
-        self._state = self._read_again(state, works, tokens)
+        sold_tokens = set(self._sold_tokens)
+        self._state = self._read_again(self._apply(self._pending, sold_tokens), works, tokens)
+        self._sold_tokens, self._pending = sold_tokens, ()
         self._touched -= works
         self._unsaved += len(works)
         if self._unsaved >= SAVE_AFTER:
@@ -166,8 +169,8 @@ class Board:
         self._turn = (self._turn + READ_AGAIN) % max(len(numbers), 1)
         return set(numbers[self._turn : self._turn + READ_AGAIN])
 
-    def _apply(self, events: Sequence[DatedEvent]) -> State:
-        """Return the state after events, as far as they tell it."""
+    def _apply(self, events: Sequence[DatedEvent], sold_tokens: set[int]) -> State:
+        """Return the state after events, as far as they tell it; add the tokens that were sold to those before."""
         state = self._state
         holders, displaced_by = dict(state.holders), dict(state.displaced_by)
         copies = dict(state.copies)
@@ -179,7 +182,7 @@ class Board:
                 holders[values["tokenId"]] = values["to"]
             elif event.name == "Displaced":
                 displaced_by[values["work"]] = values["by"]
-        sales = read_sales(events, self._sold_tokens)
+        sales = read_sales(events, sold_tokens)
         for sale in sales:
             if sale.kind == "copy" and sale.token is not None:
                 copies[sale.work] = [*copies.get(sale.work, ()), sale.token]

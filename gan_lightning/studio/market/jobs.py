@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_lightning.errors import UserError
-from gan_lightning.studio.market.calls import Call, Task
+from gan_lightning.studio.market.calls import Task
 from gan_lightning.studio.market.opened import OpenMarket
 from gan_lightning.studio.market.outcomes import describe_result
 from gan_lightning.studio.market.refusing import refusal_of
@@ -124,19 +124,15 @@ def carry_out(task: Task, market: OpenMarket, job: Job | None = None) -> dict[st
     while (call := task.next_call()) is not None:
         if job:
             job.step, job.words = call.what, call.words
-        receipt = market.send(task.account, call)
-        _update_board(market, call)
+        try:
+            receipt = market.send(task.account, call)
+        finally:
+            market.note(call)
         if call.what == task.steps[-1]:
             break
     else:
         return describe_result(task.action, market.accounts, None, task.done_already())
     return describe_result(task.action, market.accounts, receipt)
-
-
-def _update_board(market: OpenMarket, call: Call) -> None:
-    market.board.expire()
-    if call.function in ("close", "allow"):  # have no event
-        market.board.touch(call.arguments[0])
 
 
 def _run(job: Job, market: OpenMarket) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # slow to import, and needs an extra
 
 EMBEDDED_PAUSE, NODE_PAUSE = 0.2, 1.0  # seconds in which a chain is not asked again for new blocks
 
+FUNCTIONS_OF_WORKS = ("allow", "close", "collect", "offer", "tip")  # whose first argument is a work
+
 
 @dataclass(frozen=True)
 class OpenMarket:
@@ -72,6 +74,12 @@ class OpenMarket:
         """
         with self._sending:
             return self.client.transact(self.accounts.signer(account), call.function, *call.arguments, value=call.value)
+
+    def note(self, call: Call) -> None:
+        """Let the board read again what a call has changed, or was refused for."""
+        self.board.expire()
+        if call.function in FUNCTIONS_OF_WORKS:
+            self.board.touch(call.arguments[0])
 
 
 def open_market(client: Client, embedded: bool, items: Items, folder: Path, ledger: Path) -> OpenMarket:

@@ -26,7 +26,11 @@ def prepare_next(task: Task, market: OpenMarket) -> dict[str, Any]:
     call = task.next_call()
     if call is None:
         return {"result": describe_result(task.action, market.accounts, None, task.done_already())}
-    return {"transactions": [_prepare(task.account, call, market)], "steps": describe_steps(task, call.what)}
+    try:
+        transaction = _prepare(task.account, call, market)
+    finally:
+        market.note(call)
+    return {"transactions": [transaction], "steps": describe_steps(task, call.what)}
 
 
 def _prepare(account: str, call: Call, market: OpenMarket) -> dict[str, Any]:
