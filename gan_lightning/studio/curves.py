@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
@@ -32,13 +32,13 @@ Point = tuple[int, float | None]  # iteration and value; None for a value that i
 
 
 class Position(NamedTuple):
-    """Position in the points of a log: how often it was read anew, and the number of points since."""
+    """Position in the points of a log: how often it was read anew, and the number of points read since."""
 
     reading: int
-    count: int
+    points: int
 
     def __str__(self) -> str:
-        return f"{self.reading}.{self.count}"
+        return f"{self.reading}.{self.points}"
 
 
 @dataclass
@@ -92,9 +92,9 @@ class Curves:
     def since(self, position: Position) -> dict[str, list[Point]] | None:
         """Return the points after a position for each tag; None if the files were read anew since."""
         with self._lock:
-            if position.reading != self._reading or position.count > len(self._points):
+            if position.reading != self._reading or position.points > len(self._points):
                 return None
-            return _by_tag(self._points[position.count :])
+            return _by_tag(self._points[position.points :])
 
     def last(self) -> dict[str, float | None]:
         """Return the last value for each tag."""

@@ -62,7 +62,7 @@ def pick_baseline(files: RunFiles, metric: str) -> dict[str, Any] | None:
 def evaluated(files: RunFiles) -> dict[str, float]:
     """Return the means over seeds that ``gan-evaluate`` found for the first generator: the averaged one."""
     generators = files.evaluation.get("generators")
-    first = next(iter(generators.values()), {}) if isinstance(generators, dict) else {}
+    first: Any = next(iter(generators.values()), {}) if isinstance(generators, dict) else {}
     means = {name: one.get("mean") for name, one in _object(first).items() if isinstance(one, dict)}
     return _numbers(means)
 
