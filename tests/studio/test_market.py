@@ -421,7 +421,14 @@ def test_bad_wishes_are_refused_and_change_nothing(scene, alice):
         "/releases/x/file",
     ):
         assert alice.get(path, 404)["error"]["code"].startswith("no_such_")
-    for path in ("/works/x", "/works/-1", "/licences/0", "/sales?limit=0", "/transactions/0x12"):
+    for path in (
+        "/works/x",
+        "/works/-1",
+        "/licences/0",
+        "/sales?limit=0",
+        "/transactions/0x12",
+        f"/transactions/0x{'0' * 64}?wait=nan",
+    ):
         assert alice.client.get(f"/api/market{path}").status_code in (404, 422)
     assert alice.get("/accounts/mallory", 400)["error"]["code"] == "unknown_account"
     assert client.block_number() == block

@@ -133,8 +133,8 @@ class Board:
         known = [event for event in events if event.block <= saved.block]
         self._pending = events[len(known) :]
         state = self._apply(known, self._sold_tokens)
-        read = {"works": saved.works, "sold": saved.sold, "listings": saved.listings}
-        self._state, self._copies = replace(state, block=saved.block, **read), dict(saved.copies)
+        state = replace(state, block=saved.block, works=saved.works, sold=saved.sold, listings=saved.listings)
+        self._state, self._copies = state, dict(saved.copies)
 
     def _refresh(self) -> None:
         if self._client.block_number() == self._state.block and not self._touched:

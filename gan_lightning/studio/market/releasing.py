@@ -108,7 +108,7 @@ def describe_releases(market: OpenMarket) -> list[dict[str, Any]]:
         if (release.chain_id, release.contract) != (client.chain_id, client.address):
             continue
         artifact, item = release.evidence.claim.artifact, market.items.find(about.item)
-        work = views.find_artifact(artifact)
+        work, creator = views.find_artifact(artifact), market.accounts.address(release.evidence.claim.account)
         found.append(
             {
                 "id": release_id,
@@ -116,14 +116,14 @@ def describe_releases(market: OpenMarket) -> list[dict[str, Any]]:
                 "title": about.title,
                 "description": about.description,
                 "preview": item and item.preview,
-                "creator": market.accounts.address(release.evidence.claim.account),
+                "creator": creator,
                 "offer": views.terms(release.draft.offers[0]),
                 "artifact": artifact,
                 "file": f"/api/market/releases/{release_id}/file",
                 "signed": int(when),
                 "deadline": None if release.draft.deadline == NO_DEADLINE else release.draft.deadline,
                 "anchored": views.is_anchored(release.evidence.root),
-                "work": work.number if work else None,
+                "work": work.number if work and work.creator == creator else None,
             }
         )
     return found

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # imports the market
     from gan_lightning.studio.studio import Studio
 
 T = TypeVar("T")
-Wait = Annotated[float, Query(ge=0, le=20)]
+Wait = Annotated[float, Query(ge=0, le=20, allow_inf_nan=False)]
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 Hash = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{64}$")]
 Number = Annotated[int, Path(ge=0, lt=2**53)]
