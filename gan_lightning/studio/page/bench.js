@@ -1,4 +1,4 @@
-/** State of the work with one run: what is set, what was generated, and earlier seeds. It outlives the screen. */
+/** State of the work with one run: settings, samples and earlier seeds. It is kept while other screens are shown. */
 
 const HISTORY = 12;
 const benches = new Map();

@@ -53,7 +53,7 @@ function seedControl(settings) {
     type: "text", inputmode: "numeric", pattern: "0|[1-9][0-9]{0,18}", autocomplete: "off", spellcheck: "false",
     placeholder: t("create.seed_random"), value: settings.seed, class: "number", "data-seed": true,
   });
-  const reset = button({ label: t("create.seed_new"), icon: "dice", iconOnly: true, onclick: () => set("") });
+  const reset = button({ label: t("create.seed_new"), icon: "shuffle", iconOnly: true, onclick: () => set("") });
   const set = (seed) => {
     settings.seed = seed;
     input.value = seed;

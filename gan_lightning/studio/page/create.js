@@ -1,4 +1,4 @@
-/** The screen that creates: choose a run, set it up, look at its samples, keep the good ones. */
+/** The screen that creates: choose a run, generate samples with it, keep the good ones. */
 
 import { benchOf } from "./bench.js";
 import { controls } from "./controls.js";
@@ -70,7 +70,7 @@ async function showCard(context, run) {
   });
 }
 
-/** The controls and the sheet of one run, and what happens between them. */
+/** Controls, sheet, favourites and walk of one run. */
 class Workbench {
   constructor(place, context, bench) {
     Object.assign(this, { context, bench });
@@ -96,7 +96,12 @@ class Workbench {
 
   drawPanel() {
     this.panel.replaceChildren(controls(this.context, this.bench, {
-      generate: () => this.generate(), adjust: () => this.adjust(), history: this.history }));
+      generate: () => {
+        this.generate();
+        if (matchMedia("(max-width: 60rem)").matches) this.status.scrollIntoView({ block: "start" }); // past the settings
+      },
+      adjust: () => this.adjust(), history: this.history,
+    }));
   }
 
   drawHistory() {

@@ -1,4 +1,4 @@
-/** The gallery: what was kept, each with its story, its download with credentials, and the way to the market. */
+/** The gallery: kept samples with their provenance in words, downloads with credentials, and the way to the market. */
 
 import { benchOf } from "./bench.js";
 import { showSample } from "./media.js";

@@ -1,4 +1,4 @@
-/** The screen that verifies a file: where it comes from, in words, with the reason and all that backs it. */
+/** The screen that verifies a file: the verdict in words, its reason, and the evidence. */
 
 import { button, definitions, el, errorNote, hash, icon, progress } from "./parts.js";
 import { describeCondition, formatTime, hasWord, t } from "./words.js";
@@ -153,7 +153,8 @@ function verdict(found, file, { heading, image, again }) {
 /** Return term and description of a row of a manifest. */
 function credential({ code, label, value, value_code: kind }) {
   const term = hasWord(`manifest.${code}`) ? t(`manifest.${code}`) : label;
-  return [term, kind && hasWord(`source.${kind}`) ? t(`source.${kind}`) : el("span", { lang: "en" }, value)];
+  const known = `source.${kind || code}`;
+  return [term, hasWord(known) ? t(known) : el("span", { lang: "en" }, value)];
 }
 
 const section = (key, ...content) => el("section", { class: "stack" }, el("h3", {}, t(key)), content);
