@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import identity
-from gan_lightning.studio.jobs import Kind, Task
-from gan_lightning.studio.making import (
+from gan_lightning.studio.generation import (
     Latents,
     Recipe,
     describe_model,
@@ -19,6 +18,7 @@ from gan_lightning.studio.making import (
     make_samples,
     make_walk,
 )
+from gan_lightning.studio.jobs import Kind, Task
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.stores import StoredSample, safe_name
 from gan_lightning.studio.studio import Studio

@@ -45,14 +45,14 @@ def router(studio: Studio) -> APIRouter:
         }
 
     @routes.post("/identity", status_code=201)
-    async def create_identity(wish: NewIdentity) -> dict[str, Any]:
+    async def create_identity(request: NewIdentity) -> dict[str, Any]:
         if not is_loopback(studio.settings.host):
             message = "an identity is created on the machine itself: gan-identity init"
             raise Refusal(403, "identity_only_here", message)
         async with creating:
             if await run_in_threadpool(describe_identity) is not None:
                 raise Refusal(409, "identity_exists", "there is an identity already")
-            await run_in_threadpool(identity.create, wish.name, wish.organization)
+            await run_in_threadpool(identity.create, request.name, request.organization)
         return {"identity": await run_in_threadpool(describe_identity)}
 
     return routes

@@ -68,15 +68,15 @@ class Visitor:
         assert answer.status_code == code, answer.text
         return answer.json()
 
-    def post(self, action: str, code: int = 200, **wish) -> dict:
+    def post(self, action: str, code: int = 200, **request) -> dict:
         """Return the answer to an action."""
-        answer = self.client.post(f"/api/market/{action}", json=wish)
+        answer = self.client.post(f"/api/market/{action}", json=request)
         assert answer.status_code == code, answer.text
         return answer.json()
 
-    def refused(self, action: str, code: str, status: int = 409, **wish) -> dict:
+    def refused(self, action: str, code: str, status: int = 409, **request) -> dict:
         """Return the error of an action, which must have the code and be one line."""
-        error = self.post(action, status, **wish)["error"]
+        error = self.post(action, status, **request)["error"]
         assert error["code"] == code, error
         assert "\n" not in error["message"]
         return error
@@ -89,10 +89,10 @@ class Visitor:
             job = self.get(f"/jobs/{job['id']}", wait=5)
         raise AssertionError(job)
 
-    def register(self, item: str, account: str, **wish) -> int:
+    def register(self, item: str, account: str, **request) -> int:
         """Register an item and return the number of the work."""
-        wish = {"title": item.capitalize()} | wish
-        job = self.finish(self.post("register", 202, item=item, account=account, **wish)["job"])
+        request = {"title": item.capitalize()} | request
+        job = self.finish(self.post("register", 202, item=item, account=account, **request)["job"])
         assert job["state"] == "done", job
         return job["result"]["work"]
 

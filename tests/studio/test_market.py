@@ -138,18 +138,18 @@ def test_only_one_of_two_buyers_gets_the_last_edition(scene, alice):
 
 
 def test_same_registration_twice_at_once_makes_one_work(scene, alice):
-    wish = {"account": "alice", "item": "item0", "title": "One"}
-    jobs = [alice.post("register", 202, **wish)["job"] for _ in range(3)]
+    request = {"account": "alice", "item": "item0", "title": "One"}
+    jobs = [alice.post("register", 202, **request)["job"] for _ in range(3)]
     results = [alice.finish(job) for job in jobs]
     assert {job["result"]["work"] for job in results} == {1}
-    assert alice.finish(alice.post("register", 202, **wish)["job"])["result"]["already"] is True
+    assert alice.finish(alice.post("register", 202, **request)["job"])["result"]["already"] is True
     assert len(read_ledger(scene.studio.settings.ledger, b"").lines) == 1
     assert [step["state"] for step in results[0]["steps"]] == ["done"] * 3
     other = scene.visitor()
     assert other.get(f"/jobs/{jobs[0]['id']}", 404)["error"]["code"] == "no_such_job"
-    job = other.finish(other.post("register", 202, **wish | {"title": "Two"})["job"])
+    job = other.finish(other.post("register", 202, **request | {"title": "Two"})["job"])
     assert (job["state"], job["error"]["code"]) == ("failed", "other_terms_registered")
-    job = other.finish(other.post("register", 202, **wish | {"account": "bob"})["job"])
+    job = other.finish(other.post("register", 202, **request | {"account": "bob"})["job"])
     assert (job["error"]["code"], job["error"]["values"]) == ("refused_Taken", {"work": 1})
     assert len(read_ledger(scene.studio.settings.ledger, b"").lines) == 1
 
@@ -284,7 +284,7 @@ def test_state_outlives_the_server(folder):
 
 def test_registration_of_a_killed_server_is_continued(folder, monkeypatch):
     scene = Scene(folder).wait()
-    visitor, wish = scene.visitor(), {"account": "alice", "item": "item0", "title": "Interrupted"}
+    visitor, request = scene.visitor(), {"account": "alice", "item": "item0", "title": "Interrupted"}
     forgotten = []
 
     def die(journal: Journal) -> None:
@@ -294,7 +294,7 @@ def test_registration_of_a_killed_server_is_continued(folder, monkeypatch):
 
     with monkeypatch.context() as context:
         context.setattr(Journal, "clear", die)
-        job = visitor.post("register", 202, **wish)["job"]
+        job = visitor.post("register", 202, **request)["job"]
         while not forgotten:
             job = visitor.get(f"/jobs/{job['id']}")
     assert job["state"] == "running"
@@ -312,8 +312,8 @@ def test_registration_of_a_killed_server_is_continued(folder, monkeypatch):
 
 def test_buyer_of_a_release_registers_the_work(scene, alice):
     at = addresses(alice)
-    wish = {"account": "alice", "item": "item0", "title": "Lazy", "offer": {"price": "0.2 ether", "editions": 2}}
-    draft = alice.post("release", **wish)
+    request = {"account": "alice", "item": "item0", "title": "Lazy", "offer": {"price": "0.2 ether", "editions": 2}}
+    draft = alice.post("release", **request)
     assert json.loads(json.dumps(draft["typed_data"]))["message"]["offers"][0]["price"] == str(ETHER // 5)
     assert alice.get("/releases") == {"releases": []}
     other = scene.market.opened().client.demo_accounts["bob"].sign_typed_data(full_message=draft["typed_data"])
@@ -404,11 +404,11 @@ BAD_WISHES = [
 def test_bad_wishes_are_refused_and_change_nothing(scene, alice):
     client = scene.market.opened().client
     block = client.block_number()
-    for action, wish, status, code in BAD_WISHES:
-        answer = alice.client.post(f"/api/market/{action}", json=wish)
+    for action, request, status, code in BAD_WISHES:
+        answer = alice.client.post(f"/api/market/{action}", json=request)
         assert (answer.status_code, answer.json()["error"]["code"]) in ((status, code), (404, "not_found")), (
             action,
-            wish,
+            request,
             answer.text,
         )
         assert "\n" not in answer.json()["error"]["message"]

@@ -40,14 +40,14 @@ class Wallet:
         signed = self._account.sign_transaction(request | fields)
         return Web3.to_hex(self._eth.send_raw_transaction(signed.raw_transaction))
 
-    def act(self, action: str, **wish) -> tuple[list[str], dict]:
+    def act(self, action: str, **request) -> tuple[list[str], dict]:
         """Send all transactions of an action; return the names of its calls, and the last one as it was followed."""
         names: list[str] = []
         while True:
-            answer = self._visitor.post(action, account=self.address, **wish)
+            answer = self._visitor.post(action, account=self.address, **request)
             (transaction,) = answer["transactions"]
             found = self._visitor.post(
-                "sent", hash=self.send(transaction), account=self.address, what=transaction["what"], **work_of(wish)
+                "sent", hash=self.send(transaction), account=self.address, what=transaction["what"], **work_of(request)
             )
             found = self._visitor.get(f"/transactions/{found['hash']}", wait=10)
             assert found["state"] == "mined", found
@@ -60,8 +60,8 @@ class Wallet:
         return "0x" + bytes(self._account.sign_typed_data(full_message=typed_data).signature).hex()
 
 
-def work_of(wish: dict) -> dict:
-    return {"work": wish["work"]} if "work" in wish else {}
+def work_of(request: dict) -> dict:
+    return {"work": request["work"]} if "work" in request else {}
 
 
 @pytest.fixture
@@ -84,11 +84,11 @@ def test_wallets_register_and_trade(node, tmp_path):
     state = visitor.get("/state")
     assert (state["money"], state["embedded"], state["accounts"], state["contract"]) == ("real", False, [], contract)
 
-    wish = {"item": "item0", "title": "Seven", "offer": {"price": "0.1 ether", "editions": 2}, "royalty": "5%"}
-    names, mined = seller.act("register", **wish)
+    request = {"item": "item0", "title": "Seven", "offer": {"price": "0.1 ether", "editions": 2}, "royalty": "5%"}
+    names, mined = seller.act("register", **request)
     assert (names, mined["work"]) == (["anchor", "register"], 1)
     assert f"work 1 is registered for {seller.address}" in mined["words"]
-    result = visitor.post("register", account=seller.address, **wish)["result"]
+    result = visitor.post("register", account=seller.address, **request)["result"]
     assert (result["already"], result["work"]) == (True, 1)
     names, mined = buyer.act("collect", work=1)
     assert (names, mined["token"]) == (["collect"], 2)

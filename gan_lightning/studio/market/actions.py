@@ -10,11 +10,11 @@ from gan_lightning.chain.terms import describe_editions, describe_terms
 from gan_lightning.chain.units import format_wei
 from gan_lightning.chain.views import Work
 from gan_lightning.chain.works import NOBODY, Offer
-from gan_lightning.studio.market import wishes
+from gan_lightning.studio.market import requests
 from gan_lightning.studio.market.calls import Call, SingleCall, Task
+from gan_lightning.studio.market.chain_errors import refused
 from gan_lightning.studio.market.drafts import read_decisions, read_terms
-from gan_lightning.studio.market.opened import OpenMarket
-from gan_lightning.studio.market.refusing import refused
+from gan_lightning.studio.market.open_market import OpenMarket
 from gan_lightning.studio.market.registering import Registration
 from gan_lightning.studio.market.releasing import ReleaseCollection, no_release, read_document
 from gan_lightning.studio.refusals import Refusal
@@ -27,110 +27,110 @@ class Action:
     """Action that a request can name.
 
     Args:
-        wish: type of the request.
+        request: type of the request.
         plan: returns the task for a request; raises Refusal if it cannot be done.
     """
 
-    wish: type[wishes.Wish]
+    request: type[requests.Request]
     plan: Callable[[Any, OpenMarket], Task]
 
 
-def _register(wish: wishes.DraftWish, market: OpenMarket) -> Task:
-    return Registration(read_decisions(wish, market), market)
+def _register(request: requests.DraftRequest, market: OpenMarket) -> Task:
+    return Registration(read_decisions(request, market), market)
 
 
-def _offer(wish: wishes.OfferWish, market: OpenMarket) -> Task:
-    work, offer = market.work(wish.work), read_terms(wish.offer, market)
+def _offer(request: requests.OfferRequest, market: OpenMarket) -> Task:
+    work, offer = market.work(request.work), read_terms(request.offer, market)
     words = f"offer {describe_editions(offer)} of work {work.number} ({describe_terms(offer)})"
-    return _single(wish, market, "offer", words, "offer", work.number, offer)
+    return _single(request, market, "offer", words, "offer", work.number, offer)
 
 
-def _close(wish: wishes.CloseWish, market: OpenMarket) -> Task:
-    work = market.work(wish.work)
-    _find_offer(work, wish.offer)
-    words = f"close offer {wish.offer} of work {work.number}"
-    return _single(wish, market, "close", words, "close", work.number, wish.offer)
+def _close(request: requests.CloseRequest, market: OpenMarket) -> Task:
+    work = market.work(request.work)
+    _find_offer(work, request.offer)
+    words = f"close offer {request.offer} of work {work.number}"
+    return _single(request, market, "close", words, "close", work.number, request.offer)
 
 
-def _collect(wish: wishes.CollectWish, market: OpenMarket) -> Task:
-    account = market.accounts.acting(wish.account)
-    if wish.document is not None:
-        return ReleaseCollection(account, read_document(wish.document), market)
-    if wish.release is not None:
-        release = market.releases.find(wish.release)
+def _collect(request: requests.CollectRequest, market: OpenMarket) -> Task:
+    account = market.accounts.acting(request.account)
+    if request.document is not None:
+        return ReleaseCollection(account, read_document(request.document), market)
+    if request.release is not None:
+        release = market.releases.find(request.release)
         if release is None:
-            raise no_release(wish.release)
+            raise no_release(request.release)
         return ReleaseCollection(account, release, market)
-    assert wish.work is not None  # a collect wish names one of the three
-    work = market.work(wish.work)
-    offer = _find_offer(work, wish.offer)
+    assert request.work is not None  # a collect request names one of the three
+    work = market.work(request.work)
+    offer = _find_offer(work, request.offer)
     words = f"collect a copy of work {work.number} ({describe_terms(offer)})"
-    arguments = work.number, wish.offer, account
-    return _single(wish, market, "collect", words, "collect", *arguments, value=offer.price)
+    arguments = work.number, request.offer, account
+    return _single(request, market, "collect", words, "collect", *arguments, value=offer.price)
 
 
-def _list(wish: wishes.ListWish, market: OpenMarket) -> Task:
-    token, price = wish.token, wish.price
+def _list(request: requests.ListRequest, market: OpenMarket) -> Task:
+    token, price = request.token, request.price
     words = f"put token {token} up for sale for {format_wei(price)}" if price else f"end the sale of token {token}"
-    return _single(wish, market, "list", words, "list", token, price or 0)
+    return _single(request, market, "list", words, "list", token, price or 0)
 
 
-def _buy(wish: wishes.BuyWish, market: OpenMarket) -> Task:
-    price, _ = market.client.read("listings", wish.token)
-    words = f"buy token {wish.token} for {format_wei(price)}"
-    account = market.accounts.acting(wish.account)
-    return _single(wish, market, "buy", words, "buy", wish.token, wish.number, account, value=price)
+def _buy(request: requests.BuyRequest, market: OpenMarket) -> Task:
+    price, _ = market.client.read("listings", request.token)
+    words = f"buy token {request.token} for {format_wei(price)}"
+    account = market.accounts.acting(request.account)
+    return _single(request, market, "buy", words, "buy", request.token, request.number, account, value=price)
 
 
-def _tip(wish: wishes.TipWish, market: OpenMarket) -> Task:
-    work = market.work(wish.work)
-    words = f"give {format_wei(wish.amount)} to work {work.number}"
-    return _single(wish, market, "tip", words, "tip", work.number, value=wish.amount)
+def _tip(request: requests.TipRequest, market: OpenMarket) -> Task:
+    work = market.work(request.work)
+    words = f"give {format_wei(request.amount)} to work {work.number}"
+    return _single(request, market, "tip", words, "tip", work.number, value=request.amount)
 
 
-def _withdraw(wish: wishes.WithdrawWish, market: OpenMarket) -> Task:
-    account = market.accounts.acting(wish.account)
+def _withdraw(request: requests.WithdrawRequest, market: OpenMarket) -> Task:
+    account = market.accounts.acting(request.account)
     owed = market.client.read("owed", account)
     if owed == 0:
         raise refused("nothing_to_withdraw", "there is nothing to withdraw")
-    return _single(wish, market, "withdraw", f"pay out {format_wei(owed)}", "withdraw", account)
+    return _single(request, market, "withdraw", f"pay out {format_wei(owed)}", "withdraw", account)
 
 
-def _allow(wish: wishes.AllowWish, market: OpenMarket) -> Task:
-    work = market.work(wish.work)
-    who = NOBODY if wish.who == EVERYBODY else market.accounts.address(wish.who)
+def _allow(request: requests.AllowRequest, market: OpenMarket) -> Task:
+    work = market.work(request.work)
+    who = NOBODY if request.who == EVERYBODY else market.accounts.address(request.who)
     name = EVERYBODY if who == NOBODY else market.accounts.describe(who)
-    words = f"let {name} {'' if wish.allowed else 'no longer '}use work {work.number} as a part"
-    return _single(wish, market, "allow", words, "allow", work.number, who, wish.allowed)
+    words = f"let {name} {'' if request.allowed else 'no longer '}use work {work.number} as a part"
+    return _single(request, market, "allow", words, "allow", work.number, who, request.allowed)
 
 
-def _revoke(wish: wishes.TokenWish, market: OpenMarket) -> Task:
-    return _single(wish, market, "revoke", f"revoke copy {wish.token}", "revoke", wish.token)
+def _revoke(request: requests.TokenRequest, market: OpenMarket) -> Task:
+    return _single(request, market, "revoke", f"revoke copy {request.token}", "revoke", request.token)
 
 
-def _burn(wish: wishes.TokenWish, market: OpenMarket) -> Task:
-    return _single(wish, market, "burn", f"destroy token {wish.token}", "burn", wish.token)
+def _burn(request: requests.TokenRequest, market: OpenMarket) -> Task:
+    return _single(request, market, "burn", f"destroy token {request.token}", "burn", request.token)
 
 
 ACTIONS: Mapping[str, Action] = {
-    "register": Action(wishes.DraftWish, _register),
-    "offer": Action(wishes.OfferWish, _offer),
-    "close": Action(wishes.CloseWish, _close),
-    "collect": Action(wishes.CollectWish, _collect),
-    "list": Action(wishes.ListWish, _list),
-    "buy": Action(wishes.BuyWish, _buy),
-    "tip": Action(wishes.TipWish, _tip),
-    "withdraw": Action(wishes.WithdrawWish, _withdraw),
-    "allow": Action(wishes.AllowWish, _allow),
-    "revoke": Action(wishes.TokenWish, _revoke),
-    "burn": Action(wishes.TokenWish, _burn),
+    "register": Action(requests.DraftRequest, _register),
+    "offer": Action(requests.OfferRequest, _offer),
+    "close": Action(requests.CloseRequest, _close),
+    "collect": Action(requests.CollectRequest, _collect),
+    "list": Action(requests.ListRequest, _list),
+    "buy": Action(requests.BuyRequest, _buy),
+    "tip": Action(requests.TipRequest, _tip),
+    "withdraw": Action(requests.WithdrawRequest, _withdraw),
+    "allow": Action(requests.AllowRequest, _allow),
+    "revoke": Action(requests.TokenRequest, _revoke),
+    "burn": Action(requests.TokenRequest, _burn),
 }
 
 
 def _single(
-    wish: wishes.Wish, market: OpenMarket, what: str, words: str, function: str, *arguments: Any, value: int = 0
+    request: requests.Request, market: OpenMarket, what: str, words: str, function: str, *arguments: Any, value: int = 0
 ) -> SingleCall:
-    return SingleCall(market.accounts.acting(wish.account), Call(what, words, function, arguments, value))
+    return SingleCall(market.accounts.acting(request.account), Call(what, words, function, arguments, value))
 
 
 def _find_offer(work: Work, index: int) -> Offer:

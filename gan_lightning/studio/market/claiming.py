@@ -8,9 +8,9 @@ from gan_lightning.chain.claims import find_claims, new_claim
 from gan_lightning.errors import UserError
 from gan_lightning.provenance.ledger import append, read_ledger
 from gan_lightning.provenance.records import parse_record
+from gan_lightning.studio.market.chain_errors import refused
 from gan_lightning.studio.market.drafts import FILE
-from gan_lightning.studio.market.opened import OpenMarket
-from gan_lightning.studio.market.refusing import refused
+from gan_lightning.studio.market.open_market import OpenMarket
 
 if TYPE_CHECKING:
     from gan_lightning.provenance.identity import Identity

@@ -11,10 +11,10 @@ from gan_lightning.chain.units import WHOLE, format_time
 from gan_lightning.chain.views import may_use, read_holder
 from gan_lightning.chain.works import NO_DEADLINE, NO_DIGEST, NOBODY, Draft, Offer, Payee
 from gan_lightning.files import file_digest
+from gan_lightning.studio.market.chain_errors import refused
 from gan_lightning.studio.market.items import Item
-from gan_lightning.studio.market.opened import OpenMarket
-from gan_lightning.studio.market.refusing import refused
-from gan_lightning.studio.market.wishes import DraftWish, ReleaseWish, Terms
+from gan_lightning.studio.market.open_market import OpenMarket
+from gan_lightning.studio.market.requests import DraftRequest, ReleaseRequest, Terms
 from gan_lightning.studio.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -48,32 +48,32 @@ class Decisions:
         return self.item.artifact
 
 
-def read_decisions(wish: DraftWish, market: OpenMarket) -> Decisions:
+def read_decisions(request: DraftRequest, market: OpenMarket) -> Decisions:
     """Return the decisions of a request.
 
     Raises:
         Refusal: if there is no such item, account or part, or the account may not use a part.
     """
-    account = market.accounts.acting(wish.account)
-    item = market.items.find(wish.item)
+    account = market.accounts.acting(request.account)
+    item = market.items.find(request.item)
     if item is None:
-        raise Refusal(404, "no_such_item", f"the gallery has no item {wish.item}", {"item": wish.item})
+        raise Refusal(404, "no_such_item", f"the gallery has no item {request.item}", {"item": request.item})
     payees = [
         Payee(NOBODY if one.account == HOLDER else market.accounts.address(one.account), one.units)
-        for one in wish.payees
+        for one in request.payees
     ]
-    _check_parts(wish.parts, account, market)
+    _check_parts(request.parts, account, market)
     draft = Draft(
-        royalty=wish.royalty,
-        share=wish.share,
+        royalty=request.royalty,
+        share=request.share,
         payees=payees or [Payee()],
-        parts=wish.parts,
-        offers=[read_terms(wish.offer, market)] if wish.offer else [],
-        deadline=wish.deadline if isinstance(wish, ReleaseWish) and wish.deadline else NO_DEADLINE,
+        parts=request.parts,
+        offers=[read_terms(request.offer, market)] if request.offer else [],
+        deadline=request.deadline if isinstance(request, ReleaseRequest) and request.deadline else NO_DEADLINE,
     )
     if draft.deadline <= market.client.now():
         raise _past("deadline", draft.deadline, market)
-    return Decisions(account, item, wish.title.strip(), wish.description, draft)
+    return Decisions(account, item, request.title.strip(), request.description, draft)
 
 
 def read_terms(terms: Terms, market: OpenMarket) -> Offer:

@@ -12,9 +12,9 @@ from typing import Any
 
 from gan_lightning.errors import UserError
 from gan_lightning.studio.market.calls import Task
-from gan_lightning.studio.market.opened import OpenMarket
+from gan_lightning.studio.market.chain_errors import refusal_of
+from gan_lightning.studio.market.open_market import OpenMarket
 from gan_lightning.studio.market.outcomes import describe_result
-from gan_lightning.studio.market.refusing import refusal_of
 from gan_lightning.studio.refusals import Refusal
 
 MAX_JOBS, MAX_WAITING = 1000, 20  # that are remembered, and that have not ended

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gan_lightning.chain import connect
 from gan_lightning.errors import UserError
 from gan_lightning.studio.market.jobs import Jobs
-from gan_lightning.studio.market.opened import OpenMarket, open_market
+from gan_lightning.studio.market.open_market import OpenMarket, open_market
 from gan_lightning.studio.market.wallets import SentTransactions
 from gan_lightning.studio.refusals import Refusal
 

@@ -12,10 +12,10 @@ from gan_lightning.chain.contract import REFUSALS
 from gan_lightning.chain.views import Work, read_work
 from gan_lightning.chain.works import Draft
 from gan_lightning.studio.market.calls import Call, Task
+from gan_lightning.studio.market.chain_errors import refused
 from gan_lightning.studio.market.claiming import claim_artifact, has_claim
 from gan_lightning.studio.market.drafts import Decisions, describe_work
-from gan_lightning.studio.market.opened import OpenMarket
-from gan_lightning.studio.market.refusing import refused
+from gan_lightning.studio.market.open_market import OpenMarket
 from gan_lightning.studio.refusals import Refusal
 
 

@@ -15,10 +15,10 @@ from gan_lightning.chain.releases import RELEASE, Release, parse_release
 from gan_lightning.chain.views import read_work
 from gan_lightning.chain.works import NO_DEADLINE
 from gan_lightning.studio.market.calls import Call, Task
+from gan_lightning.studio.market.chain_errors import refused
 from gan_lightning.studio.market.claiming import claim_artifact
 from gan_lightning.studio.market.drafts import Decisions, describe_work
-from gan_lightning.studio.market.opened import OpenMarket
-from gan_lightning.studio.market.refusing import refused
+from gan_lightning.studio.market.open_market import OpenMarket
 from gan_lightning.studio.market.registering import anchor
 from gan_lightning.studio.market.release_store import About
 from gan_lightning.studio.refusals import Refusal

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from gan_lightning.studio.market import releasing, wishes
+from gan_lightning.studio.market import releasing, requests
 from gan_lightning.studio.market.actions import ACTIONS, Action
+from gan_lightning.studio.market.chain_errors import chain_errors, no_work
 from gan_lightning.studio.market.drafts import read_decisions
 from gan_lightning.studio.market.jobs import RUNNING, carry_out
-from gan_lightning.studio.market.opened import OpenMarket
-from gan_lightning.studio.market.refusing import chain_errors, no_work
+from gan_lightning.studio.market.open_market import OpenMarket
 from gan_lightning.studio.market.texts import Texts
 from gan_lightning.studio.market.wallets import prepare_next
 from gan_lightning.studio.refusals import Refusal
@@ -93,14 +93,14 @@ def router(studio: Studio) -> APIRouter:
         return Response(release.as_bytes(), media_type="application/json", headers={"Content-Disposition": name})
 
     @routes.post("/release")
-    async def prepare_release(wish: wishes.ReleaseWish, visitor: CurrentVisitor) -> dict[str, Any]:
-        return await ask(lambda market: releasing.prepare_release(read_decisions(wish, market), market))
+    async def prepare_release(request: requests.ReleaseRequest, visitor: CurrentVisitor) -> dict[str, Any]:
+        return await ask(lambda market: releasing.prepare_release(read_decisions(request, market), market))
 
     @routes.post("/release/signed")
-    async def sign_release(wish: wishes.SignedWish, visitor: CurrentVisitor) -> dict[str, Any]:
+    async def sign_release(request: requests.SignedRequest, visitor: CurrentVisitor) -> dict[str, Any]:
         def sign(market: OpenMarket) -> dict[str, Any]:
-            releasing.sign_release(wish.release, wish.signature, market)
-            return next(one for one in releasing.describe_releases(market) if one["id"] == wish.release)
+            releasing.sign_release(request.release, request.signature, market)
+            return next(one for one in releasing.describe_releases(market) if one["id"] == request.release)
 
         return await ask(sign)
 
@@ -113,9 +113,9 @@ def router(studio: Studio) -> APIRouter:
         return dict(found.describe())
 
     @routes.post("/sent")
-    async def sent(wish: wishes.SentWish, visitor: CurrentVisitor) -> dict[str, Any]:
-        studio.market.sent.add(wish)
-        return await ask(lambda market: studio.market.sent.describe(wish.hash, market))
+    async def sent(request: requests.SentRequest, visitor: CurrentVisitor) -> dict[str, Any]:
+        studio.market.sent.add(request)
+        return await ask(lambda market: studio.market.sent.describe(request.hash, market))
 
     @routes.get("/transactions/{transaction}")
     async def transaction(transaction: Hash, wait: Wait = 0) -> dict[str, Any]:
@@ -127,23 +127,23 @@ def router(studio: Studio) -> APIRouter:
             await asyncio.sleep(NODE_PAUSE)
 
     def add_action(name: str, action: Action) -> None:
-        wish_type = action.wish
+        request_type = action.request
 
-        def act(wish: wishes.Wish, visitor: Visitor, market: OpenMarket) -> tuple[int, dict[str, Any]]:
-            task = action.plan(wish, market)
+        def act(request: requests.Request, visitor: Visitor, market: OpenMarket) -> tuple[int, dict[str, Any]]:
+            task = action.plan(request, market)
             if not market.embedded:
                 return 200, prepare_next(task, market)
             if len(task.steps) == 1:
                 return 200, {"result": carry_out(task, market)}
-            key = f"{name} {wish.model_dump_json()}"
+            key = f"{name} {request.model_dump_json()}"
             return 202, {"job": studio.market.jobs.start(visitor.id, key, task, market).describe()}
 
-        async def post(wish: wish_type, visitor: CurrentVisitor) -> JSONResponse:  # type: ignore[valid-type]
-            status, content = await ask(lambda market: act(wish, visitor, market))
+        async def post(request: request_type, visitor: CurrentVisitor) -> JSONResponse:  # type: ignore[valid-type]
+            status, content = await ask(lambda market: act(request, visitor, market))
             return JSONResponse(content, status)
 
         # FastAPI reads the annotations, and those of this module are texts.
-        post.__annotations__ |= {"wish": wish_type, "visitor": CurrentVisitor, "return": JSONResponse}
+        post.__annotations__ |= {"request": request_type, "visitor": CurrentVisitor, "return": JSONResponse}
         routes.add_api_route(f"/{name}", post, methods=["POST"], name=name, response_model=None)
 
     for name, action in ACTIONS.items():

@@ -7,9 +7,9 @@ from typing import Any
 
 from gan_lightning.studio.market.calls import Call, Task
 from gan_lightning.studio.market.jobs import describe_steps
-from gan_lightning.studio.market.opened import OpenMarket
+from gan_lightning.studio.market.open_market import OpenMarket
 from gan_lightning.studio.market.outcomes import FAILED, describe_event, describe_result, find_subjects
-from gan_lightning.studio.market.wishes import SentWish
+from gan_lightning.studio.market.requests import SentRequest
 
 MAX_SENT = 1000  # transactions that are remembered
 
@@ -56,10 +56,10 @@ class SentTransactions:
     """Transactions that wallets have sent, by their hashes; the oldest ones are forgotten."""
 
     def __init__(self) -> None:
-        self._sent: OrderedDict[str, SentWish] = OrderedDict()
+        self._sent: OrderedDict[str, SentRequest] = OrderedDict()
 
-    def add(self, wish: SentWish) -> None:
-        self._sent[wish.hash.lower()] = wish
+    def add(self, request: SentRequest) -> None:
+        self._sent[request.hash.lower()] = request
         if len(self._sent) > MAX_SENT:
             self._sent.popitem(last=False)
 

@@ -60,7 +60,7 @@ Duration = Annotated[int, BeforeValidator(_reader(parse_duration, "term"))]  # i
 Time = Annotated[int, BeforeValidator(_read_time), Field(gt=0, lt=2**48, strict=True)]
 
 
-class Wish(BaseModel):
+class Request(BaseModel):
     """Request of an account.
 
     Attributes:
@@ -93,7 +93,7 @@ class Terms(BaseModel):
         return self
 
 
-class PayeeWish(BaseModel):
+class PayeeRequest(BaseModel):
     """Account that shares the earnings of a work.
 
     Attributes:
@@ -107,7 +107,7 @@ class PayeeWish(BaseModel):
     units: Annotated[int, Field(ge=1, lt=2**53, strict=True)] = 1
 
 
-class DraftWish(Wish):
+class DraftRequest(Request):
     """Decisions of a creator about a work."""
 
     item: Id
@@ -117,10 +117,10 @@ class DraftWish(Wish):
     royalty: Percentage = 0
     share: Percentage = 0
     parts: Annotated[list[Number], Field(max_length=MAX_PARTIES)] = []
-    payees: Annotated[list[PayeeWish], Field(max_length=MAX_PARTIES)] = []
+    payees: Annotated[list[PayeeRequest], Field(max_length=MAX_PARTIES)] = []
 
     @model_validator(mode="after")
-    def _check_draft(self) -> DraftWish:
+    def _check_draft(self) -> DraftRequest:
         if not self.title.strip():
             raise ValueError("title must not be empty")
         if len(set(self.parts)) < len(self.parts):
@@ -128,24 +128,24 @@ class DraftWish(Wish):
         return self
 
 
-class ReleaseWish(DraftWish):
+class ReleaseRequest(DraftRequest):
     """Draft that others may register, and the time until which they may."""
 
     offer: Terms
     deadline: Time | None = None
 
 
-class OfferWish(Wish):
+class OfferRequest(Request):
     work: Number
     offer: Terms
 
 
-class CloseWish(Wish):
+class CloseRequest(Request):
     work: Number
     offer: Index
 
 
-class CollectWish(Wish):
+class CollectRequest(Request):
     """Purchase of a copy: from an offer of a work, or by a signed release, which registers the work."""
 
     work: Number | None = None
@@ -154,46 +154,46 @@ class CollectWish(Wish):
     document: Annotated[str, Field(max_length=60_000)] | None = None
 
     @model_validator(mode="after")
-    def _check_one(self) -> CollectWish:
+    def _check_one(self) -> CollectRequest:
         if [self.work, self.release, self.document].count(None) != 2:
             raise ValueError("give one of work, release and document")
         return self
 
 
-class ListWish(Wish):
+class ListRequest(Request):
     """Listing of a title or a copy; without a price its sale ends."""
 
     token: Number
     price: Price | None
 
     @model_validator(mode="after")
-    def _check_price(self) -> ListWish:
+    def _check_price(self) -> ListRequest:
         if self.price == 0:
             raise ValueError("a sale needs a price: give 1 wei or more, or null to end the sale")
         return self
 
 
-class BuyWish(Wish):
+class BuyRequest(Request):
     token: Number
     number: Number
 
 
-class TipWish(Wish):
+class TipRequest(Request):
     work: Number
     amount: Price
 
     @model_validator(mode="after")
-    def _check_amount(self) -> TipWish:
+    def _check_amount(self) -> TipRequest:
         if self.amount == 0:
             raise ValueError("a tip needs an amount: give 1 wei or more")
         return self
 
 
-class WithdrawWish(Wish):
+class WithdrawRequest(Request):
     """Payment of what an account has earned."""
 
 
-class AllowWish(Wish):
+class AllowRequest(Request):
     """Permission to use a work as a part: of an account, or of ``everybody``."""
 
     work: Number
@@ -201,11 +201,11 @@ class AllowWish(Wish):
     allowed: bool = True
 
 
-class TokenWish(Wish):
+class TokenRequest(Request):
     token: Number
 
 
-class SignedWish(BaseModel):
+class SignedRequest(BaseModel):
     """Signature of a release; without one the demo account signs."""
 
     model_config = ConfigDict(extra="forbid")
@@ -214,7 +214,7 @@ class SignedWish(BaseModel):
     signature: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{130}$")] | None = None
 
 
-class SentWish(BaseModel):
+class SentRequest(BaseModel):
     """Transaction that a wallet has sent."""
 
     model_config = ConfigDict(extra="forbid")

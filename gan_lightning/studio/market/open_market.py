@@ -11,8 +11,8 @@ from gan_lightning.chain.views import Work, read_work
 from gan_lightning.studio.market.accounts import Accounts
 from gan_lightning.studio.market.board import Board
 from gan_lightning.studio.market.calls import Call
+from gan_lightning.studio.market.chain_errors import no_work
 from gan_lightning.studio.market.items import Items
-from gan_lightning.studio.market.refusing import no_work
 from gan_lightning.studio.market.release_store import ReleaseStore
 from gan_lightning.studio.market.texts import Texts
 from gan_lightning.studio.market.views import Views
