@@ -8,7 +8,9 @@ from typing import Protocol
 class Item(Protocol):
     """Kept sample."""
 
-    id: str
+    @property
+    def id(self) -> str:
+        """Name by which the gallery finds it."""
 
     @property
     def artifact(self) -> str:
