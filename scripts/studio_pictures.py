@@ -98,7 +98,8 @@ def play(page: Page, url: str, run: str, output: Path) -> None:
     take(page, output / "studio_market.png")
     page.goto(f"{url}#/gallery")
     page.locator(".screen-gallery").get_by_role("link", name=WORKS[0][1]).click()
-    page.get_by_role("link", name="Verify", exact=True).last.click()
+    expect(page.get_by_role("heading", name=WORKS[0][1], level=1)).to_be_visible()
+    page.get_by_role("main").get_by_role("link", name="Verify", exact=True).click()
     expect(page.get_by_role("article").get_by_role("heading", level=2)).to_be_visible()
     take(page, output / "studio_verify.png")
 
