@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from gan_lightning.commands.entry import command
@@ -30,7 +29,6 @@ WORKS = [  # sample, title, account that registers it, price, copies
 ]
 COLLECTOR = "bob"
 PATIENCE = 60_000  # milliseconds
-COLORS = 256  # of the images, which makes them small
 
 
 @command
@@ -119,11 +117,10 @@ def keep(page: Page, address: str, sample: int, title: str) -> None:
 
 
 def take(page: Page, path: Path) -> None:
-    """Write a screenshot of the top of the page, with few colors."""
+    """Write a screenshot of the top of the page and of its panels."""
     page.mouse.move(0, 0)
-    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("scrollTo(0, 0); document.querySelectorAll('.panel').forEach((panel) => panel.scrollTo(0, 0))")
     page.screenshot(path=path, animations="disabled")
-    Image.open(path).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
 
