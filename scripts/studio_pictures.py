@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from gan_lightning.commands.entry import command
@@ -30,7 +29,6 @@ WORKS = [  # sample, title, account that registers it, price, copies
 ]
 COLLECTOR = "bob"
 PATIENCE = 60_000  # milliseconds
-COLORS = 256  # of the images, which makes them small
 
 
 @command
@@ -98,7 +96,8 @@ def play(page: Page, url: str, run: str, output: Path) -> None:
     take(page, output / "studio_market.png")
     page.goto(f"{url}#/gallery")
     page.locator(".screen-gallery").get_by_role("link", name=WORKS[0][1]).click()
-    page.get_by_role("link", name="Verify", exact=True).last.click()
+    expect(page.get_by_role("heading", name=WORKS[0][1], level=1)).to_be_visible()
+    page.get_by_role("main").get_by_role("link", name="Verify", exact=True).click()
     expect(page.get_by_role("article").get_by_role("heading", level=2)).to_be_visible()
     take(page, output / "studio_verify.png")
 
@@ -118,11 +117,10 @@ def keep(page: Page, address: str, sample: int, title: str) -> None:
 
 
 def take(page: Page, path: Path) -> None:
-    """Write a screenshot of the top of the page, with few colors."""
+    """Write a screenshot of the top of the page and of its panels."""
     page.mouse.move(0, 0)
-    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("scrollTo(0, 0); document.querySelectorAll('.panel').forEach((panel) => panel.scrollTo(0, 0))")
     page.screenshot(path=path, animations="disabled")
-    Image.open(path).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
 
