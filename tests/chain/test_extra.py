@@ -9,7 +9,8 @@ from gan_lightning.errors import UserError
 
 
 def test_missing_extra_is_told(tmp_path, monkeypatch):
-    monkeypatch.delitem(sys.modules, "gan_lightning.chain.client", raising=False)
+    for module in ("client", "logs"):
+        monkeypatch.delitem(sys.modules, f"gan_lightning.chain.{module}", raising=False)
     for package in ("web3.logs", "eth_account", "eth_utils.address"):
         monkeypatch.setitem(sys.modules, package, None)
     for call in (
