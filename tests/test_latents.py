@@ -292,9 +292,9 @@ class TestSigned:
         (found,) = json.loads(called(verify.main, signed / "000001.png", "--json")[1])
         record = parse_record(json.dumps(found["record"]))
         verifier = Verifier(b"", checkpoint=load("run"))
-        verdict, reason = verifier._regenerates(signed / "000001.png", record)
+        verdict, reason = verifier.regenerates(signed / "000001.png", record)
         assert (verdict, reason) == (Verdict.REGENERATES, "sample 1 of 2 with seed 0, bit for bit")
-        assert verifier._regenerates(signed / "000001.png", replace(record, truncation=0.6)) is None
+        assert verifier.regenerates(signed / "000001.png", replace(record, truncation=0.6)) is None
 
     def test_changed_truncation_is_noticed(self, called, signed):
         path = signed / "000001.png"

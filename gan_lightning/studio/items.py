@@ -21,7 +21,7 @@ from gan_lightning.files import make_folder, synchronize, synchronize_folder, wr
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.studio.item_records import RECORD, ItemRecord, Words, parse_record
 from gan_lightning.studio.refusals import Refusal, unknown
-from gan_lightning.studio.run_files import is_inside, read_text
+from gan_lightning.studio.run_files import is_inside, read_small_text
 
 REMOVED = ".removed."  # starts the name of a folder that is being removed
 ID = re.compile(r"[0-9]{10,15}-[0-9a-f]{8}", re.ASCII)
@@ -187,7 +187,7 @@ class Gallery:
             return None, f"{RECORD} is missing"
         stamp = found.st_mtime_ns, found.st_size
         if name not in self._records or self._records[name][0] != stamp:
-            self._records[name] = stamp, parse_record(read_text(folder, RECORD))
+            self._records[name] = stamp, parse_record(read_small_text(folder, RECORD))
         content = self._records[name][1]
         return (content, None) if isinstance(content, ItemRecord) else (None, content)
 

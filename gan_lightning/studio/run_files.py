@@ -124,7 +124,7 @@ def is_inside(path: Path, folder: Path) -> bool:
         return False
 
 
-def read_text(folder: Path, name: str | Path) -> str | None:
+def read_small_text(folder: Path, name: str | Path) -> str | None:
     """Return the text of a file in a folder; None if it is missing, too large, no UTF-8, or outside the folder."""
     path = folder / name
     try:
@@ -138,7 +138,7 @@ def read_text(folder: Path, name: str | Path) -> str | None:
 def read_object(folder: Path, name: str | Path) -> dict[str, Any]:
     """Return the object in a JSON file; an empty one if it cannot be read, or holds something else."""
     try:
-        content = from_json(read_text(folder, name) or "")
+        content = from_json(read_small_text(folder, name) or "")
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
@@ -146,7 +146,7 @@ def read_object(folder: Path, name: str | Path) -> dict[str, Any]:
 
 def read_card(path: Path) -> Card | None:
     """Return the content of the model card of a run; None without one."""
-    text = read_text(path, CARD)
+    text = read_small_text(path, CARD)
     if text is None:
         return None
     modality, digest, headline = (one.search(text) for one in (CARD_MODALITY, CARD_DIGEST, CARD_HEADLINE))

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from gan_lightning.paths import CARD, OVERRIDES
 from gan_lightning.studio.live import MAX_POINTS, Listener, Watcher, parse_position, stream
 from gan_lightning.studio.refusals import Refusal, unknown
-from gan_lightning.studio.run_files import SHEET, clip, is_inside, read_text, sheet_path
+from gan_lightning.studio.run_files import SHEET, clip, is_inside, read_small_text, sheet_path
 from gan_lightning.studio.studio import Studio
 from gan_lightning.studio.tensorboards import tensorboard_command, tensorboard_url
 
@@ -95,13 +95,13 @@ class _Stream(StreamingResponse):
 
 def read_card_text(path: Path) -> str | None:
     """Return the Markdown of a run's model card without metadata; None without a card."""
-    text = read_text(path, CARD)
+    text = read_small_text(path, CARD)
     return None if text is None else MARK.sub("", METADATA.sub("", text[:MAX_CARD])).strip()
 
 
 def read_overrides(path: Path) -> list[str]:
     """Return the overrides of a run as Hydra recorded them; none if the file holds something else."""
-    text = read_text(path, OVERRIDES)
+    text = read_small_text(path, OVERRIDES)
     if text is None or len(text) > MAX_OVERRIDES_TEXT or len(BRACKET.findall(text)) > MAX_BRACKETS:
         return []
     try:

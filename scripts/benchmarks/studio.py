@@ -153,7 +153,7 @@ def children(process: int) -> list[int]:
 
 def peak_megabytes(process: int) -> str:
     """Return the largest resident memory of a process so far."""
-    status = Path(f"/proc/{process}/status").read_text()
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None
     return f"{int(found[1]) / 1024:,.0f}"

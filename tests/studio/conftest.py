@@ -55,7 +55,7 @@ def no_own_identity(monkeypatch, tmp_path: Path):
     assert os.environ["GAN_IDENTITY_DIR"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lives, playwright runs an event loop, and no other test can
 def browser() -> Iterator:
     """Return a browser; tests are skipped where it or playwright is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -55,10 +56,15 @@ class Server:
 
     @property
     def worker(self) -> int:
-        """Id of the worker process."""
-        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()  # a thread may have started it
-        (found,) = (int(child) for task in tasks for child in (task / "children").read_text().split())
-        return found
+        """Id of the worker process, which starts a moment after the server."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            tasks = Path(f"/proc/{self.process.pid}/task").iterdir()  # a thread may have started it
+            found = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+            if found:
+                return found[0]
+            time.sleep(0.05)
+        raise TimeoutError(self.errors)
 
     @property
     def errors(self) -> str:
