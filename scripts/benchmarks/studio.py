@@ -148,7 +148,7 @@ async def _visit(url: str, run: str, end: float, load: Load) -> None:
 def children(process: int) -> list[int]:
     """Return the ids of the processes that a process has started."""
     tasks = Path(f"/proc/{process}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [int(child) for task in tasks for child in (task / "children").read_text(encoding="utf-8").split()]
 
 
 def peak_megabytes(process: int) -> str:
