@@ -3,6 +3,7 @@
 import csv
 import errno
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 _unfinished: set[Path] = set()  # temporary paths that this process is writing to
+_numbers = itertools.count()  # of temporary paths, so that threads never share one
 
 
 @contextmanager
@@ -24,7 +26,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     folder, and the caller opens it. ``data/decode_cache.py`` uses locks, since several machines may share its folder.
     """
     _remove_abandoned(path.parent)
-    unfinished = path.absolute().with_name(f".{platform.node()}.{os.getpid()}.{len(_unfinished)}.tmp")
+    unfinished = path.absolute().with_name(f".{platform.node()}.{os.getpid()}.{next(_numbers)}.tmp")
     _unfinished.add(unfinished)
     try:
         yield unfinished

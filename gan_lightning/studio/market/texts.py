@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,19 +25,17 @@ class Texts:
 
     def __init__(self, folder: Path, suffix: str) -> None:
         self.folder, self._suffix = folder, suffix
-        self._writing = threading.Lock()
         self._read = lru_cache(maxsize=1024)(self._read_file)
 
     def add(self, content: bytes) -> bytes:
         """Write a text, unless it is there, and return its SHA-256."""
         digest = hashlib.sha256(content).digest()
-        with self._writing:
-            if self.find(digest.hex()) is None:
-                make_folder(self.folder)
-                with write_atomically(self._path(digest.hex())) as path, path.open("wb") as file:
-                    file.write(content)
-                    synchronize(file)
-                self.forget()
+        if self.find(digest.hex()) is None:
+            make_folder(self.folder)
+            with write_atomically(self._path(digest.hex())) as path, path.open("wb") as file:
+                file.write(content)
+                synchronize(file)
+            self.forget()
         return digest
 
     def find(self, digest: str) -> bytes | None:
