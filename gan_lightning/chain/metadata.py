@@ -5,12 +5,15 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import file_digest
 from gan_lightning.provenance.records import canonical_json
 
 METADATA_SUFFIX = ".metadata.json"  # of the metadata beside a file
+IMAGES = "Images"  # kind of the artifacts that marketplaces can show
 MAX_BYTES = 256 * 1024  # IPFS splits larger files, whose address then differs from that of one raw block
 _CID_PREFIX = bytes([0x01, 0x55, 0x12, 0x20])  # CID version 1, raw bytes, SHA-256, 32 bytes
 _SCHEME = re.compile(r"(ipfs|https|http|ar|data):\S+", re.ASCII)
@@ -76,3 +79,23 @@ def ipfs_address(digest: bytes) -> str:
 def ipfs_address_base32(digest: bytes) -> str:
     """Return the same address in base 32, as IPFS tools print it: ``ipfs://bafkrei…``."""
     return f"ipfs://b{base64.b32encode(_CID_PREFIX + digest).decode().lower().rstrip('=')}"
+
+
+def is_one_block(path: Path) -> bool:
+    """Return True if a file is small enough for IPFS to store it as one block."""
+    return path.is_file() and path.stat().st_size <= MAX_BYTES
+
+
+def block_address(path: Path) -> str:
+    """Return the address in IPFS of a file of one block."""
+    return ipfs_address_base32(bytes.fromhex(file_digest(path)))
+
+
+def image_address(path: Path, kind: str) -> str | None:
+    """Return the address in IPFS of a file that shows itself: an image of one block; None for others.
+
+    Args:
+        path: the file.
+        kind: kind of its artifact.
+    """
+    return block_address(path) if kind == IMAGES and is_one_block(path) else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.commands.options import Parser
 from gan_lightning.errors import UserError, user_error_from
-from gan_lightning.files import file_digest, write_text_file
+from gan_lightning.files import write_text_file
 
 if TYPE_CHECKING:
     from gan_lightning.chain.artifacts import Artifact
@@ -61,16 +61,15 @@ def describe_file(arguments: argparse.Namespace, artifact: Artifact, ledger: Led
         index: index of the claim.
     """
     from gan_lightning.chain.claims import recipe_of_claim
-    from gan_lightning.chain.metadata import METADATA_SUFFIX, Metadata, ipfs_address_base32
+    from gan_lightning.chain.metadata import METADATA_SUFFIX, Metadata, image_address, ipfs_address_base32
 
     path = arguments.file.resolve()  # "." has no name of its own
-    image = arguments.image
-    if image is None and artifact.kind == "Images" and _is_one_block(path):
-        image = str(path)
+    given = arguments.image
+    image = image_address(path, artifact.kind) if given is None else _address("--image", given)
     metadata = Metadata(
         path.stem if arguments.name is None else arguments.name,
         arguments.description,
-        _address("--image", image),
+        image,
         _address("--media", arguments.media),
         recipe_of_claim(ledger, index) | {"kind": artifact.kind, "artifact": artifact.digest},
     )
@@ -82,16 +81,10 @@ def describe_file(arguments: argparse.Namespace, artifact: Artifact, ledger: Led
 
 def _address(option: str, value: str | None) -> str | None:
     """Return the address of a file in IPFS; other values as they are."""
-    from gan_lightning.chain.metadata import ipfs_address_base32
+    from gan_lightning.chain.metadata import block_address, is_one_block
 
     if value is None or "://" in value or not Path(value).is_file():
         return value  # Metadata checks addresses
-    if not _is_one_block(Path(value)):
+    if not is_one_block(Path(value)):
         raise UserError(f"{option} {value}: is larger than 256 KiB: upload it, and give its address: ipfs://…")
-    return ipfs_address_base32(bytes.fromhex(file_digest(Path(value))))
-
-
-def _is_one_block(path: Path) -> bool:
-    from gan_lightning.chain.metadata import MAX_BYTES
-
-    return path.is_file() and path.stat().st_size <= MAX_BYTES
+    return block_address(Path(value))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_lightning.chain.metadata import MAX_BYTES, Metadata, ipfs_address_base32
+from gan_lightning.chain.metadata import Metadata, image_address
 from gan_lightning.chain.units import WHOLE, format_time
 from gan_lightning.chain.views import may_use, read_holder
 from gan_lightning.chain.works import NO_DEADLINE, NO_DIGEST, NOBODY, Draft, Offer, Payee
-from gan_lightning.files import file_digest
 from gan_lightning.studio.market.chain_errors import refused
 from gan_lightning.studio.market.items import Item
 from gan_lightning.studio.market.open_market import OpenMarket
@@ -21,12 +19,12 @@ if TYPE_CHECKING:
     from gan_lightning.provenance.ledger import Ledger
 
 HOLDER = "holder"  # name of a payee: whoever holds the title
-FILE, IMAGES = "file", "Images"  # kinds of artifacts
+FILE = "file"  # kind of artifacts without a record
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What an account wants to register, without the metadata, which need the claim.
+    """Decisions of an account about a work; the metadata are added once the claim is in the ledger.
 
     Args:
         account: address of the creator.
@@ -105,15 +103,9 @@ def describe_work(decisions: Decisions, ledger: Ledger, index: int) -> bytes:
 
     claim = parse_claim(ledger.lines[index])
     kind = claim.kind if claim else FILE
-    file = decisions.item.file
-    small = file.is_file() and file.stat().st_size <= MAX_BYTES
-    image = _address_of(file) if kind == IMAGES and small else None
+    image = image_address(decisions.item.file, kind)
     attributes = recipe_of_claim(ledger, index) | {"kind": kind, "artifact": decisions.artifact}
     return Metadata(decisions.title, decisions.description, image, attributes=attributes).as_bytes()
-
-
-def _address_of(file: Path) -> str:
-    return ipfs_address_base32(bytes.fromhex(file_digest(file)))
 
 
 def _check_parts(parts: list[int], account: str, market: OpenMarket) -> None:
