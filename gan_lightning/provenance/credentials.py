@@ -106,6 +106,16 @@ class CredentialsSigner(FileSigner):
         }
 
 
+def reader_context(trusted_roots: bytes) -> c2pa.Context:
+    """Return the settings with which manifests are read: nothing is fetched from the network.
+
+    Args:
+        trusted_roots: certificates of the roots to trust, PEM; empty for none.
+    """
+    trust = {"user_anchors": trusted_roots.decode()} if trusted_roots else {}
+    return c2pa.Context.from_dict({"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust})
+
+
 class CredentialsReader(FileReader):
     """Verifies files by the credentials inside them.
 
@@ -114,9 +124,7 @@ class CredentialsReader(FileReader):
     """
 
     def __init__(self, trusted_roots: bytes) -> None:
-        trust = {"user_anchors": trusted_roots.decode()} if trusted_roots else {}
-        settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
-        self._context = c2pa.Context.from_dict(settings)
+        self._context = reader_context(trusted_roots)
 
     def verify(self, path: Path) -> Finding | None:
         check_regular(path)

@@ -179,6 +179,11 @@ def read_ledger(folder: Path, trusted_roots: bytes) -> Ledger:
     return Ledger(lines[: tree.size], roots, len(lines) - tree.size)
 
 
+def find_ledger(folder: Path, trusted_roots: bytes) -> Ledger | None:
+    """Return the ledger in a folder, as :func:`read_ledger` does; None if the folder is missing or empty."""
+    return read_ledger(folder, trusted_roots) if folder.exists() and any(folder.iterdir()) else None
+
+
 def append_records(folder: Path, identity: Identity, records: Sequence[Record]) -> int | None:
     """Append records and a signed root over all lines, and return the index of the first, as :func:`append` does."""
     return append(folder, identity, [canonical_json(asdict(record)).encode() for record in records])

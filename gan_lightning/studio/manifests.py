@@ -11,7 +11,14 @@ from typing import Any
 
 import c2pa
 
-from gan_lightning.provenance.credentials import ANY_TYPE, MAX_BYTES, RECORD, STATUS_IN_WORDS, TRAINED_ALGORITHM
+from gan_lightning.provenance.credentials import (
+    ANY_TYPE,
+    MAX_BYTES,
+    RECORD,
+    STATUS_IN_WORDS,
+    TRAINED_ALGORITHM,
+    reader_context,
+)
 from gan_lightning.provenance.envelope import InvalidDocument
 from gan_lightning.provenance.statement_reader import open_statement
 from gan_lightning.provenance.statements import CHECKPOINT, CONTRIBUTION, CREATED, SAMPLE, SAMPLES
@@ -67,10 +74,9 @@ def read_manifest(path: Path, trusted_roots: bytes) -> Rows | None:
     """
     if path.stat().st_size > MAX_BYTES:
         return None
-    trust = {"user_anchors": trusted_roots.decode()} if trusted_roots else {}
-    settings = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}, "trust": trust}
+    context = reader_context(trusted_roots)
     try:
-        with c2pa.Reader(ANY_TYPE, io.BytesIO(path.read_bytes()), context=c2pa.Context.from_dict(settings)) as reader:
+        with c2pa.Reader(ANY_TYPE, io.BytesIO(path.read_bytes()), context=context) as reader:
             store = json.loads(reader.json())
     except (c2pa.C2paError, ValueError, RecursionError):
         return None

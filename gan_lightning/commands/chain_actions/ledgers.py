@@ -48,11 +48,11 @@ over their files. Anchor the ledger before you publish it: what others read earl
     def run(self, arguments: argparse.Namespace, session: Session) -> Outcome:
         from gan_lightning.chain.claims import find_claims, new_claim
         from gan_lightning.provenance import load_signer
-        from gan_lightning.provenance.ledger import append, read_ledger
+        from gan_lightning.provenance.ledger import append, find_ledger, read_ledger
 
         folder, account = arguments.ledger, session.account.lower()
         identity = load_signer("gan-chain claim")
-        ledger = read_ledger(folder, identity.root) if folder.exists() and any(folder.iterdir()) else None
+        ledger = find_ledger(folder, identity.root)
         artifacts = {path: session.artifact(path) for path in arguments.file}
         lines, result, added = [], [], {}
         for path, artifact in artifacts.items():

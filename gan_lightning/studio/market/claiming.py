@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.chain.claims import find_claims, new_claim
 from gan_lightning.errors import UserError
-from gan_lightning.provenance.ledger import append, read_ledger
+from gan_lightning.provenance.ledger import append, find_ledger, read_ledger
 from gan_lightning.provenance.records import parse_record
 from gan_lightning.studio.market.chain_errors import refused
 from gan_lightning.studio.market.drafts import FILE
@@ -26,7 +26,7 @@ def claim_artifact(market: OpenMarket, account: str, artifact: str) -> tuple[Led
     """
     identity = _load_identity()
     with market.claiming:
-        ledger = _read(market, identity)
+        ledger = find_ledger(market.ledger, identity.root)
         found = find_claims(ledger, artifact, account.lower()) if ledger else []
         if ledger and found:
             return ledger, found[0]
@@ -37,13 +37,8 @@ def claim_artifact(market: OpenMarket, account: str, artifact: str) -> tuple[Led
 
 def has_claim(market: OpenMarket, account: str, artifact: str) -> bool:
     """Return True if the ledger holds a claim of an account to an artifact."""
-    ledger = _read(market, _load_identity())
+    ledger = find_ledger(market.ledger, _load_identity().root)
     return bool(ledger and find_claims(ledger, artifact, account.lower()))
-
-
-def _read(market: OpenMarket, identity: Identity) -> Ledger | None:
-    folder = market.ledger
-    return read_ledger(folder, identity.root) if folder.exists() and any(folder.iterdir()) else None
 
 
 def _load_identity() -> Identity:
