@@ -230,13 +230,14 @@ class GenerativeModel(L.LightningModule):
         seed: int = 0,
         latent: Tensor | None = None,
         weights: Weights | None = None,
+        most: int = MAX_FORWARD,
         **options: Any,
     ) -> Iterator[Sample]:
-        """Yield the samples of ``sample`` in batches of at most ``MAX_FORWARD``, for sets larger than memory."""
+        """Yield the samples of ``sample`` in batches of at most ``most``, for sets larger than memory."""
         latent = self.sample_latent(n, seed) if latent is None else latent.to(self.device)
         generator = self.generator_of(weights)
-        for start in range(0, n, MAX_FORWARD):
-            part = slice(start, start + MAX_FORWARD)
+        for start in range(0, n, most):
+            part = slice(start, start + most)
             yield self._forward(
                 generator,
                 None if latent is None else latent[part],

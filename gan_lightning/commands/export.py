@@ -17,11 +17,12 @@ from torch import nn
 
 from gan_lightning import __version__
 from gan_lightning.algorithms.model import Weights, evaluating
-from gan_lightning.commands.output import check_file_name, check_weights, complete_output
+from gan_lightning.commands.output import check_file_name, complete_output
 from gan_lightning.config.settings import ExportSettings
 from gan_lightning.errors import UserError, missing_extra
 from gan_lightning.modalities.samples import Sample, size
 from gan_lightning.runs.checkpoints import Trained, load
+from gan_lightning.runs.drawing import check_weights
 
 EXAMPLES = 2  # samples in the batch that is traced; torch.export would treat a batch of 1 as constant
 MAX_REASON = 240  # characters of an exporter's message

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, samples_for_sheet, sheet
-from gan_lightning.commands.output import check_file_name, check_weights, complete_output
+from gan_lightning.commands.output import check_file_name, complete_output
 from gan_lightning.commands.projection import project_image
 from gan_lightning.commands.steering import check_table, mixing_table, steer, style_name
 from gan_lightning.commands.walk import draw_walk
@@ -27,6 +27,7 @@ from gan_lightning.provenance import load_signer
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.drawing import (
     check_memory,
+    check_weights,
     condition_name,
     content_parts,
     count,

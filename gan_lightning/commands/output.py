@@ -4,15 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gan_lightning.algorithms.model import GenerativeModel, Weights
 from gan_lightning.errors import UserError, os_errors_as_user_errors
 from gan_lightning.files import make_folder, write_atomically
-
-
-def check_weights(model: GenerativeModel, weights: Weights | None) -> None:
-    """Raise UserError if ``weights`` asks for an averaged generator that the model does not have."""
-    if weights is not None and weights not in model.weights:
-        raise UserError(f"weights={weights}: the model has no averaged generator: weights=raw")
 
 
 def check_file_name(output: Path, suffix: str) -> None:

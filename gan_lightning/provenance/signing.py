@@ -43,14 +43,14 @@ def sign_files(
         indices: the row of the latent of each file, if they are not all files of the seed; None for a file with all
             samples.
     """
-    if indices is None and len(paths) not in (1, n):
-        raise ValueError(f"{len(paths)} files of {n} samples: must be one for each, or one for all")
+    if indices is None:
+        if len(paths) not in (1, n):
+            raise ValueError(f"{len(paths)} files of {n} samples: must be one for each, or one for all")
+        indices = list(range(n)) if len(paths) == n else [None]
     signer_class = next(one for one in SIGNERS if one.supports(modality.media_type))
     signer = signer_class(identity, trained.path, modality.media_type)
     config, name = config_digest(trained.config), type(modality).__name__
     records = []
-    if indices is None:
-        indices = list(range(n)) if len(paths) == n else [None]
     for path, index in zip(paths, indices, strict=True):
         content = modality.digest(path)
         recipe = (trained.digest, config, weights, seed, n, index, condition)

@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.algorithms.model import Weights
+from gan_lightning.algorithms.model import MAX_FORWARD, GenerativeModel, Weights
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.samples import Content, Sample, Shape, each, size
@@ -81,12 +81,24 @@ def check_memory(trained: Trained, n: int, asked: str | None = None) -> None:
         )
 
 
+def check_weights(model: GenerativeModel, weights: Weights | None) -> None:
+    """Raise UserError if ``weights`` asks for an averaged generator that the model does not have."""
+    if weights is not None and weights not in model.weights:
+        raise UserError(f"weights={weights}: the model has no averaged generator: weights=raw")
+
+
 def content_parts(
-    trained: Trained, n: int, condition: Sample | None, seed: int, weights: Weights | None, truncation: float = 1.0
+    trained: Trained,
+    n: int,
+    condition: Sample | None,
+    seed: int,
+    weights: Weights | None,
+    truncation: float = 1.0,
+    most: int = MAX_FORWARD,
 ) -> Iterator[Content]:
-    """Yield the content of n samples in parts that fit in memory; a truncation other than 1 needs a style generator."""
+    """Yield the content of n samples in parts of at most ``most``; a truncation below 1 needs a style generator."""
     options: dict[str, Any] = {} if truncation == 1 else {"truncation": truncation}
-    for part in trained.model.sample_parts(n, condition, seed=seed, weights=weights, **options):
+    for part in trained.model.sample_parts(n, condition, seed=seed, weights=weights, most=most, **options):
         yield trained.data.modality.decode(part)
 
 

@@ -27,7 +27,7 @@ PNG = "image/png"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How samples are generated, besides their latents.
+    """Settings with which samples are generated, besides their latents.
 
     Attributes:
         checkpoint: folder of the run.
@@ -85,15 +85,16 @@ def make_samples(toolbox: Toolbox, recipe: Recipe, latents: Latents, folder: Pat
         its name, that of its preview, and its media type.
     """
     from gan_lightning.modalities.samples import cat
+    from gan_lightning.runs.drawing import content_parts
 
     with _opened(toolbox, recipe) as trained:
         n, modality = latents.n, trained.data.modality
-        condition = _conditions(trained, recipe, latents)
-        latent = trained.model.sample_latent(n, latents.seed)
-        parts = []
-        for start, stop in _batches(modality, n):
-            toolbox.report(start / n)
-            parts.append(modality.decode(_generate(trained, recipe, condition, latent, slice(start, stop))))
+        condition, size = _conditions(trained, recipe, latents), _batch_size(modality)
+        parts: list[Content] = []
+        toolbox.report(0)
+        for part in content_parts(trained, n, condition, latents.seed, recipe.weights, most=size):
+            parts.append(part)
+            toolbox.report(min(len(parts) * size / n, 1))
         content = cat(parts)
         paths = list(dict.fromkeys(modality.write(content, folder)))
         previews = _write_previews(modality, content, folder, paths)
@@ -141,9 +142,10 @@ def make_walk(
         walk = Walk(model, latents[0], latents[1], pair, recipe.weights)
         times = torch.linspace(0, 1, steps).tolist()
         frames: list[Path] = []
-        for first, stop in _batches(modality, steps, WALK_BATCH):
+        batch = min(WALK_BATCH, _batch_size(modality))
+        for first in range(0, steps, batch):
             toolbox.report(first / steps)
-            content = modality.decode(walk.samples(times[first:stop]))
+            content = modality.decode(walk.samples(times[first : first + batch]))
             part = folder / f"part{first}"
             part.mkdir()
             paths = modality.write(content, part) if modality.media_type == PNG else []
@@ -202,11 +204,11 @@ def keep_sample(
 @contextmanager
 def _opened(toolbox: Toolbox, recipe: Recipe) -> Iterator[Trained]:
     """Load the model of a recipe, and steer it while the body runs."""
+    from gan_lightning.runs.drawing import check_weights
     from gan_lightning.runs.steering import steered
 
     trained = toolbox.load(recipe.checkpoint)
-    if recipe.weights is not None and recipe.weights not in trained.model.weights:
-        raise UserError(f"weights={recipe.weights}: the model has no averaged generator: choose raw")
+    check_weights(trained.model, recipe.weights)
     with steered(trained, recipe.weights, recipe.truncation, recipe.edit):
         yield trained
 
@@ -241,24 +243,11 @@ def _recorded_condition(trained: Trained, recipe: Recipe) -> str | None:
     return recorded_condition(trained.data, str(recipe.upload))
 
 
-def _batches(modality: Modality, n: int, most: int | None = None) -> Iterator[tuple[int, int]]:
-    """Yield the first and last index, exclusive, of batches of n samples."""
+def _batch_size(modality: Modality) -> int:
+    """Return the number of samples that are generated together."""
     from gan_lightning.runs.drawing import count
 
-    size = max(1, min(most or n, BATCH_VALUES // max(count(modality.sample_shape), 1)))
-    for start in range(0, n, size):
-        yield start, min(start + size, n)
-
-
-def _generate(trained: Trained, recipe: Recipe, condition: Sample | None, latent: Any, rows: slice) -> Sample:
-    from gan_lightning.modalities.samples import take
-
-    return trained.model.sample(
-        rows.stop - rows.start,
-        None if condition is None else take(condition, rows),
-        latent=None if latent is None else latent[rows],
-        weights=recipe.weights,
-    )
+    return max(1, BATCH_VALUES // max(count(modality.sample_shape), 1))
 
 
 def _write_previews(modality: Modality, content: Content, folder: Path, paths: list[Path]) -> list[Path]:
