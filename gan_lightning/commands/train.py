@@ -204,6 +204,7 @@ def _facts(run: Run) -> dict[str, Any]:
         "device": str(run.trainer.strategy.root_device),
         "processes": run.trainer.world_size,
         "torchrun": torchrun_run_id(),
+        "modality": {"name": type(run.data.modality).__name__, "media_type": run.data.modality.media_type},
         "data": run.data.describe(),
         "config": run.config,
     }

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 
-from gan_lightning.studio.run_files import clip, is_inside
+from gan_lightning.studio.untrusted import clip, is_inside
 
 FOLDER = "tensorboard"  # in the folder of a run
 FILES = re.compile(r"events\.out\.tfevents\.[\w.-]{1,200}", re.ASCII)
@@ -69,6 +69,7 @@ class Curves:
         self._lock = threading.Lock()
         self._files: dict[str, _EventFile] = {}
         self._points: list[tuple[str, int, float | None]] = []
+        self._last: dict[str, Point] = {}
         self._reading = 0
 
     def update(self) -> Position:
@@ -99,13 +100,13 @@ class Curves:
     def last(self) -> dict[str, float | None]:
         """Return the last value for each tag."""
         with self._lock:
-            return {tag: points[-1][1] for tag, points in _by_tag(self._points).items()}
+            return {tag: value for tag, (_, value) in self._last.items()}
 
     @property
     def iterations(self) -> int:
         """Largest iteration with a point."""
         with self._lock:
-            return max((iteration for _, iteration, _ in self._points), default=0)
+            return max((iteration for iteration, _ in self._last.values()), default=0)
 
     def text(self, name: str) -> str:
         """Return the last text of a callback, ``evaluation`` or ``alarm``; an empty one if there is none."""
@@ -122,7 +123,7 @@ class Curves:
         return sorted(name for name in names if is_inside(folder / name, self._path))[:MAX_FILES]
 
     def _restart(self) -> None:
-        self._files, self._points = {}, []
+        self._files, self._points, self._last = {}, [], {}
         self._reading += 1
 
     def _read_new(self, names: Iterable[str]) -> None:
@@ -136,7 +137,11 @@ class Curves:
             except OSError:
                 continue
             budget -= known.offset - start
-            self._points += known.new_points[: MAX_POINTS - len(self._points)]
+            added = known.new_points[: MAX_POINTS - len(self._points)]
+            self._points += added
+            for tag, iteration, value in added:
+                if iteration >= self._last.get(tag, (0, None))[0] and (tag in self._last or len(self._last) < MAX_TAGS):
+                    self._last[tag] = iteration, value
             known.new_points = []
 
 

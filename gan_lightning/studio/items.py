@@ -21,7 +21,7 @@ from gan_lightning.files import make_folder, synchronize, synchronize_folder, wr
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.studio.item_records import RECORD, ItemRecord, Words, parse_record
 from gan_lightning.studio.refusals import Refusal, unknown
-from gan_lightning.studio.run_files import is_inside, read_small_text
+from gan_lightning.studio.untrusted import is_inside, read_small_text
 
 REMOVED = ".removed."  # starts the name of a folder that is being removed
 ID = re.compile(r"[0-9]{10,15}-[0-9a-f]{8}", re.ASCII)

@@ -10,8 +10,9 @@ from typing import Any
 
 from gan_lightning.paths import MANIFEST
 from gan_lightning.studio.refusals import unknown
-from gan_lightning.studio.run_files import is_inside, read_run, stamp
+from gan_lightning.studio.run_files import read_run, stamp
 from gan_lightning.studio.runs import Run
+from gan_lightning.studio.untrusted import is_inside
 
 MAX_DEPTH, MAX_FOLDERS = 8, 20_000  # that are searched
 PLAIN = re.compile(r"[\w.=/-]+", re.ASCII)  # folders whose ids need no digest
@@ -54,10 +55,6 @@ class Library:
             if run.id == id:
                 return run
         raise unknown("run", id)
-
-    def with_checkpoint(self, digest: str) -> Run | None:
-        """Return the run whose model card or evaluation names a checkpoint with this SHA-256; None without one."""
-        return next((run for run in self.runs() if run.files.checkpoint and run.checkpoint_digest == digest), None)
 
     def _read(self, path: Path) -> tuple[Any, Run | None]:
         found = stamp(path)

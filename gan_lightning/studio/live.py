@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from gan_lightning.studio.curves import Curves, Position
 from gan_lightning.studio.library import Library
 from gan_lightning.studio.refusals import Refusal
-from gan_lightning.studio.run_files import clip
 from gan_lightning.studio.run_metrics import describe_metrics
 from gan_lightning.studio.runs import Run
+from gan_lightning.studio.untrusted import clip
 
 POLL_SECONDS, COMMENT_SECONDS = 1.0, 15.0
 MAX_POINTS = 500  # of a tag in one answer

@@ -22,7 +22,7 @@ from gan_lightning.provenance.credentials import (
 from gan_lightning.provenance.envelope import InvalidDocument
 from gan_lightning.provenance.statement_reader import open_statement
 from gan_lightning.provenance.statements import CHECKPOINT, CONTRIBUTION, CREATED, SAMPLE, SAMPLES
-from gan_lightning.studio.run_files import clip
+from gan_lightning.studio.untrusted import clip, object_in
 
 Rows = list[dict[str, str]]
 
@@ -80,9 +80,9 @@ def read_manifest(path: Path, trusted_roots: bytes) -> Rows | None:
             store = json.loads(reader.json())
     except (c2pa.C2paError, ValueError, RecursionError):
         return None
-    manifests = _object(store, "manifests")
-    manifest = _object(manifests, str(store.get("active_manifest")))
-    failures = _objects(_object(store, "validation_results", "activeManifest"), "failure")
+    manifests = object_in(store, "manifests")
+    manifest = object_in(manifests, str(store.get("active_manifest")))
+    failures = _objects(object_in(store, "validation_results", "activeManifest"), "failure")
     rows = [*_manifest_rows(manifest)]
     for failure in failures:
         code = str(failure.get("code"))
@@ -93,7 +93,7 @@ def read_manifest(path: Path, trusted_roots: bytes) -> Rows | None:
 
 
 def _manifest_rows(manifest: dict[str, Any]) -> Iterator[dict[str, str]]:
-    signature = _object(manifest, "signature_info")
+    signature = object_in(manifest, "signature_info")
     names = [str(signature[key]) for key in ("common_name", "issuer") if signature.get(key)]
     yield row("format", "Format", "content credentials inside the file (C2PA)")
     if names:
@@ -109,7 +109,7 @@ def _manifest_rows(manifest: dict[str, Any]) -> Iterator[dict[str, str]]:
     for ingredient in _objects(manifest, "ingredients"):
         yield from _ingredient_rows(ingredient)
     for assertion in _objects(manifest, "assertions"):
-        yield from _assertion_rows(str(assertion.get("label")), _object(assertion, "data"))
+        yield from _assertion_rows(str(assertion.get("label")), object_in(assertion, "data"))
 
 
 def _ingredient_rows(ingredient: dict[str, Any]) -> Iterator[dict[str, str]]:
@@ -132,7 +132,7 @@ def _assertion_rows(label: str, data: dict[str, Any]) -> Iterator[dict[str, str]
                 shown = row("source_type", "Kind of content", f"{SOURCE_TYPES.get(kind, 'another kind')} ({kind})")
                 yield shown | {"value_code": kind if kind in SOURCE_TYPES else ""}
     elif label.startswith(("c2pa.training-mining", "cawg.training-mining")):
-        for use, entry in _object(data, "entries").items():
+        for use, entry in object_in(data, "entries").items():
             allowed = str(entry.get("use")) if isinstance(entry, dict) else ""
             name = str(use).rpartition(".")[2].replace("_", " ")
             yield row("training_mining", "Use for training and mining", f"{name}: {USES.get(allowed, allowed)}")
@@ -175,12 +175,6 @@ def _flat(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, obj
             yield from _flat(one, clip(f"{name}.{key}" if name else key, 100), depth + 1)
     elif value is not None and not isinstance(value, dict):
         yield name, value if isinstance(value, str | int | float | bool) else json.dumps(value)[:500]
-
-
-def _object(content: Any, *keys: str) -> dict[str, Any]:
-    for key in keys:
-        content = content.get(key) if isinstance(content, dict) else None
-    return content if isinstance(content, dict) else {}
 
 
 def _objects(content: dict[str, Any], key: str) -> list[dict[str, Any]]:

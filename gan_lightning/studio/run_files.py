@@ -1,30 +1,22 @@
 """Reads what the folder of a run says about it, without torch.
 
-Such a folder may come from anybody. Its texts are data, and a file that is damaged, too large, or a link that leads out
-of the folder counts as missing.
+Such a folder may come from anybody: see ``untrusted.py``.
 """
 
-import math
 import os
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
-from gan_lightning.errors import printable
 from gan_lightning.paths import CARD, EARLIER_CHECKPOINT, LAST_CHECKPOINT, MANIFEST, METRICS
+from gan_lightning.studio.untrusted import clip, is_inside, read_object, read_small_text
 
-MAX_BYTES = 2**23  # size of a text that is read
-MAX_TEXT = 1000  # characters of a text that is shown
 MAX_EVALUATIONS = 100  # that are compared by their times
 EVALUATION = "evaluation"  # folder, and prefix of metrics of samples
 SAMPLES = "samples"  # folder of the sheets
 SHEET = re.compile(r"iteration_(\d{1,15})\.png", re.ASCII)
 # Parts of a model card, as runs/model_card.py writes them.
-CARD_MODALITY = re.compile(r"^An? `\w+` that generates `(\w{1,100})` of shape ", re.MULTILINE)
 CARD_CONDITION = "It takes a condition"
 CARD_DIGEST = re.compile(r"^\* SHA-256 of the checkpoint: `([0-9a-f]{64})`$", re.MULTILINE)
 CARD_HEADLINE = re.compile(r"^metrics:\n((?:- .{1,200}\n){1,100})", re.MULTILINE)
@@ -42,14 +34,12 @@ class Card:
     """Content of a model card that the page shows outside its text.
 
     Attributes:
-        modality: class name of the modality of samples; None if the card does not say.
         conditional: True if the model takes a condition.
         checkpoint: SHA-256 of the checkpoint, hexadecimal; None if the card does not say.
         headline: names of the most important metrics.
         meanings: meaning of each metric, in the evaluator's order.
     """
 
-    modality: str | None
     conditional: bool
     checkpoint: str | None
     headline: list[str]
@@ -116,42 +106,13 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
-def is_inside(path: Path, folder: Path) -> bool:
-    """Return True if the path is a file that lies in the folder after all links are followed."""
-    try:
-        return path.is_file() and path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # RuntimeError: links that form a circle, before Python 3.13
-        return False
-
-
-def read_small_text(folder: Path, name: str | Path) -> str | None:
-    """Return the text of a file in a folder; None if it is missing, too large, no UTF-8, or outside the folder."""
-    path = folder / name
-    try:
-        if not is_inside(path, folder) or path.stat().st_size > MAX_BYTES:
-            return None
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
-
-
-def read_object(folder: Path, name: str | Path) -> dict[str, Any]:
-    """Return the object in a JSON file; an empty one if it cannot be read, or holds something else."""
-    try:
-        content = from_json(read_small_text(folder, name) or "")
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
 def read_card(path: Path) -> Card | None:
     """Return the content of the model card of a run; None without one."""
     text = read_small_text(path, CARD)
     if text is None:
         return None
-    modality, digest, headline = (one.search(text) for one in (CARD_MODALITY, CARD_DIGEST, CARD_HEADLINE))
+    digest, headline = CARD_DIGEST.search(text), CARD_HEADLINE.search(text)
     return Card(
-        modality=modality[1] if modality else None,
         conditional=CARD_CONDITION in text,
         checkpoint=digest[1] if digest else None,
         headline=[line[2:].strip("'\"") for line in headline[1].splitlines()] if headline else [],
@@ -205,26 +166,3 @@ def _names_in(folder: Path) -> list[str]:
 def sheet_path(path: Path, iteration: int) -> Path:
     """Return the path of a sheet in the folder of a run."""
     return path / SAMPLES / f"iteration_{iteration:07d}.png"
-
-
-def clip(value: object, most: int = MAX_TEXT) -> str:
-    """Return a text from a run on one line, without control characters, cut to a length."""
-    return printable(str(value)[:most])
-
-
-def number(value: Any) -> float | None:
-    """Return a finite number; None for anything else, since JSON has no NaN."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return value if math.isfinite(value) else None
-    except OverflowError:  # an integer that no float can hold
-        return None
-
-
-def seconds_since_1970(text: Any) -> float | None:
-    """Return the time of an ISO text; None for anything else."""
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None

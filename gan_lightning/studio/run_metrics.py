@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gan_lightning.studio.run_files import EVALUATION, RunFiles, clip, metric_rows, number
+from gan_lightning.studio.run_files import EVALUATION, RunFiles, metric_rows
+from gan_lightning.studio.untrusted import clip, number, object_in
 
 MAX_METRICS = 200
 PREFIX = f"{EVALUATION}/"
@@ -63,7 +64,7 @@ def evaluated(files: RunFiles) -> dict[str, float]:
     """Return the means over seeds that ``gan-evaluate`` found for the first generator: the averaged one."""
     generators = files.evaluation.get("generators")
     first: Any = next(iter(generators.values()), {}) if isinstance(generators, dict) else {}
-    means = {name: one.get("mean") for name, one in _object(first).items() if isinstance(one, dict)}
+    means = {name: one.get("mean") for name, one in object_in(first).items() if isinstance(one, dict)}
     return _numbers(means)
 
 
@@ -72,17 +73,13 @@ def _with_prefix(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _floors(files: RunFiles) -> dict[str, float]:
-    recorded = _object(files.manifest.get("evaluation")).get("floor")
-    return _numbers(_object(files.evaluation.get("floor"))) | _numbers(_object(recorded))
+    recorded = object_in(files.manifest, "evaluation", "floor")
+    return _numbers(object_in(files.evaluation, "floor")) | _numbers(recorded)
 
 
 def _baselines(files: RunFiles) -> dict[str, dict[str, float]]:
-    rows = _object(files.evaluation.get("baselines"))
-    return {name: _numbers(_object(row)) for name, row in rows.items()}
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    rows = object_in(files.evaluation, "baselines")
+    return {name: _numbers(object_in(row)) for name, row in rows.items()}
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

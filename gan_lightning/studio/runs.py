@@ -8,12 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from gan_lightning.paths import LOCK
-from gan_lightning.studio.run_files import RunFiles, clip, number, seconds_since_1970, sheet_path
-from gan_lightning.studio.run_metrics import describe_metrics, headline, pick_baseline
+from gan_lightning.studio.run_files import RunFiles, sheet_path
+from gan_lightning.studio.run_metrics import headline, pick_baseline
+from gan_lightning.studio.untrusted import clip, number, object_in, seconds_since_1970
 
 STATUSES = ("running", "finished", "interrupted", "diverged", "failed")
-IMAGES = "Images"  # class name of the modality of all data sets in gan_lightning.data
-MEDIA_TYPES = {IMAGES: "image/png"}
 
 
 class Run:
@@ -89,8 +88,7 @@ class Run:
 
     def describe(self) -> dict[str, Any]:
         """Return the entry of the run in the list of all runs."""
-        files, modality = self.files, self._modality()
-        first = headline(files)
+        files, first = self.files, headline(self.files)
         return {
             "id": self.id,
             "name": self.name,
@@ -102,8 +100,8 @@ class Run:
             "data": _last_name(files.setting("data", "_target_")),
             "model": _last_name(files.setting("model", "_target_")),
             "generator": _module_name(files.setting("model", "generator", "_target_")),
-            "modality": modality,
-            "media_type": MEDIA_TYPES.get(modality or ""),
+            "modality": self._modality("name"),
+            "media_type": self._modality("media_type"),
             "iterations": self.iterations,
             "max_iterations": number(files.setting("max_iterations")),
             "checkpoint": files.checkpoint,
@@ -113,19 +111,14 @@ class Run:
             "sheet": self.sheet_url(files.sheets[-1]) if files.sheets else None,
         }
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """Return the metrics of samples that the run's files hold, with floors and baselines."""
-        return describe_metrics(self.files)
-
     def sheets(self) -> list[dict[str, Any]]:
         """Return the iterations with a sheet, and the URLs of the sheets."""
         return [{"iteration": one, "url": self.sheet_url(one)} for one in self.files.sheets]
 
-    def _modality(self) -> str | None:
-        """Return the class name of the modality of samples; None before the run has ended, for data of the user."""
-        if self.files.card and self.files.card.modality:
-            return self.files.card.modality
-        return IMAGES if str(self.files.setting("data", "_target_")).startswith("gan_lightning.data.") else None
+    def _modality(self, key: str) -> str | None:
+        """Return the recorded ``name`` or ``media_type`` of the modality of samples; None without one."""
+        found = object_in(self.files.manifest, "modality").get(key)
+        return clip(found, 100) if isinstance(found, str) else None
 
     def _segment_time(self, index: int) -> float | None:
         segments = self.files.manifest["segments"]

@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 from gan_lightning import __version__
 from gan_lightning.errors import UserError
 from gan_lightning.provenance import identity
-from gan_lightning.provenance.identity import Identity
 from gan_lightning.studio.guards import is_loopback
 from gan_lightning.studio.refusals import Refusal
 from gan_lightning.studio.studio import Studio
@@ -60,14 +59,8 @@ def router(studio: Studio) -> APIRouter:
 
 def describe_identity() -> dict[str, str] | None:
     """Return the name of the signer; None if there is no valid identity."""
-    found = find_identity()
-    if found is None:
-        return None
-    return {"name": identity.certificate_names(found.certificate)}
-
-
-def find_identity() -> Identity | None:
     try:
-        return identity.load()
+        found = identity.load()
     except UserError:
         return None
+    return None if found is None else {"name": identity.certificate_names(found.certificate)}

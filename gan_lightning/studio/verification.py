@@ -16,7 +16,7 @@ from gan_lightning.errors import UserError, printable
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.studio.refusals import unknown
 from gan_lightning.studio.regeneration import Candidate, find_run, regenerate, shown
-from gan_lightning.studio.run_files import seconds_since_1970
+from gan_lightning.studio.untrusted import seconds_since_1970
 
 if TYPE_CHECKING:  # takes seconds to import
     from gan_lightning.provenance.contents import Contents

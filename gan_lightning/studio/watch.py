@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope, Send
 from gan_lightning.paths import CARD, OVERRIDES
 from gan_lightning.studio.live import MAX_POINTS, Listener, Watcher, parse_position, stream
 from gan_lightning.studio.refusals import Refusal, unknown
-from gan_lightning.studio.run_files import SHEET, clip, is_inside, read_small_text, sheet_path
+from gan_lightning.studio.run_files import SHEET, sheet_path
 from gan_lightning.studio.studio import Studio
 from gan_lightning.studio.tensorboards import tensorboard_command, tensorboard_url
+from gan_lightning.studio.untrusted import clip, is_inside, read_small_text
 
 MAX_LISTENERS = 200
 MAX_CARD, MAX_OVERRIDES_TEXT = 2**18, 2**16  # characters

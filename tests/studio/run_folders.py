@@ -44,6 +44,7 @@ def make_run(folder, status="finished", name="small", started=None, **entries):
     manifest = {
         "status": status,
         "duration_seconds": 12.5,
+        "modality": {"name": "Images", "media_type": "image/png"},
         "config": {"name": name, "max_iterations": 100, "data": {"_target_": "gan_lightning.data.digits.Digits"}},
         "segments": [{"started": when, "status": status, "duration_seconds": 12.5}],
     }

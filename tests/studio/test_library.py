@@ -11,6 +11,7 @@ import pytest
 from gan_lightning.runs.manifest import Manifest
 from gan_lightning.studio.library import Library
 from gan_lightning.studio.refusals import Refusal
+from gan_lightning.studio.run_metrics import describe_metrics
 from tests.conftest import FAST
 from tests.studio.run_folders import add_results, make_run
 
@@ -76,7 +77,7 @@ def test_description_of_a_run(tmp_path):
         "baseline": {"name": "training examples", "value": 0.97},
         "sheet": "/api/runs/a/sheets/iteration_0000090.png",
     }
-    coverage, density, recall = run.metrics()
+    coverage, density, recall = describe_metrics(run.files)
     assert coverage == {
         "name": "coverage",
         "meaning": "share of real examples | with _a_ sample nearby",
@@ -108,9 +109,9 @@ def test_status_of_a_run_follows_its_lock(tmp_path):
 def test_changes_are_seen(tmp_path):
     folder = make_run(tmp_path / "a")
     library = Library(tmp_path)
-    assert library.find("a").metrics() == []
+    assert describe_metrics(library.find("a").files) == []
     add_results(folder)
-    assert len(library.find("a").metrics()) == 3
+    assert len(describe_metrics(library.find("a").files)) == 3
     collapses = [{"since": 5, "until": 10, "why": "x"}, {"since": 20, "until": None, "why": "samples\nrepeat"}]
     make_run(tmp_path / "a", collapses=collapses)
     assert library.find("a").alarm == "collapsed from iteration 20 on: samples�repeat"
@@ -120,17 +121,6 @@ def test_changes_are_seen(tmp_path):
     with pytest.raises(Refusal) as refusal:
         library.find("a")
     assert (refusal.value.status, refusal.value.code) == (404, "unknown_run")
-
-
-def test_checkpoint_is_found_by_its_digest(tmp_path):
-    folder = make_run(tmp_path / "a")
-    add_results(folder)
-    library = Library(tmp_path)
-    assert library.with_checkpoint("ab" * 32) is None  # the file is missing
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "last.ckpt").touch()
-    assert library.with_checkpoint("ab" * 32).id == "a"
-    assert library.with_checkpoint("00" * 32) is None
 
 
 DAMAGED = {
@@ -167,7 +157,7 @@ def test_folder_with_a_damaged_manifest_is_no_run(tmp_path, text):
 def test_odd_manifest_is_described(tmp_path, entries):
     make_run(tmp_path / "a", **entries)
     (run,) = Library(tmp_path).runs()
-    text = json.dumps([run.describe(), run.metrics(), run.alarm], allow_nan=False, ensure_ascii=False)
+    text = json.dumps([run.describe(), describe_metrics(run.files), run.alarm], allow_nan=False, ensure_ascii=False)
     assert "\x1b" not in text.encode().decode()
     assert run.describe()["status"] in ("finished", "failed")
 
@@ -182,7 +172,7 @@ def test_odd_results_are_described(tmp_path):
     (folder / "evaluation" / "x" / "metrics.json").write_text(json.dumps(evaluation))
     (folder / "README.md").write_bytes(b"\xff\xfe")
     (run,) = Library(tmp_path).runs()
-    assert [one["name"] for one in run.metrics()] == ["c"]
+    assert [one["name"] for one in describe_metrics(run.files)] == ["c"]
     assert run.checkpoint_digest is None
 
 
@@ -209,14 +199,14 @@ def test_library_needs_no_torch():
 
 
 def test_trained_run(run, tmp_path):
-    """What training writes is what the library reads."""
+    """The library reads the folder that training and evaluation have written."""
     evaluated = [one for one in FAST if not one.startswith("callbacks.evaluation")]
     result = run("train", *evaluated, "callbacks.evaluation.n=100", "max_iterations=9", "hydra.run.dir=runs/a")
     assert result.code == 0, result.err
     result = run("evaluate", "checkpoint=runs/a", "n=50", "seeds=[0]")
     assert result.code == 0, result.err
     (found,) = Library(tmp_path / "runs").runs()
-    described, metrics = found.describe(), {one["name"]: one for one in found.metrics()}
+    described, metrics = found.describe(), {one["name"]: one for one in describe_metrics(found.files)}
     assert (described["status"], described["iterations"], described["checkpoint"]) == ("finished", 9, True)
     assert (described["data"], described["model"], described["generator"]) == ("Digits", "GAN", "mlp")
     assert (described["modality"], described["conditional"]) == ("Images", False)

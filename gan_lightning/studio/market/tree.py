@@ -6,7 +6,7 @@ from typing import Any
 
 from gan_lightning.chain.units import WHOLE
 from gan_lightning.chain.views import Work
-from gan_lightning.chain.works import NOBODY
+from gan_lightning.chain.works import NOBODY, Payee
 
 
 def divide(
@@ -38,12 +38,7 @@ def divide(
         parts.append(divide(part, works, holders, describe, due, part.share))
     units = sum(payee.units for payee in work.payees)
     payees = [
-        {
-            "account": holders.get(work.number) if payee.account == NOBODY else payee.account,
-            "units": str(payee.units),
-            "holder": payee.account == NOBODY,
-            "percent": _percent(rest * payee.units / units),
-        }
+        describe_payee(payee, holders.get(work.number)) | {"percent": _percent(rest * payee.units / units)}
         for payee in work.payees
     ]
     return {
@@ -56,6 +51,17 @@ def divide(
         "payees": payees,
         "parts": parts,
     }
+
+
+def describe_payee(payee: Payee, holder: str | None) -> dict[str, Any]:
+    """Return a payee as the page shows it.
+
+    Args:
+        payee: the payee.
+        holder: account that holds the title of the work.
+    """
+    is_holder = payee.account == NOBODY
+    return {"account": holder if is_holder else payee.account, "units": str(payee.units), "holder": is_holder}
 
 
 def _percent(part: Fraction) -> float:

@@ -12,7 +12,7 @@ from gan_lightning.chain.works import EVERY_EDITION, NO_DIGEST, NOBODY, UNLIMITE
 from gan_lightning.studio.market.board import Board
 from gan_lightning.studio.market.items import Items
 from gan_lightning.studio.market.texts import Texts, parse_metadata
-from gan_lightning.studio.market.tree import divide
+from gan_lightning.studio.market.tree import describe_payee, divide
 
 if TYPE_CHECKING:  # slow to import, and needs an extra
     from gan_lightning.chain.client import Client
@@ -83,14 +83,7 @@ class Views:
             "displaced_by": state.displaced_by.get(number),
             "royalty": work.royalty / 100,
             "share": work.share / 100,
-            "payees": [
-                {
-                    "account": state.holders.get(number) if payee.account == NOBODY else payee.account,
-                    "units": str(payee.units),
-                    "holder": payee.account == NOBODY,
-                }
-                for payee in work.payees
-            ],
+            "payees": [describe_payee(payee, state.holders.get(number)) for payee in work.payees],
             "parts": list(work.parts),
             "offers": [self._offer(work, index) for index in range(len(work.offers))],
             "listing": self._listing(number),
