@@ -139,7 +139,7 @@ class Guards:
 
     @property
     def _open(self) -> bool:
-        """Whether other machines may reach the server, under names that it does not know."""
+        """True if other machines may reach the server, under names that it does not know."""
         return self.studio.settings.token is not None
 
     def _admit(self, request: "_Request") -> RedirectResponse | None:
@@ -194,7 +194,7 @@ class Guards:
 
 
 class _Request:
-    """What the guards read of a request."""
+    """Parts of a request that the guards need."""
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope

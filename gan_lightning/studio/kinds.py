@@ -1,4 +1,4 @@
-"""What visitors ask of models, and how it becomes a task for the worker process."""
+"""Kinds of requests to models, and the task of the worker process that each becomes."""
 
 import secrets
 import shutil

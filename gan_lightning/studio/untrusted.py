@@ -1,7 +1,7 @@
 """Reads files and values that may come from anybody.
 
-Their texts are data. A file that is damaged, too large, or a link that leads out of its folder counts as missing. A value
-of another type than expected counts as missing, too.
+Their texts are data. A file counts as missing if it is damaged or too large, or a link that leads out of its folder. A
+value counts as missing if it has another type than expected.
 """
 
 import math

@@ -26,7 +26,7 @@ class Item(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """What is damaged, in words; None if nothing is."""
+        """Description of the damage, in words; None if nothing is damaged."""
 
 
 class Items(Protocol):

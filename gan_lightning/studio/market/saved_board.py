@@ -50,7 +50,7 @@ class SavedWork:
 @with_config(ConfigDict(ser_json_bytes="hex", val_json_bytes="hex"))  # also of the dataclasses in it
 @dataclass(frozen=True)
 class SavedBoard:
-    """What was read from a contract at a block, and is not told by its events.
+    """State of a contract at a block, as far as its events do not tell it.
 
     Args:
         version: version of the format.
