@@ -269,6 +269,7 @@ def test_evaluator_without_an_extractor(data, tmp_path):
         Flat().train_extractor(data, tmp_path / "reader.safetensors", 1, 0)
 
 
+@pytest.mark.slow
 def test_evaluate_command_shows_the_baseline(run, tmp_path, data):
     np.savez(tmp_path / "samples.npz", images=data.examples.content[:N].numpy())
     result = run("evaluate", "samples=samples.npz", *SMALL, "output=found", "features=random_convolutions")

@@ -298,6 +298,7 @@ class TestCommands:
         for name, weight in weights["other"].items():
             assert torch.equal(weight, weights["resumed"][name]), name
 
+    @pytest.mark.slow
     def test_evaluation_uses_conditions_of_the_data(self, run, trained):
         result = run("evaluate", f"checkpoint={trained}", "n=32")
         assert result.code == 0, result.err

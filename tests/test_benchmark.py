@@ -41,6 +41,7 @@ def test_floating_point_operations_equal_a_count_by_hand():
     assert counted == 2 * 64 * (generator + discriminator)
 
 
+@pytest.mark.slow
 def test_missing_data_is_an_error(tmp_path):
     result = run_benchmark("step", tmp_path, tmp_path / "nowhere")
     assert result.returncode == 2

@@ -41,6 +41,7 @@ def test_help(tmp_path, monkeypatch, capfd, module):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_module_runs_in_another_folder(tmp_path):
     command = [sys.executable, "-m", "gan_lightning.commands.verify", "missing.png"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

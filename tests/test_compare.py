@@ -12,6 +12,7 @@ from tests.conftest import FAST, ROOT
 EVALUATED = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
 
 
+@pytest.mark.slow
 def test_table_and_sheet(run, tmp_path, monkeypatch, capfd):
     monkeypatch.syspath_prepend(ROOT / "scripts")  # as when the script is run
     for name, seed, objective in (("one", 1, "hinge"), ("one", 2, "hinge"), ("other", 1, "least_squares")):

@@ -69,6 +69,7 @@ def idx_files(arguments, idx_folder):
     return [f"data.root={idx_folder}", "data.checksums=null"] if "dataset" in data else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "option"), CASES)
 def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, group, option):
     name = f"{group}={option}"

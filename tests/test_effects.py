@@ -62,6 +62,7 @@ def test_marks_of_settings():
     assert {"checkpoint", "samples", "output"} <= settings_marked(EvaluateSettings, Mark.PATH)
 
 
+@pytest.mark.slow
 def test_marked_keys_may_change_in_every_command(run, tmp_path):
     own = [*FAST[1:], *QUIET]
     result = run("train", *own, *KEYS, "hydra.run.dir=first")

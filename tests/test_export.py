@@ -68,6 +68,7 @@ def assert_equals_pytorch(path, trained, weights=None):
             np.testing.assert_allclose(value, expected[name].numpy(), rtol=0, atol=1e-5 * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conditional", [False, True], ids=["unconditional", "conditional"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_onnx_equals_pytorch(run, tmp_path, network, conditional):

@@ -94,6 +94,7 @@ def test_vae(run, only_run):
     assert (folder / "evaluation" / "last" / "metrics.json").exists()
 
 
+@pytest.mark.slow
 def test_regression_learns_the_mean_of_each_class(run, only_run):
     options = [*QUICK[:2], "data.batch_size=64", "callbacks.evaluation=null", "model.generator.width=8"]
     longer = ["model.optimizer.lr=1e-2", "max_iterations=300", "ema_decay=null"]

@@ -35,6 +35,7 @@ def test_differences_are_found(run, tmp_path):
     assert found == ["state_dict", "optimizer_states", "callbacks", "metrics.json", "logged scalars"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "gone"])
 def test_damaged_checkpoint_is_replaced_by_the_earlier_one(run, tmp_path, damage):
     run("train", *RUN, "max_iterations=20", "hydra.run.dir=whole")
@@ -85,6 +86,7 @@ train()
 """
 
 
+@pytest.mark.slow
 def test_full_disk_keeps_the_last_checkpoint(run, tmp_path):
     """Simulate a full disk by a limit on the size of files; small files can still be written."""
     run("train", *RUN, "max_iterations=8", "hydra.run.dir=run")

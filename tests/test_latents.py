@@ -258,6 +258,7 @@ def test_models_without_styles(run, trained_once, key):
     assert (result.code, result.err) == (2, expected)
 
 
+@pytest.mark.slow
 def test_projection_with_a_condition(run, trained_once):
     trained_once("styled_conditional", *SMALL, "conditional=true", "hydra.run.dir=run")
     assert run("generate", "checkpoint=run", "n=1", "format=files", "output=own").code == 0

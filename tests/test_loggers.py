@@ -294,6 +294,7 @@ class TestResumed:
         assert csv_rows(Path("run")) == csv_rows(Path("whole"))
         assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
+    @pytest.mark.slow
     def test_other_loggers(self, run):
         """Each logger keeps the parts of the run that it logged."""
         assert run("train", *RUN, "max_iterations=10", "hydra.run.dir=run").code == 0
@@ -313,6 +314,7 @@ class TestResumed:
         assert "nothing is left to train" in result.out
         assert len(list(tmp_path.glob("outputs/*/*/manifest.json"))) == 1
 
+    @pytest.mark.slow
     def test_run_of_an_earlier_version(self, run):
         """Runs of earlier versions had a single logger, without a name."""
         assert run("train", *RUN, "max_iterations=20", "hydra.run.dir=whole").code == 0

@@ -209,6 +209,7 @@ def test_variational_autoencoder(run):
     assert "encoder" in body
 
 
+@pytest.mark.slow
 def test_other_modality(run, monkeypatch):
     monkeypatch.syspath_prepend(TOY)
     result = run("train", *WAVES, "conditional=true", "max_iterations=5", "hydra.run.dir=run")

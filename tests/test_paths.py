@@ -90,6 +90,7 @@ def test_missing_path_is_named_literally(run):
     assert result.err.startswith("error: checkpoint=no run (1): no run (1) does not exist")
 
 
+@pytest.mark.slow
 def test_sweeps_over_paths(run, tmp_path, idx_folder):
     shutil.copytree(idx_folder, tmp_path / "b")
     where = [f"data.root={idx_folder.name},b", "data.checksums=null", "hydra.sweep.dir=my sweep (1)"]

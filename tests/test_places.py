@@ -84,6 +84,7 @@ def read_only():
             subprocess.run(["chattr", "-i", folder], check=True)
 
 
+@pytest.mark.slow
 def test_read_only_folder(run, tmp_path, read_only):
     (tmp_path / "outputs").mkdir()
     run("train", *RUN, "hydra.run.dir=run")
@@ -133,6 +134,7 @@ def homeless(monkeypatch):
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
 
 
+@pytest.mark.slow
 def test_user_without_a_home_folder(run, called, tmp_path, homeless, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)  # set by ``run``
     assert run("train", *RUN, "hydra.run.dir=run").code == 0

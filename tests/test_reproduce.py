@@ -121,6 +121,7 @@ def test_own_code_in_the_config(run, tmp_path, monkeypatch):
     assert run("train", "resume=old", "max_iterations=10", "trust_code=[of_mine]").code == 0
 
 
+@pytest.mark.slow
 def test_damaged_manifest(run, old):
     for content in ("{", "[]", '{"segments": 3}'):
         (old / "manifest.json").write_text(content)

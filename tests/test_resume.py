@@ -51,6 +51,7 @@ def refused(result, *expected):
 
 
 class TestData:
+    @pytest.mark.slow
     def test_changed(self, run, verify):
         """Changed data are refused; if they are allowed, the records describe both data sets."""
         write_images(1)
@@ -89,6 +90,7 @@ class TestData:
         result = run("train", "resume=run", "max_iterations=3", "allow_changed_data=true")
         refused(result, "classes is ['dog', 'kitten'], was ['cat', 'dog']: restore the data\n")
 
+    @pytest.mark.slow
     def test_changed_after_training(self, run):
         write_images(1)
         assert run("train", *OWN, "hydra.run.dir=run", "max_iterations=2").code == 0
@@ -99,6 +101,7 @@ class TestData:
 
 
 class TestSigned:
+    @pytest.mark.slow
     def test_nothing_left(self, run, verify):
         assert run("train", *FAST, "max_iterations=2", "hydra.run.dir=run", "provenance=true").code == 0
         before = files("run")
@@ -138,6 +141,7 @@ class TestSigned:
 class TestLimits:
     """Limits of runs with 8 batches in an epoch."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("first", "then", "iterations"),
         [

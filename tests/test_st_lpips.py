@@ -232,6 +232,7 @@ DRAWINGS = [
 ST_ALEXNET = "+features@data.evaluator.features=st_alexnet"
 
 
+@pytest.mark.slow
 @needs_weights
 def test_commands_name_the_distance(run, tmp_path, folder_of_drawings):
     """Metrics, the summary, the model card and the tables of a sweep and of an evaluation have the extractor's name."""

@@ -43,6 +43,7 @@ def test_sweep_continues_after_a_failed_job(run, tmp_path):
     assert "| job " in result.out
 
 
+@pytest.mark.slow
 def test_table_has_the_headline_metrics(run, tmp_path):
     evaluated = [argument for argument in FAST if not argument.startswith("callbacks.evaluation")]
     result = run("train", "-m", *evaluated, "callbacks.evaluation.n=50", "max_iterations=1", "seed=1,2")
@@ -126,6 +127,7 @@ def test_killed_sweep_is_resumed(run, tmp_path):
     assert run("train", "sweep.resume=sweep").code == 0  # there is nothing left to do
 
 
+@pytest.mark.slow
 def test_data_changed_between_jobs(run, tmp_path):
     assert "data changed" not in run("train", "-m", *THREE, "max_iterations=1", "hydra.sweep.dir=sweep").out
     manifest = tmp_path / "sweep" / "1" / "manifest.json"
@@ -139,6 +141,7 @@ def test_data_changed_between_jobs(run, tmp_path):
     assert warning in run("train", "sweep.resume=sweep").out
 
 
+@pytest.mark.slow
 def test_failed_job_is_repeated(run, tmp_path, monkeypatch):
     from gan_lightning.algorithms.gan import GAN
 

@@ -57,6 +57,7 @@ def test_ascii_terminal_gets_substitutes(folder, environment):
     assert shell(folder, [*PROGRAMS["verify"], "--help"], **environment)[0] == 0
 
 
+@pytest.mark.slow
 def test_run_on_an_ascii_terminal(tmp_path):
     run = [*PROGRAMS["train"], *FAST, "max_iterations=2"]
     code, said, err = shell(tmp_path, [*run, "hydra.run.dir=plain"], **PLAIN_LOCALE)
@@ -98,6 +99,7 @@ def test_full_disk_behind_stdout_is_an_error(folder, program):
     )
 
 
+@pytest.mark.slow
 def test_run_with_unwritable_stdout_is_complete(tmp_path):
     code, _, err = shell(tmp_path, [*PROGRAMS["train"], *FAST, "max_iterations=2", "hydra.run.dir=run"], ">/dev/full")
     assert (code, err.count("\n")) == (2, 1)

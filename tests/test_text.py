@@ -115,6 +115,7 @@ def test_number_in_a_config_file_where_text_is_needed(run, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_own_options_with_names_of_digits(run, tmp_path):
     for group, file in {"model": "mlp", "data": "image_folder"}.items():
         (tmp_path / "conf" / group).mkdir(parents=True)
@@ -133,6 +134,7 @@ def test_own_options_with_names_of_digits(run, tmp_path):
     assert "| 2024 " in result.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["it's (1), lr=0.1 täst\\", "~x", "'q'", "[a]"])
 def test_folders_that_need_quotes(run, tmp_path, name):
     folder = f"./{name}" if name[0] in "'~" else name
@@ -160,6 +162,7 @@ def test_sweep_whose_folders_need_quotes(run, tmp_path):
     assert "1 of the 2 started jobs have not finished" in again.out
 
 
+@pytest.mark.slow
 def test_home_in_paths(run, tmp_path, monkeypatch, idx_folder):
     home = tmp_path / "home"
     home.mkdir()

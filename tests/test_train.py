@@ -271,6 +271,7 @@ def test_resume_auto_starts_a_new_run_without_a_checkpoint(run, tmp_path):
     assert len(list(tmp_path.glob("outputs/mlp/*"))) == 2
 
 
+@pytest.mark.slow
 def test_refused_resume_changes_nothing(run, tmp_path):
     run("train", *FAST, "trainer.max_epochs=2", "hydra.run.dir=run")
     before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file() and path.suffix != ".log"}
@@ -312,6 +313,7 @@ def test_log_is_quiet_without_a_terminal(run):
     assert len(result.out.splitlines()) < 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_signals_stop_a_run_cleanly(tmp_path, number, code):
     command = [sys.executable, str(ROOT / "train.py"), *FAST, "max_iterations=1000000", "hydra.run.dir=run"]

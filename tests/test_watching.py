@@ -48,6 +48,7 @@ def test_all_metrics_every_few_epochs_and_at_the_end(run, only_run):
     assert "evaluation/text_summary" in events.Tags()["tensors"]
 
 
+@pytest.mark.slow
 def test_training_is_the_same_with_and_without_metrics(run, tmp_path):
     run("train", *EVALUATED, *OFTEN, "evaluate_every_n_epochs=1", "max_iterations=12", "hydra.run.dir=with")
     run("train", *FAST, "callbacks.collapse_alarm=null", "max_iterations=12", "hydra.run.dir=without")
@@ -60,6 +61,7 @@ def test_training_is_the_same_with_and_without_metrics(run, tmp_path):
         assert torch.equal(weight, weights[1][name])
 
 
+@pytest.mark.slow
 def test_resumed_metrics_equal_uninterrupted_ones(run, tmp_path):
     often = [*EVALUATED, *OFTEN, "callbacks.evaluation.n=100"]
     run("train", *often, "max_iterations=13", "hydra.run.dir=whole")

@@ -18,6 +18,7 @@ def test_mutant_changes_one_place_of_the_source(mutant):
     assert sum(source.count(mutant.old) for source in sources) == 1
 
 
+@pytest.mark.slow
 def test_gas_table_is_written_into_a_page(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- gas -->\n<!-- end of gas -->\nafter\n")

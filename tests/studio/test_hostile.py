@@ -156,6 +156,7 @@ def test_token_of_another_visitor_is_refused(server, visit):
         assert sent_by(visit, "/api/jobs", SAMPLES, X_Studio_Token=other.headers["X-Studio-Token"]) == (401, "session")
 
 
+@pytest.mark.slow
 def test_session_of_an_earlier_server_is_refused(visit, server, tmp_path):
     """A cookie that is sent again after a restart is no session, and neither is its token."""
     with Server(server.runs, tmp_path) as later:

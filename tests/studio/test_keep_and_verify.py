@@ -27,6 +27,7 @@ def upload(visitor, content, name):
     return answer.json()["upload"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["digits", "waves"])
 def test_kept_sample_is_verified_by_its_download(studio, run):
     """An image holds its credentials; a file of waves has a statement beside it."""
@@ -57,6 +58,7 @@ def test_two_visitors_share_the_gallery_but_not_uploads(studio):
         assert one.job("verify", upload=found)["file"] == "x.png"
 
 
+@pytest.mark.slow
 def test_gallery_outlives_the_server(trained_runs, tmp_path):
     with Server(trained_runs, tmp_path) as server, Visit(server.url) as visitor:
         visitor.post("/api/identity", json={"name": "Jane Doe"})

@@ -104,6 +104,7 @@ def test_waiting_job_is_cancelled_at_once(visit):
     assert visit.job("describe", run="digits")["prior"]
 
 
+@pytest.mark.slow
 def test_worker_that_died_between_jobs_is_replaced(visit, server):
     os.kill(server.worker, signal.SIGKILL)
     assert visit.job("describe", run="digits")["prior"]
@@ -142,6 +143,7 @@ def wait_for(job, *states):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_job_that_does_not_answer_is_killed(queue, monkeypatch):
     monkeypatch.setattr(worker_module, "CANCEL_SECONDS", 0.5)
     visitor = Visitors().create()
@@ -157,6 +159,7 @@ def test_job_that_does_not_answer_is_killed(queue, monkeypatch):
     assert 0 < after.progress <= 1
 
 
+@pytest.mark.slow
 def test_job_whose_worker_dies_fails_and_the_next_one_runs(queue):
     visitor = Visitors().create()
     job = queue.add(visitor, "report", Task(report_for, {"seconds": 600}))
@@ -212,6 +215,7 @@ def signing(trained_runs, tmp_path_factory):
         yield Gallery(server, visit)
 
 
+@pytest.mark.slow
 def test_newcomer_makes_an_identity_on_the_page(signing):
     visit = signing.visit
     assert visit.studio["identity"] is None
@@ -226,6 +230,7 @@ def test_newcomer_makes_an_identity_on_the_page(signing):
     assert visit.post("/api/identity", json={"name": "Eve"}).json()["error"]["code"] == "identity_exists"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("run_name", "suffix"), [("digits", ".png"), ("waves", ".wave")])
 def test_kept_sample_is_trusted_by_gan_verify(signing, run_name, suffix):
     visit, server = signing.visit, signing.server
@@ -250,6 +255,7 @@ def test_frames_of_walks_are_not_kept(signing):
     assert visit.fail("keep", sample=frame.split("/")[3], title="between")["code"] == "walk_not_kept"
 
 
+@pytest.mark.slow
 def test_sample_of_an_earlier_checkpoint_is_not_kept(signing, tmp_path):
     """The worker may still have the earlier one in memory; after a restart of the worker it does not."""
     visit, server = signing.visit, signing.server
@@ -296,6 +302,7 @@ def test_session_does_not_change_while_the_server_runs(server):
 # Start and end
 
 
+@pytest.mark.slow
 def test_stopped_server_ends_its_worker_and_leaves_nothing(trained_runs, tmp_path):
     with Server(trained_runs, tmp_path) as server:
         worker = server.worker
@@ -308,6 +315,7 @@ def test_stopped_server_ends_its_worker_and_leaves_nothing(trained_runs, tmp_pat
     assert not (tmp_path / "studio" / "temporary").exists()
 
 
+@pytest.mark.slow
 def test_killed_server_leaves_nothing_after_the_next_start(trained_runs, tmp_path):
     with Server(trained_runs, tmp_path) as server:
         worker = server.worker
