@@ -115,6 +115,7 @@ def test_real_images_reach_the_floor(evaluator):
     floor = evaluator.real_baseline()
     assert floor["valid"] >= 0.995
     assert floor["values_found"] == sum(map(len, VALUES.values()))
+    assert floor["values_recognized"] == sum(map(len, VALUES.values()))
     assert floor["worst_attribute"] == 1
     assert floor["missing_values"] == 0
     assert floor["attribute_kl"] < 0.05
@@ -134,7 +135,8 @@ def test_repeated_image_is_found(evaluator, data):
     assert found["duplicate_rate"] == 1
     assert evaluator.collapsed(found)
     samples = evaluator.view(one)
-    values = {metric.name: metric.compute(evaluator.reference, samples) for metric in evaluator.metrics[:7]}
+    values = {metric.name: metric.compute(evaluator.reference, samples) for metric in evaluator.metrics[:8]}
+    assert values["values_recognized"] == len(VALUES)
     assert values["worst_attribute"] == pytest.approx(0.1)  # of ten kinds of hair
     assert values["missing_values"] == sum(map(len, VALUES.values())) - len(VALUES)
     assert len(evaluator.findings(values)) >= 3
@@ -160,6 +162,19 @@ def test_noise_and_blends_are_not_recognized(evaluator, data):
         assert evaluator.view(unclear).recognized.double().mean() <= 0.05
     weak_noise = (images + 16 * torch.randn(images.shape, generator=generator())).round().clamp(0, 255).byte()
     assert evaluator.view(weak_noise).recognized.double().mean() >= 0.9
+
+
+def test_value_is_recognized_by_its_attribute_alone(evaluator, data):
+    """A sample with an unclear mouth has recognized hair. Noise has few recognized values."""
+    images = data.test_examples.content.clone()
+    hidden = images.clone()
+    hidden[:, :, 18:24] = torch.randint(0, 256, hidden[:, :, 18:24].shape, generator=generator(), dtype=torch.uint8)
+    names = list(VALUES)
+    found = dict(zip(names, evaluator.view(hidden).recognized_values, strict=True))
+    assert found["hat"].all()
+    assert evaluator.view(hidden).recognized.double().mean() < 0.1
+    noise = torch.randint(0, 256, images.shape, generator=generator(), dtype=torch.uint8)
+    assert sum(int(one.sum()) for one in evaluator.view(noise).recognized_values) < 0.3 * sum(map(len, VALUES.values()))
 
 
 def test_small_noise_is_valid(evaluator, data):

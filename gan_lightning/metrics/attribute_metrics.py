@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WINDOW = 4  # side of the windows, in pixels, in which a sample is compared with the image of its attributes
 MAX_DIFFERENCE = 32.0  # root mean square, of 255, in each window of a valid sample
 MAX_RECOGNIZED = 500  # samples of which all other readings are tried, which is slow
+EXAMPLES_OF_VALUE = 2  # samples that are compared to find out whether a value is recognized
 EXPECTED = 10  # a value that the data have so often in n examples is missing if no valid sample has it
 
 
@@ -47,16 +48,35 @@ class AttributeView(ImageView):
 
         At most ``MAX_RECOGNIZED`` samples are compared.
         """
-        images, attributes = self.content[:MAX_RECOGNIZED], self.attributes[:MAX_RECOGNIZED]
+        chosen = torch.arange(min(MAX_RECOGNIZED, len(self.content)))
+        fits = [self._fits_best(chosen, column) for column in range(len(self.evaluator.sizes))]
+        return torch.stack(fits).all(0)
+
+    @cached_property
+    def recognized_values(self) -> list[Tensor]:
+        """For each attribute, True (values,) for the values of which a sample is recognized.
+
+        Of the samples that are read as a value, the first ``EXAMPLES_OF_VALUE`` are compared. Other attributes of the
+        samples do not count.
+        """
+        recognized = []
+        for column, size in enumerate(self.evaluator.sizes):
+            read = self.attributes[:, column]
+            chosen = torch.cat([(read == value).nonzero()[:EXAMPLES_OF_VALUE, 0] for value in range(size)])
+            recognized.append(find_values(read[chosen][self._fits_best(chosen, column)][:, None], [size])[0])
+        return recognized
+
+    def _fits_best(self, chosen: Tensor, column: int) -> Tensor:
+        """Return True (m,) for those of m samples that no other value of an attribute fits better than the one read."""
+        images, attributes = self.content[chosen], self.attributes[chosen]
         compose = self.evaluator.data.compose
         nearest = squared_difference(images, compose(attributes))
-        recognized = torch.ones(len(images), dtype=torch.bool)
-        for column, size in enumerate(self.evaluator.sizes):
-            for value in range(size):
-                other = attributes.clone()
-                other[:, column] = value
-                recognized &= squared_difference(images, compose(other)) >= nearest
-        return recognized
+        fits = torch.ones(len(images), dtype=torch.bool)
+        for value in range(self.evaluator.sizes[column]):
+            other = attributes.clone()
+            other[:, column] = value
+            fits &= squared_difference(images, compose(other)) >= nearest
+        return fits
 
     @cached_property
     def found(self) -> list[Tensor]:
@@ -77,6 +97,10 @@ def recognized(reference: AttributeReference, samples: AttributeView) -> float:
 
 def values_found(reference: AttributeReference, samples: AttributeView) -> float:
     return sum(int(found.sum()) for found in samples.found)
+
+
+def values_recognized(reference: AttributeReference, samples: AttributeView) -> float:
+    return sum(int(one.sum()) for one in samples.recognized_values)
 
 
 def worst_attribute(reference: AttributeReference, samples: AttributeView) -> float:

@@ -29,6 +29,7 @@ from gan_lightning.metrics.attribute_metrics import (
     unseen_of_real,
     valid,
     values_found,
+    values_recognized,
     worst_attribute,
 )
 from gan_lightning.metrics.attribute_reader import Reader
@@ -83,6 +84,11 @@ class AttributeEvaluator(ImageEvaluator):
             quick=True,
             headline=True,
             warn=few_values,
+        ),
+        Metric(
+            "values_recognized",
+            "number of values of attributes of which a sample is recognized, whatever its other attributes look like",
+            values_recognized,
         ),
         Metric(
             "worst_attribute", "share of its values that valid samples have, of the worst attribute", worst_attribute
