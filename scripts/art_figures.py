@@ -20,6 +20,7 @@ from gan_lightning.commands.directions import HEADER_HEIGHT
 from gan_lightning.data.avatars import Avatars
 from gan_lightning.latents.directions import read_directions
 from gan_lightning.modalities.image import to_pillow
+from gan_lightning.runs.checkpoints import load
 from gan_lightning.tables import markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -48,8 +49,28 @@ def main() -> None:
     projected = [f"project={photo}", "edit=glasses=+5", f"output={DOCS / 'projection.png'}"]
     replace_part(PAGE, "projection", "\n".join(rows(script("generate", f"checkpoint={run}", *projected))))
 
+    replace_part(PAGE, "values of nouns", values_of_attributes(folder / "nouns" / "art" / "1"))
+
     if (folder / "artworks").exists():
         replace_part(PAGE, "few shot", few_shot(sorted(folder.glob("artworks/*/*"))))
+
+
+def values_of_attributes(run: Path) -> str:
+    """Return a table of the attributes of data: the number of their values, and of those in 10,000 samples of a run."""
+    trained = load(str(run))
+    data, evaluator = trained.data, trained.data.evaluator
+    data.prepare_data()
+    data.setup("test")
+    evaluator.prepare(data)
+    condition = data.sample_conditions(evaluator.reference.n, 0)
+    content = data.modality.decode(trained.model.sample(evaluator.reference.n, condition, seed=0))
+    samples = evaluator.view(content, condition)
+    counted = zip(data.attributes.names.items(), samples.recognized_values, samples.found, strict=True)
+    table = [
+        {"attribute": name, "values": len(values), "recognized": int(seen.sum()), "valid": int(valid.sum())}
+        for (name, values), seen, valid in counted
+    ]
+    return markdown(["attribute", "values", "recognized", "valid"], table)
 
 
 def few_shot(runs: Sequence[Path]) -> str:
