@@ -84,7 +84,7 @@ def test_random_conditions_have_the_shares_of_the_training_rows(run, tmp_path):
     assert run("train", *OWN, "conditional=true").code == 0
     Path("people.csv").unlink()
     assert run("generate", "checkpoint=run", "n=4000", "format=arrays", "output=a.npz").code == 0
-    counts = trained_data()["Data" if "Data" in trained_data() else "TableFile"]["condition"]["counts"]
+    counts = trained_data()["TableFile"]["condition"]["counts"]
     assert counts.sum() == 140  # 70 % of 200 rows
     with np.load("a.npz") as arrays:
         assert abs(arrays["condition"].mean() - (counts[1] / 140).item()) < 0.03
@@ -148,7 +148,7 @@ def test_signed_rows_verify_and_a_changed_cell_is_found(run, called, tmp_path, m
         (["data=table", "data.csv=people.csv", "data.drop=[sick]"], "has no column sick"),
         (["data=table", "data.csv=people.csv", "data.delimiter=;"], "one column was found"),
         (["data=table", "data.csv=people.csv", "conditional=true"], "the data have no classes"),
-        (["data=table", "data.csv=people.csv", "data.delimiter=ab"], "data.delimiter=ab"),
+        (["data=table", "data.csv=people.csv", "data.delimiter=ab"], "the delimiter 'ab' must be one character"),
         (["data=table", "data.csv=people.csv", "data.test_share=1"], "data.test_share=1"),
         (["data=table", "data.csv=few.csv"], "2 training rows for 5 columns"),
         (["data=table", "data.csv=names.csv"], "leave it out: data.drop=[name]"),
@@ -159,7 +159,7 @@ def test_signed_rows_verify_and_a_changed_cell_is_found(run, called, tmp_path, m
         (["data=breast_cancer", "data.target=mean radius"], "is of kind real: must be a category"),
         (["data=breast_cancer", "data.target=age"], "data.target=age: there is no column of this name"),
         (["data=breast_cancer", "data.blocks=[1]"], "data.blocks=[1]: must be"),
-        (["data=breast_cancer", "data.columns.diagnosis.kind=name"], "diagnosis.kind=name: must be"),
+        (["data=breast_cancer", "data.columns={diagnosis:{kind:name}}"], "diagnosis.kind=name: must be"),
         (["data=adult", "data.download=false", "data.root=none"], f"data.download=true, put {UCI}/adult/adult.data"),
         (["data=heart", "data.root=public/heart"], "the rows have SHA-256"),
     ],

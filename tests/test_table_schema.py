@@ -68,10 +68,6 @@ def test_schema_file_reads_as_it_was_inferred(called, tmp_path):
     schema = load_schema(tmp_path / "schema.yaml")
     assert schema == infer_schema(path)
     assert set(schema["odd"]["values"]) == {name for name in odd if name != "null"}
-    code, said = called(gan_schema.main, path)
-    assert yaml.safe_load(
-        "\n".join(line for line in said.splitlines() if "missing:" not in line or ":" not in line[:6])
-    )
 
 
 def test_delimiter_target_and_dropped_columns_are_options(called, tmp_path):
@@ -109,7 +105,6 @@ def test_columns_without_values_are_left_out_and_constant_ones_kept_with_a_warni
         ("a,,b\n1,2,3\n", "column 2 of 3 has no name"),
         ("a,b, a \n1,2,3\n", "several columns have the name a: rename them"),
         ('a,b\n1,"2\n', "not a CSV file"),
-        ("a,b\n1,\x00\n", "not a CSV file"),
         ("a,b\n" + numbered(100, lambda i: "inf" if i == 4 else i), "b: row 5 has inf among numbers"),
         ("a,b\n" + numbered(100, lambda i: "5O" if i == 4 else i), "b: row 5 has 5O among numbers"),
         ("a,b\n" + numbered(100, lambda i: 10**17 + i), "b: has integers above 2⁵³, as identifiers do"),
@@ -141,8 +136,8 @@ def test_other_encoding_is_refused(called, tmp_path, encoding, byte):
         (["a.csv", "--target", "c"], "a.csv: has no column c: its columns are a, b"),
         (["a.csv", "--target", "b"], "b: is a number and has 100 different values: a target has at most 50"),
         (["a.csv", "--drop", "c"], "has no column c"),
-        (["a.csv", "--delimiter", ";;"], "--delimiter ';;': must be one character"),
-        (["a.csv", "--delimiter", ""], "--delimiter '': must be one character"),
+        (["a.csv", "--delimiter", ";;"], "a.csv: the delimiter ';;' must be one character"),
+        (["a.csv", "--delimiter", ""], "a.csv: the delimiter '' must be one character"),
         (["a.csv", "--output", "no/such/a.yaml"], "--output no/such/a.yaml: "),
         (["a.parquet"], "a.parquet: not a Parquet file"),
         (["nested.parquet"], "x is List(Int64): make it text, a number or a date"),
@@ -171,6 +166,6 @@ def test_bad_argument_is_refused_in_one_line(called, tmp_path, monkeypatch, argu
     ],
 )
 def test_bad_schema_file_is_refused(tmp_path, text, message):
-    with pytest.raises(UserError, match="schema.yaml") as error:
+    with pytest.raises(UserError, match=r"schema\.yaml") as error:
         load_schema(write(tmp_path / "schema.yaml", text))
     assert message in str(error.value)

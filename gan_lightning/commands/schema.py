@@ -26,11 +26,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from gan_lightning.data.table_schema import format_schema, infer_schema  # slow to import
-    from gan_lightning.errors import UserError, os_errors_as_user_errors
+    from gan_lightning.errors import os_errors_as_user_errors
     from gan_lightning.files import write_text_file
 
-    if len(arguments.delimiter) != 1:
-        raise UserError(f"--delimiter {arguments.delimiter!r}: must be one character")
     schema = infer_schema(arguments.file, arguments.delimiter, arguments.target, arguments.drop, "--drop")
     if arguments.output is None:
         print(format_schema(schema), end="")

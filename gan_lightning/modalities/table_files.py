@@ -25,6 +25,8 @@ def read_csv(path: Path, delimiter: str = ",") -> Iterator[list[str]]:
     Raises:
         UserError: if the file cannot be read, or is not a CSV file in UTF-8.
     """
+    if len(delimiter) != 1:
+        raise UserError(f"{path}: the delimiter {delimiter!r} must be one character")
     try:
         check_regular(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
