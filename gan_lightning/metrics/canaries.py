@@ -55,7 +55,8 @@ class CanaryCounts(NamedTuple):
 
     Attributes:
         exact: number of planted rows that a sample equals.
-        near: number of planted rows with a sample nearer than half the distance to the nearest training row.
+        near: number of planted rows with a sample nearer than half the distance to the nearest training row or other
+            canary.
         exact_controls, near_controls: the same of rows that were not planted.
     """
 
@@ -74,11 +75,11 @@ def count_canaries(samples: Tensor, training: Tensor, canaries: Canaries, distan
         canaries: the planted rows and their controls.
         distance: distance of rows.
     """
-    embedded_samples, embedded_training = distance.embed(samples), distance.embed(training)
+    embedded_samples, known = distance.embed(samples), distance.embed(torch.cat([training, *canaries]))
     exact, near = [], []
     for rows in canaries:
         embedded = distance.embed(rows)
-        limit = nearest_rows(embedded, embedded_training).distances / 2
+        limit = nearest_rows(embedded, known, 2).distances[:, 1:] / 2  # [0] is the row itself
         near.append(int((nearest_rows(embedded, embedded_samples).distances < limit).sum()))
         exact.append(int((equal_rows(rows, samples) > 0).sum()))
     return CanaryCounts(exact[0], near[0], exact[1], near[1])

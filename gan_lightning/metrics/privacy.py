@@ -175,9 +175,13 @@ def reference_distances(members: Tensor, holdout: Tensor) -> tuple[Tensor, Tenso
     return torch.cat([to_first, to_second]), torch.cat([between.distances[:, 0], between.back])
 
 
-def distance_attack(nearness: Nearness) -> Membership:
-    """Return the success of the attack that takes rows near a sample for members (GAN-Leaks, arXiv:1909.03935)."""
-    return membership(-nearness.members, -nearness.holdout)
+def distance_attack(members: Tensor, holdout: Tensor) -> Membership:
+    """Return the success of the attack that takes rows near a sample for members (GAN-Leaks, arXiv:1909.03935).
+
+    Args:
+        members, holdout: (n,) and (m,), their distances to the nearest sample.
+    """
+    return membership(-members, -holdout)
 
 
 def density_attack(nearness: Nearness) -> Membership:

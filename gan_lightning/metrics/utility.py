@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gan_lightning.metrics.boosting import boosting
 from gan_lightning.metrics.roc import Auc, auc
 from gan_lightning.metrics.table_encoding import fit_encoding
 
-MAX_CATEGORIES = 255  # of a column that the trees of scikit-learn treat as a category
 MAX_TRAINING = 10_000  # rows that each of the four classifiers is trained on
 
 
@@ -48,35 +48,6 @@ def boosting_scores(training: np.ndarray, test: np.ndarray, target: int, categor
     areas = [_class_auc(probabilities, model.classes_, test_y, one) for one in classes]
     area = Auc(*(float(one) for one in np.mean(areas, 0)))
     return Scores(area, macro_f1(test_y, model.classes_[probabilities.argmax(1)]))
-
-
-def boosting_r2(training: np.ndarray, test: np.ndarray, target: int, categorical: np.ndarray) -> float | None:
-    """Return R² of gradient-boosted trees that predict a number; arguments as in :func:`boosting_scores`.
-
-    It is 1 at best, and 0 for a constant prediction. None if the test rows have a single value, or none are to train
-    on.
-    """
-    from sklearn.metrics import r2_score
-
-    (x, y), (test_x, test_y) = _split(training, target), _split(test, target)
-    if len(np.unique(test_y)) < 2 or len(y) < 2:
-        return None
-    return float(
-        r2_score(test_y, boosting(x, np.delete(categorical, target), regression=True).fit(x, y).predict(test_x))
-    )
-
-
-def boosting(rows: np.ndarray, categorical: np.ndarray, regression: bool = False) -> Any:
-    """Return scikit-learn's gradient-boosted trees for rows (n, columns), not yet trained.
-
-    A category with more than ``MAX_CATEGORIES`` values is treated as a number.
-    """
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    few = np.array([len(np.unique(column[~np.isnan(column)])) <= MAX_CATEGORIES for column in rows.T], bool)
-    model = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
-    # Early stopping would hold out rows only if there are more than 10,000, and fail if one of them is a class alone.
-    return model(categorical_features=categorical & few, early_stopping=False, random_state=0)
 
 
 def four_classifiers_f1(training: np.ndarray, test: np.ndarray, target: int, categorical: np.ndarray) -> float | None:

@@ -1,0 +1,255 @@
+"""Metrics of tables, and the view of samples that they are computed from."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from gan_lightning.metrics.privacy import (
+    Membership,
+    NearestRows,
+    Nearness,
+    attribute_advantage,
+    closer_to_members,
+    density_attack,
+    distance_attack,
+    equal_rows,
+    nearest_ratio,
+    nearest_rows,
+    reference_distances,
+)
+from gan_lightning.metrics.reference import Reference, View
+from gan_lightning.metrics.roc import Auc, auc
+from gan_lightning.metrics.table_shapes import column_errors, mean_pair_error, pair_errors
+from gan_lightning.metrics.two_sample import two_sample_auc, two_sample_scores
+from gan_lightning.metrics.utility import Scores, boosting_scores, four_classifiers_f1
+
+if TYPE_CHECKING:
+    from gan_lightning.metrics.tables import TableEvaluator
+
+MAX_TOLD_APART = 10_000  # samples, and as many real rows, that the two-sample test uses
+MAX_GUESSED = 5000  # members, and as many rows of the holdout, of which a value is guessed
+
+
+class TableView(View):
+    """View of rows of a table."""
+
+    evaluator: "TableEvaluator"
+    content: Tensor
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The content (n, columns) as an array."""
+        return self.content.numpy()
+
+    @cached_property
+    def embedded(self) -> Tensor:
+        """The rows (n, columns) float32 as distances need them."""
+        return self.evaluator.distance.embed(self.content)
+
+
+TableReference: TypeAlias = Reference[TableView]
+
+
+# Shapes ---------------------------------------------------------------------------------------------------------------
+
+
+def find_pair_errors(samples: TableView, reference: TableReference) -> np.ndarray:
+    return pair_errors(reference.real.rows, samples.rows, samples.evaluator.categorical)
+
+
+def shape_error(reference: TableReference, samples: TableView) -> float:
+    return float(column_errors(reference.real.rows, samples.rows, samples.evaluator.categorical).mean())
+
+
+def pair_error(reference: TableReference, samples: TableView) -> float | None:
+    return mean_pair_error(samples.compute_once(find_pair_errors, reference))
+
+
+def tell_apart(samples: TableView, reference: TableReference) -> Auc:
+    categorical = samples.evaluator.categorical
+    real, generated = two_sample_scores(
+        reference.real.content, samples.content, 0, "boosting", categorical, MAX_TOLD_APART
+    )
+    return auc(generated, real)
+
+
+def boosting_auc(reference: TableReference, samples: TableView) -> float:
+    return samples.compute_once(tell_apart, reference).value
+
+
+def boosting_margin(reference: TableReference, samples: TableView) -> float:
+    return samples.compute_once(tell_apart, reference).margin
+
+
+def linear_auc(reference: TableReference, samples: TableView) -> float:
+    return two_sample_auc(reference.real.features, samples.features)
+
+
+# Utility --------------------------------------------------------------------------------------------------------------
+
+
+def train_boosting(samples: TableView, reference: TableReference) -> Scores | None:
+    target = samples.evaluator.target
+    if target is None or samples.rows.shape[1] < 2:
+        return None
+    return boosting_scores(samples.rows, reference.real.rows, target, samples.evaluator.categorical)
+
+
+def utility_auc(reference: TableReference, samples: TableView) -> float | None:
+    scores = samples.compute_once(train_boosting, reference)
+    return None if scores is None else scores.auc.value
+
+
+def utility_margin(reference: TableReference, samples: TableView) -> float | None:
+    scores = samples.compute_once(train_boosting, reference)
+    return None if scores is None else scores.auc.margin
+
+
+def utility_macro_f1(reference: TableReference, samples: TableView) -> float | None:
+    scores = samples.compute_once(train_boosting, reference)
+    return None if scores is None else scores.macro_f1
+
+
+def utility_mean_f1(reference: TableReference, samples: TableView) -> float | None:
+    target = samples.evaluator.target
+    if target is None or samples.rows.shape[1] < 2:
+        return None
+    return four_classifiers_f1(samples.rows, reference.real.rows, target, samples.evaluator.categorical)
+
+
+def label_accuracy(reference: TableReference, samples: TableView) -> float | None:
+    target, wanted = samples.evaluator.target, samples.condition
+    if target is None or reference.data.condition is None or not isinstance(wanted, Tensor):
+        return None
+    labels = reference.data.condition.decode(wanted)
+    assert isinstance(labels, Tensor)
+    return (labels == samples.content[:, target]).double().mean().item()
+
+
+# Privacy: the members are the training rows of ``other``, the holdout are the test rows of ``real`` -------------------
+
+
+def has_holdout(reference: TableReference) -> bool:
+    return reference.split == "test"
+
+
+def find_members(samples: TableView, reference: TableReference) -> NearestRows:
+    return nearest_rows(samples.embedded, reference.other.embedded, 2)
+
+
+def find_holdout(samples: TableView, reference: TableReference) -> NearestRows:
+    return nearest_rows(samples.embedded, reference.real.embedded)
+
+
+def find_reference(members: TableView, holdout: TableView) -> tuple[Tensor, Tensor]:
+    return reference_distances(members.embedded, holdout.embedded)
+
+
+def attack_by_density(samples: TableView, reference: TableReference) -> Membership:
+    near = (samples.compute_once(find, reference).back for find in (find_members, find_holdout))
+    return density_attack(Nearness(*near, *reference.other.compute_once(find_reference, reference.real)))
+
+
+def dcr_share(reference: TableReference, samples: TableView) -> float | None:
+    if not has_holdout(reference):
+        return None
+    near = (samples.compute_once(find, reference).distances[:, 0] for find in (find_members, find_holdout))
+    return closer_to_members(*near)
+
+
+def nndr(reference: TableReference, samples: TableView) -> float | None:
+    return nearest_ratio(samples.compute_once(find_members, reference).distances) if has_holdout(reference) else None
+
+
+def exact_copies(reference: TableReference, samples: TableView) -> float:
+    return (equal_rows(samples.content, reference.training) > 0).double().mean().item()
+
+
+def exact_copies_of_real(reference: TableReference) -> float:
+    itself = 0 if has_holdout(reference) else 1
+    return (equal_rows(reference.real.content, reference.training) > itself).double().mean().item()
+
+
+def membership_auc(reference: TableReference, samples: TableView) -> float | None:
+    return samples.compute_once(attack_by_density, reference).auc.value if has_holdout(reference) else None
+
+
+def membership_margin(reference: TableReference, samples: TableView) -> float | None:
+    return samples.compute_once(attack_by_density, reference).auc.margin if has_holdout(reference) else None
+
+
+def membership_tpr(reference: TableReference, samples: TableView) -> float | None:
+    return samples.compute_once(attack_by_density, reference).true_positive_rate if has_holdout(reference) else None
+
+
+def membership_distance_auc(reference: TableReference, samples: TableView) -> float | None:
+    if not has_holdout(reference):
+        return None
+    near = (samples.compute_once(find, reference).back for find in (find_members, find_holdout))
+    return distance_attack(*near).auc.value
+
+
+def attribute_inference(reference: TableReference, samples: TableView) -> float | None:
+    if not has_holdout(reference) or samples.rows.shape[1] < 2:
+        return None
+    members, holdout = (view.embedded[:MAX_GUESSED] for view in (reference.other, reference.real))
+    return attribute_advantage(samples.embedded, members, holdout, samples.evaluator.sensitive)
+
+
+def of_fresh_rows(
+    compute: Callable[[TableReference, TableView], float | None], expected: float | None
+) -> Callable[[TableReference], float | None]:
+    """Return a baseline: the metric of rows that are neither members nor holdout, or ``expected`` if too few are."""
+
+    def baseline(reference: TableReference) -> float | None:
+        if reference.neither is None:
+            return expected if has_holdout(reference) else None
+        return compute(reference, reference.neither)
+
+    return baseline
+
+
+# Findings -------------------------------------------------------------------------------------------------------------
+
+
+def odd_shapes(value: float, real: float) -> str | None:
+    odd = f"the columns differ from real ones by {value:.1%} on average (real {real:.1%})"
+    return f"columns: {odd}; see the plot marginals, and train longer" if value > 0.01 + 2 * real else None
+
+
+def odd_pairs(value: float, real: float) -> str | None:
+    odd = f"pairs of columns differ from real ones by {value:.1%} on average (real {real:.1%})"
+    return f"pairs: {odd}; see the plot pair_errors, and train longer" if value > 0.01 + 1.5 * real else None
+
+
+def told_apart(value: float, real: float) -> str | None:
+    apart = f"a classifier tells the samples from real rows with AUC {value:.2g} (real {real:.2g})"
+    return f"realism: {apart}; compare it with the baselines" if value > 0.2 + real else None
+
+
+def poor_utility(value: float, real: float) -> str | None:
+    poor = f"a classifier trained on the samples has AUC {value:.3g} on real rows (trained on real ones {real:.3g})"
+    return f"utility: {poor}; train longer" if value < real - 0.03 else None
+
+
+def exact_repeats(value: float, real: float) -> str | None:
+    exact = f"{value:.1%} of the samples are training rows, cell by cell ({real:.1%} of unseen real rows are)"
+    return f"privacy: {exact}; train for less time, or take more data" if value > 0.005 + 1.5 * real else None
+
+
+def near_members(value: float, real: float) -> str | None:
+    near = f"{value:.0%} of the samples are nearer to training rows than to unseen ones (50% at best)"
+    return f"privacy: {near}; train for less time, or take more data" if value > 0.05 + max(real, 0.5) else None
+
+
+def inferred_members(value: float, real: float) -> str | None:
+    found = f"an attacker tells training rows from unseen ones with AUC {value:.2g} (.5 at best)"
+    return f"privacy: {found}; do not publish these rows as private" if value > 0.03 + max(real, 0.5) else None
+
+
+def inferred_values(value: float, real: float) -> str | None:
+    guessed = f"the samples reveal a value of {value:.0%} more of the training rows than of unseen ones"
+    return f"privacy: {guessed}; do not publish these rows as private" if value > 0.03 + max(real, 0.0) else None
