@@ -3,11 +3,12 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired, Unpack
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor
+from typing_extensions import TypedDict  # before Python 3.12, pydantic does not take typing's
 
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError
@@ -17,6 +18,27 @@ from gan_lightning.modalities.samples import Sample
 from gan_lightning.modalities.table import Table
 from gan_lightning.system.randomness import CONDITIONS, derived_seed
 
+
+class TableSettings(TypedDict):
+    """Settings that every table takes; see :class:`TableData`."""
+
+    columns: Mapping[str, Any]
+    target: str | None
+    batch_size: PositiveInt
+    blocks: Sequence[PositiveInt]
+    sample_shape: Sequence[PositiveInt]
+    num_classes: PositiveInt | None
+    target_block: NonNegativeInt | None
+    seed: NonNegativeInt
+    conditional: NotRequired[bool]
+    evaluator: NotRequired[Any]
+
+
+class SplitTableSettings(TableSettings):
+    """Settings that every table without an official test set takes; see :class:`SplitTable`."""
+
+    test_share: Annotated[float, Field(ge=0, lt=1)]
+    split_seed: NonNegativeInt
 
 
 class TableData(Data):
@@ -88,6 +110,11 @@ class TableData(Data):
 
     def load(self) -> Examples:
         rows, _ = self._rows
+        if len(rows) < rows.shape[1]:
+            raise UserError(
+                f"data: {len(rows):,} training rows for {rows.shape[1]} columns: a model needs more rows than columns: "
+                "add rows, or leave columns out"
+            )
         self.modality.fit(rows)
         examples = self._examples(rows)
         if self.labels is not None and examples.condition is not None:
@@ -131,28 +158,16 @@ class SplitTable(TableData):
     Args:
         test_share: share of the rows that are the test set, at least one row; 0 for no test set.
         split_seed: seed of the choice of the test set, independent of the seed of a run.
-        columns, target, batch_size, blocks, sample_shape, num_classes, target_block, seed, conditional, evaluator: as
-            for :class:`TableData`.
+        settings: see :class:`TableData`.
     """
 
     def __init__(
         self,
         test_share: Annotated[float, Field(ge=0, lt=1)],
         split_seed: NonNegativeInt,
-        columns: Mapping[str, Any],
-        target: str | None,
-        batch_size: PositiveInt,
-        blocks: Sequence[PositiveInt],
-        sample_shape: Sequence[PositiveInt],
-        num_classes: PositiveInt | None,
-        target_block: NonNegativeInt | None,
-        seed: NonNegativeInt,
-        conditional: bool = False,
-        evaluator: Any = None,
+        **settings: Unpack[TableSettings],
     ) -> None:
-        super().__init__(
-            columns, target, batch_size, blocks, sample_shape, num_classes, target_block, seed, conditional, evaluator
-        )
+        super().__init__(**settings)
         self.test_share, self.split_seed = test_share, split_seed
 
     @abstractmethod

@@ -117,7 +117,9 @@ class _Inference:
         numbers = np.array([float(text) for text in self.values])
         if self.kind != "real" and all(map(INTEGER.fullmatch, self.values)):
             if np.abs(numbers).max() > MAX_INTEGER:
-                raise UserError(f"{self.place}: has integers above 2⁵³, as identifiers have: leave it out: {self.remedy}")
+                raise UserError(
+                    f"{self.place}: has integers above 2⁵³, as identifiers have: leave it out: {self.remedy}"
+                )
             return self._binned("integer")
         if not np.isfinite(numbers).all():
             raise UserError(f"{self.place}: has numbers that are too large: correct them")
@@ -167,7 +169,9 @@ class _Inference:
         infinite = [text for text in self.values if INFINITE.fullmatch(text)]
         if infinite and all(NUMBER.fullmatch(text) or text in infinite for text in self.values):
             row = [text.strip() for text in self.texts].index(infinite[0]) + 1
-            raise UserError(f"{self.place}: row {row:,} is {infinite[0]}: write a number, or nothing for a missing value")
+            raise UserError(
+                f"{self.place}: row {row:,} is {infinite[0]}: write a number, or nothing for a missing value"
+            )
 
 
 def load_schema(path: Path) -> Schema:

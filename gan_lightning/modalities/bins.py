@@ -62,9 +62,7 @@ def _group(counts: np.ndarray, rows: int, most: int) -> list[slice]:
     return groups
 
 
-def _edges(
-    distinct: np.ndarray, counts: np.ndarray, groups: list[slice], rows: int, grid: int | None
-) -> np.ndarray:
+def _edges(distinct: np.ndarray, counts: np.ndarray, groups: list[slice], rows: int, grid: int | None) -> np.ndarray:
     """Return the edges (groups, 2) of the bins of groups of values."""
     if not groups:
         return np.empty((0, 2))

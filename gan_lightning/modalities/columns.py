@@ -15,7 +15,16 @@ KINDS = ("category", "ordered", "integer", "real", "date")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MAX_INTEGER = 2**53  # beyond it, a float64 does not hold every integer
 MAX_DECIMALS = 9
-MISSING_MARKS = ("?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")  # read as missing unless a column has the value
+MISSING_MARKS = (
+    "?",
+    "NA",
+    "N/A",
+    "NaN",
+    "nan",
+    "null",
+    "NULL",
+    "None",
+)  # read as missing unless a column has the value
 EPOCH = datetime.date(1970, 1, 1)
 
 

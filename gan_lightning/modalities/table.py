@@ -218,7 +218,9 @@ class Table(Modality):
         bins = state.get("bins", {})
         expected = {column.name: (column.bins, 2) for column in self.columns if column.bins is not None}
         if state.keys() - {"bins"} or {name: tuple(one.shape) for name, one in bins.items()} != expected:
-            raise ValueError(f"bins of {listed(list(bins)) or 'nothing'} do not fit the columns {listed(list(expected))}")
+            raise ValueError(
+                f"bins of {listed(list(bins)) or 'nothing'} do not fit the columns {listed(list(expected))}"
+            )
         self._set_bins({name: one.double() for name, one in bins.items()})
 
 

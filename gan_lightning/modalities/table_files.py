@@ -38,13 +38,16 @@ def read_csv(path: Path, delimiter: str = ",") -> Iterator[list[str]]:
         raise UserError(f"{path}: {explain_os_error(error)}") from error
 
 
-def read_rows(path: Path, delimiter: str = ",", names: Sequence[str] | None = None) -> Cells:
+def read_rows(
+    path: Path, delimiter: str = ",", names: Sequence[str] | None = None, comment: str | None = None
+) -> Cells:
     """Return the cells of a CSV or Parquet file by the names of its columns.
 
     Args:
         path: the file to read.
         delimiter: character between the cells of a CSV file.
         names: names of the columns of a CSV file without a header; None if the first row has them.
+        comment: text that rows start with which are no data; None if there are no such rows.
 
     Raises:
         UserError: if the file is missing or damaged, or if its names or the numbers of its cells are wrong.
@@ -63,7 +66,8 @@ def read_rows(path: Path, delimiter: str = ",", names: Sequence[str] | None = No
     _check_names(path, header, delimiter)
     known: dict[str, str] = {}  # so that equal texts take memory once
     columns: list[list[str]] = [[] for _ in header]
-    for number, row in enumerate(rows, 1):
+    data = (row for row in rows if comment is None or not row[0].startswith(comment))
+    for number, row in enumerate(data, 1):
         if len(row) != len(header):
             raise UserError(
                 f"{path}: row {number:,} has {len(row)} cells, and there are {len(header)} columns: "
