@@ -14,6 +14,7 @@ from gan_lightning.data.digits import Digits
 from gan_lightning.metrics.reference import NotEvaluated
 from gan_lightning.metrics.table_baselines import independent_columns, noisy_copies
 from gan_lightning.metrics.table_encoding import fit_encoding
+from gan_lightning.metrics.table_findings import beyond_chance
 from gan_lightning.metrics.table_shapes import column_errors, ks_statistic, mean_pair_error, pair_errors
 from gan_lightning.metrics.tables import TableEvaluator
 from gan_lightning.metrics.two_sample import two_sample_auc, two_sample_scores
@@ -341,3 +342,12 @@ def test_sensitive_column_is_named():
 def test_other_data_are_refused():
     with pytest.raises(NotEvaluated, match="evaluates tables, and the data are Images"):
         TableEvaluator().prepare(Digits(64, [1, 8, 8], 10, 0))
+
+
+def test_findings_within_the_interval_are_chance():
+    real = {"utility_auc": 0.9}
+    metrics = {"utility_auc": 0.85, "utility_margin": 0.08, "membership_auc": 0.57}
+    metrics |= {"membership_margin": 0.08, "attribute_advantage": 0.07, "attribute_margin": 0.08}
+    assert beyond_chance(metrics, real) == []
+    metrics |= {"utility_margin": 0.02, "membership_margin": 0.02, "attribute_margin": 0.02}
+    assert [one.split(":")[0] for one in beyond_chance(metrics, real)] == ["utility", "privacy", "privacy"]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.roc import Auc, auc, true_positive_rate
+from gan_lightning.metrics.roc import QUANTILE, Auc, auc, true_positive_rate
 
 MISSING_CATEGORY, MISSING_NUMBER = -1.0, 2.0  # at a distance of 1 or more from every other value
 ROWS = 64  # rows of a distance matrix in memory at once: a block of 64 × 10,000 fits into the processor's cache
@@ -204,7 +204,19 @@ def density_attack(nearness: Nearness) -> Membership:
 # Attribute inference -------------------------------------------------------------------------------------------------
 
 
-def attribute_advantage(samples: Tensor, members: Tensor, holdout: Tensor, sensitive: int) -> float:
+class Advantage(NamedTuple):
+    """How much more often an attack succeeds on members than on the holdout.
+
+    Attributes:
+        value: difference of the shares; 0 if the attack learns nothing about members.
+        margin: half the width of its 95 % interval, from the binomial distribution of both.
+    """
+
+    value: float
+    margin: float
+
+
+def attribute_advantage(samples: Tensor, members: Tensor, holdout: Tensor, sensitive: int) -> Advantage:
     """Return how much more often an attacker guesses a sensitive value of members than of the holdout.
 
     The attacker knows all other values of a row, and guesses that of the nearest sample in these. A guess right for
@@ -216,8 +228,9 @@ def attribute_advantage(samples: Tensor, members: Tensor, holdout: Tensor, sensi
         sensitive: index of the column to guess.
     """
     known = [i for i in range(samples.shape[1]) if i != sensitive]
-    shares = []
+    shares, variance = [], 0.0
     for rows in (members, holdout):
         guess = samples[nearest_rows(rows[:, known], samples[:, known]).indices[:, 0], sensitive]
         shares.append(((guess - rows[:, sensitive]).abs() <= RIGHT).double().mean().item())
-    return shares[0] - shares[1]
+        variance += shares[-1] * (1 - shares[-1]) / len(rows)
+    return Advantage(shares[0] - shares[1], QUANTILE * variance**0.5)

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from gan_lightning.metrics.privacy import (
+    Advantage,
     Membership,
     NearestRows,
     Nearness,
@@ -192,11 +193,21 @@ def membership_distance_auc(reference: TableReference, samples: TableView) -> fl
     return distance_attack(*near).auc.value
 
 
-def attribute_inference(reference: TableReference, samples: TableView) -> float | None:
+def guess_attribute(samples: TableView, reference: TableReference) -> Advantage | None:
     if not has_holdout(reference) or samples.rows.shape[1] < 2:
         return None
     members, holdout = (view.embedded[:MAX_GUESSED] for view in (reference.other, reference.real))
     return attribute_advantage(samples.embedded, members, holdout, samples.evaluator.sensitive)
+
+
+def attribute_inference(reference: TableReference, samples: TableView) -> float | None:
+    advantage = samples.compute_once(guess_attribute, reference)
+    return None if advantage is None else advantage.value
+
+
+def attribute_margin(reference: TableReference, samples: TableView) -> float | None:
+    advantage = samples.compute_once(guess_attribute, reference)
+    return None if advantage is None else advantage.margin
 
 
 def of_fresh_rows(
@@ -210,46 +221,3 @@ def of_fresh_rows(
         return compute(reference, reference.neither)
 
     return baseline
-
-
-# Findings -------------------------------------------------------------------------------------------------------------
-
-
-def odd_shapes(value: float, real: float) -> str | None:
-    odd = f"the columns differ from real ones by {value:.1%} on average (real {real:.1%})"
-    return f"columns: {odd}; see the plot marginals, and train longer" if value > 0.01 + 2 * real else None
-
-
-def odd_pairs(value: float, real: float) -> str | None:
-    odd = f"pairs of columns differ from real ones by {value:.1%} on average (real {real:.1%})"
-    return f"pairs: {odd}; see the plot pair_errors, and train longer" if value > 0.01 + 1.5 * real else None
-
-
-def told_apart(value: float, real: float) -> str | None:
-    apart = f"a classifier tells the samples from real rows with AUC {value:.2g} (real {real:.2g})"
-    return f"realism: {apart}; compare it with the baselines" if value > 0.2 + real else None
-
-
-def poor_utility(value: float, real: float) -> str | None:
-    poor = f"a classifier trained on the samples has AUC {value:.3g} on real rows (trained on real ones {real:.3g})"
-    return f"utility: {poor}; train longer" if value < real - 0.03 else None
-
-
-def exact_repeats(value: float, real: float) -> str | None:
-    exact = f"{value:.1%} of the samples are training rows, cell by cell ({real:.1%} of unseen real rows are)"
-    return f"privacy: {exact}; train for less time, or take more data" if value > 0.005 + 1.5 * real else None
-
-
-def near_members(value: float, real: float) -> str | None:
-    near = f"{value:.0%} of the samples are nearer to training rows than to unseen ones (50% at best)"
-    return f"privacy: {near}; train for less time, or take more data" if value > 0.05 + max(real, 0.5) else None
-
-
-def inferred_members(value: float, real: float) -> str | None:
-    found = f"an attacker tells training rows from unseen ones with AUC {value:.2g} (.5 at best)"
-    return f"privacy: {found}; do not publish these rows as private" if value > 0.03 + max(real, 0.5) else None
-
-
-def inferred_values(value: float, real: float) -> str | None:
-    guessed = f"the samples reveal a value of {value:.0%} more of the training rows than of unseen ones"
-    return f"privacy: {guessed}; do not publish these rows as private" if value > 0.03 + max(real, 0.0) else None

@@ -7,42 +7,36 @@ from torch import Tensor
 
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import listed
-from gan_lightning.metrics.evaluator import Evaluator, Metric, alternate_rows
+from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics, alternate_rows
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.privacy import RowDistance
 from gan_lightning.metrics.reference import NotEvaluated, Split
 from gan_lightning.metrics.table_baselines import independent_columns, noisy_copies
 from gan_lightning.metrics.table_encoding import fit_encoding
+from gan_lightning.metrics.table_findings import beyond_chance, exact_repeats, odd_pairs, odd_shapes, told_apart
 from gan_lightning.metrics.table_metrics import (
     MAX_GUESSED,
     MAX_TOLD_APART,
     TableReference,
     TableView,
     attribute_inference,
+    attribute_margin,
     boosting_auc,
     boosting_margin,
     dcr_share,
     exact_copies,
     exact_copies_of_real,
-    exact_repeats,
     find_pair_errors,
-    inferred_members,
-    inferred_values,
     label_accuracy,
     linear_auc,
     membership_auc,
     membership_distance_auc,
     membership_margin,
     membership_tpr,
-    near_members,
     nndr,
-    odd_pairs,
-    odd_shapes,
     of_fresh_rows,
     pair_error,
-    poor_utility,
     shape_error,
-    told_apart,
     utility_auc,
     utility_macro_f1,
     utility_margin,
@@ -90,7 +84,6 @@ class TableEvaluator(Evaluator):
             "AUC on real rows of boosted trees trained on the samples; real data: trained on as many real rows",
             utility_auc,
             headline=True,
-            warn=poor_utility,
         ),
         Metric("utility_margin", "half the width of the 95 % interval of utility_auc", utility_margin),
         Metric("utility_macro_f1", "macro F1 of the trees of utility_auc", utility_macro_f1, headline=True),
@@ -123,7 +116,6 @@ class TableEvaluator(Evaluator):
             dcr_share,
             baseline=of_fresh_rows(dcr_share, 0.5),
             headline=True,
-            warn=near_members,
         ),
         Metric(
             "nndr_5",
@@ -137,7 +129,6 @@ class TableEvaluator(Evaluator):
             membership_auc,
             baseline=of_fresh_rows(membership_auc, 0.5),
             headline=True,
-            warn=inferred_members,
         ),
         Metric(
             "membership_margin",
@@ -163,7 +154,12 @@ class TableEvaluator(Evaluator):
             f"of at most {MAX_GUESSED:,} each; 0 at best",
             attribute_inference,
             baseline=of_fresh_rows(attribute_inference, 0.0),
-            warn=inferred_values,
+        ),
+        Metric(
+            "attribute_margin",
+            "half the width of the 95 % interval of attribute_advantage",
+            attribute_margin,
+            baseline=of_fresh_rows(attribute_margin, None),
         ),
     )
 
@@ -218,6 +214,9 @@ class TableEvaluator(Evaluator):
         training, n = self.reference.training, self.reference.n
         assert isinstance(training, Tensor)
         return {"independent columns": independent_columns(training, n), "noisy copies": noisy_copies(training, n)}
+
+    def findings(self, metrics: Metrics) -> list[str]:
+        return super().findings(metrics) + beyond_chance(metrics, self.real_baseline())
 
     def pictures(self, content: Content, condition: Sample | None = None) -> dict[str, np.ndarray]:
         samples, real, sheet = self.view(content, condition), self.reference.real, self.reference.data.modality.sheet
