@@ -1,11 +1,14 @@
 """Metrics of tables, against hand-computed values and other implementations."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import ks_2samp, pearsonr
+from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import f1_score, roc_auc_score
 
@@ -351,3 +354,74 @@ def test_findings_within_the_interval_are_chance():
     assert beyond_chance(metrics, real) == []
     metrics |= {"utility_margin": 0.02, "membership_margin": 0.02, "attribute_margin": 0.02}
     assert [one.split(":")[0] for one in beyond_chance(metrics, real)] == ["utility", "privacy", "privacy"]
+
+
+def test_odd_columns_are_evaluated():
+    """A constant column, one without values, one with 300 categories, and one that is constant among the samples."""
+    schema = {
+        "constant": {"kind": "integer", "bins": 1},
+        "empty": {"kind": "real", "bins": 4, "missing": True},
+        "many": {"kind": "category", "values": [str(i) for i in range(300)]},
+        "class": {"kind": "category", "values": ["a", "b", "c"]},
+    }
+
+    def odd(n: int, seed: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        many = torch.randint(300, (n,), generator=generator)
+        return torch.stack([torch.ones(n), torch.full((n,), torch.nan), many, many % 2], 1).double()
+
+    class Odd(People):
+        target = 3
+
+        def __init__(self) -> None:
+            Data.__init__(self, Table(schema), 32, 0)
+
+        def load(self) -> Examples:
+            self.modality.fit(odd(90, 0))
+            return Examples(odd(90, 0))
+
+        def load_test(self) -> Examples:
+            return Examples(odd(60, 1))
+
+    data, evaluator = Odd(), TableEvaluator()
+    data.setup("test")
+    evaluator.prepare(data)
+    samples = odd(60, 2)
+    samples[:, 3] = 2
+    metrics = evaluator(samples)
+    assert np.isfinite([*metrics.values(), *evaluator.real_baseline().values()]).all()
+    assert metrics["utility_auc"] == 0.5
+    assert metrics["shape_error"] > 0.25
+    assert evaluator.pictures(samples)["marginals"].std() > 5
+
+
+# Commands -------------------------------------------------------------------------------------------------------------
+
+
+def test_training_is_evaluated(run):
+    small = ["data=breast_cancer", "trainer=cpu", "model.generator.hidden_dims=[16]"]
+    result = run("train", *small, "model.discriminator.hidden_dims=[16]", "max_iterations=5", "hydra.run.dir=run")
+    assert result.code == 0, result.err
+    assert "membership_auc" in result.out
+    metrics = json.loads(Path("run/metrics.json").read_text(encoding="utf-8"))
+    assert metrics["evaluation/two_sample_auc"] > 0.9
+    assert metrics["evaluation/utility_mean_f1"] < 0.9
+
+
+def test_file_of_real_rows_is_evaluated(run):
+    """Seven of ten rows are training rows."""
+    table = load_breast_cancer()
+    lines = [",".join([*table.feature_names, "diagnosis"])]
+    lines += [
+        ",".join([*map(repr, row), table.target_names[label]])
+        for row, label in zip(table.data.tolist(), table.target, strict=True)
+    ]
+    Path("samples.csv").write_text("\n".join(lines), encoding="utf-8")
+    result = run("evaluate", "samples=samples.csv", "data=breast_cancer")
+    assert result.code == 0, result.err
+    assert "of the samples are training rows, cell by cell" in result.out
+    found = json.loads(Path("evaluation/samples/metrics.json").read_text(encoding="utf-8"))
+    assert found["baselines"].keys() >= {"independent columns", "noisy copies"}
+    assert found["generators"]["raw"]["exact_copies"]["mean"] == pytest.approx(0.7, abs=0.1)
+    assert found["extractor"] == {"name": "TableEvaluator", "sensitive": "diagnosis"}
+    assert Path("evaluation/samples/pair_errors.png").is_file()

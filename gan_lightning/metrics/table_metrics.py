@@ -145,20 +145,25 @@ def find_holdout(samples: TableView, reference: TableReference) -> NearestRows:
     return nearest_rows(samples.embedded, reference.real.embedded)
 
 
+def nearest_samples(samples: TableView, reference: TableReference) -> tuple[Tensor, Tensor]:
+    """Return the distances of members and of the holdout to the nearest sample."""
+    return samples.compute_once(find_members, reference).back, samples.compute_once(find_holdout, reference).back
+
+
 def find_reference(members: TableView, holdout: TableView) -> tuple[Tensor, Tensor]:
     return reference_distances(members.embedded, holdout.embedded)
 
 
 def attack_by_density(samples: TableView, reference: TableReference) -> Membership:
-    near = (samples.compute_once(find, reference).back for find in (find_members, find_holdout))
-    return density_attack(Nearness(*near, *reference.other.compute_once(find_reference, reference.real)))
+    members, holdout = nearest_samples(samples, reference)
+    return density_attack(Nearness(members, holdout, *reference.other.compute_once(find_reference, reference.real)))
 
 
 def dcr_share(reference: TableReference, samples: TableView) -> float | None:
     if not has_holdout(reference):
         return None
-    near = (samples.compute_once(find, reference).distances[:, 0] for find in (find_members, find_holdout))
-    return closer_to_members(*near)
+    to_members, to_holdout = (samples.compute_once(find, reference) for find in (find_members, find_holdout))
+    return closer_to_members(to_members.distances[:, 0], to_holdout.distances[:, 0])
 
 
 def nndr(reference: TableReference, samples: TableView) -> float | None:
@@ -166,10 +171,12 @@ def nndr(reference: TableReference, samples: TableView) -> float | None:
 
 
 def exact_copies(reference: TableReference, samples: TableView) -> float:
+    assert isinstance(reference.training, Tensor)
     return (equal_rows(samples.content, reference.training) > 0).double().mean().item()
 
 
 def exact_copies_of_real(reference: TableReference) -> float:
+    assert isinstance(reference.training, Tensor)
     itself = 0 if has_holdout(reference) else 1
     return (equal_rows(reference.real.content, reference.training) > itself).double().mean().item()
 
@@ -189,8 +196,7 @@ def membership_tpr(reference: TableReference, samples: TableView) -> float | Non
 def membership_distance_auc(reference: TableReference, samples: TableView) -> float | None:
     if not has_holdout(reference):
         return None
-    near = (samples.compute_once(find, reference).back for find in (find_members, find_holdout))
-    return distance_attack(*near).auc.value
+    return distance_attack(*nearest_samples(samples, reference)).auc.value
 
 
 def guess_attribute(samples: TableView, reference: TableReference) -> Advantage | None:

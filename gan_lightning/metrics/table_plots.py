@@ -76,14 +76,14 @@ def plot_pair_errors(names: Sequence[str], errors: np.ndarray) -> np.ndarray:
     figure = Figure((side + 1, side), layout="constrained")
     axes = figure.add_subplot()
     shown = np.where(np.eye(len(names), dtype=bool), np.nan, errors)
-    image = axes.imshow(shown, cmap="magma_r", vmin=0, vmax=max(float(errors.max()), 0.05))
+    largest = max(float(errors.max()), 0.05)
+    image = axes.imshow(shown, cmap="magma_r", vmin=0, vmax=largest)
     figure.colorbar(image, shrink=0.8)
     axes.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
     axes.set_yticks(range(len(names)), names, parse_math=False)
     if len(names) <= MAX_NUMBERS:
         for i, j in zip(*np.nonzero(errors), strict=True):
-            dark = errors[i, j] > 0.6 * image.norm.vmax
-            color = "white" if dark else "black"
+            color = "white" if errors[i, j] > 0.6 * largest else "black"
             axes.text(j, i, f"{100 * errors[i, j]:.0f}", ha="center", va="center", size="x-small", color=color)
         axes.set_title("error of each pair, in %")
     return render(figure)

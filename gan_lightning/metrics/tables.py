@@ -163,7 +163,7 @@ class TableEvaluator(Evaluator):
         ),
     )
 
-    reference: TableReference  # type: ignore[assignment]
+    reference: TableReference
     columns: list[Column]
     target: int | None
     sensitive: int

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.boosting import boosting
+from gan_lightning.metrics.boosting import fit_boosting
 
 MAX_SAMPLES = 2000  # of real and of generated ones; the test then takes about a second
 
@@ -55,11 +55,11 @@ def two_sample_scores(
     generator = torch.Generator().manual_seed(seed)
     halves = [_halves(features, generator, most) for features in (real, generated)]
     (x, y), (test_x, test_y) = (_with_targets(*pair) for pair in zip(*halves, strict=True))
-    model = {
-        "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        "boosting": boosting(x, categorical, seed),
-    }[classifier]
-    scores = model.fit(x, y).predict_proba(test_x)[:, 1]
+    if classifier == "boosting":
+        model = fit_boosting(x, y, categorical, seed)
+    else:
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, y)
+    scores = model.predict_proba(test_x)[:, 1]
     return scores[test_y == 0], scores[test_y == 1]
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gan_lightning.metrics.boosting import boosting
+from gan_lightning.metrics.boosting import fit_boosting
 from gan_lightning.metrics.roc import Auc, auc
 from gan_lightning.metrics.table_encoding import fit_encoding
 
@@ -43,7 +43,7 @@ def boosting_scores(training: np.ndarray, test: np.ndarray, target: int, categor
         return None
     if len(np.unique(y)) < 2:
         return Scores(Auc(0.5, 0.0), macro_f1(test_y, np.full(len(test_y), y[0] if len(y) else np.nan)))
-    model = boosting(x, np.delete(categorical, target)).fit(x, y)
+    model = fit_boosting(x, y, np.delete(categorical, target))
     probabilities = model.predict_proba(test_x)
     areas = [_class_auc(probabilities, model.classes_, test_y, one) for one in classes]
     area = Auc(*(float(one) for one in np.mean(areas, 0)))
