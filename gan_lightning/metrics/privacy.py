@@ -148,8 +148,8 @@ class Nearness(NamedTuple):
 
     Attributes:
         members, holdout: (n,) and (m,), the distances to the nearest sample.
-        members_reference, holdout_reference: (n,) and (m,), the distances to the nearest other row of the holdout, of
-            one half of it.
+        members_reference, holdout_reference: (n,) and (m,), the distances to the nearest row of the reference set, as
+            :func:`reference_distances` returns them.
     """
 
     members: Tensor
@@ -159,10 +159,10 @@ class Nearness(NamedTuple):
 
 
 def reference_distances(members: Tensor, holdout: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distances of members and of the holdout to the nearest row of a reference set that is not their own.
+    """Return the distances of members (n,) and of the holdout (m,) to the nearest row of a reference set.
 
-    An attacker has rows of the same source as a reference. Here it is one half of the holdout, for the other half and
-    for one half of the members, and then the other way around.
+    An attacker has rows of the same source as a reference. Here these are the first half of the holdout, for its second
+    half and for the first half of the members, and the second half of the holdout for the others.
 
     Args:
         members: (n, columns), embedded rows.

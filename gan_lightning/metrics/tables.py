@@ -11,7 +11,7 @@ from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics, alternat
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.privacy import RowDistance
 from gan_lightning.metrics.reference import NotEvaluated, Split
-from gan_lightning.metrics.table_baselines import independent_columns, noisy_copies
+from gan_lightning.metrics.table_baselines import counted_rows, independent_columns, noisy_copies
 from gan_lightning.metrics.table_encoding import fit_encoding
 from gan_lightning.metrics.table_findings import beyond_chance, exact_repeats, odd_pairs, odd_shapes, told_apart
 from gan_lightning.metrics.table_metrics import (
@@ -47,7 +47,9 @@ from gan_lightning.metrics.table_shapes import column_errors
 from gan_lightning.modalities.columns import Column
 from gan_lightning.modalities.samples import Content, Sample
 from gan_lightning.modalities.table import Table
+from gan_lightning.networks.table_counts import Structure
 
+COUNTED: dict[str, Structure] = {"naive Bayes": "label", "tree": "tree", "TAN": "tan"}  # baselines, by their names
 SHOWN = 16  # rows in the sheet of nearest training rows
 
 
@@ -210,10 +212,16 @@ class TableEvaluator(Evaluator):
         return TableView(self, content, condition)
 
     def baselines(self) -> dict[str, Content]:
-        """Return rows with independent columns, and copies of training rows with noise."""
-        training, n = self.reference.training, self.reference.n
+        """Return noisy copies of training rows, rows with independent columns, and rows of generators that count."""
+        training, n, modality = self.reference.training, self.reference.n, self.reference.data.modality
         assert isinstance(training, Tensor)
-        return {"independent columns": independent_columns(training, n), "noisy copies": noisy_copies(training, n)}
+        assert isinstance(modality, Table)
+        counted = COUNTED if self.target is not None else {"tree": COUNTED["tree"]}
+        return {
+            "noisy copies": noisy_copies(training, n),
+            "independent columns": independent_columns(training, n),
+            **{name: counted_rows(modality, training, self.target, one, n) for name, one in counted.items()},
+        }
 
     def findings(self, metrics: Metrics) -> list[str]:
         return super().findings(metrics) + beyond_chance(metrics, self.real_baseline())
