@@ -15,16 +15,9 @@ KINDS = ("category", "ordered", "integer", "real", "date")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MAX_INTEGER = 2**53  # beyond it, a float64 does not hold every integer
 MAX_DECIMALS = 9
-MISSING_MARKS = (
-    "?",
-    "NA",
-    "N/A",
-    "NaN",
-    "nan",
-    "null",
-    "NULL",
-    "None",
-)  # read as missing unless a column has the value
+# Texts that are read as a missing value, unless the column has a value of that name.
+MISSING_MARKS = ("?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+ISO_DATE = "%Y-%m-%d"
 EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -54,7 +47,7 @@ class Column(BaseModel):
     missing: bool = False
     bins: PositiveInt | None = None
     decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
-    format: str = "%Y-%m-%d"
+    format: str = ISO_DATE
     minimum: float | str | None = None
     maximum: float | str | None = None
 
