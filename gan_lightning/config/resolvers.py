@@ -73,6 +73,11 @@ def table_blocks(columns: Mapping[str, Any]) -> list[int]:
     return [column.size for column in read_schema(columns, "data.columns")]
 
 
+def table_latent(blocks: Sequence[int], noise_dim: int) -> int:
+    """``${table_latent:${data.blocks},64}``: return the size of a latent of networks.table_gan.Generator."""
+    return noise_dim + len(blocks) + sum(blocks)
+
+
 def table_width(columns: Mapping[str, Any]) -> int:
     """``${table_width:${.columns}}``: return the number of slots of all columns of a schema."""
     return sum(table_blocks(columns))
@@ -102,9 +107,8 @@ def mixed_precision_if_faster(accelerator: str) -> str:
     return "bf16-mixed" if faster else "32-true"
 
 
-for resolver in (
-    when, packed, length, table_blocks, table_width, table_classes, target_block, mixed_precision_if_faster
-):  # fmt: skip
+shapes = (table_blocks, table_latent, table_width, table_classes, target_block)
+for resolver in (when, packed, length, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
 for resolver in (count_classes, packaged_schema, table_schema):

@@ -11,7 +11,9 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.networks.chow_liu import (
-    conditional_mutual_information, maximum_spanning_tree, mutual_information
+    conditional_mutual_information,
+    maximum_spanning_tree,
+    mutual_information,
 )  # fmt: skip
 
 Structure = Literal["independent", "label", "tree", "tan"]
@@ -155,7 +157,7 @@ class Generator(nn.Module):
         counts, columns = self.counts.cpu().numpy(), range(len(self.blocks))
         first = 0 if self.target is None else self.target
         if not self.has_tree:
-            return {column: None for column in sorted(columns, key=lambda column: column != first)}
+            return dict.fromkeys(sorted(columns, key=lambda column: column != first))
         if not self.given_label:
             return maximum_spanning_tree(mutual_information(counts[0], self.starts), first)
         # The label is the parent of all others. The tree is one of the other columns.
