@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gan_lightning.data.table import SplitTable, SplitTableSettings
 from gan_lightning.marks import Location, WithoutEffect
-from gan_lightning.modalities.table_files import parse_cells, read_rows, select_columns
+from gan_lightning.modalities.table_files import read_content
 
 Delimiter = Annotated[str, Field(min_length=1, max_length=1)]
 
@@ -41,6 +41,4 @@ class TableFile(SplitTable):
         self.source, self.licence = self.path.name, licence
 
     def read_all(self) -> Tensor:
-        columns = self.modality.columns
-        cells = select_columns(self.path, read_rows(self.path, self.delimiter), columns)
-        return parse_cells(self.path, columns, cells)
+        return read_content(self.path, self.modality.columns, self.delimiter)

@@ -21,7 +21,7 @@ from gan_lightning.modalities.columns import (
     parse_date,
     read_schema,
 )
-from gan_lightning.modalities.table_files import PARQUET, map_distinct, parquet_kinds, read_rows
+from gan_lightning.modalities.table_files import MAX_SHOWN, PARQUET, map_distinct, parquet_kinds, read_rows
 
 MAX_BINS, MAX_ATOMS = 64, 128  # bins of a number; if it has at most MAX_ATOMS different values, of each value
 MAX_VALUES = 1000  # of a category
@@ -64,7 +64,10 @@ def infer_schema(
     for name, texts in cells.items():
         if name in drop:
             continue
-        column = _Inference(path, name, texts, kinds.get(name), remedy).column(is_target=name == target)
+        inference = _Inference(path, name, texts, kinds.get(name), remedy)
+        column = inference.column(is_target=name == target)
+        if inference.marks:
+            log.warning("%s: %s: read as missing: %s", path, printable(name), ", ".join(inference.marks))
         if column is None:
             log.warning("%s: %s has no values: left out", path, printable(name))
             continue
@@ -95,6 +98,7 @@ class _Inference:
         distinct = dict.fromkeys(texts)
         if kind is None:  # the spaces around the cells of a CSV file do not count
             distinct = dict.fromkeys(text.strip() for text in distinct)
+        self.marks = [text for text in distinct if text in marks]
         self.values = [text for text in distinct if text != "" and text not in marks]
         self.missing = len(self.values) < len(distinct)
 
@@ -107,7 +111,7 @@ class _Inference:
         if self.kind != "category":
             if all(map(NUMBER.fullmatch, self.values)) and not any(map(LEADING_ZERO.match, self.values)):
                 return self._number()
-            self._check_infinite()
+            self._check_numbers()
             for form in DATE_FORMATS:
                 if all(parse_date(text, form) is not None for text in self.values):
                     return self._binned("date", format=form)
@@ -117,9 +121,7 @@ class _Inference:
         numbers = np.array([float(text) for text in self.values])
         if self.kind != "real" and all(map(INTEGER.fullmatch, self.values)):
             if np.abs(numbers).max() > MAX_INTEGER:
-                raise UserError(
-                    f"{self.place}: has integers above 2⁵³, as identifiers have: leave it out: {self.remedy}"
-                )
+                raise UserError(f"{self.place}: has integers above 2⁵³, as identifiers do: leave it out: {self.remedy}")
             return self._binned("integer")
         if not np.isfinite(numbers).all():
             raise UserError(f"{self.place}: has numbers that are too large: correct them")
@@ -137,15 +139,8 @@ class _Inference:
     def _category(self) -> Column:
         n = len(self.values)
         if n > MAX_VALUES or (n > MIN_VALUES and n > len(self.texts) / 2):
-            numbers = [text for text in self.values if NUMBER.fullmatch(text)]
-            if len(numbers) > n / 2:
-                other = next(text for text in self.values if not NUMBER.fullmatch(text))
-                row = [text.strip() for text in self.texts].index(other) + 1
-                raise UserError(
-                    f"{self.place}: row {row:,} has {printable(other)[:40]}, and most rows have numbers: correct it"
-                )
             raise UserError(
-                f"{self.place}: has {n:,} different values in {len(self.texts):,} rows, as identifiers have: "
+                f"{self.place}: has {n:,} different values in {len(self.texts):,} rows, as identifiers do: "
                 f"leave it out: {self.remedy}"
             )
         return Column(name=self.name, kind="category", values=self._sorted(), missing=self.missing)
@@ -154,8 +149,8 @@ class _Inference:
         if len(self.values) > MAX_CLASSES:
             numbers = "is a number and " if all(map(NUMBER.fullmatch, self.values)) else ""
             raise UserError(
-                f"{self.place}: {numbers}has {len(self.values):,} different values: a target has at most {MAX_CLASSES}: "
-                "name another column, or none"
+                f"{self.place}: {numbers}has {len(self.values):,} different values: a target has at most "
+                f"{MAX_CLASSES}: name another column, or none"
             )
         return Column(name=self.name, kind="category", values=self._sorted(), missing=self.missing)
 
@@ -164,13 +159,15 @@ class _Inference:
             return sorted(self.values, key=lambda text: (float(text), text))
         return sorted(self.values)
 
-    def _check_infinite(self) -> None:
-        """Raise UserError for an infinite number among numbers."""
-        infinite = [text for text in self.values if INFINITE.fullmatch(text)]
-        if infinite and all(NUMBER.fullmatch(text) or text in infinite for text in self.values):
-            row = [text.strip() for text in self.texts].index(infinite[0]) + 1
+    def _check_numbers(self) -> None:
+        """Raise UserError if most of many values are numbers, but not all: the others are faults, not categories."""
+        others = [text for text in self.values if not NUMBER.fullmatch(text)]
+        infinite = all(map(INFINITE.fullmatch, others)) and len(others) < len(self.values)
+        if others and (infinite or len(self.values) > max(2 * len(others), MIN_VALUES)):
+            row = [text.strip() for text in self.texts].index(others[0]) + 1
             raise UserError(
-                f"{self.place}: row {row:,} is {infinite[0]}: write a number, or nothing for a missing value"
+                f"{self.place}: row {row:,} has {printable(others[0])[:MAX_SHOWN]} among numbers: write a number, or "
+                "leave the cell empty"
             )
 
 

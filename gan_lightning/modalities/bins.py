@@ -1,5 +1,7 @@
 """Bins of numbers: a frequent value has a bin of its own, an atom; the others are in bins of about equal counts."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -106,7 +108,7 @@ def find_segments(bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for i in order:
         contained = is_atom[i] and ((intervals[:, 0] <= bins[i, 0]) & (bins[i, 0] <= intervals[:, 1])).any()
         (inside if contained else pieces).append(i)
-    thresholds = [(bins[a, 1] + bins[b, 0]) / 2 for a, b in zip(pieces, pieces[1:], strict=False)]
+    thresholds = [(bins[a, 1] + bins[b, 0]) / 2 for a, b in pairwise(pieces)]
     segments = list(pieces)
     for i in inside:
         at = int(np.searchsorted(thresholds, bins[i, 0], side="right"))

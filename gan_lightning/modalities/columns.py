@@ -15,16 +15,9 @@ KINDS = ("category", "ordered", "integer", "real", "date")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MAX_INTEGER = 2**53  # beyond it, a float64 does not hold every integer
 MAX_DECIMALS = 9
-MISSING_MARKS = (
-    "?",
-    "NA",
-    "N/A",
-    "NaN",
-    "nan",
-    "null",
-    "NULL",
-    "None",
-)  # read as missing unless a column has the value
+# Texts that are read as a missing value, unless the column has a value of that name.
+MISSING_MARKS = ("?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
+ISO_DATE = "%Y-%m-%d"
 EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -53,8 +46,8 @@ class Column(BaseModel):
     values: list[str] = []
     missing: bool = False
     bins: PositiveInt | None = None
-    decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
-    format: str = "%Y-%m-%d"
+    decimals: int | None = Field(default=None, ge=0, le=MAX_DECIMALS)
+    format: str = ISO_DATE
     minimum: float | str | None = None
     maximum: float | str | None = None
 

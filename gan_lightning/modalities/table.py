@@ -17,7 +17,7 @@ from gan_lightning.modalities.bins import draw_in_bins, find_segments, fit_colum
 from gan_lightning.modalities.columns import Column, describe_columns, read_schema
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample
-from gan_lightning.modalities.table_files import parse_cells, read_csv, read_rows, select_columns
+from gan_lightning.modalities.table_files import read_content, read_csv
 from gan_lightning.modalities.table_sheet import draw_table
 
 if TYPE_CHECKING:  # needs an extra
@@ -173,7 +173,7 @@ class Table(Modality):
 
     def read_file(self, path: Path) -> Tensor:
         """Return the rows of a CSV or Parquet file that has all columns of the table; other columns are left out."""
-        return parse_cells(path, self.columns, select_columns(path, read_rows(path), self.columns))
+        return read_content(path, self.columns)
 
     def check(self, content: Content, where: object = "content") -> Content:
         super().check(content, where)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_lightning.errors import UserError, explain_os_error, listed, missing_extra, printable
 from gan_lightning.files import check_regular
-from gan_lightning.modalities.columns import Column
+from gan_lightning.modalities.columns import ISO_DATE, Column
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 PARQUET = (".parquet", ".pq")
@@ -25,6 +25,8 @@ def read_csv(path: Path, delimiter: str = ",") -> Iterator[list[str]]:
     Raises:
         UserError: if the file cannot be read, or is not a CSV file in UTF-8.
     """
+    if len(delimiter) != 1:
+        raise UserError(f"{path}: the delimiter {delimiter!r} must be one character")
     try:
         check_regular(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -141,6 +143,17 @@ def select_columns(path: Path, cells: Cells, columns: Sequence[Column]) -> Cells
             f"{path}: has no column {listed(missing)}, which the schema names: its columns are {listed(list(cells))}"
         )
     return {column.name: cells[column.name] for column in columns}
+
+
+def read_content(path: Path, columns: Sequence[Column], delimiter: str = ",") -> Tensor:
+    """Return the content (n, columns) of a CSV or Parquet file that has all columns; other columns are left out.
+
+    Raises:
+        UserError: if the file cannot be read, or does not fit the columns.
+    """
+    if path.suffix.lower() in PARQUET:  # it has dates as such, whatever their format in CSV files
+        columns = [column.model_copy(update={"format": ISO_DATE}) for column in columns]
+    return parse_cells(path, columns, select_columns(path, read_rows(path, delimiter), columns))
 
 
 def parse_cells(path: Path, columns: Sequence[Column], cells: Cells) -> Tensor:
