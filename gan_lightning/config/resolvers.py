@@ -1,5 +1,4 @@
-"""Registers the resolvers of config files: ${when:…}, ${packed:…}, ${count_classes:…}, those of
-tables, folders and the precision."""
+"""Registers the resolvers of config files: ${when:…}, ${packed:…}, ${count_classes:…}, tables, folders, precision."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -85,12 +84,12 @@ def table_width(columns: Mapping[str, Any]) -> int:
 
 def table_classes(columns: Mapping[str, Any], target: str | None) -> int | None:
     """``${table_classes:${.columns},${.target}}``: return the number of values of the target; None without a target."""
-    return len(columns[target].get("values", [])) or None if target in columns else None
+    return None if target is None or target not in columns else len(columns[target].get("values", [])) or None
 
 
 def target_block(columns: Mapping[str, Any], target: str | None) -> int | None:
     """``${target_block:${.columns},${.target}}``: return the index of the target's column; None without a target."""
-    return list(columns).index(target) if target in columns else None
+    return None if target is None or target not in columns else list(columns).index(target)
 
 
 def mixed_precision_if_faster(accelerator: str) -> str:
@@ -111,7 +110,7 @@ shapes = (table_blocks, table_latent, table_width, table_classes, target_block)
 for resolver in (when, packed, length, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
-for resolver in (count_classes, packaged_schema, table_schema):
-    OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True, use_cache=True)
+for reader in (count_classes, packaged_schema, table_schema):
+    OmegaConf.register_new_resolver(reader.__name__, reader, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("data_dir", data_dir, replace=True)
 OmegaConf.register_new_resolver("cache_dir", lambda: str(cache_dir()), replace=True)

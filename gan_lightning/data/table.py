@@ -117,7 +117,8 @@ class TableData(Data):
             )
         self.modality.fit(rows)
         examples = self._examples(rows)
-        if self.labels is not None and examples.condition is not None:
+        if self.labels is not None:
+            assert isinstance(examples.condition, Tensor)
             self.labels.fit(examples.condition)
         return examples
 

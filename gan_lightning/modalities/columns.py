@@ -46,7 +46,7 @@ class Column(BaseModel):
     values: list[str] = []
     missing: bool = False
     bins: PositiveInt | None = None
-    decimals: int | None = Field(None, ge=0, le=MAX_DECIMALS)
+    decimals: int | None = Field(default=None, ge=0, le=MAX_DECIMALS)
     format: str = ISO_DATE
     minimum: float | str | None = None
     maximum: float | str | None = None
