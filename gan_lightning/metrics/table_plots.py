@@ -11,7 +11,7 @@ from gan_lightning.metrics.plots import MAX_NAMES, PLOTS_IN_A_ROW, render
 from gan_lightning.modalities.columns import Column
 
 MAX_PLOTS = 40  # columns in one figure, those with the largest errors
-MAX_NUMBERS = 40  # columns with a number in each cell of the heat map
+MAX_NUMBERS = 20  # columns with a number in each cell of the heat map
 BARS = 30  # of a number
 
 
