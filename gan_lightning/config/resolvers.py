@@ -24,6 +24,11 @@ def packed(sample_shape: Sequence[int], size: int) -> list[int]:
     return [sample_shape[0] * size, *sample_shape[1:]]
 
 
+def length(values: Sequence[Any]) -> int:
+    """``${length:${data.blocks}}``: return the number of values in a list."""
+    return len(values)
+
+
 def count_classes(root: str, follow_links: bool, conditional: bool, origin: str | None = None) -> int | None:
     """``${count_classes:${.root},${.follow_links},${.conditional},${.origin}}``: return how many folders are classes.
 
@@ -97,7 +102,7 @@ def mixed_precision_if_faster(accelerator: str) -> str:
 
 
 for resolver in (
-    when, packed, table_blocks, table_width, table_classes, target_block, mixed_precision_if_faster
+    when, packed, length, table_blocks, table_width, table_classes, target_block, mixed_precision_if_faster
 ):  # fmt: skip
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
