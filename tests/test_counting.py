@@ -25,7 +25,6 @@ from tests.tables import write_people
 STRUCTURES = ["independent", "label", "tree", "tan"]
 BLOCKS, TARGET = [3, 2, 4, 2], 1
 PEOPLE = ["data=table", "data.csv=people.csv", "data.target=ill", "data.test_share=0"]
-]  # 4 batches
 QUICK = ["trainer=cpu", "callbacks.sample_grid=null", "logger=[]"]
 TRAIN = [*PEOPLE, *QUICK, "data.batch_size=50", "hydra.run.dir=run"]  # 4 batches
 
