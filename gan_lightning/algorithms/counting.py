@@ -1,6 +1,6 @@
 """Models that count the training rows once, the baselines of tables."""
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from pydantic import NonNegativeInt
 from torch import Tensor, nn
@@ -35,8 +35,6 @@ class Counting(GenerativeModel):
         seed: seed of the run, as for :class:`GenerativeModel`.
     """
 
-    generator: nn.Module
-
     def __init__(self, generator: nn.Module, prior: Prior, seed: NonNegativeInt = 0) -> None:
         super().__init__(generator, prior, seed=seed)
         for name in ("count", "log_probability"):
@@ -59,8 +57,10 @@ class Counting(GenerativeModel):
         self.trainer.should_stop = True
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
-        loss = -self.generator.log_probability(batch.real).mean()
-        self.generator.count(batch.real)
+        counter = cast(Counter, self.generator)
+        assert isinstance(batch.real, Tensor)
+        loss = -counter.log_probability(batch.real).mean()
+        counter.count(batch.real)
         return {"loss/negative_log_likelihood": loss}
 
     def make_optimizers(self) -> list[Optimizer]:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def mutual_information(counts: NDArray[np.int64], starts: list[int]) -> Floats:
+def mutual_information(counts: NDArray[np.integer], starts: list[int]) -> Floats:
     """Return the mutual information of each pair of columns, in nats, (columns, columns).
 
     The diagonal has the entropies of the columns.
@@ -25,7 +25,7 @@ def mutual_information(counts: NDArray[np.int64], starts: list[int]) -> Floats:
     return np.maximum(entropy[:, None] + entropy[None, :] - joint, 0.0)
 
 
-def conditional_mutual_information(counts: NDArray[np.int64], starts: list[int]) -> Floats:
+def conditional_mutual_information(counts: NDArray[np.integer], starts: list[int]) -> Floats:
     """Return the mutual information of each pair of columns given the label, in nats, (columns, columns).
 
     Args:

@@ -11,8 +11,10 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.networks.chow_liu import (
-    conditional_mutual_information, maximum_spanning_tree, mutual_information
-)  # fmt: skip
+    conditional_mutual_information,
+    maximum_spanning_tree,
+    mutual_information,
+)
 
 Structure = Literal["independent", "label", "tree", "tan"]
 
@@ -27,7 +29,7 @@ class Conditional:
         column: index of the column.
         given_label: True if the column depends on the label.
         parent: index of the other column that the column depends on; None if there is none.
-        table: probabilities (classes, slots of the parent, slots), with 1 in place of what the column does not depend on.
+        table: probabilities (classes, slots of the parent, slots), with 1 in place of what does not matter.
     """
 
     column: int
@@ -92,8 +94,9 @@ class Generator(nn.Module):
         self.starts = list(accumulate(self.blocks, initial=0))[:-1]
         width = sum(self.blocks)
         classes = self.blocks[target] if target is not None and self.given_label else 1
-        # How many rows of each class have each pair of slots; without a tree, how many have each slot.
-        self.register_buffer("counts", torch.zeros(classes, width if self.has_tree else 1, width, dtype=torch.int64))
+        # How many rows of each class have each pair of slots; without a tree, how many have each slot. Integers of 32
+        # bits are enough for 2 billion rows, and half as much in a checkpoint.
+        self.register_buffer("counts", torch.zeros(classes, width if self.has_tree else 1, width, dtype=torch.int32))
         self._derived: tuple[Tensor, int, list[Conditional]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -155,7 +158,7 @@ class Generator(nn.Module):
         counts, columns = self.counts.cpu().numpy(), range(len(self.blocks))
         first = 0 if self.target is None else self.target
         if not self.has_tree:
-            return {column: None for column in sorted(columns, key=lambda column: column != first)}
+            return dict.fromkeys(sorted(columns, key=lambda column: column != first))
         if not self.given_label:
             return maximum_spanning_tree(mutual_information(counts[0], self.starts), first)
         # The label is the parent of all others. The tree is one of the other columns.
