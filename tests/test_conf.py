@@ -47,6 +47,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "features=st_alexnet": ["callbacks.evaluation.n=20", "callbacks.collapse_alarm.n=20"],
     "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
     "model=regression": ["conditional=true"],
+    "model=table_gan": ["data=breast_cancer"],
     "model=table_independent": ["data=breast_cancer"],
     "model=table_label": ["data=breast_cancer"],
     "model=table_tan": ["data=breast_cancer"],
