@@ -1,6 +1,7 @@
 """Fixtures that run commands through their real entry points, in this process and in an empty folder."""
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -65,6 +66,7 @@ def called(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Cal
     """Return a function that runs a command over files, and returns its exit code and output."""
 
     def call(main: Callable[[], None], *arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])  # Hydra's, of an earlier test, has a closed stream
         monkeypatch.setattr(sys, "argv", [f"gan-{main.__module__.split('.')[-1]}", *map(str, arguments)])
         code = 0
         try:

@@ -13,6 +13,7 @@ from gan_lightning.metrics.extractors import DIGITS
 from gan_lightning.metrics.st_lpips import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
+from tests.tables import write_people, write_public_tables
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
 
@@ -34,7 +35,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=artworks": ["data.root=images"],
     "data=avatars": [*FEW_IMAGES],
     "data=nouns": ["data.root=nouns", "data.sha256=null", *FEW_IMAGES],
+    "data=adult": ["data.root=tables/adult", "data.sha256=null"],
+    "data=german_credit": ["data.root=tables/german_credit", "data.sha256=null"],
+    "data=heart": ["data.root=tables/heart", "data.sha256=null"],
     "data=stacked_mnist": ["data.stacks=500"],
+    "data=table": ["data.csv=tables/people.csv", "data.target=ill"],
     "experiment=art": [*FEW_IMAGES],
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
     "experiment=stylegan": ["data.images=64", "data.test_images=64", "callbacks.evaluation=null"],
@@ -42,6 +47,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "features=st_alexnet": ["callbacks.evaluation.n=20", "callbacks.collapse_alarm.n=20"],
     "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
     "model=regression": ["conditional=true"],
+    "model=table_gan": ["data=breast_cancer"],
+    "model=table_independent": ["data=breast_cancer"],
+    "model=table_label": ["data=breast_cancer"],
+    "model=table_tan": ["data=breast_cancer"],
+    "model=table_tree": ["data=breast_cancer"],
     "objective=wasserstein": ["regularizer=gradient_penalty"],
 }
 SKIPPED = {
@@ -62,6 +72,13 @@ def images(tmp_path):
         Image.fromarray(np.full((30, 40, 3), 8 * i, np.uint8)).save(folder / f"{i}.png")
 
 
+@pytest.fixture
+def tables(tmp_path):
+    """Write random tables to tables/."""
+    write_public_tables(tmp_path / "tables")
+    write_people(tmp_path / "tables" / "people.csv")
+
+
 def idx_files(arguments, idx_folder):
     """Return the arguments that replace idx files by small ones, if the command reads idx files."""
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
@@ -71,7 +88,7 @@ def idx_files(arguments, idx_folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, group, option):
+def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, group, option):
     name = f"{group}={option}"
     if name in SKIPPED:
         pytest.skip(SKIPPED[name])

@@ -41,6 +41,22 @@ class Normal:
         return torch.randn(n, *self.shape, device=device, generator=generator)
 
 
+class Uniform:
+    """Uniform distribution on [0, 1) of each coordinate, independently.
+
+    Args:
+        shape: the shape of one latent.
+    """
+
+    def __init__(self, shape: Sequence[PositiveInt]) -> None:
+        self.shape = tuple(shape)
+
+    def __call__(
+        self, n: int, *, device: torch.device | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        return torch.rand(n, *self.shape, device=device, generator=generator)
+
+
 class Zeros:
     """Latents of zeros, for a model that predicts samples from their conditions alone.
 

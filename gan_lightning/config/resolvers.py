@@ -1,13 +1,13 @@
-"""Registers the resolvers of config files: ${when:…}, ${packed:…}, ${count_classes:…}, folders and the precision."""
+"""Registers the resolvers of config files: ${when:…}, ${packed:…}, ${count_classes:…}, tables, folders, precision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 
 from gan_lightning.errors import UserError
-from gan_lightning.paths import cache_dir, data_dir
+from gan_lightning.paths import PACKAGE, cache_dir, data_dir
 
 T = TypeVar("T")
 
@@ -22,6 +22,11 @@ def when(condition: bool, value: T | None) -> T | None:
 def packed(sample_shape: Sequence[int], size: int) -> list[int]:
     """``${packed:${data.sample_shape},${pack}}``: return the shape of ``size`` samples whose channels are stacked."""
     return [sample_shape[0] * size, *sample_shape[1:]]
+
+
+def length(values: Sequence[Any]) -> int:
+    """``${length:${data.blocks}}``: return the number of values in a list."""
+    return len(values)
 
 
 def count_classes(root: str, follow_links: bool, conditional: bool, origin: str | None = None) -> int | None:
@@ -39,6 +44,54 @@ def count_classes(root: str, follow_links: bool, conditional: bool, origin: str 
     return len(tree.classes) or None
 
 
+def packaged_schema(name: str) -> dict[str, Any]:
+    """``${packaged_schema:adult}``: return the schema of a table in the package."""
+    from gan_lightning.data.table_schema import load_schema
+
+    return load_schema(PACKAGE / "data" / "schemas" / f"{name}.yaml")
+
+
+def table_schema(
+    csv: str, schema: str | None, target: str | None, delimiter: str = ",", drop: Sequence[str] = ()
+) -> dict[str, Any]:
+    """``${table_schema:${.csv},${.schema},${.target},${.delimiter},${.drop}}``: return the schema of a user's table.
+
+    It is read from the file ``schema``, or inferred from the table if that is null.
+    """
+    from gan_lightning.data.table_schema import infer_schema, load_schema
+
+    if schema is not None:
+        return load_schema(Path(schema).expanduser())
+    return infer_schema(Path(csv).expanduser(), delimiter, target, list(drop))
+
+
+def table_blocks(columns: Mapping[str, Any]) -> list[int]:
+    """``${table_blocks:${.columns}}``: return the number of slots of each column of a schema."""
+    from gan_lightning.modalities.columns import read_schema
+
+    return [column.size for column in read_schema(columns, "data.columns")]
+
+
+def table_latent(blocks: Sequence[int], noise_dim: int) -> int:
+    """``${table_latent:${data.blocks},64}``: return the size of a latent of networks.table_gan.Generator."""
+    return noise_dim + len(blocks) + sum(blocks)
+
+
+def table_width(columns: Mapping[str, Any]) -> int:
+    """``${table_width:${.columns}}``: return the number of slots of all columns of a schema."""
+    return sum(table_blocks(columns))
+
+
+def table_classes(columns: Mapping[str, Any], target: str | None) -> int | None:
+    """``${table_classes:${.columns},${.target}}``: return the number of values of the target; None without a target."""
+    return None if target is None or target not in columns else len(columns[target].get("values", [])) or None
+
+
+def target_block(columns: Mapping[str, Any], target: str | None) -> int | None:
+    """``${target_block:${.columns},${.target}}``: return the index of the target's column; None without a target."""
+    return None if target is None or target not in columns else list(columns).index(target)
+
+
 def mixed_precision_if_faster(accelerator: str) -> str:
     """``${mixed_precision_if_faster:${trainer.accelerator}}``: return bf16-mixed if the hardware has bfloat16."""
     import torch  # importing it takes too long for --help
@@ -53,9 +106,11 @@ def mixed_precision_if_faster(accelerator: str) -> str:
     return "bf16-mixed" if faster else "32-true"
 
 
-for resolver in (when, packed, mixed_precision_if_faster):
+shapes = (table_blocks, table_latent, table_width, table_classes, target_block)
+for resolver in (when, packed, length, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
-# Cached for each config: it reads folders, and every use must get the same value.
-OmegaConf.register_new_resolver(count_classes.__name__, count_classes, replace=True, use_cache=True)
+# Cached for each config: they read files, and every use must get the same value.
+for reader in (count_classes, packaged_schema, table_schema):
+    OmegaConf.register_new_resolver(reader.__name__, reader, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("data_dir", data_dir, replace=True)
 OmegaConf.register_new_resolver("cache_dir", lambda: str(cache_dir()), replace=True)

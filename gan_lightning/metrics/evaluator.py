@@ -1,5 +1,6 @@
 """Evaluators: base class and metrics that compare samples of any modality with real examples."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -86,8 +87,9 @@ def duplicates(reference: Reference[Any], samples: View) -> float:
     return duplicate_rate(samples.neighbourhoods, reference.real.neighbourhoods)
 
 
-def neighbour_ratio(reference: Reference[Any], samples: View) -> float:
-    return samples.compute_once(copies_of_training, reference).neighbour_ratio
+def neighbour_ratio(reference: Reference[Any], samples: View) -> float | None:
+    ratio = samples.compute_once(copies_of_training, reference).neighbour_ratio
+    return ratio if math.isfinite(ratio) else None  # most unseen examples may equal a training example
 
 
 def copy_rate(reference: Reference[Any], samples: View) -> float:

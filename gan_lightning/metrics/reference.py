@@ -123,11 +123,19 @@ class Reference(Generic[V]):
             self.real = _view(evaluator, data, test, in_test)
             in_other = in_training[: self.n]
         self.other: V = _view(evaluator, data, data.examples, in_other)
+        self._in_neither = in_training[self.n if test is not None else 2 * self.n :][: self.n]
 
     @cached_property
     def flat_training(self) -> Tensor:
         """Content of all training examples as rows of numbers."""
         return self.real.evaluator.flat(self.training)
+
+    @cached_property
+    def neither(self) -> V | None:
+        """View of training examples that are in neither ``real`` nor ``other``, at most ``n``; None if too few are."""
+        if len(self._in_neither) <= NEIGHBOURS:
+            return None
+        return _view(self.real.evaluator, self.data, self.data.examples, self._in_neither)
 
     @cached_property
     def unseen_distances(self) -> Tensor:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_lightning.metrics.boosting import fit_boosting
+
 MAX_SAMPLES = 2000  # of real and of generated ones; the test then takes about a second
 
 
@@ -24,26 +26,46 @@ def two_sample_auc(
         classifier: ``linear`` for logistic regression on standardized features, ``boosting`` for gradient-boosted
             trees.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier  # imported here because it takes a second
-    from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
+
+    scores = two_sample_scores(real, generated, seed, classifier)
+    targets = np.repeat([0, 1], [len(one) for one in scores])
+    return float(roc_auc_score(targets, np.concatenate(scores)))
+
+
+def two_sample_scores(
+    real: Tensor,
+    generated: Tensor,
+    seed: int = 0,
+    classifier: Literal["linear", "boosting"] = "linear",
+    categorical: np.ndarray | None = None,
+    most: int = MAX_SAMPLES,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scores of the tested half of real examples and of generated samples: how generated they look.
+
+    Args:
+        real, generated, seed, classifier: as for :func:`two_sample_auc`.
+        categorical: (d,), True for features that are indices of categories, which ``boosting`` treats as such.
+        most: largest number of examples of each set that are used.
+    """
+    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     generator = torch.Generator().manual_seed(seed)
-    halves = [_halves(features, generator) for features in (real, generated)]
+    halves = [_halves(features, generator, most) for features in (real, generated)]
     (x, y), (test_x, test_y) = (_with_targets(*pair) for pair in zip(*halves, strict=True))
-    model = {
-        "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-        "boosting": HistGradientBoostingClassifier(random_state=seed),
-    }[classifier]
-    model.fit(x, y)
-    return float(roc_auc_score(test_y, model.predict_proba(test_x)[:, 1]))
+    if classifier == "boosting":
+        model = fit_boosting(x, y, categorical, seed)
+    else:
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, y)
+    scores = model.predict_proba(test_x)[:, 1]
+    return scores[test_y == 0], scores[test_y == 1]
 
 
-def _halves(features: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return two halves of at most ``MAX_SAMPLES`` features, chosen at random."""
-    chosen = features[torch.randperm(len(features), generator=generator)[:MAX_SAMPLES]]
+def _halves(features: Tensor, generator: torch.Generator, most: int) -> tuple[Tensor, Tensor]:
+    """Return two halves of at most ``most`` features, chosen at random."""
+    chosen = features[torch.randperm(len(features), generator=generator)[:most]]
     return chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :]
 
 

@@ -235,7 +235,7 @@ def _model(card: Card) -> str:
     return bullet_list(
         ("Algorithm", code(card.config["model"]["_target_"])),
         *((code(name), code(_short(value))) for name, value in parts.items()),
-        ("Parameters", ", ".join(f"{escape(name)} {n:,}" for name, n in counts.items())),
+        ("Parameters", ", ".join(f"{escape(name)} {n:,}" for name, n in counts.items()) or "none"),
         ("Samples are drawn from", "the averaged generator" if card.model.weights[0] == "ema" else "the trained one"),
         ("Licence of the model", f"not stated; whoever publishes it replaces {code('license: unknown')} above"),
     )

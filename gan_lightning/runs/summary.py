@@ -16,7 +16,7 @@ SHOWN = ("loss/", "probability/", "gradient_norm/")  # prefixes of the metrics i
 
 def start_summary(model: GenerativeModel, data: Data, trainer: L.Trainer, run_dir: Path) -> str:
     """Return a line that names the model, its data, the device and the folder of the run."""
-    networks = ", ".join(f"{name} {n / 1e6:.2f} M" for name, n in parameter_counts(model).items())
+    networks = ", ".join(f"{name} {n / 1e6:.2f} M" for name, n in parameter_counts(model).items()) or "no"
     device = trainer.strategy.root_device
     devices = str(device) if trainer.world_size == 1 else f"{trainer.world_size} × {device.type}"
     return (

@@ -1,0 +1,204 @@
+"""Public tables of the UCI Machine Learning Repository, as its files or as CSV files with a header."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Unpack
+
+import torch
+from torch import Tensor
+
+from gan_lightning.data.downloads import downloading
+from gan_lightning.data.german_codes import CODES
+from gan_lightning.data.table import SplitTable, SplitTableSettings, TableData, TableSettings
+from gan_lightning.errors import UserError
+from gan_lightning.marks import Location, WithoutEffect
+from gan_lightning.modalities.columns import Column
+from gan_lightning.modalities.table_files import Cells, parse_cells, read_csv, read_rows
+
+UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases"
+
+
+class Source(NamedTuple):
+    """A file of a public table.
+
+    Attributes:
+        name: name of the file, which is downloaded under this name.
+        address: address of the file.
+        other: another name that the file may have.
+    """
+
+    name: str
+    address: str
+    other: str
+
+
+class Files:
+    """The folder of the files of a public table.
+
+    Args:
+        root: the folder.
+        download: if True, a missing file is downloaded.
+        sha256: SHA-256 of the rows, which ``check`` compares; None for any.
+        sources: the files.
+    """
+
+    def __init__(self, root: str, download: bool, sha256: str | None, sources: Sequence[Source]) -> None:
+        self.root = Path(root).expanduser()
+        self.download = download
+        self.sha256 = sha256
+        self.sources = sources
+
+    def prepare(self) -> None:
+        """Download the files that are missing; raise UserError if that fails, or is not allowed."""
+        for name, address, other in self.sources:
+            if (self.root / name).exists() or (self.root / other).exists():
+                continue
+            where = f"data.root={self.root}"
+            remedy = f"put {address} there, or set GAN_DATA_DIR to the folder that holds {self.root.name}/{name}"
+            if not self.download:
+                raise UserError(f"{where}: {name} is not there: data.download=true, {remedy}")
+            with downloading(self.root, f"{where}: {name}", remedy):
+                self.root.mkdir(parents=True, exist_ok=True)
+                torch.hub.download_url_to_file(address, str(self.root / name), progress=False)
+
+    def paths(self) -> list[Path]:
+        """Return the paths of the files."""
+        found = [(self.root / source.name, self.root / source.other) for source in self.sources]
+        return [path if path.exists() else other for path, other in found]
+
+    def check(self, rows: Sequence[Tensor]) -> None:
+        """Raise UserError unless the rows of all files together have the SHA-256."""
+        found = hashlib.sha256(b"".join(one.numpy().tobytes() for one in rows)).hexdigest()
+        if self.sha256 not in (None, found):
+            raise UserError(
+                f"data.root={self.root}: the rows have SHA-256 {found}, expected {self.sha256}: delete the files, and "
+                "they will be downloaded again; data.sha256=null for rows or values that you have changed"
+            )
+
+
+def read_table(path: Path, columns: Sequence[Column], delimiter: str = ",") -> Cells:
+    """Return the cells of a table, with a header or without, in the columns' order; spaces around them do not count.
+
+    Lines that start with a vertical bar are comments, as in files of C4.5.
+    """
+    names = [column.name for column in columns]
+    first = next(read_csv(path), [])
+    with_header = [one.strip() for one in first] == names
+    cells = read_rows(path) if with_header else read_rows(path, delimiter, names, comment="|")
+    return {name: [text.strip() for text in texts] for name, texts in cells.items()}
+
+
+class Adult(TableData):
+    """UCI Adult (Kohavi & Becker, 1996): 32,561 people of the census of 1994 and 16,281 of the official test set.
+
+    The target says whether a person earned more than 50,000 dollars a year.
+
+    Args:
+        root: folder that holds ``adult.data`` or ``adult.csv``, and ``adult.test``.
+        download: if True, missing files are downloaded.
+        sha256: SHA-256 of the rows; None for any.
+        settings: see :class:`TableData`.
+    """
+
+    source, licence = "Adult, https://archive.ics.uci.edu/dataset/2", "CC-BY-4.0"
+
+    def __init__(
+        self,
+        root: Location[str],
+        download: WithoutEffect[bool],
+        sha256: WithoutEffect[str | None],
+        **settings: Unpack[TableSettings],
+    ) -> None:
+        super().__init__(**settings)
+        sources = [
+            Source("adult.data", f"{UCI}/adult/adult.data", "adult.csv"),
+            Source("adult.test", f"{UCI}/adult/adult.test", "adult_test.csv"),
+        ]
+        self.files = Files(root, download, sha256, sources)
+
+    def prepare_data(self) -> None:
+        self.files.prepare()
+
+    def read(self) -> tuple[Tensor, Tensor | None]:
+        training, test = map(self._read_file, self.files.paths())
+        self.files.check([training, test])
+        return training, test
+
+    def _read_file(self, path: Path) -> Tensor:
+        columns = self.modality.columns
+        cells = read_table(path, columns)
+        last = columns[-1].name
+        cells[last] = [text.removesuffix(".") for text in cells[last]]  # labels of the test set end with a dot
+        return parse_cells(path, columns, cells)
+
+
+class PublicTable(SplitTable):
+    """A public table in one file, without an official test set.
+
+    Args:
+        root: folder that holds the file.
+        download: if True, the file is downloaded if it is missing.
+        sha256: SHA-256 of the rows; None for any.
+        settings: see :class:`SplitTable`.
+
+    Attributes:
+        file: the file, which a subclass names.
+        delimiter: character between the cells of the UCI's file.
+    """
+
+    file: Source
+    delimiter = ","
+
+    def __init__(
+        self,
+        root: Location[str],
+        download: WithoutEffect[bool],
+        sha256: WithoutEffect[str | None],
+        **settings: Unpack[SplitTableSettings],
+    ) -> None:
+        super().__init__(**settings)
+        self.files = Files(root, download, sha256, [self.file])
+
+    def prepare_data(self) -> None:
+        self.files.prepare()
+
+    def read_all(self) -> Tensor:
+        (path,) = self.files.paths()
+        columns = self.modality.columns
+        cells = self.translate(read_table(path, columns, self.delimiter))
+        rows = parse_cells(path, columns, cells)
+        self.files.check([rows])
+        return rows
+
+    def translate(self, cells: Cells) -> Cells:
+        """Return the cells with the values that the schema has in place of those of the file."""
+        return cells
+
+
+class Heart(PublicTable):
+    """UCI Heart Disease (Janosi et al., 1989): 303 patients in Cleveland with 13 measurements and a diagnosis.
+
+    The file tells four kinds of disease, 1 to 4; as in most of the literature, they are one class, 1.
+    """
+
+    source, licence = "Heart Disease, https://archive.ics.uci.edu/dataset/45", "CC-BY-4.0"
+    file = Source("processed.cleveland.data", f"{UCI}/heart-disease/processed.cleveland.data", "cleveland.csv")
+
+    def translate(self, cells: Cells) -> Cells:
+        whole = {name: [text.removesuffix(".0") for text in texts] for name, texts in cells.items()}
+        return whole | {"num": [text if text == "0" else "1" for text in whole["num"]]}
+
+
+class GermanCredit(PublicTable):
+    """UCI German credit (Hofmann, 1994): 1,000 applicants for a credit with 20 attributes and their credit risk.
+
+    The codes of the UCI's file are replaced by their meanings.
+    """
+
+    source, licence = "Statlog (German Credit Data), https://archive.ics.uci.edu/dataset/144", "CC-BY-4.0"
+    file = Source("german.data", f"{UCI}/statlog/german/german.data", "german_credit.csv")
+    delimiter = " "
+
+    def translate(self, cells: Cells) -> Cells:
+        return {name: [CODES.get((name, text), text) for text in texts] for name, texts in cells.items()}

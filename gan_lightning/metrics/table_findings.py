@@ -1,0 +1,48 @@
+"""Faults of generated tables, as messages."""
+
+from gan_lightning.metrics.evaluator import Metrics
+
+LEAK = "do not publish these rows as private"
+
+
+def odd_shapes(value: float, real: float) -> str | None:
+    odd = f"the columns differ from real ones by {value:.1%} on average (real {real:.1%})"
+    return f"columns: {odd}; see the plot marginals, and train longer" if value > 0.01 + 2 * real else None
+
+
+def odd_pairs(value: float, real: float) -> str | None:
+    odd = f"pairs of columns differ from real ones by {value:.1%} on average (real {real:.1%})"
+    return f"pairs: {odd}; see the plot pair_errors, and train longer" if value > 0.01 + 1.5 * real else None
+
+
+def told_apart(value: float, real: float) -> str | None:
+    apart = f"a classifier tells the samples from real rows with AUC {value:.2g} (real {real:.2g})"
+    return f"realism: {apart}; compare it with the baselines" if value > 0.2 + real else None
+
+
+def exact_repeats(value: float, real: float) -> str | None:
+    exact = f"{value:.1%} of the samples are training rows, cell by cell ({real:.1%} of unseen real rows are)"
+    return f"privacy: {exact}; {LEAK}" if value > 0.005 + 1.5 * real else None
+
+
+def beyond_chance(metrics: Metrics, real: Metrics) -> list[str]:
+    """Return the faults that are larger than the intervals of their metrics, which are wide in small tables.
+
+    Args:
+        metrics: metrics of the samples.
+        real: metrics of real rows.
+    """
+    found = []
+    if "utility_auc" in metrics:
+        value, trained_on_real = metrics["utility_auc"], real["utility_auc"]
+        if value < trained_on_real - max(0.03, metrics["utility_margin"]):
+            compared = f"has AUC {value:.3g} on real rows (trained on real ones {trained_on_real:.3g})"
+            found.append(f"utility: a classifier trained on the samples {compared}; train longer")
+    # A large dcr_share is no finding: it is .8 of samples that all lie far from the data, and no attack gains by it.
+    if "membership_auc" in metrics and metrics["membership_auc"] - metrics["membership_margin"] > 0.51:
+        told = f"training rows from unseen ones with AUC {metrics['membership_auc']:.2g} (.5 at best)"
+        found.append(f"privacy: an attacker tells {told}; {LEAK}")
+    if "attribute_advantage" in metrics and metrics["attribute_advantage"] - metrics["attribute_margin"] > 0.01:
+        more = f"{metrics['attribute_advantage']:.0%} more of the training rows than of unseen ones"
+        found.append(f"privacy: the samples reveal the sensitive value of {more}; {LEAK}")
+    return found

@@ -1,0 +1,103 @@
+"""Generator of rows of a table: a residual perceptron that refines rows of a counting model."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from gan_lightning.networks import table_counts
+
+SMOOTHING = 0.1  # share of the mass that is spread over all values of a column, in the logits of a row to refine
+
+
+class Residual(nn.Module):
+    """Adds two linear layers to their input: x + W₂ ReLU(W₁ LN(x))."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+class Generator(nn.Module):
+    """Maps latents (B, latent_dim) to rows (B, D) of one-hot vectors, one for each column.
+
+    The logits of a column are those of a row that a counting model draws, plus a correction that the perceptron
+    computes of this row, the label and noise. The correction starts at zero: an untrained generator is the counting
+    model with noise. Values are drawn by the Gumbel-max trick; their gradient is that of the softmax, as of a
+    straight-through estimator (Jang et al., 2017, arXiv:1611.01144). All randomness is in the latent, so a row is a
+    function of its latent and its label.
+
+    Args:
+        blocks: number of values of each column.
+        start: the counting model, whose rows are refined; ``TableGAN`` counts the training rows.
+        noise_dim: size of the noise for the perceptron.
+        hidden_dim: width of the perceptron.
+        layers: number of residual blocks.
+        temperature: temperature of the softmax.
+        target: index of the column with the label; None without one.
+        num_classes: number of labels; None for an unconditional generator.
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[PositiveInt],
+        start: table_counts.Generator,
+        noise_dim: PositiveInt,
+        hidden_dim: PositiveInt,
+        layers: PositiveInt,
+        temperature: PositiveFloat = 1.0,
+        target: NonNegativeInt | None = None,
+        num_classes: PositiveInt | None = None,
+    ) -> None:
+        super().__init__()
+        self.blocks = list(blocks)
+        self.start = start
+        self.parts = [noise_dim, len(self.blocks), sum(self.blocks)]  # of a latent
+        self.temperature = temperature
+        self.target = target
+        self.num_classes = num_classes
+        self.layers = nn.Sequential(
+            nn.Linear(noise_dim + sum(self.blocks), hidden_dim),
+            *(Residual(hidden_dim) for _ in range(layers)),
+            nn.ReLU(),
+        )
+        self.correction = nn.Linear(hidden_dim, sum(self.blocks))
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+
+    def forward(self, latent: Tensor, condition: Tensor | None = None) -> Tensor:
+        noise, of_start, of_values = latent.split(self.parts, 1)
+        row = self.start(uniform(of_start), condition if self.num_classes else None)
+        correction = self.correction(self.layers(torch.cat([noise, row], 1)))
+        logits = correction.float() + self.logits(row) + gumbel(of_values)
+        drawn = [self.draw(one) for one in logits.split(self.blocks, 1)]
+        if self.target is not None:  # the label stays as it is
+            drawn[self.target] = row.split(self.blocks, 1)[self.target]
+        return torch.cat(drawn, 1)
+
+    def logits(self, row: Tensor) -> Tensor:
+        """Return the logits (B, D) of rows: most of the mass on their values, the rest spread evenly."""
+        sizes = torch.tensor(self.blocks, device=row.device)
+        return ((1 - SMOOTHING) * row + (SMOOTHING / sizes).repeat_interleave(sizes)).log()
+
+    def draw(self, logits: Tensor) -> Tensor:
+        """Return the one-hot vectors of the largest logits (B, values), with the gradient of the softmax."""
+        soft = F.softmax(logits / self.temperature, 1)
+        hard = F.one_hot(logits.argmax(1), logits.shape[1]).to(soft)
+        return hard + (soft - soft.detach())
+
+
+def uniform(normal: Tensor) -> Tensor:
+    """Return standard normal numbers as numbers that are uniform on [0, 1)."""
+    return (0.5 + 0.5 * torch.erf(normal.double() / math.sqrt(2))).clamp(0, 1 - 1e-9)
+
+
+def gumbel(normal: Tensor) -> Tensor:
+    """Return standard normal numbers as numbers of the standard Gumbel distribution."""
+    return -(-uniform(normal).clamp(min=1e-12).log()).log().float()

@@ -1,0 +1,61 @@
+"""Writes tables of random values, in place of files that tests do not have."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from gan_lightning.data.table_schema import load_schema
+from gan_lightning.modalities.columns import Column, read_schema
+from gan_lightning.paths import PACKAGE
+
+
+def packaged_columns(name: str) -> list[Column]:
+    return read_schema(load_schema(PACKAGE / "data" / "schemas" / f"{name}.yaml"), name)
+
+
+def random_texts(column: Column, n: int, random: np.random.Generator) -> list[str]:
+    """Return n random values of a column as texts; whole numbers from 0 to 99 for a number."""
+    if column.is_category:
+        return random.choice(column.values, n).tolist()
+    return column.write(random.integers(0, 100, n).astype(float))
+
+
+def random_rows(name: str, n: int, seed: int = 0) -> list[list[str]]:
+    """Return n random rows of a table in the package, as texts."""
+    random = np.random.default_rng(seed)
+    texts = [random_texts(column, n, random) for column in packaged_columns(name)]
+    return [list(row) for row in zip(*texts, strict=True)]
+
+
+def write_rows(path: Path, rows: list[list[str]], header: list[str] | None = None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([*([header] if header else []), *rows])
+    return path
+
+
+def write_people(path: Path, n: int = 200) -> Path:
+    """Write a table of n people with a column of each kind, missing values, and a spike in an amount."""
+    random = np.random.default_rng(0)
+    days = np.datetime64("2020-01-01") + random.integers(0, 1000, n)
+    rows = [
+        [
+            str(random.integers(18, 90)) if random.random() < 0.9 else "",
+            random.choice(["north", "south, far", 'the "west"']),
+            f"{random.choice([0, random.gamma(2, 100)]):.2f}",
+            str(days[i]),
+            random.choice(["no", "yes"], p=[0.75, 0.25]),
+        ]
+        for i in range(n)
+    ]
+    return write_rows(path, rows, ["age", "region", "amount", "joined", "ill"])
+
+
+def write_public_tables(folder: Path, n: int = 64) -> None:
+    """Write random rows under the names of the files of public tables, with headers."""
+    names = {"adult": ["adult.csv", "adult.test"], "heart": ["cleveland.csv"], "german_credit": ["german_credit.csv"]}
+    for name, files in names.items():
+        for file in files:
+            header = [column.name for column in packaged_columns(name)]
+            write_rows(folder / name / file, random_rows(name, n), header)
