@@ -64,7 +64,7 @@ def test_schema_file_reads_as_it_was_inferred(called, tmp_path):
     odd = ["no", "yes", "null", "1", "1.0", "2020-01-01", "~", "a: b", "#", "Ünï", "true", "- x"]
     path = write_rows(tmp_path / "a.csv", [[name, str(i)] for i, name in enumerate(odd * 30)], ["odd", "y"])
     code, said = called(gan_schema.main, path, "--output", tmp_path / "schema.yaml")
-    assert (code, said.endswith("schema.yaml")) == (0, True)
+    assert (code, "schema.yaml" in said) == (0, True)
     schema = load_schema(tmp_path / "schema.yaml")
     assert schema == infer_schema(path)
     assert set(schema["odd"]["values"]) == {name for name in odd if name != "null"}
