@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1 PATH="$PWD/.venv/bin:$PATH"
 out=outputs/table page=docs/how-to/tables.md
-metrics="shape_error pair_error utility_auc utility_macro_f1 two_sample_auc exact_copies dcr_share membership_auc"
+metrics="shape_error pair_error utility_auc utility_margin utility_macro_f1 two_sample_auc exact_copies dcr_share membership_auc"
 
 runs() {
     for seed in 1 2 3; do
