@@ -125,7 +125,7 @@ def test_each_of_few_frequent_values_is_an_atom():
 
 
 def test_spikes_of_a_mixed_column_are_atoms():
-    """As in capital-gain: most values are 0, one is frequent, the others are spread."""
+    """A column like capital-gain, whose values are mostly 0, has atoms for the frequent values."""
     random = np.random.default_rng(0)
     values = np.concatenate([np.zeros(900), np.full(50, 99_999), np.round(random.uniform(100, 20_000, 500))])
     bins = fit_bins(values, 16, 0)

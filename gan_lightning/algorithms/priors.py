@@ -23,7 +23,14 @@ class Prior(Protocol):
     ) -> Tensor: ...
 
 
-class Normal:
+class _Shaped:
+    """Prior of latents of one shape."""
+
+    def __init__(self, shape: Sequence[PositiveInt]) -> None:
+        self.shape = tuple(shape)
+
+
+class Normal(_Shaped):
     """Standard normal distribution z ~ N(0, I).
 
     This is a class instead of a function with ``_partial_``, because a call of Hydra's partial objects takes 0.2 ms.
@@ -32,24 +39,18 @@ class Normal:
         shape: the shape of one latent: [latent_dim], or [positions, latent_dim] for a latent at each position.
     """
 
-    def __init__(self, shape: Sequence[PositiveInt]) -> None:
-        self.shape = tuple(shape)
-
     def __call__(
         self, n: int, *, device: torch.device | None = None, generator: torch.Generator | None = None
     ) -> Tensor:
         return torch.randn(n, *self.shape, device=device, generator=generator)
 
 
-class Uniform:
+class Uniform(_Shaped):
     """Uniform distribution on [0, 1) of each coordinate, independently.
 
     Args:
         shape: the shape of one latent.
     """
-
-    def __init__(self, shape: Sequence[PositiveInt]) -> None:
-        self.shape = tuple(shape)
 
     def __call__(
         self, n: int, *, device: torch.device | None = None, generator: torch.Generator | None = None
@@ -57,15 +58,12 @@ class Uniform:
         return torch.rand(n, *self.shape, device=device, generator=generator)
 
 
-class Zeros:
+class Zeros(_Shaped):
     """Latents of zeros, for a model that predicts samples from their conditions alone.
 
     Args:
         shape: the shape of one latent.
     """
-
-    def __init__(self, shape: Sequence[PositiveInt]) -> None:
-        self.shape = tuple(shape)
 
     def __call__(
         self, n: int, *, device: torch.device | None = None, generator: torch.Generator | None = None

@@ -17,6 +17,7 @@ class TableGAN(GAN):
             # One counting model is in the trained generator, another in the averaged one.
             counting = [module for module in self.modules() if isinstance(module, table_counts.Generator)]
             for content in data.examples.content.split(table_counts.ROWS_AT_ONCE):
+                rows = data.modality.encode(content).to(self.device)
                 for module in counting:
-                    module.count(data.modality.encode(content).to(self.device))
+                    module.count(rows)
         super().on_train_start()

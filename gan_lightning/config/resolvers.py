@@ -1,4 +1,4 @@
-"""Registers the resolvers of config files: ${when:…}, ${packed:…}, ${count_classes:…}, tables, folders, precision."""
+"""Registers the resolvers of config files: conditions and shapes, schemas of tables, folders, and the precision."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

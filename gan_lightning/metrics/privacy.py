@@ -205,7 +205,7 @@ def density_attack(nearness: Nearness) -> Membership:
 
 
 class Advantage(NamedTuple):
-    """How much more often an attack succeeds on members than on the holdout.
+    """Difference between the success of an attack on members and on the holdout.
 
     Attributes:
         value: difference of the shares; 0 if the attack learns nothing about members.

@@ -45,6 +45,11 @@ class TableView(View):
         """The content (n, columns) as an array."""
         return self.content.numpy()
 
+    @property
+    def flat(self) -> Tensor:
+        """The features, which reveal copies too."""
+        return self.features
+
     @cached_property
     def embedded(self) -> Tensor:
         """The rows (n, columns) float32 as distances need them."""

@@ -1,4 +1,4 @@
-"""How far the columns of a table, and their pairs, are from those of real rows.
+"""Errors of the columns of a table, and of their pairs, compared with real rows.
 
 Rows are arrays (n, columns) float64. A value of a category is its index, and a missing value is NaN.
 ``categorical`` (columns,) is True for categories, and False for numbers and dates.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal, Self
 
@@ -36,6 +37,11 @@ class Conditional:
     given_label: bool
     parent: int | None
     table: Tensor
+
+    @cached_property
+    def thresholds(self) -> Tensor:
+        """Cumulative probabilities (distributions, slots − 1) float32, from which on a latent chooses the next slot."""
+        return self.table.flatten(0, 1).double().cumsum(1)[:, :-1].float()
 
     def rows(self, codes: Tensor, target: int | None) -> Tensor:
         """Return the index of the distribution of each row (n,) among those of ``table.flatten(0, 1)``."""
@@ -126,7 +132,7 @@ class Generator(nn.Module):
             if one.column == self.target and condition is not None:
                 codes[:, one.column] = condition
                 continue
-            thresholds = one.table.flatten(0, 1).double().cumsum(1)[:, :-1].float().to(latent.device)
+            thresholds = one.thresholds.to(latent.device)
             reached = latent[:, one.column, None] >= thresholds[one.rows(codes, self.target)]
             codes[:, one.column] = reached.sum(1)
         slots = codes + torch.tensor(self.starts, device=latent.device)

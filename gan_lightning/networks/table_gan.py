@@ -44,6 +44,8 @@ class Generator(nn.Module):
         num_classes: number of labels; None for an unconditional generator.
     """
 
+    spread: Tensor
+
     def __init__(
         self,
         blocks: Sequence[PositiveInt],
@@ -62,6 +64,8 @@ class Generator(nn.Module):
         self.temperature = temperature
         self.target = target
         self.num_classes = num_classes
+        sizes = torch.tensor(self.blocks)
+        self.register_buffer("spread", (SMOOTHING / sizes).repeat_interleave(sizes), persistent=False)
         self.layers = nn.Sequential(
             nn.Linear(noise_dim + sum(self.blocks), hidden_dim),
             *(Residual(hidden_dim) for _ in range(layers)),
@@ -83,8 +87,7 @@ class Generator(nn.Module):
 
     def logits(self, row: Tensor) -> Tensor:
         """Return the logits (B, D) of rows: most of the mass on their values, the rest spread evenly."""
-        sizes = torch.tensor(self.blocks, device=row.device)
-        return ((1 - SMOOTHING) * row + (SMOOTHING / sizes).repeat_interleave(sizes)).log()
+        return ((1 - SMOOTHING) * row + self.spread).log()
 
     def draw(self, logits: Tensor) -> Tensor:
         """Return the one-hot vectors of the largest logits (B, values), with the gradient of the softmax."""
