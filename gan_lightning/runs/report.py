@@ -1,0 +1,199 @@
+"""Writes the report of an evaluation: one HTML file without scripts that needs no network, for readers of any trade."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gan_lightning import __version__
+from gan_lightning.errors import listed, printable
+from gan_lightning.files import write_text_file
+from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics
+from gan_lightning.modalities.sheets import SUFFIX
+from gan_lightning.paths import STATEMENT_SUFFIX
+
+GENERATORS = {"ema": "the averaged generator (ema)", "raw": "the generator as trained (raw)"}
+BETTER = {"higher": "↑ higher", "lower": "↓ lower", "as real": "≈ as real", None: "–"}
+NAMES = {  # of entries of metrics.json
+    "n": "Examples that samples are compared with",
+    "seed": "Seed of the choice of these examples",
+    "examples": "Training examples",
+    "sha256": "SHA-256",
+    "git": "Code revision",
+}
+NO_GUARANTEE = """\
+Differential privacy: none is recorded for these samples, so nothing is proven: an attack that was not tried may \
+succeed. Only differential privacy bounds what any attack can find."""
+GUARANTEE = """\
+Differential privacy: ε = {epsilon}, δ = {delta}, by {mechanism}. Whatever attack anybody tries, this bounds what the \
+samples reveal about one training example. It does not cover this report, which was computed from the real data."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Result of the checks of the samples of one generator.
+
+    Attributes:
+        generator: description of the generator.
+        findings: the faults that were found.
+        checked: the metrics that were checked, with the values of the samples and of real data.
+    """
+
+    generator: str
+    findings: list[str]
+    checked: list[tuple[Metric, str, str]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Table of the metrics of one group.
+
+    Attributes:
+        name: name of the group.
+        rows: each metric with its values as text, in the order of the columns.
+    """
+
+    name: str
+    rows: list[tuple[Metric, list[str]]]
+
+
+def write_report(
+    path: Path,
+    name: str,
+    content: Mapping[str, Any],
+    evaluator: Evaluator,
+    sheets: Mapping[str, np.ndarray],
+    command: str,
+) -> None:
+    """Write the report of an evaluation.
+
+    Args:
+        path: the file to write, in the folder of the PNG files of the sheets.
+        name: name of what was evaluated.
+        content: content of metrics.json.
+        evaluator: the evaluator that computed the metrics.
+        sheets: sheets and plots by name, as images (H, W, 3).
+        command: command line that repeats the evaluation.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: printable(value) if type(value) is str else value,  # names may hold any character
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    generators = content["generators"]
+    means = {weights: {name: one["mean"] for name, one in values.items()} for weights, values in generators.items()}
+    text = environment.get_template("report.html").render(
+        name=name,
+        comparison=_comparison(content),
+        verdicts=[_verdict(weights, values, content, evaluator) for weights, values in means.items()],
+        remarks=_remarks(next(iter(means.values())), content, evaluator),
+        columns=_columns(content),
+        groups=_groups(content, evaluator),
+        better=BETTER,
+        baselines=[(one, evaluator.captions.get(one, "")) for one in content["baselines"]],
+        pictures=[
+            {
+                "name": one,
+                "caption": evaluator.captions.get(one, ""),
+                "data": base64.b64encode(path.with_name(f"{one}{SUFFIX}").read_bytes()).decode(),
+                "width": sheet.shape[1],
+                "height": sheet.shape[0],
+            }
+            for one, sheet in sheets.items()
+        ],
+        facts=dict(_facts(content)),
+        command=command,
+        file=path.name,
+        statement=f"{path.name}{STATEMENT_SUFFIX}",
+        version=__version__,
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    write_text_file(path, text)
+
+
+def _comparison(content: Mapping[str, Any]) -> str:
+    """Return a sentence that says what was compared with what."""
+    seeds, n = content.get("seeds"), content["n"]
+    samples = f"{n:,} samples"
+    if seeds:
+        samples += f" (seed {seeds[0]})" if len(seeds) == 1 else f" for each of {len(seeds)} seeds"
+        samples += f" from {' and from '.join(GENERATORS[one] for one in content['generators'])}"
+    split = "the held-out test split" if content["reference"]["split"] == "test" else "the training data"
+    return f"{samples}, compared with {n:,} real examples of {split}."
+
+
+def _verdict(weights: str, means: Metrics, content: Mapping[str, Any], evaluator: Evaluator) -> Verdict:
+    checked = [
+        (metric, _number(means[metric.name]), _number(content["floor"].get(metric.name, "–")))
+        for metric in evaluator.checked(means)
+    ]
+    return Verdict(GENERATORS[weights], content["findings"][weights], checked)
+
+
+def _remarks(means: Metrics, content: Mapping[str, Any], evaluator: Evaluator) -> dict[str, list[str]]:
+    """Return the evaluator's remarks on the samples of the first generator, and what is proven about their privacy."""
+    remarks, privacy = evaluator.remarks(means), content.get("privacy")
+    guarantee = GUARANTEE.format_map({name: _number(one) for name, one in privacy.items()}) if privacy else NO_GUARANTEE
+    return remarks | {"privacy": [*remarks.get("privacy", []), guarantee]}
+
+
+def _columns(content: Mapping[str, Any]) -> list[str]:
+    """Return the titles of the columns of values: samples, real data, baselines."""
+    generators = list(content["generators"])
+    samples = ["samples"] if len(generators) == 1 else [f"samples ({one})" for one in generators]
+    return [*samples, "real data", *content["baselines"]]
+
+
+def _groups(content: Mapping[str, Any], evaluator: Evaluator) -> list[Group]:
+    """Return the metrics that were computed, by their groups."""
+    generators = content["generators"].values()
+    others = [content["floor"], *content["baselines"].values()]
+    groups: dict[str, Group] = {}
+    for metric in evaluator.metrics:
+        if any(metric.name in values for values in generators):
+            cells = [_with_spread(values.get(metric.name)) for values in generators]
+            cells += [_number(values.get(metric.name, "–")) for values in others]
+            groups.setdefault(metric.group, Group(metric.group, [])).rows.append((metric, cells))
+    return list(groups.values())
+
+
+def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield the title and the rows of each list of facts, which make the evaluation repeatable."""
+    samples = {key: content[key] for key in ("samples", "checkpoint", "sha256", "iteration", "seeds") if key in content}
+    yield "Samples", _rows(samples)
+    source = {key: value or "not stated" for key, value in content["source"].items()}
+    yield "Real data", _rows(source | content["reference"])
+    yield "Features", _rows(content["extractor"])
+    git = content["git"]
+    revision = f"{git['revision']}{' with changes' if git['dirty'] else ''}" if git else "not recorded"
+    yield "Software", _rows({"git": revision} | content["versions"] | {"threads": content["threads"]})
+
+
+def _rows(entries: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(NAMES.get(key, key.capitalize()), _text(value)) for key, value in entries.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return listed([str(one) for one in value], 50)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _with_spread(statistics: Mapping[str, Any] | None) -> str:
+    """Return the mean of a metric, with the standard deviation over the seeds if there are several."""
+    if statistics is None:
+        return "–"
+    mean, sd = statistics["mean"], statistics["sd"]
+    return _number(mean) if sd is None else f"{_number(mean)} ± {sd:.2g}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
