@@ -178,8 +178,8 @@ def test_report_of_a_table_describes_the_attacks(run, tmp_path):
     assert result.code == 0, result.err
     page = Page(Path("evaluation/samples/report.html"))
     assert "script" not in {tag for tag, _ in page.elements}
-    assert f"guesses its “{EVIL}” from the nearest sample" in page.text
-    assert re.search(r"Membership: an attacker .* AUC of 0\.\d{3} \(95 % interval 0\.\d{3} to 0\.\d{3}\)", page.text)
+    assert f"takes “{EVIL}” from the nearest sample" in page.text
+    assert re.search(r"Membership: an attacker .* AUC of 0\.\d{3} \(95% interval 0\.\d{3} to 0\.\d{3}\)", page.text)
     assert "100.00% of the samples equal a training row in every column" in page.text
     assert [one for one in ("Realism", "Utility", "Privacy") if one in page.text] == ["Realism", "Utility", "Privacy"]
     assert "noisy copies: training rows of which some cells are replaced" in page.text

@@ -201,7 +201,7 @@ class Evaluator(ABC):
     )
 
     captions: Mapping[str, str] = {
-        "samples": "Samples.",
+        "samples": "The first samples.",
         "nearest_training": "Rows of samples, each above a row of the training examples that are nearest to them.",
     }
     """Descriptions of the images of ``pictures`` and of the generators of ``baselines``, by name."""

@@ -58,31 +58,33 @@ def describe_attacks(metrics: Metrics, real: Metrics, sensitive: str) -> list[st
         sensitive: name of the column that the attacker guesses.
     """
     exact = f"{metrics['exact_copies']:.2%} of the samples equal a training row in every column"
-    said = [f"Exact copies: {exact}; of unseen real rows, {real['exact_copies']:.2%} do."]
+    sentences = [f"Exact copies: {exact}; of unseen real rows, {real['exact_copies']:.2%} do."]
     if "membership_auc" not in metrics:
-        return [*said, "Attacks: not measured, because the data have no held-out rows to compare with."]
-    said.append(_describe_membership(metrics))
+        return [*sentences, "Attacks: not measured, because the data have no held-out rows to compare with."]
+    sentences.append(_describe_membership(metrics))
     if "attribute_advantage" in metrics:
-        said.append(_describe_attribute(metrics, sensitive))
+        sentences.append(_describe_attribute(metrics, sensitive))
     nearer = f"{metrics['dcr_share']:.1%} of the samples are nearer to training rows than to as many held-out rows"
-    return [*said, f"Distance: {nearer}. 50 % is the best value, and proves nothing by itself."]
+    return [*sentences, f"Distance: {nearer}. The best value, 50%, proves nothing by itself."]
 
 
 def _describe_membership(metrics: Metrics) -> str:
     auc, margin = metrics["membership_auc"], metrics["membership_margin"]
     attack = "an attacker who knows the samples tells training rows from held-out rows with an AUC of"
-    interval = f"{auc:.3f} (95 % interval {auc - margin:.3f} to {auc + margin:.3f})"
-    chance = "the interval lies above" if auc - margin > 0.5 else "the interval does not exceed"
-    tpr = f"With 1 % false alarms the attack finds {metrics['membership_tpr']:.1%} of the training rows"
-    distance = f"by distance alone its AUC is {metrics['membership_distance_auc']:.3f}"
-    return f"Membership: {attack} {interval}; {chance} .5, which is chance. {tpr}, chance 1 %; {distance}."
+    interval = f"{auc:.3f} (95% interval {auc - margin:.3f} to {auc + margin:.3f})"
+    chance = "beyond chance" if auc - margin > 0.5 else "not beyond chance"
+    found = f"With 1% false alarms the attack finds {metrics['membership_tpr']:.1%} of the training rows (chance: 1%)"
+    distance = f"A simpler attack, by distance alone, has an AUC of {metrics['membership_distance_auc']:.3f}"
+    return f"Membership: {attack} {interval}, which is {chance} (.5). {found}. {distance}, as uncertain as the other."
 
 
 def _describe_attribute(metrics: Metrics, sensitive: str) -> str:
     advantage, margin = metrics["attribute_advantage"], metrics["attribute_margin"]
-    attack = f"an attacker who knows all other values of a row guesses its “{sensitive}” from the nearest sample"
-    points = f"more often by {100 * advantage:.1f} percentage points"
-    interval = f"(95 % interval {100 * (advantage - margin):.1f} to {100 * (advantage + margin):.1f})"
-    chance = "the interval lies above" if advantage > margin else "the interval does not exceed"
-    compared = f"for training rows {points} {interval} than for held-out rows"
-    return f"Attribute inference: {attack}, and is right {compared}; {chance} 0, which is chance."
+    attack = f"an attacker who knows all other values of a row takes “{sensitive}” from the nearest sample"
+    points = f"{100 * advantage:+.1f} percentage points"
+    interval = f"(95% interval {100 * (advantage - margin):+.1f} to {100 * (advantage + margin):+.1f})"
+    chance = "beyond chance" if advantage > margin else "not beyond chance"
+    return (
+        f"Attribute inference: {attack}. The share of right guesses among training rows differs from that among "
+        f"held-out rows by {points} {interval}, which is {chance} (0)."
+    )

@@ -216,7 +216,7 @@ class TableEvaluator(Evaluator):
     )
 
     captions: Mapping[str, str] = {
-        "samples": "Samples.",
+        "samples": "The first samples.",
         "nearest_training": "Samples, each above the training row that is nearest to it.",
         "marginals": "Distribution of each column among the samples, and among real rows.",
         "pair_errors": "Error of each pair of columns: correlations of numbers, contingency tables of categories.",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,13 +18,21 @@ from gan_lightning.modalities.sheets import SUFFIX
 from gan_lightning.paths import STATEMENT_SUFFIX
 
 GENERATORS = {"ema": "the averaged generator (ema)", "raw": "the generator as trained (raw)"}
+SPLITS = {"test": "the held-out test split", "train": "the training data, which have no test split"}
 BETTER = {"higher": "↑ higher", "lower": "↓ lower", "as real": "≈ as real", None: "–"}
-NAMES = {  # of entries of metrics.json
-    "n": "Examples that samples are compared with",
-    "seed": "Seed of the choice of these examples",
+SAMPLES = {  # entries of metrics.json with their titles
+    "samples": "Files",
+    "checkpoint": "Checkpoint",
+    "sha256": "SHA-256 of the checkpoint",
+    "iteration": "Iteration",
+    "seeds": "Seeds",
+}
+REAL_DATA = {
+    "name": "Source",
+    "n": "Examples compared with",
+    "seed": "Seed of their choice",
     "examples": "Training examples",
-    "sha256": "SHA-256",
-    "git": "Code revision",
+    "sha256": "SHA-256 of the training examples",
 }
 NO_GUARANTEE = """\
 Differential privacy: none is recorded for these samples, so nothing is proven: an attack that was not tried may \
@@ -49,17 +57,24 @@ class Verdict:
     checked: list[tuple[Metric, str, str]]
 
 
+class Cell(NamedTuple):
+    """Value of a metric as text, with its spread over the seeds."""
+
+    value: str
+    spread: str = ""
+
+
 @dataclass(frozen=True)
 class Group:
     """Table of the metrics of one group.
 
     Attributes:
         name: name of the group.
-        rows: each metric with its values as text, in the order of the columns.
+        rows: each metric with its values in the order of the columns.
     """
 
     name: str
-    rows: list[tuple[Metric, list[str]]]
+    rows: list[tuple[Metric, list[Cell]]]
 
 
 def write_report(
@@ -93,6 +108,8 @@ def write_report(
     text = environment.get_template("report.html").render(
         name=name,
         comparison=_comparison(content),
+        source=", ".join(one for one in content["source"].values() if one),
+        several_seeds=len(content.get("seeds", [])) > 1,
         verdicts=[_verdict(weights, values, content, evaluator) for weights, values in means.items()],
         remarks=_remarks(next(iter(means.values())), content, evaluator),
         columns=_columns(content),
@@ -126,8 +143,7 @@ def _comparison(content: Mapping[str, Any]) -> str:
     if seeds:
         samples += f" (seed {seeds[0]})" if len(seeds) == 1 else f" for each of {len(seeds)} seeds"
         samples += f" from {' and from '.join(GENERATORS[one] for one in content['generators'])}"
-    split = "the held-out test split" if content["reference"]["split"] == "test" else "the training data"
-    return f"{samples}, compared with {n:,} real examples of {split}."
+    return f"{samples}, compared with {n:,} real examples of {SPLITS[content['reference']['split']]}."
 
 
 def _verdict(weights: str, means: Metrics, content: Mapping[str, Any], evaluator: Evaluator) -> Verdict:
@@ -160,25 +176,28 @@ def _groups(content: Mapping[str, Any], evaluator: Evaluator) -> list[Group]:
     for metric in evaluator.metrics:
         if any(metric.name in values for values in generators):
             cells = [_with_spread(values.get(metric.name)) for values in generators]
-            cells += [_number(values.get(metric.name, "–")) for values in others]
+            cells += [Cell(_number(values.get(metric.name, "–"))) for values in others]
             groups.setdefault(metric.group, Group(metric.group, [])).rows.append((metric, cells))
     return list(groups.values())
 
 
 def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """Yield the title and the rows of each list of facts, which make the evaluation repeatable."""
-    samples = {key: content[key] for key in ("samples", "checkpoint", "sha256", "iteration", "seeds") if key in content}
-    yield "Samples", _rows(samples)
+    yield "Samples", _rows({key: content[key] for key in SAMPLES if key in content}, SAMPLES)
     source = {key: value or "not stated" for key, value in content["source"].items()}
-    yield "Real data", _rows(source | content["reference"])
-    yield "Features", _rows(content["extractor"])
-    git = content["git"]
-    revision = f"{git['revision']}{' with changes' if git['dirty'] else ''}" if git else "not recorded"
-    yield "Software", _rows({"git": revision} | content["versions"] | {"threads": content["threads"]})
+    yield "Real data", _rows(source | content["reference"], REAL_DATA)
+    yield "Evaluator", _rows(content["extractor"], {"sha256": "SHA-256"})
+    git, versions = content["git"], content["versions"]
+    revision = f"{git['revision']}{', changed since' if git['dirty'] else ''}" if git else "not recorded"
+    packages = [f"{name} {version}" for name, version in versions.items() if name != "python"]
+    software = {"Code revision": revision, "Python": versions["python"], "Packages": packages}
+    yield "Software", _rows(software | {"Threads": content["threads"]}, {})
 
 
-def _rows(entries: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(NAMES.get(key, key.capitalize()), _text(value)) for key, value in entries.items()]
+def _rows(entries: Mapping[str, Any], titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [
+        (titles.get(key, f"{key[:1].upper()}{key[1:]}").replace("_", " "), _text(one)) for key, one in entries.items()
+    ]
 
 
 def _text(value: Any) -> str:
@@ -187,12 +206,12 @@ def _text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _with_spread(statistics: Mapping[str, Any] | None) -> str:
+def _with_spread(statistics: Mapping[str, Any] | None) -> Cell:
     """Return the mean of a metric, with the standard deviation over the seeds if there are several."""
     if statistics is None:
-        return "–"
+        return Cell("–")
     mean, sd = statistics["mean"], statistics["sd"]
-    return _number(mean) if sd is None else f"{_number(mean)} ± {sd:.2g}"
+    return Cell(_number(mean), "" if sd is None else f"± {sd:.2g}")
 
 
 def _number(value: Any) -> str:
