@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gan_lightning.commands import verify as gan_verify
+from gan_lightning.metrics.table_findings import describe_attacks
 from gan_lightning.provenance import identity
 from tests.conftest import FAST
 from tests.tables import write_rows
@@ -144,14 +145,14 @@ def test_report_needs_no_network_and_no_script(run, trained):
     assert {base64.b64decode(image["src"].partition(",")[2]) for image in images} == pngs
 
 
-def test_verdict_without_faults_lists_what_was_checked(own):
+def test_report_without_faults_lists_what_was_checked(own):
     page = own("bright", "<")
     assert "Nothing wrong was found One metric was checked and passed: brightness" in page.text
     assert "mean of <all> pixels" in page.text
     assert "Light" in page.text
 
 
-def test_verdict_names_each_fault(own):
+def test_report_names_each_fault(own):
     page = own("dark", ">")
     assert "One fault was found Dark: brightness" in page.text
     assert "One metric was checked: brightness." in page.text
@@ -183,6 +184,17 @@ def test_report_of_a_table_describes_the_attacks(run, tmp_path):
     assert "100.00% of the samples equal a training row in every column" in page.text
     assert [one for one in ("Realism", "Utility", "Privacy") if one in page.text] == ["Realism", "Utility", "Privacy"]
     assert "noisy copies: training rows of which some cells are replaced" in page.text
+
+
+@pytest.mark.parametrize(("margin", "expected"), [(0.05, "not beyond chance"), (0.03, "which is beyond chance")])
+def test_interval_decides_whether_an_attack_is_beyond_chance(margin, expected):
+    metrics = {"exact_copies": 0.001, "dcr_share": 0.52, "membership_auc": 0.54, "membership_margin": margin}
+    metrics |= {"membership_tpr": 0.02, "membership_distance_auc": 0.53}
+    metrics |= {"attribute_advantage": 0.04, "attribute_margin": margin}
+    sentences = describe_attacks(metrics, {"exact_copies": 0.0}, "ill")
+    assert [expected in one for one in sentences] == [False, True, True, False]
+    assert f"0.540 (95% interval {0.54 - margin:.3f} to {0.54 + margin:.3f})" in sentences[1]
+    assert f"+4.0 percentage points (95% interval {4 - 100 * margin:+.1f} to {4 + 100 * margin:+.1f})" in sentences[2]
 
 
 def test_table_without_held_out_rows_has_no_attacks(run, tmp_path):

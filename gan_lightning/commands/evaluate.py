@@ -183,7 +183,7 @@ def _write_results(source: Source, evaluator: Evaluator, seed: int, values: dict
         },
         "floor": evaluator.real_baseline(),
         "baselines": evaluator.baseline_metrics(),
-        "findings": {weights: evaluator.findings(_means(metrics)) for weights, metrics in values.items()},
+        "findings": {weights: list(map(str, evaluator.findings(_means(one)))) for weights, one in values.items()},
     }
     sheets = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
     make_folder(source.folder)

@@ -43,7 +43,7 @@ samples reveal about one training example. It does not cover this report, which 
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Checks:
     """Result of the checks of the samples of one generator.
 
     Attributes:
@@ -110,7 +110,7 @@ def write_report(
         comparison=_comparison(content),
         source=", ".join(one for one in content["source"].values() if one),
         several_seeds=len(content.get("seeds", [])) > 1,
-        verdicts=[_verdict(weights, values, content, evaluator) for weights, values in means.items()],
+        all_checks=[_checks(weights, values, content, evaluator) for weights, values in means.items()],
         remarks=_remarks(next(iter(means.values())), content, evaluator),
         columns=_columns(content),
         groups=_groups(content, evaluator),
@@ -146,12 +146,12 @@ def _comparison(content: Mapping[str, Any]) -> str:
     return f"{samples}, compared with {n:,} real examples of {SPLITS[content['reference']['split']]}."
 
 
-def _verdict(weights: str, means: Metrics, content: Mapping[str, Any], evaluator: Evaluator) -> Verdict:
+def _checks(weights: str, means: Metrics, content: Mapping[str, Any], evaluator: Evaluator) -> Checks:
     checked = [
         (metric, _number(means[metric.name]), _number(content["floor"].get(metric.name, "–")))
         for metric in evaluator.checked(means)
     ]
-    return Verdict(GENERATORS[weights], content["findings"][weights], checked)
+    return Checks(GENERATORS[weights], content["findings"][weights], checked)
 
 
 def _remarks(means: Metrics, content: Mapping[str, Any], evaluator: Evaluator) -> dict[str, list[str]]:
