@@ -6,7 +6,7 @@ from torch import nn
 from gan_lightning.algorithms.counting import Counting
 from gan_lightning.algorithms.priors import Prior
 from gan_lightning.algorithms.privacy import DifferentialPrivacy, Mechanism
-from gan_lightning.algorithms.private_model import PrivateModel
+from gan_lightning.algorithms.private_model import PrivateModel, check_private_counting
 
 
 class NoisyCounting(PrivateModel, Counting):
@@ -22,8 +22,7 @@ class NoisyCounting(PrivateModel, Counting):
         self, generator: nn.Module, prior: Prior, privacy: DifferentialPrivacy | None, seed: NonNegativeInt = 0
     ) -> None:
         super().__init__(generator, prior, seed=seed, privacy=privacy)
-        if not hasattr(generator, "add_noise"):
-            raise ValueError(f"generator {type(generator).__name__}: must define add_noise, to be trained with privacy")
+        check_private_counting([generator])
 
     def on_train_start(self) -> None:
         super().on_train_start()

@@ -74,7 +74,6 @@ class PrivateGAN(PrivateModel, GAN):
             prior, generator, discriminator, objective, generator_optimizer, discriminator_optimizer, regularizer,
             terms, wrappers, privacy=privacy, **settings,
         )  # fmt: skip
-        check_private_parts(self)
         if clip_norm is None:
             raise ValueError("clip_norm=null: without clipping, one row can move the discriminator by any amount")
         if iterations is None:
@@ -86,14 +85,15 @@ class PrivateGAN(PrivateModel, GAN):
 
     def on_train_start(self) -> None:
         super().on_train_start()
-        sample_rate = self.data.batch_size / self.data.epoch_size
+        self.batch_size = self.data.batch_size  # the expected one: how many rows a batch has is a secret
+        sample_rate = self.batch_size / self.data.epoch_size
         noise = self.privacy.noise_multiplier(sample_rate, max(self.iterations - self.iteration, 1))
         self.mechanism = Mechanism(noise, sample_rate)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
 
-        # The discriminator learns to tell the real from the fake, of whom each pair has a bounded say.
+        # The discriminator learns to tell the real from the fake. Each row has a bounded influence on it.
         assert isinstance(batch.real, Tensor)
         with torch.no_grad():
             fake = self.generator(self.latents(size(batch.real)), None)
@@ -105,7 +105,7 @@ class PrivateGAN(PrivateModel, GAN):
         # The generator learns to make fakes pass for real. It sees no row.
         if (self.iteration + 1) % self.discriminator_steps == 0:
             with frozen(self.discriminator_weights):
-                fake_logits = self.logits(self.generator(self.latents(self.data.batch_size), None), None)
+                fake_logits = self.logits(self.generator(self.latents(self.batch_size), None), None)
                 generator_loss = self.objective.generator_loss(fake_logits)
             self.minimize(generator_loss, generator_optimizer)
             scalars["loss/generator"] = generator_loss.detach()
@@ -132,7 +132,7 @@ class PrivateGAN(PrivateModel, GAN):
             clipped += (factors < 1).sum()
         for weight, total in zip(named.values(), totals, strict=True):
             noise = self.mechanism.noise_multiplier * self.clip_norm * secret_normal(total.shape, self.device)
-            weight.grad = (total + noise) / self.data.batch_size  # the expected size: the size itself is a secret
+            weight.grad = (total + noise) / self.batch_size
         drawn = max(len(real), 1)
         return {"loss/discriminator": loss_sum / drawn, "privacy/clipped_share": clipped / drawn}
 
@@ -148,6 +148,26 @@ class PrivateGAN(PrivateModel, GAN):
             loss = loss + self.slope_weight / 2 * (slope(real).square().sum() + slope(fake).square().sum())
         return loss
 
+    def _check_parts(self) -> None:
+        """Raise ValueError if a part reads rows without noise, or mixes the rows of a batch."""
+        super()._check_parts()
+        if getattr(self.objective, "needs_real_logits", False):
+            raise ValueError(
+                f"objective {type(self.objective).__name__}: its generator's loss reads the rows without noise: "
+                "objective=non_saturating"
+            )
+        if not isinstance(self.regularizer, NoPenalty):
+            raise ValueError(
+                f"regularizer {type(self.regularizer).__name__}: is not part of the clipped gradients: set "
+                "regularizer=none, and model.slope_weight=… for R1 + R2"
+            )
+        if self.terms:
+            raise ValueError(f"terms {', '.join(self.terms)}: may read the rows without noise: leave them out")
+        if mixing := mixes_samples(self.discriminator):
+            raise ValueError(f"discriminator: {mixing} mixes the rows of a batch, so none can be clipped: leave it out")
+        if self.cuda_graph:
+            raise ValueError("cuda_graph=true: batches of Poisson sampling have no fixed size: cuda_graph=false")
+
 
 def pair_gradients(
     loss: Callable[..., Tensor], weights: dict[str, Tensor], real: Tensor, fake: Tensor
@@ -161,23 +181,3 @@ def clipping_factors(gradients: list[Tensor], norm: float) -> Tensor:
     """Return the factors (B,), at most 1, that limit the norms of the gradients (B, …) of all weights together."""
     norms = torch.stack([torch.linalg.vector_norm(one.flatten(1), dim=1) for one in gradients]).norm(dim=0)
     return (norm / norms.clamp(min=1e-12)).clamp(max=1)
-
-
-def check_private_parts(model: GAN) -> None:
-    """Raise ValueError if a part of the model reads rows without noise, or mixes the rows of a batch."""
-    if getattr(model.objective, "needs_real_logits", False):
-        raise ValueError(
-            f"objective {type(model.objective).__name__}: its generator's loss reads the rows without noise: "
-            "objective=non_saturating"
-        )
-    if not isinstance(model.regularizer, NoPenalty):
-        raise ValueError(
-            f"regularizer {type(model.regularizer).__name__}: is not part of the clipped gradients: regularizer=none, "
-            "and model.slope_weight=… for R1 + R2"
-        )
-    if model.terms:
-        raise ValueError(f"terms {', '.join(model.terms)}: may read the rows without noise: leave them out")
-    if mixing := mixes_samples(model.discriminator):
-        raise ValueError(f"discriminator: {mixing} mixes the rows of a batch, so none can be clipped: leave it out")
-    if model.cuda_graph:
-        raise ValueError("cuda_graph=true: batches of Poisson sampling have no fixed size: cuda_graph=false")

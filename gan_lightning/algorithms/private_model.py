@@ -1,6 +1,9 @@
 """Base of models that are trained with differential privacy."""
 
+from collections.abc import Iterable
 from typing import Any, cast
+
+from torch import nn
 
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.algorithms.privacy import DifferentialPrivacy
@@ -62,8 +65,8 @@ def check_private_data(data: Data, privacy: DifferentialPrivacy) -> None:
     """Raise UserError if anything that a model of the data publishes depends on rows without noise."""
     if not data.modality.declared:
         raise UserError(
-            "privacy=dp: the bins of the table are fitted to its rows: declare them in the schema, as edges: "
-            "data=adult_declared and data=breast_cancer_declared do"
+            "privacy=dp: the bins of the table are fitted to its rows: declare them, as edges in the schema, or take "
+            "data=adult_declared or data=breast_cancer_declared"
         )
     if data.condition is not None:
         raise UserError(
@@ -74,3 +77,13 @@ def check_private_data(data: Data, privacy: DifferentialPrivacy) -> None:
             f"privacy.delta={privacy.delta:g}: allows to publish one of {data.epoch_size:,} rows: less than "
             f"{1 / data.epoch_size:.2g}"
         )
+
+
+def check_private_counting(models: Iterable[nn.Module]) -> None:
+    """Raise ValueError unless the counts of counting models are all that these learn of the rows."""
+    for model in models:
+        if getattr(model, "has_tree", True):
+            raise ValueError(
+                f"generator {type(model).__name__}: its tree is chosen by the rows without noise: set structure=label "
+                "or structure=independent"
+            )

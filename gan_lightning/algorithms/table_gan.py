@@ -8,6 +8,7 @@ from gan_lightning.algorithms.gan import GAN
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.algorithms.privacy import Mechanism
 from gan_lightning.algorithms.private_gan import PrivateGAN
+from gan_lightning.algorithms.private_model import check_private_counting
 from gan_lightning.data.datamodule import Data
 from gan_lightning.networks import table_counts
 
@@ -32,6 +33,10 @@ class PrivateTableGAN(PrivateGAN):
         parts: as for :class:`PrivateGAN`; the generator is a :class:`gan_lightning.networks.table_gan.Generator` whose
             counting model has no tree.
     """
+
+    def _check_parts(self) -> None:
+        super()._check_parts()
+        check_private_counting(counting_models(self))
 
     def on_train_start(self) -> None:
         if self.iteration == 0:

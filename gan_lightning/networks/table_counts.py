@@ -129,12 +129,7 @@ class Generator(nn.Module):
 
         Args:
             noise_multiplier: standard deviation of the noise over the sensitivity.
-
-        Raises:
-            ValueError: for a structure with a tree, which rows choose without noise.
         """
-        if self.has_tree:
-            raise ValueError("a tree is chosen by the rows without noise: set structure=label or structure=independent")
         noise = noise_multiplier * len(self.blocks) ** 0.5 * secret_normal(self.counts.shape, self.counts.device)
         self.counts += noise.round().to(self.counts.dtype)
 
