@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from gan_lightning.algorithms.averaging import Averaging
 from gan_lightning.algorithms.priors import Prior
+from gan_lightning.algorithms.privacy import DifferentialPrivacy
 from gan_lightning.algorithms.schedules import Schedule
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.modalities.samples import Sample, Shape, cat, each, leaves, shape, size, take
@@ -60,9 +61,13 @@ class GenerativeModel(L.LightningModule):
         iteration: number of generator updates so far, over all epochs and resumptions.
         rollbacks: number of times that the run returned to a checkpoint and continued with other noise.
         batches_per_iteration: number of the data's batches that ``training_step`` takes together as one.
+        poisson_sampling: True if batches must be Poisson samples of the examples.
+        privacy: the budget of differential privacy; None for a model that is trained without.
     """
 
     batches_per_iteration = 1
+    poisson_sampling = False
+    privacy: DifferentialPrivacy | None = None
     on_before_backward = on_after_backward = on_before_optimizer_step = None  # type: ignore[assignment]  # Lightning skips them
 
     def __init__(

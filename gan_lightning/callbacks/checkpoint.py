@@ -12,7 +12,7 @@ import lightning.pytorch as L
 from gan_lightning.algorithms.model import GenerativeModel
 from gan_lightning.callbacks import Watcher, data_of, epochs_done
 from gan_lightning.callbacks.loggers import log_writers
-from gan_lightning.data.batches import EpochBatches
+from gan_lightning.data.batches import Batches
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest
 from gan_lightning.paths import EARLIER_CHECKPOINT, LAST_CHECKPOINT, STATEMENT_SUFFIX
@@ -65,7 +65,7 @@ class Checkpoint(Watcher, L.callbacks.Checkpoint):
         self._saved_iteration = pl_module.iteration
         self.trained_on = add_data(self.trained_on, data_of(trainer).describe(), pl_module.iteration)
         sampler = trainer.train_dataloader.sampler  # type: ignore[union-attr]
-        if isinstance(sampler, EpochBatches):
+        if isinstance(sampler, Batches):
             _, sampler.start = epochs_done(trainer, pl_module.iteration)
 
     def on_train_batch_end(

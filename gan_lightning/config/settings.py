@@ -82,6 +82,7 @@ class TrainSettings(Settings):
     model: Node
     objective: Node
     regularizer: Node
+    privacy: Node | None
     trainer: Node
     callbacks: dict[str, Node | None]
     logger: WithoutEffect[dict[str, Node | None]]

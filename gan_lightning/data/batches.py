@@ -7,13 +7,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from gan_lightning.system.randomness import SHUFFLE, derived_seed
+from gan_lightning.system.randomness import SHUFFLE, derived_seed, secret_uniform
 
 
-class EpochBatches(Sampler[tuple[Tensor, Tensor]]):
-    """Batches as index tensors (B,) of content and of conditions, in an order that depends only on (seed, epoch).
+class Batches(Sampler[tuple[Tensor, Tensor]]):
+    """Batches of an epoch, as index tensors (B,) of content and of conditions.
 
-    ``start`` skips that many batches of the next epoch, once, so that a resumed run continues where it stopped.
+    Attributes:
+        start: number of batches of the next epoch to skip, once, so that a resumed run continues where it stopped.
+    """
+
+    start = 0
+
+
+class EpochBatches(Batches):
+    """Batches in an order that depends only on (seed, epoch).
 
     With several processes, each gets every ``processes``-th index of every batch, starting with its ``rank``. If their
     number does not divide the set, an epoch drops the last few indices, so that all processes get equally many.
@@ -48,7 +56,6 @@ class EpochBatches(Sampler[tuple[Tensor, Tensor]]):
         self.rank = rank
         self.processes = processes
         self.epoch = 0
-        self.start = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch; the Trainer calls it before each one."""
@@ -65,3 +72,31 @@ class EpochBatches(Sampler[tuple[Tensor, Tensor]]):
         share = slice(self.rank, None, self.processes)
         for content_batch, condition_batch in zip(*(part[start:] for part in batches), strict=True):
             yield content_batch[share], condition_batch[share]
+
+
+class PoissonBatches(Batches):
+    """Poisson samples of the examples.
+
+    Each example is in a batch with probability ``batch_size / size``, independently of all others, so batches differ
+    in size and may be empty. Nobody can know which examples a batch had, as differential privacy needs: the random
+    numbers come from the operating system.
+
+    Args:
+        size: number of examples.
+        batch_size: expected number of examples in a batch.
+        device: device of the index tensors.
+    """
+
+    def __init__(self, size: int, batch_size: int, device: torch.device | str = "cpu") -> None:
+        self.size = size
+        self.batch_size = batch_size
+        self.device = device
+
+    def __len__(self) -> int:
+        return math.ceil(self.size / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        start, self.start = self.start, 0
+        for _ in range(start, len(self)):
+            chosen = (secret_uniform(self.size) < self.batch_size / self.size).nonzero()[:, 0].to(self.device)
+            yield chosen, chosen

@@ -12,7 +12,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gan_lightning.data.batches import EpochBatches
+from gan_lightning.data.batches import EpochBatches, PoissonBatches
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Serving, WithoutEffect
 from gan_lightning.modalities.modality import Modality
@@ -85,6 +85,7 @@ class Data(L.LightningDataModule):
         self.batches_per_iteration = 1  # batches that the model takes in one iteration, served as one
         self.processes = 1  # number of processes that share each batch
         self.whole_batches = False  # if True, an epoch drops a smaller last batch
+        self.poisson_sampling = False  # if True, batches are Poisson samples of the examples
         self._stored_conditions: Content | None = None
 
     @abstractmethod
@@ -158,6 +159,9 @@ class Data(L.LightningDataModule):
                 None if condition is None else each(lambda one: one.to(device), condition),
             )
         )
+        if self.poisson_sampling:
+            batches = PoissonBatches(self.epoch_size, self.batch_size, device)
+            return DataLoader(dataset, sampler=batches, batch_size=None)
         sampler = EpochBatches(
             self.order,
             self.epoch_size,

@@ -53,6 +53,11 @@ class Modality(ABC):
     sample_shape: Shape
 
     @property
+    def declared(self) -> bool:
+        """True if nothing of the modality is fitted to content, so that it reveals none."""
+        return True
+
+    @property
     def content_shape(self) -> Shape:
         """Shape of the content of one sample; equal to ``sample_shape`` unless encoding changes the shape."""
         return self.sample_shape

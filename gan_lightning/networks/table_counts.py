@@ -16,6 +16,7 @@ from gan_lightning.networks.chow_liu import (
     maximum_spanning_tree,
     mutual_information,
 )
+from gan_lightning.system.randomness import secret_normal
 
 Structure = Literal["independent", "label", "tree", "tan"]
 
@@ -119,6 +120,19 @@ class Generator(nn.Module):
                 seen = rows.T @ rows if self.has_tree else rows.sum(0, keepdim=True)
                 counts += seen.round().to(counts.dtype)
 
+    @torch.no_grad()
+    def add_noise(self, noise_multiplier: float) -> None:
+        """Add Gaussian noise to the counts, which is rounded as they are.
+
+        Each row adds 1 to one slot of each column, so its L2 sensitivity is the root of the number of columns. Counts
+        below 0 count as 0 when distributions are derived.
+
+        Args:
+            noise_multiplier: standard deviation of the noise over the sensitivity.
+        """
+        noise = noise_multiplier * len(self.blocks) ** 0.5 * secret_normal(self.counts.shape, self.counts.device)
+        self.counts += noise.round().to(self.counts.dtype)
+
     def fit(self, sample: Tensor) -> Self:
         """Count the rows (n, D), and no others; return the generator."""
         self.counts.zero_()
@@ -175,7 +189,7 @@ class Generator(nn.Module):
         return {first: None} | named
 
     def _derive(self) -> list[Conditional]:
-        counts = self.counts.cpu().double()
+        counts = self.counts.cpu().double().clamp(min=0)
         of_classes = counts.diagonal(dim1=1, dim2=2) if self.has_tree else counts[:, 0]  # of each slot
         distributions = []
         for column, parent in self.parents().items():

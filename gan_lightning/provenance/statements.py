@@ -63,6 +63,7 @@ def attest_checkpoint(identity: Identity, trained: Trained) -> Path:
         "code": {"version": __version__, "git": manifest.get("git"), "packages": manifest.get("packages")},
         "data": _data_record(trained),
         "metrics": metrics if metrics.get("iteration") == iteration else None,  # those of the end of the run
+        **_privacy_record(trained),
     }
     return write_statement(identity, [_file_subject(trained.path)], CHECKPOINT, predicate, statement_path(trained.path))
 
@@ -81,6 +82,7 @@ def attest_samples(identity: Identity, trained: Trained, records: Sequence[Recor
         "modality": first.modality,
         "count": first.n,
         "source": _data_record(trained),
+        **_privacy_record(trained),
     }
     subject = Subject(
         name=f"*{trained.data.modality.suffix}", digest={TREE: merkle_root(one.content for one in records)}
@@ -219,6 +221,12 @@ def _data_record(trained: Trained) -> dict[str, Any]:
     if len(trained.trained_on) > 1:
         return source | {"parts": trained.trained_on}
     return source | {key: value for one in trained.trained_on for key, value in one.items() if key != "from_iteration"}
+
+
+def _privacy_record(trained: Trained) -> dict[str, Any]:
+    """Return what the run has spent of its budget of differential privacy; nothing for a run without one."""
+    privacy = trained.model.privacy
+    return {} if privacy is None else {"privacy": privacy.record()}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

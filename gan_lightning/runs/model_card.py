@@ -307,7 +307,14 @@ def _training(card: Card) -> str:
         ("Iterations", f"{card.metrics['iteration']:,}, {card.metrics['epoch']:.4g} epochs"),
         ("Seed", str(card.manifest["seed"])),
         *((name.capitalize(), escape(value)) for name, value in settings.items() if value is not None),
+        *_privacy(card.manifest.get("privacy")),
     )
+
+
+def _privacy(spent: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if spent is not None:
+        guarantee = f"ε = {spent['epsilon']:g}, δ = {spent['delta']:g}, between {spent['neighbors']}"
+        yield "Differential privacy", escape(f"{guarantee}; accountant {spent['accountant']}")
 
 
 def _evaluation(card: Card) -> Iterator[str]:

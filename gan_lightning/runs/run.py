@@ -75,8 +75,14 @@ def build(settings: TrainSettings, rollbacks: int) -> Run:
         name = type(data).__name__
         raise UserError(f"conditional=true: {name} has no condition: data.conditional, if its constructor takes that")
     model = instantiate(settings.model, "model")
+    if settings.privacy is not None and model.privacy is None:
+        raise UserError(
+            f"privacy=dp: {type(model).__name__} is trained without differential privacy: model=table_private_gan or "
+            "model=table_noisy_counts, or privacy=none"
+        )
     model.rollbacks = rollbacks
     data.batches_per_iteration = model.batches_per_iteration
+    data.poisson_sampling = model.poisson_sampling
     stop = Stop(settings.max_iterations, settings.max_cpu_minutes)
     watchers = [instantiate(node, f"callbacks.{name}") for name, node in settings.callbacks.items() if node]
     loggers = build_loggers(settings.logger)

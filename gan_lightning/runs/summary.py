@@ -7,6 +7,7 @@ from pathlib import Path
 import lightning.pytorch as L
 
 from gan_lightning.algorithms.model import GenerativeModel
+from gan_lightning.algorithms.privacy import DifferentialPrivacy
 from gan_lightning.data.datamodule import Data
 from gan_lightning.modalities.samples import Shape
 from gan_lightning.paths import LAST_CHECKPOINT, METRICS, path_override, relative_to_cwd
@@ -67,6 +68,13 @@ def end_summary(
 
 def summary_row(name: str, value: object) -> str:
     return f"  {name:<11} {value}"
+
+
+def privacy_summary(privacy: DifferentialPrivacy) -> str:
+    """Return a line that says what a run has spent of its budget."""
+    spent = privacy.record()
+    private = f"(ε = {spent['epsilon']:g}, δ = {spent['delta']:g})-differentially private"
+    return f"{'privacy':<11} the generator and its samples are {private}; losses, metrics and plots are not"
 
 
 def parameter_counts(model: GenerativeModel) -> dict[str, int]:

@@ -1,13 +1,18 @@
-"""Seeds derived from counters instead of generator states.
+"""Seeds derived from counters instead of generator states, and random numbers that must stay secret.
 
 The order of the data is a function of (seed, epoch); the noise of an iteration is a function of (seed, iteration,
 rank). A run can therefore resume at any iteration without the state of a generator.
 """
 
 import hashlib
+import math
+import os
 import struct
+from collections.abc import Sequence
 
+import numpy as np
 import torch
+from torch import Tensor
 
 SHUFFLE, ITERATION, CONDITIONS = 0, 1, 2  # independent streams of one seed
 
@@ -30,3 +35,14 @@ def seed_device(device: torch.device, seed: int) -> None:
         torch.default_generator.manual_seed(seed)
     else:
         torch.get_device_module(device).manual_seed(seed)
+
+
+def secret_uniform(n: int) -> Tensor:
+    """Return n numbers (n,) float64, uniform on (0, 1), from the operating system: no seed gives them again."""
+    integers = np.frombuffer(os.urandom(8 * n), np.uint64) >> np.uint64(11)
+    return torch.from_numpy((integers + 0.5) * 2.0**-53)
+
+
+def secret_normal(shape: Sequence[int], device: torch.device) -> Tensor:
+    """Return standard normal numbers of a shape from the operating system, float32: no seed gives them again."""
+    return torch.special.ndtri(secret_uniform(math.prod(shape))).float().view(*shape).to(device)
