@@ -11,10 +11,8 @@ import torch
 
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.config.settings import EvaluateSettings
-from gan_lightning.files import read_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics
 from gan_lightning.modalities.samples import Content, Sample, size, take
-from gan_lightning.paths import MANIFEST
 from gan_lightning.runs.checkpoints import Trained
 
 Values = dict[str, list[float]]  # values of each metric, one for each seed
@@ -95,7 +93,7 @@ def checkpoint_sources(settings: EvaluateSettings, trained: list[Trained]) -> li
             "sha256": one.digest,
             "iteration": one.model.iteration,
             "seeds": list(settings.seeds),
-            "privacy": read_json(one.run_dir / MANIFEST).get("privacy"),
+            "privacy": None if one.model.privacy is None else one.model.privacy.record(),
         }
         sources.append(CheckpointSource(name, folder, facts, one.model.weights, list(settings.seeds), one))
     return sources

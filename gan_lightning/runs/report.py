@@ -1,6 +1,7 @@
 """Writes the report of an evaluation: one HTML file without scripts that needs no network, for readers of any trade."""
 
 import base64
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,8 +39,9 @@ NO_GUARANTEE = """\
 Differential privacy: none is recorded for these samples, so nothing is proven: an attack that was not tried may \
 succeed. Only differential privacy bounds what any attack can find."""
 GUARANTEE = """\
-Differential privacy: ε = {epsilon}, δ = {delta}, by {mechanism}. Whatever attack anybody tries, this bounds what the \
-samples reveal about one training example. It does not cover this report, which was computed from the real data."""
+Differential privacy: the samples are (ε = {epsilon:.4g}, δ = {delta:.4g})-private, for {neighbors}. Whatever attack \
+anybody tries, they change the odds that an example was trained on by a factor of at most {factor:.3g}, but for a \
+probability of δ. This does not cover this report, which was computed from the real data."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,10 @@ def _checks(weights: str, means: Metrics, content: Mapping[str, Any], evaluator:
 def _remarks(means: Metrics, content: Mapping[str, Any], evaluator: Evaluator) -> dict[str, list[str]]:
     """Return the evaluator's remarks on the samples of the first generator, and what is proven about their privacy."""
     remarks, privacy = evaluator.remarks(means), content.get("privacy")
-    guarantee = GUARANTEE.format_map({name: _number(one) for name, one in privacy.items()}) if privacy else NO_GUARANTEE
+    guarantee = NO_GUARANTEE
+    if privacy is not None:
+        factor = math.exp(min(privacy["epsilon"], 700))  # a larger one is no float
+        guarantee = GUARANTEE.format_map(privacy | {"factor": factor})
     return remarks | {"privacy": [*remarks.get("privacy", []), guarantee]}
 
 
@@ -187,6 +192,8 @@ def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, st
     source = {key: value or "not stated" for key, value in content["source"].items()}
     yield "Real data", _rows(source | content["reference"], REAL_DATA)
     yield "Evaluator", _rows(content["extractor"], {"sha256": "SHA-256"})
+    if content.get("privacy") is not None:
+        yield "Differential privacy", _rows(content["privacy"], {})
     git, versions = content["git"], content["versions"]
     revision = f"{git['revision']}{', changed since' if git['dirty'] else ''}" if git else "not recorded"
     packages = [f"{name} {version}" for name, version in versions.items() if name != "python"]
@@ -202,7 +209,9 @@ def _rows(entries: Mapping[str, Any], titles: Mapping[str, str]) -> list[tuple[s
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return listed([str(one) for one in value], 50)
+        return listed([_text(one) for one in value], 50)
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_text(one)}" for key, one in value.items())
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
