@@ -178,7 +178,7 @@ def test_guarantee_is_that_of_the_checkpoint(run, tmp_path, monkeypatch):
     guarantee = f"(ε = {privacy['epsilon']:.4g}, δ = 1e-05)-private, for data sets that differ by one row"
     assert f"Differential privacy: the samples are {guarantee}" in page.text
     assert f"by a factor of at most {math.exp(privacy['epsilon']):.3g}," in page.text
-    assert "Mechanism name Gaussian noise, noise multiplier" in page.text
+    assert "Mechanism (name Gaussian noise, noise_multiplier" in page.text
     assert read_statement()["predicate"]["privacy"] == privacy
 
 

@@ -163,7 +163,7 @@ def _remarks(means: Metrics, content: Mapping[str, Any], evaluator: Evaluator) -
     if privacy is not None:
         factor = math.exp(min(privacy["epsilon"], 700))  # a larger one is no float
         guarantee = GUARANTEE.format_map(privacy | {"factor": factor})
-    return remarks | {"privacy": [*remarks.get("privacy", []), guarantee]}
+    return remarks | {"privacy": [guarantee, *remarks.get("privacy", [])]}
 
 
 def _columns(content: Mapping[str, Any]) -> list[str]:
@@ -193,7 +193,7 @@ def _facts(content: Mapping[str, Any]) -> Iterator[tuple[str, list[tuple[str, st
     yield "Real data", _rows(source | content["reference"], REAL_DATA)
     yield "Evaluator", _rows(content["extractor"], {"sha256": "SHA-256"})
     if content.get("privacy") is not None:
-        yield "Differential privacy", _rows(content["privacy"], {})
+        yield "Differential privacy", _rows(content["privacy"], {"epsilon": "ε", "delta": "δ"})
     git, versions = content["git"], content["versions"]
     revision = f"{git['revision']}{', changed since' if git['dirty'] else ''}" if git else "not recorded"
     packages = [f"{name} {version}" for name, version in versions.items() if name != "python"]
@@ -211,8 +211,8 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return listed([_text(one) for one in value], 50)
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_text(one)}" for key, one in value.items())
-    return f"{value:,}" if isinstance(value, int) else str(value)
+        return f"({', '.join(f'{key} {_text(one)}' for key, one in value.items())})"
+    return f"{value:,}" if isinstance(value, int) else _number(value)
 
 
 def _with_spread(statistics: Mapping[str, Any] | None) -> Cell:
