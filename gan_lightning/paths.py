@@ -14,6 +14,7 @@ CONF_DIR = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent /
 MANIFEST = "manifest.json"
 LOCK = ".lock"  # held by the process that trains
 METRICS = "metrics.json"
+REPORT = "report.html"  # of an evaluation
 CARD = "README.md"  # the model card
 GENERATED = ".gan-lightning"  # marks a folder of generated samples, which data sets of images leave out
 MULTIRUN = "multirun.yaml"  # written by Hydra into the folder of a sweep

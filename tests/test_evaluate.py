@@ -54,8 +54,8 @@ def test_run(run, trained):
     result = run("evaluate", "checkpoint=outputs/run/checkpoints/last.ckpt", "n=100", "seeds=[3,4]")
     assert result.code == 0, result.err
     folder = trained / "evaluation" / "last"
-    names = {"metrics.json", "samples.png", "nearest_training.png", "classes.png", "precision_recall.png"}
-    assert {path.name for path in folder.iterdir()} == names
+    images = {"samples.png", "nearest_training.png", "classes.png", "precision_recall.png"}
+    assert {path.name for path in folder.iterdir()} == {"metrics.json", "report.html"} | images
 
     content = read(folder)
     assert content["n"] == 100
@@ -254,6 +254,7 @@ def test_own_evaluator(run, trained, tmp_path, monkeypatch):
     assert content["generators"]["raw"].keys() == content["floor"].keys() > {"brightness", "two_sample_auc", "coverage"}
     assert {path.name for path in (tmp_path / "own").iterdir()} == {
         "metrics.json",
+        "report.html",
         "samples.png",
         "nearest_training.png",
     }

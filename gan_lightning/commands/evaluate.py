@@ -1,17 +1,17 @@
 """Compares samples of checkpoints, or samples of any origin, with real data."""
 
+from __future__ import annotations
+
 import inspect
-import os
 import statistics
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gan_lightning.algorithms.model import Weights
+from gan_lightning.commands.sample_sources import CheckpointSource, Source, Values, checkpoint_sources, file_source
+from gan_lightning.commands.session import Session
 from gan_lightning.config.effects import example_settings
 from gan_lightning.config.settings import EvaluateSettings
 from gan_lightning.config.validation import instantiate
@@ -19,73 +19,22 @@ from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import NotWritten, UserError, explain_os_error
 from gan_lightning.files import make_folder, read_json, write_json
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
-from gan_lightning.modalities.samples import Content, Sample, size, take
+from gan_lightning.modalities.samples import Content, size
 from gan_lightning.modalities.sheets import SUFFIX, write_sheet
-from gan_lightning.paths import METRICS
+from gan_lightning.paths import METRICS, REPORT, STATEMENT_SUFFIX
+from gan_lightning.provenance import load_signer
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.manifest import environment
+from gan_lightning.runs.report import write_report
 from gan_lightning.tables import markdown
+
+if TYPE_CHECKING:  # needs an extra
+    from gan_lightning.provenance.identity import Identity
 
 EXAMPLES = {
     "data": "data=image_folder data.root=…",
     "features": "features=classifier features.path=…",
 }
-
-Values = dict[str, list[float]]  # values of each metric, one for each seed
-
-
-@dataclass
-class Source(ABC):
-    """Source of samples to evaluate.
-
-    Attributes:
-        name: the name in tables.
-        folder: the folder to write the metrics to.
-        facts: entries of metrics.json that describe the source.
-        weights: the generators to evaluate, by their weights.
-        seeds: the seeds to generate samples with.
-    """
-
-    name: str
-    folder: Path
-    facts: dict[str, Any]
-    weights: Sequence[Weights]
-    seeds: Sequence[int]
-
-    @abstractmethod
-    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
-        """Return n samples as content, and their conditions; None for samples without conditions."""
-
-    def evaluate(self, evaluator: Evaluator) -> dict[str, Values]:
-        """Return the values of each metric over the seeds, by the weights of the generator."""
-        n = evaluator.reference.n
-        return {
-            weights: _group_by_metric([evaluator(*self.content(n, seed, weights)) for seed in self.seeds])
-            for weights in self.weights
-        }
-
-
-@dataclass
-class CheckpointSource(Source):
-    """Samples of a trained model."""
-
-    trained: Trained
-
-    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
-        data = self.trained.data
-        condition = data.sample_conditions(n, seed)
-        return data.modality.decode(self.trained.model.sample(n, condition, seed=seed, weights=weights)), condition
-
-
-@dataclass
-class FileSource(Source):
-    """Samples from files."""
-
-    samples: Content
-
-    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
-        """Return n samples at equal distances in the set, because files may be sorted by class."""
-        return take(self.samples, torch.linspace(0, size(self.samples) - 1, n).long()), None
 
 
 def evaluate(settings: EvaluateSettings) -> str:
@@ -96,6 +45,9 @@ def evaluate(settings: EvaluateSettings) -> str:
         _check_option_chosen(key, node)
     if len(set(settings.seeds)) < len(settings.seeds):
         raise UserError(f"seeds={list(settings.seeds)}: must differ: equal samples say nothing about the spread")
+    if settings.sign and settings.checkpoint is None:
+        raise UserError("sign=true: signs evaluations of checkpoints, and samples=… may be of any origin: leave it out")
+    identity = load_signer("sign=true") if settings.sign else None
     trained = (
         []
         if settings.checkpoint is None
@@ -111,13 +63,15 @@ def evaluate(settings: EvaluateSettings) -> str:
     available = settings.n or evaluator.n if samples is None else size(samples)
     evaluator.prepare(data, min(settings.n or available, available), seed=settings.seed)
 
-    sources = [_file_source(settings, samples)] if samples is not None else _checkpoint_sources(settings, trained)
+    sources = [file_source(settings, samples)] if samples is not None else checkpoint_sources(settings, trained)
     rows: dict[str, Values] = {}
     write_error = None
     for source in sources:
         values = source.evaluate(evaluator)
         try:
-            _write_results(source, evaluator, settings.seed, values)
+            content = _write_results(source, evaluator, settings.seed, values)
+            if identity is not None:
+                _sign(identity, source, content, evaluator)
         except OSError as error:
             write_error = f"output={source.folder}: {explain_os_error(error)}"
         rows |= {f"{source.name} ({name})" if len(values) > 1 else source.name: v for name, v in values.items()}
@@ -205,36 +159,8 @@ def _is_evaluation(metrics: Path) -> bool:
     return {"reference", "generators", "floor"} <= read_json(metrics).keys()
 
 
-def _file_source(settings: EvaluateSettings, samples: Content) -> Source:
-    path = Path(str(settings.samples))
-    folder = Path(settings.output) if settings.output else path.parent / "evaluation" / path.stem
-    return FileSource(str(path), folder, {"samples": str(path)}, ["raw"], [0], samples)
-
-
-def _checkpoint_sources(settings: EvaluateSettings, trained: list[Trained]) -> list[Source]:
-    common = Path(os.path.commonpath([one.run_dir.absolute().parent for one in trained]))
-    sources: list[Source] = []
-    for one in trained:
-        name = str(one.run_dir.absolute().relative_to(common) / one.path.stem)
-        folder = one.run_dir / "evaluation" / one.path.stem
-        if settings.output is not None:
-            folder = Path(settings.output, name) if len(trained) > 1 else Path(settings.output)
-        facts = {
-            "checkpoint": str(one.path),
-            "sha256": one.digest,
-            "iteration": one.model.iteration,
-            "seeds": list(settings.seeds),
-        }
-        sources.append(CheckpointSource(name, folder, facts, one.model.weights, list(settings.seeds), one))
-    return sources
-
-
-def _group_by_metric(metrics: Sequence[Metrics]) -> Values:
-    return {name: [one[name] for one in metrics] for name in metrics[0]}
-
-
-def _write_results(source: Source, evaluator: Evaluator, seed: int, values: dict[str, Values]) -> None:
-    """Write metrics.json, and sheets of the first generator's samples.
+def _write_results(source: Source, evaluator: Evaluator, seed: int, values: dict[str, Values]) -> dict[str, Any]:
+    """Write metrics.json, sheets of the first generator's samples, and the report; return the content of metrics.json.
 
     Args:
         source: the source of the samples.
@@ -247,7 +173,9 @@ def _write_results(source: Source, evaluator: Evaluator, seed: int, values: dict
         "n": reference.n,
         "extractor": evaluator.describe(),
         "reference": {"split": reference.split, "n": reference.n, "seed": seed} | reference.data.describe(),
+        "source": {"name": reference.data.source, "licence": reference.data.licence},
         "versions": {"python": versions["python"]} | versions["packages"],
+        "git": versions["git"],
         "threads": torch.get_num_threads(),
         "generators": {
             weights: {name: _statistics(over_seeds) for name, over_seeds in metrics.items()}
@@ -255,12 +183,30 @@ def _write_results(source: Source, evaluator: Evaluator, seed: int, values: dict
         },
         "floor": evaluator.real_baseline(),
         "baselines": evaluator.baseline_metrics(),
+        "findings": {weights: list(map(str, evaluator.findings(_means(one)))) for weights, one in values.items()},
     }
     sheets = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
     make_folder(source.folder)
     write_json(source.folder / METRICS, content)
     for name, sheet in sheets.items():
         write_sheet(source.folder / f"{name}{SUFFIX}", sheet)
+    report = source.folder / REPORT
+    report.with_name(f"{REPORT}{STATEMENT_SUFFIX}").unlink(missing_ok=True)  # it is about an earlier report
+    write_report(report, source.name, content, evaluator, sheets, Session.current().typed_command())
+    return content
+
+
+def _sign(identity: Identity, source: Source, content: dict[str, Any], evaluator: Evaluator) -> None:
+    """Write a signed statement about the report and metrics.json."""
+    from gan_lightning.provenance.statements import attest_evaluation
+
+    assert isinstance(source, CheckpointSource)
+    attest_evaluation(identity, source.trained, source.folder, content, evaluator.headline())
+
+
+def _means(values: Values) -> Metrics:
+    """Return the mean of each metric over the seeds."""
+    return {metric: statistics.mean(over_seeds) for metric, over_seeds in values.items()}
 
 
 def _statistics(values: list[float]) -> dict[str, Any]:
@@ -270,7 +216,7 @@ def _statistics(values: list[float]) -> dict[str, Any]:
 
 
 def _summary(sources: Sequence[Source], evaluator: Evaluator, rows: dict[str, Values]) -> str:
-    """Return the table of the metrics, the findings, and the folder of each source."""
+    """Return the table of the metrics, the findings, and the path of the report of each source."""
     reference = evaluator.reference
     comparison = (
         f"{reference.n:,} samples × {len(sources[0].seeds)} against {reference.n:,} real examples ({reference.split}), "
@@ -282,8 +228,8 @@ def _summary(sources: Sequence[Source], evaluator: Evaluator, rows: dict[str, Va
     columns: dict[str, Mapping[str, Any]] = {**cells, **evaluator.baseline_metrics()}
     table = evaluator.table(columns) if len(sources) == 1 else _headline_table(evaluator, cells)
     findings = [_findings(name, values, evaluator) for name, values in rows.items()]
-    folders = [f"{source.name}: {source.folder}" for source in sources]
-    return "\n".join([comparison, "", table, "", *findings, "", *folders])
+    reports = [f"{source.name}: {source.folder / REPORT}" for source in sources]
+    return "\n".join([comparison, "", table, "", *findings, "", *reports])
 
 
 def _cell(values: list[float]) -> str:
@@ -300,7 +246,7 @@ def _headline_table(evaluator: Evaluator, cells: dict[str, dict[str, str]]) -> s
 
 
 def _findings(name: str, values: Values, evaluator: Evaluator) -> str:
-    found = evaluator.findings({metric: statistics.mean(over_seeds) for metric, over_seeds in values.items()})
+    found = evaluator.findings(_means(values))
     return "\n  ".join([f"{name}:", *(found or ["nothing found wrong"])])
 
 

@@ -137,6 +137,10 @@ class Session:
             words += ["--config-name", str(name)]
         return shlex.join([*self._program_words(Path(self.program), "train"), *words])
 
+    def typed_command(self) -> str:
+        """Return the command line of this process, as it was typed."""
+        return shlex.join([*self._program_words(Path(self.program), self.config_name), *self.typed])
+
     def command(self, name: str) -> str:
         """Return the command line of another command of the package, such as ``generate``, without overrides."""
         program = Path(self.program)

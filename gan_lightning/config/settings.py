@@ -133,6 +133,7 @@ class EvaluateSettings(Settings):
     seed: SampleSeed
     features: Config | None
     data: Config | None
+    sign: bool
     trust_code: list[str]
     output: Location[str | None]
     debug: bool

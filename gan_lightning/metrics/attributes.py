@@ -1,5 +1,6 @@
 """Evaluator and metrics of images that are composed of attributes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,7 @@ class AttributeEvaluator(ImageEvaluator):
             "share of samples that no other value of an attribute fits better than the one read",
             recognized,
             headline=True,
+            better="higher",
         ),
         Metric(
             "valid",
@@ -76,6 +78,7 @@ class AttributeEvaluator(ImageEvaluator):
             quick=True,
             headline=True,
             warn=few_valid,
+            better="higher",
         ),
         Metric(
             "values_found",
@@ -84,19 +87,25 @@ class AttributeEvaluator(ImageEvaluator):
             quick=True,
             headline=True,
             warn=few_values,
+            better="higher",
         ),
         Metric(
             "values_recognized",
             "number of values of attributes of which a sample is recognized, whatever its other attributes look like",
             values_recognized,
+            better="higher",
         ),
         Metric(
-            "worst_attribute", "share of its values that valid samples have, of the worst attribute", worst_attribute
+            "worst_attribute",
+            "share of its values that valid samples have, of the worst attribute",
+            worst_attribute,
+            better="higher",
         ),
         Metric(
             "missing_values",
             f"number of values that no valid sample has, of those with {EXPECTED} real examples",
             missing_values,
+            better="lower",
         ),
         Metric(
             "attribute_kl",
@@ -105,6 +114,7 @@ class AttributeEvaluator(ImageEvaluator):
             quick=True,
             headline=True,
             warn=uneven_values,
+            better="lower",
         ),
         Metric(
             "pair_kl",
@@ -112,6 +122,7 @@ class AttributeEvaluator(ImageEvaluator):
             pair_kl,
             headline=True,
             warn=odd_pairs,
+            better="lower",
         ),
         Metric(
             "unseen",
@@ -119,6 +130,7 @@ class AttributeEvaluator(ImageEvaluator):
             unseen,
             baseline=unseen_of_real,
             warn=few_unseen,
+            better="as real",
         ),
         Metric(
             "condition_accuracy",
@@ -126,9 +138,17 @@ class AttributeEvaluator(ImageEvaluator):
             condition_accuracy,
             headline=True,
             warn=ignored_condition,
+            better="higher",
         ),
         *ImageEvaluator.metrics,
     )
+
+    captions: Mapping[str, str] = {
+        **ImageEvaluator.captions,
+        "read_back": "Rows of samples, each above a row of the images composed of the attributes read in them.",
+        "attributes": "Share of each value of each attribute among the samples, and among real examples.",
+        "independent attributes": "images composed of attributes that have the data's shares, but are independent",
+    }
 
     reference: AttributeReference  # type: ignore[assignment]
     data: AttributedImages

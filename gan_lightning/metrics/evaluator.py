@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ class Metric(NamedTuple):
         quick: True for a cheap metric, which the alarm computes during training.
         headline: True for a metric that is shown in tables without room for all.
         warn: (value, baseline) -> a message that names a fault, or None if there is none.
+        group: the part of a report that shows the metric, such as ``realism``, ``utility`` or ``privacy``.
+        better: the values that are better; None if neither direction is.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Metric(NamedTuple):
     quick: bool = False
     headline: bool = False
     warn: Callable[[float, float], str | None] | None = None
+    group: str = "realism"
+    better: Literal["higher", "lower", "as real"] | None = None
 
 
 def overlap_with_real(samples: View, reference: Reference[Any]) -> Overlap:
@@ -138,10 +142,24 @@ class Evaluator(ABC):
 
     metrics: Sequence[Metric] = (
         Metric(
-            "precision", "share of samples that lie among real examples", precision, headline=True, warn=low_precision
+            "precision",
+            "share of samples that lie among real examples",
+            precision,
+            headline=True,
+            warn=low_precision,
+            better="higher",
         ),
-        Metric("recall", "share of real examples that lie among samples", recall, headline=True, warn=low_recall),
-        Metric("density", "how densely real examples surround samples; about 1 for real data", density),
+        Metric(
+            "recall",
+            "share of real examples that lie among samples",
+            recall,
+            headline=True,
+            warn=low_recall,
+            better="higher",
+        ),
+        Metric(
+            "density", "how densely real examples surround samples; about 1 for real data", density, better="as real"
+        ),
         Metric(
             "coverage",
             "share of real examples with a sample nearby",
@@ -149,14 +167,18 @@ class Evaluator(ABC):
             quick=True,
             headline=True,
             warn=low_coverage,
+            better="higher",
         ),
-        Metric("two_sample_auc", "how well a classifier tells samples from real examples; .5 at best", auc),
+        Metric(
+            "two_sample_auc", "how well a classifier tells samples from real examples; .5 at best", auc, better="lower"
+        ),
         Metric(
             "duplicate_rate",
             "share of samples that repeat another sample",
             duplicates,
             quick=True,
             warn=many_duplicates,
+            better="lower",
         ),
         Metric(
             "neighbour_ratio",
@@ -164,6 +186,8 @@ class Evaluator(ABC):
             neighbour_ratio,
             baseline=lambda reference: 1.0,  # by definition
             warn=far_from_training,
+            group="privacy",
+            better="as real",
         ),
         Metric(
             "copy_rate",
@@ -171,8 +195,16 @@ class Evaluator(ABC):
             copy_rate,
             baseline=lambda reference: 0.01,  # by definition
             warn=many_copies,
+            group="privacy",
+            better="lower",
         ),
     )
+
+    captions: Mapping[str, str] = {
+        "samples": "The first samples.",
+        "nearest_training": "Rows of samples, each above a row of the training examples that are nearest to them.",
+    }
+    """Descriptions of the images of ``pictures`` and of the generators of ``baselines``, by name."""
 
     reference: Reference[Any]
 
@@ -266,10 +298,19 @@ class Evaluator(ABC):
         real = self.real_baseline()
         found = (
             metric.warn(metrics[metric.name], real[metric.name])
-            for metric in self.metrics
-            if metric.warn is not None and metric.name in metrics and metric.name in real
+            for metric in self.checked(metrics)
+            if metric.warn is not None
         )
         return [one for one in found if one is not None]
+
+    def checked(self, metrics: Metrics) -> list[Metric]:
+        """Return the metrics that :meth:`findings` checks."""
+        real = self.real_baseline()
+        return [one for one in self.metrics if one.warn is not None and one.name in metrics and one.name in real]
+
+    def remarks(self, metrics: Metrics) -> dict[str, list[str]]:
+        """Return sentences that say what metrics mean, by the group of the metrics, for a report; none by default."""
+        return {}
 
     def collapsed(self, metrics: Metrics) -> list[str]:
         """Return the signs of a collapse in the quick metrics of a run's samples; an empty list if there are none.

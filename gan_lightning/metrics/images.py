@@ -1,6 +1,7 @@
 """Evaluator and metrics of images."""
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -141,13 +142,14 @@ def frechet_metrics(extractor: Extractor | type[Extractor]) -> tuple[Metric, Met
     """Return the metrics of the Fréchet distance in features of an extractor, named by the extractor."""
     name, title = extractor.frechet_name, extractor.frechet_title
     return (
-        Metric(name, f"{title} to the test set; 0 at best", fcd, headline=True),
+        Metric(name, f"{title} to the test set; 0 at best", fcd, headline=True, better="lower"),
         Metric(
             f"{name}_train",
             f"{title} to training images; to choose between models",
             fcd_train,
             baseline=fcd_train_of_real,
             headline=True,
+            better="lower",
         ),
     )
 
@@ -171,8 +173,9 @@ class ImageEvaluator(Evaluator):
             "Fréchet distance in features of random convolutions",
             frechet_random_conv,
             headline=True,
+            better="lower",
         ),
-        Metric("kernel_distance", "unbiased squared MMD, cubic kernel; 0 at best", kernel),
+        Metric("kernel_distance", "unbiased squared MMD, cubic kernel; 0 at best", kernel, better="lower"),
         *Evaluator.metrics,
         Metric(
             "class_kl",
@@ -181,20 +184,39 @@ class ImageEvaluator(Evaluator):
             quick=True,
             headline=True,
             warn=uneven_classes,
+            better="lower",
         ),
         Metric(
-            "label_accuracy", "share of samples that have the class they were generated for", accuracy, headline=True
+            "label_accuracy",
+            "share of samples that have the class they were generated for",
+            accuracy,
+            headline=True,
+            better="higher",
         ),
-        Metric("modes", "number of classes among the samples", modes_seen, quick=True, warn=missing_classes),
-        Metric("modes_5", "number of classes with 5 samples or more", modes_seen_often),
+        Metric(
+            "modes",
+            "number of classes among the samples",
+            modes_seen,
+            quick=True,
+            warn=missing_classes,
+            better="higher",
+        ),
+        Metric("modes_5", "number of classes with 5 samples or more", modes_seen_often, better="higher"),
         Metric("classifier_score", "how confident and varied the classes are; their number at best", score),
         Metric(
             "sharpness",
             "sharpness relative to real images; below 1 blurred, above 1 noisy",
             relative_sharpness,
             warn=odd_sharpness,
+            better="as real",
         ),
     )
+
+    captions: Mapping[str, str] = {
+        **Evaluator.captions,
+        "precision_recall": "Real examples and samples in two directions of the features; red ones lie apart.",
+        "classes": "Share of each class among the samples, and the share that it should have.",
+    }
 
     reference: ImageReference
     extractor: Extractor

@@ -3,6 +3,7 @@
 from gan_lightning.metrics.evaluator import Metrics
 
 LEAK = "do not publish these rows as private"
+CHECKED_BEYOND_CHANCE = ("utility_auc", "membership_auc", "attribute_advantage")  # metrics of ``beyond_chance``
 
 
 def odd_shapes(value: float, real: float) -> str | None:
@@ -46,3 +47,44 @@ def beyond_chance(metrics: Metrics, real: Metrics) -> list[str]:
         more = f"{metrics['attribute_advantage']:.0%} more of the training rows than of unseen ones"
         found.append(f"privacy: the samples reveal the sensitive value of {more}; {LEAK}")
     return found
+
+
+def describe_attacks(metrics: Metrics, real: Metrics, sensitive: str) -> list[str]:
+    """Return a sentence for each attack on the training rows: what it found, and what chance gives.
+
+    Args:
+        metrics: metrics of the samples.
+        real: metrics of real rows.
+        sensitive: name of the column that the attacker guesses.
+    """
+    exact = f"{metrics['exact_copies']:.2%} of the samples equal a training row in every column"
+    sentences = [f"Exact copies: {exact}; of unseen real rows, {real['exact_copies']:.2%} do."]
+    if "membership_auc" not in metrics:
+        return [*sentences, "Attacks: not measured, because the data have no held-out rows to compare with."]
+    sentences.append(_describe_membership(metrics))
+    if "attribute_advantage" in metrics:
+        sentences.append(_describe_attribute(metrics, sensitive))
+    nearer = f"{metrics['dcr_share']:.1%} of the samples are nearer to training rows than to as many held-out rows"
+    return [*sentences, f"Distance: {nearer}. The best value, 50%, proves nothing by itself."]
+
+
+def _describe_membership(metrics: Metrics) -> str:
+    auc, margin = metrics["membership_auc"], metrics["membership_margin"]
+    attack = "an attacker who knows the samples tells training rows from held-out rows with an AUC of"
+    interval = f"{auc:.3f} (95% interval {auc - margin:.3f} to {auc + margin:.3f})"
+    chance = "beyond chance" if auc - margin > 0.5 else "not beyond chance"
+    found = f"With 1% false alarms the attack finds {metrics['membership_tpr']:.1%} of the training rows (chance: 1%)"
+    distance = f"A simpler attack, by distance alone, has an AUC of {metrics['membership_distance_auc']:.3f}"
+    return f"Membership: {attack} {interval}, which is {chance} (.5). {found}. {distance}, as uncertain as the other."
+
+
+def _describe_attribute(metrics: Metrics, sensitive: str) -> str:
+    advantage, margin = metrics["attribute_advantage"], metrics["attribute_margin"]
+    attack = f"an attacker who knows all other values of a row takes “{sensitive}” from the nearest sample"
+    points = f"{100 * advantage:+.1f} percentage points"
+    interval = f"(95% interval {100 * (advantage - margin):+.1f} to {100 * (advantage + margin):+.1f})"
+    chance = "beyond chance" if advantage > margin else "not beyond chance"
+    return (
+        f"Attribute inference: {attack}. The share of right guesses among training rows differs from that among "
+        f"held-out rows by {points} {interval}, which is {chance} (0)."
+    )

@@ -1,5 +1,7 @@
 """Evaluator of tables: how real the rows are, how useful, and what they reveal about the training rows."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from pydantic import PositiveInt
@@ -13,7 +15,15 @@ from gan_lightning.metrics.privacy import RowDistance
 from gan_lightning.metrics.reference import NotEvaluated, Split
 from gan_lightning.metrics.table_baselines import counted_rows, independent_columns, noisy_copies
 from gan_lightning.metrics.table_encoding import fit_encoding
-from gan_lightning.metrics.table_findings import beyond_chance, exact_repeats, odd_pairs, odd_shapes, told_apart
+from gan_lightning.metrics.table_findings import (
+    CHECKED_BEYOND_CHANCE,
+    beyond_chance,
+    describe_attacks,
+    exact_repeats,
+    odd_pairs,
+    odd_shapes,
+    told_apart,
+)
 from gan_lightning.metrics.table_metrics import (
     MAX_GUESSED,
     MAX_TOLD_APART,
@@ -73,6 +83,7 @@ class TableEvaluator(Evaluator):
             quick=True,
             headline=True,
             warn=odd_shapes,
+            better="lower",
         ),
         Metric(
             "pair_error",
@@ -80,30 +91,53 @@ class TableEvaluator(Evaluator):
             pair_error,
             headline=True,
             warn=odd_pairs,
+            better="lower",
         ),
         Metric(
             "utility_auc",
             "AUC on real rows of boosted trees trained on the samples; real data: trained on as many real rows",
             utility_auc,
             headline=True,
+            group="utility",
+            better="higher",
         ),
-        Metric("utility_margin", "half the width of the 95 % interval of utility_auc", utility_margin),
-        Metric("utility_macro_f1", "macro F1 of the trees of utility_auc", utility_macro_f1, headline=True),
+        Metric("utility_margin", "half the width of the 95 % interval of utility_auc", utility_margin, group="utility"),
+        Metric(
+            "utility_macro_f1",
+            "macro F1 of the trees of utility_auc",
+            utility_macro_f1,
+            headline=True,
+            group="utility",
+            better="higher",
+        ),
         Metric(
             "utility_mean_f1",
             "mean F1 on real rows of the four classifiers of CTGAN's benchmark, trained on at most 10,000 samples",
             utility_mean_f1,
+            group="utility",
+            better="higher",
         ),
-        Metric("label_accuracy", "share of samples that have the label they were generated for", label_accuracy),
+        Metric(
+            "label_accuracy",
+            "share of samples that have the label they were generated for",
+            label_accuracy,
+            better="higher",
+        ),
         Metric(
             "two_sample_auc",
             f"how well boosted trees tell at most {MAX_TOLD_APART:,} samples from as many real rows; .5 at best",
             boosting_auc,
             headline=True,
             warn=told_apart,
+            better="lower",
         ),
         Metric("two_sample_margin", "half the width of the 95 % interval of two_sample_auc", boosting_margin),
-        Metric("linear_two_sample_auc", "two_sample_auc of logistic regression on features, a weaker test", linear_auc),
+        Metric(
+            "linear_two_sample_auc",
+            "two_sample_auc of logistic regression on features, a weaker test",
+            linear_auc,
+            better="lower",
+        ),
         *(metric for metric in Evaluator.metrics if metric.name != "two_sample_auc"),
         Metric(
             "exact_copies",
@@ -111,6 +145,8 @@ class TableEvaluator(Evaluator):
             exact_copies,
             baseline=exact_copies_of_real,
             warn=exact_repeats,
+            group="privacy",
+            better="lower",
         ),
         Metric(
             "dcr_share",
@@ -118,12 +154,16 @@ class TableEvaluator(Evaluator):
             dcr_share,
             baseline=of_fresh_rows(dcr_share, 0.5),
             headline=True,
+            group="privacy",
+            better="lower",
         ),
         Metric(
             "nndr_5",
             "5 % quantile of the distance to the nearest training row over that to the second; real data: of test rows",
             nndr,
             baseline=lambda reference: nndr(reference, reference.real),
+            group="privacy",
+            better="higher",
         ),
         Metric(
             "membership_auc",
@@ -131,24 +171,31 @@ class TableEvaluator(Evaluator):
             membership_auc,
             baseline=of_fresh_rows(membership_auc, 0.5),
             headline=True,
+            group="privacy",
+            better="lower",
         ),
         Metric(
             "membership_margin",
             "half the width of the 95 % interval of membership_auc",
             membership_margin,
             baseline=of_fresh_rows(membership_margin, None),
+            group="privacy",
         ),
         Metric(
             "membership_tpr",
             "share of training rows that the same attacker finds with 1 % false alarms; .01 at best",
             membership_tpr,
             baseline=of_fresh_rows(membership_tpr, 0.01),
+            group="privacy",
+            better="lower",
         ),
         Metric(
             "membership_distance_auc",
             "membership_auc of an attacker who only sees how near the nearest sample is",
             membership_distance_auc,
             baseline=of_fresh_rows(membership_distance_auc, 0.5),
+            group="privacy",
+            better="lower",
         ),
         Metric(
             "attribute_advantage",
@@ -156,14 +203,29 @@ class TableEvaluator(Evaluator):
             f"of at most {MAX_GUESSED:,} each; 0 at best",
             attribute_inference,
             baseline=of_fresh_rows(attribute_inference, 0.0),
+            group="privacy",
+            better="lower",
         ),
         Metric(
             "attribute_margin",
             "half the width of the 95 % interval of attribute_advantage",
             attribute_margin,
             baseline=of_fresh_rows(attribute_margin, None),
+            group="privacy",
         ),
     )
+
+    captions: Mapping[str, str] = {
+        "samples": "The first samples.",
+        "nearest_training": "Samples, each above the training row that is nearest to it.",
+        "marginals": "Distribution of each column among the samples, and among real rows.",
+        "pair_errors": "Error of each pair of columns: correlations of numbers, contingency tables of categories.",
+        "noisy copies": "training rows of which some cells are replaced: useful, and not private",
+        "independent columns": "each cell from a training row that is drawn for it alone",
+        "naive Bayes": "counted from the training rows: each column depends on the target",
+        "tree": "counted from the training rows: each column depends on one other column",
+        "TAN": "counted from the training rows: each column depends on the target and one other column",
+    }
 
     reference: TableReference
     columns: list[Column]
@@ -225,6 +287,15 @@ class TableEvaluator(Evaluator):
 
     def findings(self, metrics: Metrics) -> list[str]:
         return super().findings(metrics) + beyond_chance(metrics, self.real_baseline())
+
+    def checked(self, metrics: Metrics) -> list[Metric]:
+        return super().checked(metrics) + [
+            metric for metric in self.metrics if metric.name in CHECKED_BEYOND_CHANCE and metric.name in metrics
+        ]
+
+    def remarks(self, metrics: Metrics) -> dict[str, list[str]]:
+        sensitive = self.columns[self.sensitive].name
+        return {"privacy": describe_attacks(metrics, self.real_baseline(), sensitive)}
 
     def pictures(self, content: Content, condition: Sample | None = None) -> dict[str, np.ndarray]:
         samples, real, sheet = self.view(content, condition), self.reference.real, self.reference.data.modality.sheet

@@ -1,4 +1,4 @@
-"""Signed statements about checkpoints, samples, sets of samples, and contributions to a run.
+"""Signed statements about checkpoints, samples, sets of samples, evaluations, and contributions to a run.
 
 Each is an in-toto Statement v1 (https://github.com/in-toto/attestation/tree/main/spec/v1) in an envelope, in a file
 beside the file it is about. Its content is a claim of the signer: the signature proves only who made it.
@@ -17,7 +17,7 @@ from typing_extensions import TypedDict  # before Python 3.12, pydantic does not
 from gan_lightning import __version__
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest, write_json
-from gan_lightning.paths import MANIFEST, METRICS, STATEMENT_SUFFIX
+from gan_lightning.paths import MANIFEST, METRICS, REPORT, STATEMENT_SUFFIX
 from gan_lightning.provenance.envelope import seal
 from gan_lightning.provenance.identity import Identity, certificate_names
 from gan_lightning.provenance.interfaces import FileSigner
@@ -27,8 +27,8 @@ from gan_lightning.runs.checkpoints import Trained, read
 
 SAMPLES_STATEMENT = f"samples{STATEMENT_SUFFIX}"  # in the folder of the set
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-CHECKPOINT, SAMPLES, SAMPLE, CONTRIBUTION = (
-    f"urn:gan-lightning:{kind}:v1" for kind in ("checkpoint", "samples", "sample", "contribution")
+CHECKPOINT, SAMPLES, SAMPLE, CONTRIBUTION, EVALUATION = (
+    f"urn:gan-lightning:{kind}:v1" for kind in ("checkpoint", "samples", "sample", "contribution", "evaluation")
 )
 # Keys of digests in subjects.
 TREE = "rfc6962Sha256"  # of a set: root of the Merkle tree over the content digests of its files, in their order
@@ -88,6 +88,38 @@ def attest_samples(identity: Identity, trained: Trained, records: Sequence[Recor
         name=f"*{trained.data.modality.suffix}", digest={TREE: merkle_root(one.content for one in records)}
     )
     return write_statement(identity, [subject], SAMPLES, predicate, folder / SAMPLES_STATEMENT)
+
+
+def attest_evaluation(
+    identity: Identity, trained: Trained, folder: Path, content: dict[str, Any], headline: Sequence[str]
+) -> Path:
+    """Write a statement about the report and metrics.json of an evaluation; return its path, beside the report.
+
+    Args:
+        identity: identity that signs.
+        trained: the checkpoint that was evaluated.
+        folder: folder of the report and of metrics.json.
+        content: content of metrics.json.
+        headline: names of the metrics that the statement repeats, with their values for real data.
+    """
+    metrics = {
+        weights: {name: values[name]["mean"] for name in headline if name in values}
+        for weights, values in content["generators"].items()
+    }
+    predicate = {
+        "generator": Subject(name=trained.path.name, digest={"sha256": trained.digest}),
+        "configDigest": {"sha256": config_digest(trained.config)},
+        "data": _data_record(trained),
+        "reference": content["source"] | content["reference"],
+        "samples": {"count": content["n"], "seeds": [str(seed) for seed in content["seeds"]]},
+        "metrics": metrics,
+        "floor": {name: content["floor"][name] for name in headline if name in content["floor"]},
+        "findings": content["findings"],
+        "privacy": content["privacy"],
+    }
+    report = folder / REPORT
+    subjects = [_file_subject(report), _file_subject(folder / METRICS)]
+    return write_statement(identity, subjects, EVALUATION, predicate, statement_path(report))
 
 
 def attest_contribution(identity: Identity, trained: Trained, contribution: dict[str, Any]) -> Path:
