@@ -36,6 +36,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=avatars": [*FEW_IMAGES],
     "data=nouns": ["data.root=nouns", "data.sha256=null", *FEW_IMAGES],
     "data=adult": ["data.root=tables/adult", "data.sha256=null"],
+    "data=adult_declared": ["data.root=tables/adult", "data.sha256=null"],
     "data=german_credit": ["data.root=tables/german_credit", "data.sha256=null"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
     "data=stacked_mnist": ["data.stacks=500"],

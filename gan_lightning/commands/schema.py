@@ -11,7 +11,9 @@ HELP = """Write what the columns of a table hold, as YAML that you can edit: kin
     python train.py data=table data.csv=patients.csv data.schema=schema.yaml data.target=diagnosis
 
 Delete a column from the schema to leave it out. Kinds: category (names), ordered (names in their order), integer, real,
-date. Add minimum and maximum to a number for limits that all generated rows keep.
+date. Add minimum and maximum to a number for limits that all generated rows keep. Bins are fitted to the rows; write
+edges in place of bins to declare them, as differential privacy needs: edges: [0, 1, 10, 100], or
+edges: {from: 0, to: 100, step: 5}.
 """
 
 

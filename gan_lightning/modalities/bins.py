@@ -86,13 +86,12 @@ def _round(value: float, grid: int | None) -> float:
 
 
 def fit_column(column: Column, numbers: np.ndarray) -> Tensor:
-    """Return the bins (column.bins, 2) of a column of numbers (n,); surplus bins repeat the last."""
-    assert column.bins is not None
+    """Return the bins (column.slots, 2) of a column of numbers (n,); surplus bins repeat the last."""
     numbers = numbers[~np.isnan(numbers)]
     numbers = numbers if column.grid is None else np.round(numbers, column.grid)
-    bins = fit_bins(numbers, column.bins, column.grid) if len(numbers) else np.zeros((1, 2))
+    bins = fit_bins(numbers, column.slots, column.grid) if len(numbers) else np.zeros((1, 2))
     bins = np.clip(bins, column.lowest, column.highest)
-    return torch.from_numpy(np.concatenate([bins, np.repeat(bins[-1:], column.bins - len(bins), 0)]))
+    return torch.from_numpy(np.concatenate([bins, np.repeat(bins[-1:], column.slots - len(bins), 0)]))
 
 
 def find_segments(bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

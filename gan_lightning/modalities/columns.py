@@ -7,9 +7,19 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from gan_lightning.errors import UserError, listed, printable
+from gan_lightning.modalities.edges import Edge, declared_bins, parse_edges, read_edges
 
 KINDS = ("category", "ordered", "integer", "real", "date")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -33,7 +43,11 @@ class Column(BaseModel):
             ``date``.
         values: names of a category, in order.
         missing: True if values may be missing.
-        bins: number of bins of a number or a date.
+        bins: number of bins of a number or a date, which are fitted to rows; None if ``edges`` declares them.
+        edges: edges of the bins of a number or a date: the bins are [e₀, e₁), [e₁, e₂), …, and the last one is closed.
+            A mapping of ``from``, ``to`` and ``step`` stands for equally wide bins; the step of dates is a number of
+            days. Declared bins do not depend on rows, as differential privacy needs. A value beyond the edges belongs
+            to the first or the last bin; generated values lie within them. None if the bins are fitted.
         decimals: number of decimals of a real number; None if it is not rounded.
         format: format of a date, as ``strftime`` takes it.
         minimum, maximum: the smallest and the largest value allowed; None for no limit. For a date, in its format.
@@ -46,6 +60,7 @@ class Column(BaseModel):
     values: list[str] = []
     missing: bool = False
     bins: PositiveInt | None = None
+    edges: list[Edge] | dict[str, Edge] | None = None
     decimals: int | None = Field(default=None, ge=0, le=MAX_DECIMALS)
     format: str = ISO_DATE
     minimum: float | str | None = None
@@ -62,6 +77,11 @@ class Column(BaseModel):
     def _read_null(cls, value: Any) -> Any:
         return None if value == "null" else value
 
+    @field_validator("edges", mode="before")
+    @classmethod
+    def _read_edges(cls, edges: Any, info: ValidationInfo) -> Any:
+        return read_edges(cls._read_null(edges), are_numbers=info.data.get("kind") != "date")
+
     @model_validator(mode="after")
     def _check(self) -> "Column":
         if self.is_category:
@@ -69,12 +89,15 @@ class Column(BaseModel):
                 raise ValueError(f"kind {self.kind} needs values: […]")
             if len(set(self.values)) < len(self.values) or "" in self.values:
                 raise ValueError("values must be different, and none of them empty")
-            if self.bins is not None:
-                raise ValueError("bins are for numbers and dates: leave bins out")
-        elif self.values or self.bins is None:
-            raise ValueError(f"kind {self.kind} needs bins, the number of its bins, and no values")
+            if self.bins is not None or self.edges is not None:
+                key = "edges" if self.bins is None else "bins"
+                raise ValueError(f"{key} are for numbers and dates: leave {key} out")
+        elif self.values or (self.bins is None and self.edges is None):
+            raise ValueError(f"kind {self.kind} needs bins, the number of its bins, or edges, and no values")
         if self.lowest > self.highest:
             raise ValueError(f"minimum {self.minimum} is larger than maximum {self.maximum}")
+        if self.edges is not None and self.bins not in (None, len(self.declared_bins)):
+            raise ValueError(f"bins={self.bins}: edges has {len(self.declared_bins)} bins: leave bins out")
         return self
 
     @property
@@ -83,9 +106,16 @@ class Column(BaseModel):
         return self.kind in ("category", "ordered")
 
     @property
+    def declared(self) -> bool:
+        """True if the slots do not depend on rows: those of a category are its values, those of a number its edges."""
+        return self.is_category or self.edges is not None
+
+    @property
     def slots(self) -> int:
         """Number of values of a category, or of bins: the size of its block without the slot for missing values."""
-        return len(self.values) if self.bins is None else self.bins
+        if self.is_category:
+            return len(self.values)
+        return self.bins or len(self.declared_bins)
 
     @property
     def size(self) -> int:
@@ -105,8 +135,20 @@ class Column(BaseModel):
     def highest(self) -> float:
         return np.inf if self.maximum is None else self._limit(self.maximum)
 
+    @cached_property
+    def edge_numbers(self) -> list[float]:
+        """Declared edges as numbers; [] if the bins are fitted."""
+        return [] if self.edges is None else parse_edges(self.edges, self._limit)
+
+    @cached_property
+    def declared_bins(self) -> np.ndarray:
+        """Lowest and highest value of each declared bin (bins, 2)."""
+        return declared_bins(self.edge_numbers, self.grid, self.lowest, self.highest)
+
     def _limit(self, value: float | str) -> float:
-        number = self.parse(str(value)) if self.kind == "date" else float(value)
+        if self.kind != "date":
+            return float(value)
+        number = self.parse(str(value))
         if number is None:
             raise ValueError(f"{value}: is no date of format {self.format}")
         return number
@@ -219,4 +261,7 @@ def _explain(error: ValidationError, node: Mapping[str, Any]) -> str:
 
 def describe_columns(columns: Sequence[Column]) -> dict[str, dict[str, Any]]:
     """Return the schema of columns: plain values, from which ``read_schema`` returns equal columns."""
-    return {column.name: column.model_dump(exclude={"name"}, exclude_defaults=True) for column in columns}
+    return {
+        column.name: column.model_dump(exclude={"name", "bins"} if column.edges else {"name"}, exclude_defaults=True)
+        for column in columns
+    }

@@ -34,7 +34,8 @@ class Table(Modality):
     date as a number of days; NaN where a value is missing. Each column is one block of a sample: a slot for each
     category, or for each bin of a number or a date, and at last one for missing values if the column has them.
 
-    ``fit`` chooses the bins; they are the state of the modality. In a bin that is not an atom, ``decode`` chooses the
+    ``fit`` chooses the bins that the schema does not declare; they are the state of the modality. A value beyond the
+    bins is encoded as the first or the last one. In a bin that is not an atom, ``decode`` chooses the
     value by a hash of the row, so that equal samples are equal rows: no other random state is needed to generate a
     signed table again.
 
@@ -55,12 +56,17 @@ class Table(Modality):
     def __init__(self, columns: Mapping[str, Mapping[str, Any]]) -> None:
         self.columns = read_schema(columns, "columns")
         self.sample_shape = (sum(self.blocks),)
-        self.bins: dict[str, Tensor] = {}
+        self._set_bins({})
 
     @property
     def blocks(self) -> list[int]:
         """Number of slots of each column."""
         return [column.size for column in self.columns]
+
+    @property
+    def declared(self) -> bool:
+        """True if the slots of no column depend on rows, as differential privacy needs."""
+        return all(column.declared for column in self.columns)
 
     @property
     def content_shape(self) -> tuple[int, ...]:
@@ -79,17 +85,20 @@ class Table(Modality):
         return names.index(name)
 
     def fit(self, content: Tensor) -> None:
-        """Choose the bins of numbers and dates by content (n, columns)."""
+        """Choose the bins of numbers and dates that the schema does not declare, by content (n, columns)."""
         self._set_bins(
             {
                 column.name: fit_column(column, numbers)
                 for column, numbers in zip(self.columns, content.numpy().T, strict=True)
-                if column.bins is not None
+                if not column.declared
             }
         )
 
-    def _set_bins(self, bins: dict[str, Tensor]) -> None:
-        self.bins = bins
+    def _set_bins(self, fitted: dict[str, Tensor]) -> None:
+        declared = {
+            column.name: torch.from_numpy(column.declared_bins) for column in self.columns if column.edges is not None
+        }
+        self.bins: dict[str, Tensor] = declared | fitted
         self._thresholds: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def codes(self, content: Tensor) -> Tensor:
@@ -112,7 +121,9 @@ class Table(Modality):
         return self._thresholds[device]
 
     def _segments_of(self, column: Column) -> tuple[np.ndarray, np.ndarray]:
-        if column.bins is not None:
+        if column.edges is not None:
+            return np.array(column.edge_numbers[1:-1]), np.arange(column.slots)
+        if not column.is_category:
             return find_segments(self.bins[column.name].numpy())
         return np.arange(1, column.slots) - 0.5, np.arange(column.slots)
 
@@ -126,7 +137,7 @@ class Table(Modality):
         return np.cumsum([0, *self.blocks[:-1]]).tolist()
 
     def _check_fitted(self) -> None:
-        if self.bins.keys() != {column.name for column in self.columns if column.bins is not None}:
+        if self.bins.keys() != {column.name for column in self.columns if not column.is_category}:
             raise ValueError("the bins of the table have not been fitted: call fit, or load a state")
 
     def encode(self, content: Content) -> Sample:
@@ -145,9 +156,9 @@ class Table(Modality):
         row, content = _hash_rows(slots), np.empty(slots.shape)
         for i, column in enumerate(self.columns):
             numbers = slots[:, i].astype(float)
-            if column.bins is not None:
+            if not column.is_category:
                 bins = self.bins[column.name].numpy()
-                inside = slots[:, i].clip(max=column.bins - 1)  # those that are missing are replaced below
+                inside = slots[:, i].clip(max=column.slots - 1)  # those that are missing are replaced below
                 numbers = draw_in_bins(bins, inside, _uniform(row, i), column.grid)
             numbers[slots[:, i] >= column.slots] = np.nan
             content[:, i] = numbers
@@ -212,11 +223,13 @@ class Table(Modality):
         return digest.hexdigest()
 
     def state(self) -> dict[str, Any]:
-        return {"bins": self.bins} if self.bins else {}
+        fitted = {column.name for column in self.columns if not column.declared}
+        bins = {name: one for name, one in self.bins.items() if name in fitted}
+        return {"bins": bins} if bins else {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         bins = state.get("bins", {})
-        expected = {column.name: (column.bins, 2) for column in self.columns if column.bins is not None}
+        expected = {column.name: (column.slots, 2) for column in self.columns if not column.declared}
         if state.keys() - {"bins"} or {name: tuple(one.shape) for name, one in bins.items()} != expected:
             raise ValueError(
                 f"bins of {listed(list(bins)) or 'nothing'} do not fit the columns {listed(list(expected))}"
