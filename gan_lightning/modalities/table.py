@@ -151,7 +151,7 @@ class Table(Modality):
 
     def decode(self, sample: Sample) -> Content:
         assert isinstance(sample, Tensor)
-        return self.from_codes(torch.stack([block.argmax(1) for block in sample.split(self.blocks, 1)], 1))
+        return self.from_codes(torch.stack([block.max(1).indices for block in sample.split(self.blocks, 1)], 1))
 
     def from_codes(self, codes: Tensor) -> Tensor:
         """Return the content (n, columns) of slots (n, columns), which ``codes`` returns."""
