@@ -138,6 +138,15 @@ def test_signed_rows_verify_and_a_changed_cell_is_found(run, called, tmp_path, m
     assert ": tampered: " in said
 
 
+def test_rows_with_missing_values_regenerate(run, called, tmp_path):
+    write_people(tmp_path / "people.csv")
+    assert run("train", *OWN[:3], "model=table_independent", *SMALL[3:]).code == 0
+    assert run("generate", "checkpoint=run", "n=60", "format=files", "output=rows").code == 0
+    assert any(row["age"] == "" for row in read_csv("rows/samples.csv"))
+    _, said = called(gan_verify.main, "rows/samples.csv", "--checkpoint", "run", "--n", "60")
+    assert "samples 0 to 59 of 60 with seed 0, bit for bit" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

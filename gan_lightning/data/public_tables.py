@@ -130,7 +130,9 @@ class Adult(TableData):
         cells = read_table(path, columns)
         last = columns[-1].name
         cells[last] = [text.removesuffix(".") for text in cells[last]]  # labels of the test set end with a dot
-        return parse_cells(path, columns, cells)
+        rows = parse_cells(path, columns, cells)
+        self.modality.check_constraints(rows, path)
+        return rows
 
 
 class PublicTable(SplitTable):

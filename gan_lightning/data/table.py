@@ -30,6 +30,7 @@ class TableSettings(TypedDict):
     num_classes: PositiveInt | None
     target_block: NonNegativeInt | None
     seed: NonNegativeInt
+    constraints: NotRequired[Sequence[str]]
     conditional: NotRequired[bool]
     evaluator: NotRequired[Any]
 
@@ -56,6 +57,8 @@ class TableData(Data):
         sample_shape: [number of slots of all columns].
         num_classes: number of values of the target; None without a target.
         target_block: index of the target's column; None without a target.
+        constraints: constraints between columns that all generated rows keep, such as ``admitted <= discharged``, as
+            for :class:`Table`. Training rows and test rows must keep them.
         conditional: if True, the model gets the labels.
         seed: seed of the order of rows.
         evaluator: evaluator that measures samples, as for :class:`Data`.
@@ -77,10 +80,11 @@ class TableData(Data):
         num_classes: PositiveInt | None,
         target_block: NonNegativeInt | None,
         seed: NonNegativeInt,
+        constraints: Sequence[str] = (),
         conditional: Serving[bool] = False,
         evaluator: Any = None,
     ) -> None:
-        modality = Table(columns)
+        modality = Table(columns, constraints)
         self.target: int | None = None
         self.labels: ColumnValue | None = None
         if target is not None:
@@ -177,6 +181,7 @@ class SplitTable(TableData):
 
     def read(self) -> tuple[Tensor, Tensor | None]:
         rows = self.read_all()
+        self.modality.check_constraints(rows, "data")
         if not self.test_share:
             return rows, None
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.split_seed))

@@ -91,16 +91,18 @@ class Generator(nn.Module):
 
     def draw(self, logits: Tensor) -> Tensor:
         """Return the one-hot vectors of the largest logits (B, values), with the gradient of the softmax."""
+        hard = torch.zeros_like(logits).scatter_(1, logits.max(1).indices[:, None], 1.0)
+        if not torch.is_grad_enabled():
+            return hard
         soft = F.softmax(logits / self.temperature, 1)
-        hard = F.one_hot(logits.argmax(1), logits.shape[1]).to(soft)
         return hard + (soft - soft.detach())
 
 
-def uniform(normal: Tensor) -> Tensor:
-    """Return standard normal numbers as numbers that are uniform on [0, 1)."""
-    return (0.5 + 0.5 * torch.erf(normal.double() / math.sqrt(2))).clamp(0, 1 - 1e-9)
+def uniform(normal: Tensor, least: float = 0) -> Tensor:
+    """Return standard normal numbers as numbers that are uniform on [0, 1), those below ``least`` as ``least``."""
+    return (0.5 + 0.5 * torch.erf(normal.double() / math.sqrt(2))).clamp(least, 1 - 1e-9)
 
 
 def gumbel(normal: Tensor) -> Tensor:
     """Return standard normal numbers as numbers of the standard Gumbel distribution."""
-    return -(-uniform(normal).clamp(min=1e-12).log()).log().float()
+    return -(-uniform(normal, 1e-12).log()).log().float()
