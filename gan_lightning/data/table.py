@@ -18,6 +18,8 @@ from gan_lightning.modalities.samples import Sample
 from gan_lightning.modalities.table import Table
 from gan_lightning.system.randomness import CONDITIONS, derived_seed
 
+Share = Annotated[float, Field(ge=0, lt=1)]  # share of the rows that are the test set; 0 for none
+
 
 class TableSettings(TypedDict):
     """Settings that every table takes; see :class:`TableData`."""
@@ -37,7 +39,7 @@ class TableSettings(TypedDict):
 class SplitTableSettings(TableSettings):
     """Settings that every table without an official test set takes; see :class:`SplitTable`."""
 
-    test_share: Annotated[float, Field(ge=0, lt=1)]
+    test_share: Share
     split_seed: NonNegativeInt
 
 
@@ -164,7 +166,7 @@ class SplitTable(TableData):
 
     def __init__(
         self,
-        test_share: Annotated[float, Field(ge=0, lt=1)],
+        test_share: Share,
         split_seed: NonNegativeInt,
         **settings: Unpack[TableSettings],
     ) -> None:
@@ -176,9 +178,13 @@ class SplitTable(TableData):
         """Return all rows (n, columns)."""
 
     def read(self) -> tuple[Tensor, Tensor | None]:
-        rows = self.read_all()
-        if not self.test_share:
-            return rows, None
-        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.split_seed))
-        count = max(round(self.test_share * len(rows)), 1)
-        return rows[order[count:].sort().values], rows[order[:count].sort().values]
+        return split_rows(self.read_all(), self.test_share, self.split_seed)
+
+
+def split_rows(rows: Tensor, test_share: float, seed: int) -> tuple[Tensor, Tensor | None]:
+    """Return training rows and test rows, chosen at random and in their order; see :class:`SplitTable`."""
+    if not test_share:
+        return rows, None
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    count = max(round(test_share * len(rows)), 1)
+    return rows[order[count:].sort().values], rows[order[:count].sort().values]
