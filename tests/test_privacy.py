@@ -11,7 +11,7 @@ from gan_lightning.metrics.canaries import count_canaries, draw_canaries, plant
 from gan_lightning.metrics.privacy import (
     Nearness,
     RowDistance,
-    attribute_advantage,
+    attribute_attack,
     closer_to_members,
     density_attack,
     distance_attack,
@@ -174,7 +174,7 @@ def test_attribute_inference_succeeds_on_copies_alone():
     distance = RowDistance(members, CATEGORICAL)
     for sensitive in (1, 3):  # a number and a category
         advantages = [
-            attribute_advantage(*map(distance.embed, (samples, members, holdout)), sensitive).value
+            attribute_attack(*map(distance.embed, (samples, members, holdout)), sensitive).value
             for samples in (members, rows(400, 2))
         ]
         assert advantages[0] > 0.3
@@ -185,7 +185,7 @@ def test_attribute_inference_by_hand():
     samples = torch.tensor([[0.0, 1], [0.5, 2]])
     members = torch.tensor([[0.1, 1], [0.6, 1]])  # guessed 1 and 2: one is right
     holdout = torch.tensor([[0.9, 1], [0.0, 2]])  # guessed 2 and 1: both are wrong
-    assert attribute_advantage(samples, members, holdout, 1).value == 0.5
+    assert attribute_attack(samples, members, holdout, 1).value == 0.5
 
 
 # Canaries -------------------------------------------------------------------------------------------------------------

@@ -216,7 +216,7 @@ class Advantage(NamedTuple):
     margin: float
 
 
-def attribute_advantage(samples: Tensor, members: Tensor, holdout: Tensor, sensitive: int) -> Advantage:
+def attribute_attack(samples: Tensor, members: Tensor, holdout: Tensor, sensitive: int) -> Advantage:
     """Return how much more often an attacker guesses a sensitive value of members than of the holdout.
 
     The attacker knows all other values of a row, and guesses that of the nearest sample in these. A guess right for

@@ -12,7 +12,7 @@ from gan_lightning.metrics.privacy import (
     Membership,
     NearestRows,
     Nearness,
-    attribute_advantage,
+    attribute_attack,
     closer_to_members,
     density_attack,
     distance_attack,
@@ -208,10 +208,10 @@ def guess_attribute(samples: TableView, reference: TableReference) -> Advantage 
     if not has_holdout(reference) or samples.rows.shape[1] < 2:
         return None
     members, holdout = (view.embedded[:MAX_GUESSED] for view in (reference.other, reference.real))
-    return attribute_advantage(samples.embedded, members, holdout, samples.evaluator.sensitive)
+    return attribute_attack(samples.embedded, members, holdout, samples.evaluator.sensitive)
 
 
-def attribute_inference(reference: TableReference, samples: TableView) -> float | None:
+def attribute_advantage(reference: TableReference, samples: TableView) -> float | None:
     advantage = samples.compute_once(guess_attribute, reference)
     return None if advantage is None else advantage.value
 

@@ -19,7 +19,7 @@ from gan_lightning.metrics.table_metrics import (
     MAX_TOLD_APART,
     TableReference,
     TableView,
-    attribute_inference,
+    attribute_advantage,
     attribute_margin,
     boosting_auc,
     boosting_margin,
@@ -154,8 +154,8 @@ class TableEvaluator(Evaluator):
             "attribute_advantage",
             "how much more often the nearest sample reveals the sensitive value of training rows than of test rows, "
             f"of at most {MAX_GUESSED:,} each; 0 at best",
-            attribute_inference,
-            baseline=of_fresh_rows(attribute_inference, 0.0),
+            attribute_advantage,
+            baseline=of_fresh_rows(attribute_advantage, 0.0),
         ),
         Metric(
             "attribute_margin",
