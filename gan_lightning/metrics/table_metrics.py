@@ -16,7 +16,6 @@ from gan_lightning.metrics.privacy import (
     closer_to_members,
     density_attack,
     distance_attack,
-    equal_rows,
     nearest_ratio,
     nearest_rows,
     reference_distances,
@@ -26,6 +25,7 @@ from gan_lightning.metrics.roc import Auc, auc
 from gan_lightning.metrics.table_shapes import column_errors, mean_pair_error, pair_errors
 from gan_lightning.metrics.two_sample import two_sample_auc, two_sample_scores
 from gan_lightning.metrics.utility import Scores, boosting_scores, four_classifiers_f1
+from gan_lightning.modalities.table_rows import equal_rows
 
 if TYPE_CHECKING:
     from gan_lightning.metrics.tables import TableEvaluator
