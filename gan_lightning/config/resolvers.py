@@ -81,7 +81,9 @@ def table_blocks(columns: Mapping[str, Any]) -> list[int]:
 
 def table_latent(blocks: Sequence[int], noise_dim: int) -> int:
     """``${table_latent:${data.blocks},64}``: return the size of a latent of networks.table_gan.Generator."""
-    return noise_dim + len(blocks) + sum(blocks)
+    from gan_lightning.networks.table_gan import latent_parts
+
+    return sum(latent_parts(blocks, noise_dim))
 
 
 def table_width(columns: Mapping[str, Any]) -> int:

@@ -13,6 +13,11 @@ from gan_lightning.networks import table_counts
 SMOOTHING = 0.1  # share of the mass that is spread over all values of a column, in the logits of a row to refine
 
 
+def latent_parts(blocks: Sequence[int], noise_dim: int) -> list[int]:
+    """Return the sizes of the parts of a latent: noise, a number for each column, and a number for each value."""
+    return [noise_dim, len(blocks), sum(blocks)]
+
+
 class Residual(nn.Module):
     """Adds two linear layers to their input: x + W₂ ReLU(W₁ LN(x))."""
 
@@ -60,7 +65,7 @@ class Generator(nn.Module):
         super().__init__()
         self.blocks = list(blocks)
         self.start = start
-        self.parts = [noise_dim, len(self.blocks), sum(self.blocks)]  # of a latent
+        self.parts = latent_parts(self.blocks, noise_dim)
         self.temperature = temperature
         self.target = target
         self.num_classes = num_classes
