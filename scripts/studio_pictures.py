@@ -5,15 +5,11 @@ scene in Chromium: samples of a run are kept, registered and collected, and one 
 studio_market.png and studio_verify.png. Needs the extra studio, playwright and Chromium.
 """
 
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.serving import serve
 from playwright.sync_api import Page, expect, sync_playwright
 
 from gan_lightning.commands.entry import command
@@ -44,31 +40,16 @@ def main() -> None:
     if program is None:
         raise UserError("chromium is missing: install it with the system's packages")
     expect.set_options(timeout=PATIENCE)
-    with start_studio(arguments.runs) as url, sync_playwright() as driver:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve(arguments.runs.absolute(), Path(folder)) as (_, url),
+        sync_playwright() as driver,
+    ):
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
         page.set_default_timeout(PATIENCE)
         play(page, url, arguments.run.replace("/", "~"), arguments.output)
         browser.close()
-
-
-@contextmanager
-def start_studio(runs: Path) -> Iterator[str]:
-    """Start gan-studio in a temporary folder; yield its URL."""
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gan_lightning.commands.studio", runs.absolute(), "--port", "0", "--no-browser"],
-            cwd=folder,
-            env=os.environ | {"GAN_IDENTITY_DIR": f"{folder}/identity"},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout
-        try:
-            yield process.stdout.readline().removeprefix("studio: ").strip()
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def play(page: Page, url: str, run: str, output: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_lightning.data.german_codes import CODES
 from gan_lightning.data.table_schema import load_schema
 from gan_lightning.modalities.columns import Column, read_schema
 from gan_lightning.paths import PACKAGE
@@ -59,3 +60,29 @@ def write_public_tables(folder: Path, n: int = 64) -> None:
         for file in files:
             header = [column.name for column in packaged_columns(name)]
             write_rows(folder / name / file, random_rows(name, n), header)
+
+
+def write_uci_files(folder: Path) -> dict[str, list[list[str]]]:
+    """Write random rows in the formats of the UCI's files, and return the rows of each table."""
+    rows = {name: random_rows(name, 64) for name in ("adult", "heart", "german_credit")}
+    lines = [", ".join(row) + "\n" for row in rows["adult"]]
+    (folder / "adult").mkdir(parents=True)
+    (folder / "adult/adult.data").write_text("".join(lines) + "\n", encoding="utf-8")
+    lines = ["|1x3 Cross validator\n", *(line.replace("\n", ".\n") for line in lines), "\n"]
+    (folder / "adult/adult.test").write_text("".join(lines), encoding="utf-8")
+
+    (folder / "heart").mkdir()
+    for row in rows["heart"]:
+        row[11] = ""  # ca is not known
+    lines = [",".join("?" if cell == "" else f"{float(cell)}" for cell in row[:-1]) for row in rows["heart"]]
+    lines = [f"{line},{3 * int(row[-1])}\n" for line, row in zip(lines, rows["heart"], strict=True)]
+    (folder / "heart/processed.cleveland.data").write_text("".join(lines), encoding="utf-8")
+
+    (folder / "german_credit").mkdir()
+    codes = {(name, meaning): code for (name, code), meaning in CODES.items()}
+    names = [column.name for column in packaged_columns("german_credit")]
+    lines = [
+        " ".join(codes.get(key, key[1]) for key in zip(names, row, strict=True)) + "\n" for row in rows["german_credit"]
+    ]
+    (folder / "german_credit/german.data").write_text("".join(lines), encoding="utf-8")
+    return rows

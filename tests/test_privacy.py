@@ -1,27 +1,24 @@
 """Attacks on privacy, on generators that copy and on fresh rows, and their statistics against other implementations."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from gan_lightning.metrics.canaries import count_canaries, draw_canaries, plant
 from gan_lightning.metrics.privacy import (
     Nearness,
     RowDistance,
-    attribute_advantage,
+    attribute_attack,
     closer_to_members,
     density_attack,
     distance_attack,
-    equal_rows,
     nearest_ratio,
     nearest_rows,
     reference_distances,
 )
 from gan_lightning.metrics.roc import auc, true_positive_rate
 from gan_lightning.metrics.table_baselines import noisy_copies
+from gan_lightning.modalities.table_rows import equal_rows
 
 NAN = float("nan")
 CATEGORICAL = np.array([False, False, True, True])
@@ -174,7 +171,7 @@ def test_attribute_inference_succeeds_on_copies_alone():
     distance = RowDistance(members, CATEGORICAL)
     for sensitive in (1, 3):  # a number and a category
         advantages = [
-            attribute_advantage(*map(distance.embed, (samples, members, holdout)), sensitive).value
+            attribute_attack(*map(distance.embed, (samples, members, holdout)), sensitive).value
             for samples in (members, rows(400, 2))
         ]
         assert advantages[0] > 0.3
@@ -185,50 +182,4 @@ def test_attribute_inference_by_hand():
     samples = torch.tensor([[0.0, 1], [0.5, 2]])
     members = torch.tensor([[0.1, 1], [0.6, 1]])  # guessed 1 and 2: one is right
     holdout = torch.tensor([[0.9, 1], [0.0, 2]])  # guessed 2 and 1: both are wrong
-    assert attribute_advantage(samples, members, holdout, 1).value == 0.5
-
-
-# Canaries -------------------------------------------------------------------------------------------------------------
-
-
-def test_canaries_are_new_and_planted_as_often_as_asked():
-    training = rows(200, 0)
-    canaries = draw_canaries(training, 10)
-    both = torch.cat(canaries)
-    assert not equal_rows(both, training).any()
-    assert (equal_rows(both, both) == 1).all()
-    for column, values in zip(both.T, training.T, strict=True):
-        assert torch.isin(column.nan_to_num(99), values.nan_to_num(99)).all()
-    planted = plant(training, canaries.planted, 4)
-    assert len(planted) == 240
-    assert (equal_rows(canaries.planted, planted) == 4).all()
-    assert not equal_rows(canaries.controls, planted).any()
-    assert torch.equal(planted.nan_to_num(99), plant(training, canaries.planted, 4).nan_to_num(99))
-
-
-def test_canaries_are_farther_from_training_rows_than_others():
-    training = rows(500, 0)
-    distance = RowDistance(training, CATEGORICAL)
-    found = [distance.embed(one) for one in (training, torch.cat(draw_canaries(training, 20)), rows(40, 1))]
-    canaries, fresh = (nearest_rows(one, found[0]).distances.mean() for one in found[1:])
-    assert canaries > 2 * fresh
-
-
-def test_copied_canaries_are_counted_and_controls_are_not():
-    training = rows(300, 0)
-    distance = RowDistance(training, CATEGORICAL)
-    canaries = draw_canaries(training, 8)
-    planted = plant(training, canaries.planted, 3)
-    assert count_canaries(planted, training, canaries, distance) == (8, 8, 0, 0)
-    fresh = count_canaries(rows(300, 1), training, canaries, distance)
-    assert fresh.exact == 0
-    assert fresh.near <= 1
-    near = canaries.planted[:5].clone()
-    near[:, 0] += 1e-6
-    assert count_canaries(near, training, canaries, distance)[1] == 5
-
-
-def test_too_many_canaries_are_refused():
-    full = torch.tensor([*product([0.0, 1], [0.0, 1])], dtype=torch.float64)
-    with pytest.raises(ValueError, match="canaries=1: the table has too few possible rows"):
-        draw_canaries(full, 1)
+    assert attribute_attack(samples, members, holdout, 1).value == 0.5

@@ -154,7 +154,7 @@ def test_failing_evaluator_does_not_stop_a_run(run, tmp_path, monkeypatch, evalu
     )
     assert result.code == 0, result.err
     assert result.out.count(line) == 1
-    assert "the alarm watches the discriminator alone" in result.out
+    assert "the alarm does not check samples" in result.out
     assert metrics_of(tmp_path / "run")["alarm/collapsed"] == 0
 
 

@@ -28,7 +28,7 @@ class CollapseAlarm(Watcher):
 
     The alarm is a warning in the log, the scalar ``alarm/collapsed``, a text on the dashboard, and a line of the
     closing summary. It ends with the first check that shows no collapse. Samples are compared with training examples.
-    If they cannot be evaluated, only the discriminator is checked.
+    If they cannot be evaluated, only the discriminator is checked, if the model has one.
 
     Args:
         every_n_iterations: iterations between two checks.
@@ -55,7 +55,7 @@ class CollapseAlarm(Watcher):
             try:
                 self._evaluator = prepared_evaluator(data_of(trainer), self.n, "train")
             except NotEvaluated as reason:
-                log.info("the alarm watches the discriminator alone: %s", reason)
+                log.info("the alarm does not check samples: %s", reason)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: GenerativeModel, outputs: Any, batch: Any, batch_idx: int
@@ -105,7 +105,7 @@ class CollapseAlarm(Watcher):
             quality = sample_metrics(self._evaluator, pl_module, data_of(trainer), self.seed, quick=True)
             return quality, self._evaluator.collapsed(quality)
         except UserError as error:
-            log.warning("from now on the alarm watches the discriminator alone: %s", error)
+            log.warning("from now on the alarm does not check samples: %s", error)
             self._evaluator = None
             return {}, []
 

@@ -65,6 +65,13 @@ def table_schema(
     return infer_schema(Path(csv).expanduser(), delimiter, target, list(drop))
 
 
+def table_constraints(schema: str | None) -> list[str]:
+    """``${table_constraints:${.schema}}``: return the constraints in a schema file; none if ``schema`` is null."""
+    from gan_lightning.data.table_schema import load_constraints
+
+    return [] if schema is None else load_constraints(Path(schema).expanduser())
+
+
 def table_blocks(columns: Mapping[str, Any]) -> list[int]:
     """``${table_blocks:${.columns}}``: return the number of slots of each column of a schema."""
     from gan_lightning.modalities.columns import read_schema
@@ -74,7 +81,9 @@ def table_blocks(columns: Mapping[str, Any]) -> list[int]:
 
 def table_latent(blocks: Sequence[int], noise_dim: int) -> int:
     """``${table_latent:${data.blocks},64}``: return the size of a latent of networks.table_gan.Generator."""
-    return noise_dim + len(blocks) + sum(blocks)
+    from gan_lightning.networks.table_gan import latent_parts
+
+    return sum(latent_parts(blocks, noise_dim))
 
 
 def table_width(columns: Mapping[str, Any]) -> int:
@@ -110,7 +119,7 @@ shapes = (table_blocks, table_latent, table_width, table_classes, target_block)
 for resolver in (when, packed, length, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
-for reader in (count_classes, packaged_schema, table_schema):
+for reader in (count_classes, packaged_schema, table_schema, table_constraints):
     OmegaConf.register_new_resolver(reader.__name__, reader, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("data_dir", data_dir, replace=True)
 OmegaConf.register_new_resolver("cache_dir", lambda: str(cache_dir()), replace=True)

@@ -116,6 +116,11 @@ class Data(L.LightningDataModule):
         """Number of examples in an epoch."""
         return size(self.examples.content)
 
+    @property
+    def reference_examples(self) -> Examples:
+        """Training examples that samples are compared with: all of them, unless a subclass has added some as a test."""
+        return self.examples
+
     def shares(self) -> tuple[int, int]:
         """Return the number of samples that a process gets of each whole batch, and of an epoch's smaller last batch.
 

@@ -1,16 +1,18 @@
 """Public tables of the UCI Machine Learning Repository, as its files or as CSV files with a header."""
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
 import torch
+from pydantic import NonNegativeInt
 from torch import Tensor
 
 from gan_lightning.data.downloads import downloading
 from gan_lightning.data.german_codes import CODES
-from gan_lightning.data.table import SplitTable, SplitTableSettings, TableData, TableSettings
+from gan_lightning.data.table import Share, TableData, TableSettings, split_rows
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location, WithoutEffect
 from gan_lightning.modalities.columns import Column
@@ -25,11 +27,13 @@ class Source(NamedTuple):
     Attributes:
         name: name of the file, which is downloaded under this name.
         address: address of the file.
+        sha256: SHA-256 of the file at this address; a download with another one is refused.
         other: another name that the file may have.
     """
 
     name: str
     address: str
+    sha256: str
     other: str
 
 
@@ -51,7 +55,7 @@ class Files:
 
     def prepare(self) -> None:
         """Download the files that are missing; raise UserError if that fails, or is not allowed."""
-        for name, address, other in self.sources:
+        for name, address, sha256, other in self.sources:
             if (self.root / name).exists() or (self.root / other).exists():
                 continue
             where = f"data.root={self.root}"
@@ -60,7 +64,7 @@ class Files:
                 raise UserError(f"{where}: {name} is not there: data.download=true, {remedy}")
             with downloading(self.root, f"{where}: {name}", remedy):
                 self.root.mkdir(parents=True, exist_ok=True)
-                torch.hub.download_url_to_file(address, str(self.root / name), progress=False)
+                torch.hub.download_url_to_file(address, str(self.root / name), sha256, progress=False)
 
     def paths(self) -> list[Path]:
         """Return the paths of the files."""
@@ -89,65 +93,23 @@ def read_table(path: Path, columns: Sequence[Column], delimiter: str = ",") -> C
     return {name: [text.strip() for text in texts] for name, texts in cells.items()}
 
 
-class Adult(TableData):
-    """UCI Adult (Kohavi & Becker, 1996): 32,561 people of the census of 1994 and 16,281 of the official test set.
-
-    The target says whether a person earned more than 50,000 dollars a year.
+class PublicTable(TableData):
+    """Base class of public tables in one file, or in one of training rows and one of test rows.
 
     Args:
-        root: folder that holds ``adult.data`` or ``adult.csv``, and ``adult.test``.
+        root: folder that holds the files.
         download: if True, missing files are downloaded.
         sha256: SHA-256 of the rows; None for any.
+        test_share: share of the rows that are the test set, for a table in one file; see :class:`SplitTable`.
+        split_seed: seed of the choice of these rows.
         settings: see :class:`TableData`.
-    """
-
-    source, licence = "Adult, https://archive.ics.uci.edu/dataset/2", "CC-BY-4.0"
-
-    def __init__(
-        self,
-        root: Location[str],
-        download: WithoutEffect[bool],
-        sha256: WithoutEffect[str | None],
-        **settings: Unpack[TableSettings],
-    ) -> None:
-        super().__init__(**settings)
-        sources = [
-            Source("adult.data", f"{UCI}/adult/adult.data", "adult.csv"),
-            Source("adult.test", f"{UCI}/adult/adult.test", "adult_test.csv"),
-        ]
-        self.files = Files(root, download, sha256, sources)
-
-    def prepare_data(self) -> None:
-        self.files.prepare()
-
-    def read(self) -> tuple[Tensor, Tensor | None]:
-        training, test = map(self._read_file, self.files.paths())
-        self.files.check([training, test])
-        return training, test
-
-    def _read_file(self, path: Path) -> Tensor:
-        columns = self.modality.columns
-        cells = read_table(path, columns)
-        last = columns[-1].name
-        cells[last] = [text.removesuffix(".") for text in cells[last]]  # labels of the test set end with a dot
-        return parse_cells(path, columns, cells)
-
-
-class PublicTable(SplitTable):
-    """A public table in one file, without an official test set.
-
-    Args:
-        root: folder that holds the file.
-        download: if True, the file is downloaded if it is missing.
-        sha256: SHA-256 of the rows; None for any.
-        settings: see :class:`SplitTable`.
 
     Attributes:
-        file: the file, which a subclass names.
-        delimiter: character between the cells of the UCI's file.
+        sources: the files, which a subclass names.
+        delimiter: character between the cells of the UCI's files.
     """
 
-    file: Source
+    sources: Sequence[Source]
     delimiter = ","
 
     def __init__(
@@ -155,25 +117,58 @@ class PublicTable(SplitTable):
         root: Location[str],
         download: WithoutEffect[bool],
         sha256: WithoutEffect[str | None],
-        **settings: Unpack[SplitTableSettings],
+        test_share: Share = 0.0,
+        split_seed: NonNegativeInt = 0,
+        **settings: Unpack[TableSettings],
     ) -> None:
         super().__init__(**settings)
-        self.files = Files(root, download, sha256, [self.file])
+        self.files = Files(root, download, sha256, self.sources)
+        self.test_share, self.split_seed = test_share, split_seed
 
     def prepare_data(self) -> None:
         self.files.prepare()
 
-    def read_all(self) -> Tensor:
-        (path,) = self.files.paths()
+    def read(self) -> tuple[Tensor, Tensor | None]:
+        sets = [self._read_file(path) for path in self.files.paths()]
+        self.files.check(sets)
+        return (sets[0], sets[1]) if len(sets) == 2 else split_rows(sets[0], self.test_share, self.split_seed)
+
+    def _read_file(self, path: Path) -> Tensor:
         columns = self.modality.columns
-        cells = self.translate(read_table(path, columns, self.delimiter))
-        rows = parse_cells(path, columns, cells)
-        self.files.check([rows])
+        rows = parse_cells(path, columns, self.translate(read_table(path, columns, self.delimiter)))
+        self.modality.check_constraints(rows, path)
         return rows
 
+    @abstractmethod
     def translate(self, cells: Cells) -> Cells:
         """Return the cells with the values that the schema has in place of those of the file."""
-        return cells
+
+
+class Adult(PublicTable):
+    """UCI Adult (Kohavi & Becker, 1996): 32,561 people of the census of 1994 and 16,281 of the official test set.
+
+    The target says whether a person earned more than 50,000 dollars a year.
+    """
+
+    source, licence = "Adult, https://archive.ics.uci.edu/dataset/2", "CC-BY-4.0"
+    sources = (
+        Source(
+            "adult.data",
+            f"{UCI}/adult/adult.data",
+            "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
+            "adult.csv",
+        ),
+        Source(
+            "adult.test",
+            f"{UCI}/adult/adult.test",
+            "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
+            "adult_test.csv",
+        ),
+    )
+
+    def translate(self, cells: Cells) -> Cells:
+        """Return the cells without the dot that ends the labels of the test set."""
+        return cells | {"income": [text.removesuffix(".") for text in cells["income"]]}
 
 
 class Heart(PublicTable):
@@ -183,7 +178,14 @@ class Heart(PublicTable):
     """
 
     source, licence = "Heart Disease, https://archive.ics.uci.edu/dataset/45", "CC-BY-4.0"
-    file = Source("processed.cleveland.data", f"{UCI}/heart-disease/processed.cleveland.data", "cleveland.csv")
+    sources = (
+        Source(
+            "processed.cleveland.data",
+            f"{UCI}/heart-disease/processed.cleveland.data",
+            "a74b7efa387bc9d108d7d0115d831fe9b414b29ae7124f331b622b4efa0427c8",
+            "cleveland.csv",
+        ),
+    )
 
     def translate(self, cells: Cells) -> Cells:
         whole = {name: [text.removesuffix(".0") for text in texts] for name, texts in cells.items()}
@@ -197,7 +199,14 @@ class GermanCredit(PublicTable):
     """
 
     source, licence = "Statlog (German Credit Data), https://archive.ics.uci.edu/dataset/144", "CC-BY-4.0"
-    file = Source("german.data", f"{UCI}/statlog/german/german.data", "german_credit.csv")
+    sources = (
+        Source(
+            "german.data",
+            f"{UCI}/statlog/german/german.data",
+            "b21f3d81db8071257d5ff1deaeba1fd4303b62712e6fcc9715c7a86202cb5871",
+            "german_credit.csv",
+        ),
+    )
     delimiter = " "
 
     def translate(self, cells: Cells) -> Cells:

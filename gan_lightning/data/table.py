@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not take typing's
 
+from gan_lightning.data.canaries import Canaries, draw_canaries, plant
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Serving
@@ -17,6 +18,8 @@ from gan_lightning.modalities.column_value import ColumnValue
 from gan_lightning.modalities.samples import Sample
 from gan_lightning.modalities.table import Table
 from gan_lightning.system.randomness import CONDITIONS, derived_seed
+
+Share = Annotated[float, Field(ge=0, lt=1)]  # share of the rows that are the test set; 0 for none
 
 
 class TableSettings(TypedDict):
@@ -30,14 +33,17 @@ class TableSettings(TypedDict):
     num_classes: PositiveInt | None
     target_block: NonNegativeInt | None
     seed: NonNegativeInt
+    constraints: NotRequired[Sequence[str]]
     conditional: NotRequired[bool]
     evaluator: NotRequired[Any]
+    canaries: NotRequired[NonNegativeInt]
+    canary_copies: NotRequired[PositiveInt]
 
 
 class SplitTableSettings(TableSettings):
     """Settings that every table without an official test set takes; see :class:`SplitTable`."""
 
-    test_share: Annotated[float, Field(ge=0, lt=1)]
+    test_share: Share
     split_seed: NonNegativeInt
 
 
@@ -45,7 +51,7 @@ class TableData(Data):
     """Rows of a table: content (N, columns) float64, conditions (N,) the labels of the target.
 
     The labels are always loaded; the model gets them only if it is conditional. The bins of numbers are fitted to the
-    training rows.
+    training rows. Canaries are training rows in all respects: bins and the shares of labels include them.
 
     Args:
         columns: the schema: the description of each column, by its name.
@@ -56,9 +62,13 @@ class TableData(Data):
         sample_shape: [number of slots of all columns].
         num_classes: number of values of the target; None without a target.
         target_block: index of the target's column; None without a target.
+        constraints: constraints between columns that all generated rows keep, such as ``admitted <= discharged``, as
+            for :class:`Table`. Training rows and test rows must keep them.
         conditional: if True, the model gets the labels.
         seed: seed of the order of rows.
         evaluator: evaluator that measures samples, as for :class:`Data`.
+        canaries: number of canaries to plant into the training rows, to see whether a generator repeats them.
+        canary_copies: number of copies of each canary.
 
     Attributes:
         labels: modality of the target's values, whether or not the model is conditional; None without a target.
@@ -77,10 +87,13 @@ class TableData(Data):
         num_classes: PositiveInt | None,
         target_block: NonNegativeInt | None,
         seed: NonNegativeInt,
+        constraints: Sequence[str] = (),
         conditional: Serving[bool] = False,
         evaluator: Any = None,
+        canaries: NonNegativeInt = 0,
+        canary_copies: PositiveInt = 8,
     ) -> None:
-        modality = Table(columns)
+        modality = Table(columns, constraints)
         self.target: int | None = None
         self.labels: ColumnValue | None = None
         if target is not None:
@@ -89,6 +102,7 @@ class TableData(Data):
             raise UserError("conditional=true: the table has no target: data.target=…, a column with categories")
         super().__init__(modality, batch_size, seed, self.labels if conditional else None, evaluator)
         self.num_classes = num_classes
+        self.canary_count, self.canary_copies = canaries, canary_copies
         expected = {
             "blocks": modality.blocks,
             "sample_shape": list(modality.sample_shape),
@@ -108,6 +122,11 @@ class TableData(Data):
     def _rows(self) -> tuple[Tensor, Tensor | None]:
         return self.read()
 
+    @cached_property
+    def canaries(self) -> Canaries | None:
+        """The canaries, which depend on the training rows alone, not on the seed of a run; None without canaries."""
+        return draw_canaries(self._rows[0], self.canary_count) if self.canary_count else None
+
     def load(self) -> Examples:
         rows, _ = self._rows
         if len(rows) < rows.shape[1]:
@@ -115,6 +134,8 @@ class TableData(Data):
                 f"data: {len(rows):,} training rows for {rows.shape[1]} columns: a model needs more rows than columns: "
                 "add rows, or leave columns out"
             )
+        if self.canaries is not None:
+            rows = plant(rows, self.canaries.planted, self.canary_copies)
         self.modality.fit(rows)
         examples = self._examples(rows)
         if self.labels is not None:
@@ -125,6 +146,15 @@ class TableData(Data):
     def load_test(self) -> Examples | None:
         _, rows = self._rows
         return None if rows is None else self._examples(rows)
+
+    @property
+    def reference_examples(self) -> Examples:
+        """The training rows without the canaries."""
+        return self.examples if self.canaries is None else self._examples(self._rows[0])
+
+    def describe(self) -> dict[str, Any]:
+        planted = {"canaries": self.canary_count, "canary_copies": self.canary_copies} if self.canary_count else {}
+        return super().describe() | planted
 
     def _examples(self, rows: Tensor) -> Examples:
         return Examples(rows, None if self.target is None else rows[:, self.target].long())
@@ -164,7 +194,7 @@ class SplitTable(TableData):
 
     def __init__(
         self,
-        test_share: Annotated[float, Field(ge=0, lt=1)],
+        test_share: Share,
         split_seed: NonNegativeInt,
         **settings: Unpack[TableSettings],
     ) -> None:
@@ -177,8 +207,14 @@ class SplitTable(TableData):
 
     def read(self) -> tuple[Tensor, Tensor | None]:
         rows = self.read_all()
-        if not self.test_share:
-            return rows, None
-        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.split_seed))
-        count = max(round(self.test_share * len(rows)), 1)
-        return rows[order[count:].sort().values], rows[order[:count].sort().values]
+        self.modality.check_constraints(rows, "data")
+        return split_rows(rows, self.test_share, self.split_seed)
+
+
+def split_rows(rows: Tensor, test_share: float, seed: int) -> tuple[Tensor, Tensor | None]:
+    """Return training rows and test rows, chosen at random and in their order; see :class:`SplitTable`."""
+    if not test_share:
+        return rows, None
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    count = max(round(test_share * len(rows)), 1)
+    return rows[order[count:].sort().values], rows[order[:count].sort().values]

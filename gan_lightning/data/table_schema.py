@@ -30,6 +30,7 @@ MIN_VALUES = 20  # number of values from which on a column with few repetitions 
 INTEGER = re.compile(r"[+-]?(0|[1-9]\d*)")  # a leading zero, as in a postal code, makes a name
 INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 LEADING_ZERO = re.compile(r"[+-]?0\d")
+CONSTRAINTS = "constraints"  # key of schema files besides the names of columns, with a list
 DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y")
 
 Schema = dict[str, dict[str, Any]]
@@ -172,7 +173,19 @@ class _Inference:
 
 
 def load_schema(path: Path) -> Schema:
-    """Return the schema in a YAML file; raise UserError if the file is missing or wrong."""
+    """Return the columns of the schema in a YAML file; raise UserError if the file is missing or wrong."""
+    content, _ = _read_schema_file(path)
+    return describe_columns(read_schema(content, str(path)))
+
+
+def load_constraints(path: Path) -> list[str]:
+    """Return the constraints of the schema in a YAML file; raise UserError if the file is missing or wrong."""
+    _, constraints = _read_schema_file(path)
+    return constraints
+
+
+def _read_schema_file(path: Path) -> tuple[Any, list[str]]:
+    """Return the content of a schema file without its constraints, and these."""
     try:
         # Every scalar is read as text: a value such as no or 2020-01-01 is a name, whatever YAML makes of it.
         content = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
@@ -180,7 +193,13 @@ def load_schema(path: Path) -> Schema:
         raise UserError(f"{path}: {explain_os_error(error)}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a YAML file ({' '.join(str(error).split())}): correct it") from error
-    return describe_columns(read_schema(content, str(path)))
+    # A list is not a description, so there may be a column of this name.
+    if not isinstance(content, dict) or not isinstance(constraints := content.get(CONSTRAINTS), list):
+        return content, []
+    for one in constraints:
+        if not isinstance(one, str):
+            raise UserError(f"{path}: {CONSTRAINTS}: {one}: must be a text, as in ['start <= end']")
+    return {name: node for name, node in content.items() if name != CONSTRAINTS}, constraints
 
 
 def format_schema(schema: Mapping[str, Any]) -> str:

@@ -1,53 +1,14 @@
-"""Canaries: rows unlike all others, which are planted into training rows to see whether a generator repeats them.
+"""Counts the canaries that samples repeat, and tells how probable so many are by chance."""
 
-Rows are tensors (n, columns) float64. A value of a category is its index, and a missing value is NaN.
-"""
-
+from math import comb
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.privacy import RowDistance, equal_rows, nearest_rows
-
-
-class Canaries(NamedTuple):
-    """Rows unlike all others.
-
-    Attributes:
-        planted: (k, columns), the rows to plant.
-        controls: (k, columns), rows of the same kind that are not planted: what chance gives.
-    """
-
-    planted: Tensor
-    controls: Tensor
-
-
-def draw_canaries(training: Tensor, k: int, seed: int = 0) -> Canaries:
-    """Return k canaries to plant and k controls, all different from each other and from the training rows.
-
-    Each value is drawn from the different values of its column with equal probability, so that rare ones meet.
-
-    Raises:
-        ValueError: if the table has too few possible rows for so many canaries.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    values = [column.unique() for column in training.T]  # NaN is a value
-    taken: dict[bytes, Tensor] = {}
-    for _ in range(100 * k):
-        row = torch.stack([one[torch.randint(len(one), (), generator=generator)] for one in values])
-        if not equal_rows(row[None], training).any():
-            taken.setdefault(row.numpy().tobytes(), row)
-        if len(taken) == 2 * k:
-            planted, controls = torch.stack([*taken.values()]).split(k)
-            return Canaries(planted, controls)
-    raise ValueError(f"canaries={k}: the table has too few possible rows for so many: take fewer")
-
-
-def plant(training: Tensor, planted: Tensor, copies: int, seed: int = 0) -> Tensor:
-    """Return the training rows with each planted row ``copies`` times at random places among them."""
-    rows = torch.cat([training, planted.repeat(copies, 1)])
-    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]
+from gan_lightning.data.canaries import Canaries
+from gan_lightning.metrics.privacy import RowDistance, nearest_rows
+from gan_lightning.modalities.table_rows import equal_rows
 
 
 class CanaryCounts(NamedTuple):
@@ -83,3 +44,18 @@ def count_canaries(samples: Tensor, training: Tensor, canaries: Canaries, distan
         near.append(int((nearest_rows(embedded, embedded_samples).distances < limit).sum()))
         exact.append(int((equal_rows(rows, samples) > 0).sum()))
     return CanaryCounts(exact[0], near[0], exact[1], near[1])
+
+
+def chance_of(planted: int, controls: int, k: int) -> float:
+    """Return how probable it is by chance that at least so many planted rows are among those that are repeated.
+
+    If planting has no effect, the k planted rows are a random half of all 2k: this is Fisher's exact test.
+
+    Args:
+        planted: number of planted rows that are repeated.
+        controls: number of controls that are repeated.
+        k: number of planted rows, and of controls.
+    """
+    repeated = planted + controls
+    choices = (comb(k, one) * comb(k, repeated - one) for one in range(planted, min(k, repeated) + 1))
+    return sum(choices) / comb(2 * k, repeated)

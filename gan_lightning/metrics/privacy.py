@@ -107,20 +107,6 @@ def nearest_ratio(distances: Tensor, quantile: float = 0.05) -> float:
     return torch.where(second > 0, nearest / second, 1.0).quantile(quantile).item()
 
 
-def equal_rows(rows: Tensor, others: Tensor) -> Tensor:
-    """Return how many of the others each row equals in every column (n,); missing values are equal to each other."""
-    counts: dict[bytes, int] = {}
-    for key in _row_keys(others):
-        counts[key] = counts.get(key, 0) + 1
-    return torch.tensor([counts.get(key, 0) for key in _row_keys(rows)])
-
-
-def _row_keys(rows: Tensor) -> list[bytes]:
-    values = np.ascontiguousarray(rows.double().numpy() + 0.0)  # -0 becomes 0
-    values[np.isnan(values)] = np.nan  # one bit pattern
-    return [row.tobytes() for row in values]
-
-
 # Membership inference ------------------------------------------------------------------------------------------------
 
 
@@ -216,7 +202,7 @@ class Advantage(NamedTuple):
     margin: float
 
 
-def attribute_advantage(samples: Tensor, members: Tensor, holdout: Tensor, sensitive: int) -> Advantage:
+def attribute_attack(samples: Tensor, members: Tensor, holdout: Tensor, sensitive: int) -> Advantage:
     """Return how much more often an attacker guesses a sensitive value of members than of the holdout.
 
     The attacker knows all other values of a row, and guesses that of the nearest sample in these. A guess right for

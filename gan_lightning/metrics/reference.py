@@ -89,7 +89,7 @@ class Reference(Generic[V]):
     Attributes:
         n: number of samples to evaluate, and of real examples in ``real`` and in ``other``.
         split: the split compared with; ``train`` if there is no test split.
-        training: content of all training examples.
+        training: content of all training examples that samples are compared with.
         real: view of the real examples that samples are compared with.
         other: view of other real examples, from the training set, whose metrics are the baseline.
 
@@ -99,7 +99,8 @@ class Reference(Generic[V]):
 
     def __init__(self, evaluator: "Evaluator", data: Data, n: int, split: Split = "test", seed: int = 0) -> None:
         self.data = data
-        self.training = data.examples.content
+        examples = data.reference_examples
+        self.training = examples.content
         test = None if split == "train" else data.test_examples
         self.split: Split = "train" if test is None else "test"
         available = size(self.training)
@@ -117,12 +118,12 @@ class Reference(Generic[V]):
         in_training = torch.randperm(available, generator=generator)
         if test is None:
             in_real, in_other = in_training[: 2 * self.n].split(self.n)
-            self.real: V = _view(evaluator, data, data.examples, in_real)
+            self.real: V = _view(evaluator, data, examples, in_real)
         else:
             in_test = torch.randperm(size(test.content), generator=generator)[: self.n]
             self.real = _view(evaluator, data, test, in_test)
             in_other = in_training[: self.n]
-        self.other: V = _view(evaluator, data, data.examples, in_other)
+        self.other: V = _view(evaluator, data, examples, in_other)
         self._in_neither = in_training[self.n if test is not None else 2 * self.n :][: self.n]
 
     @cached_property
@@ -135,7 +136,7 @@ class Reference(Generic[V]):
         """View of training examples that are in neither ``real`` nor ``other``, at most ``n``; None if too few are."""
         if len(self._in_neither) <= NEIGHBOURS:
             return None
-        return _view(self.real.evaluator, self.data, self.data.examples, self._in_neither)
+        return _view(self.real.evaluator, self.data, self.data.reference_examples, self._in_neither)
 
     @cached_property
     def unseen_distances(self) -> Tensor:

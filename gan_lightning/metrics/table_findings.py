@@ -1,5 +1,6 @@
 """Faults of generated tables, as messages."""
 
+from gan_lightning.metrics.canaries import chance_of
 from gan_lightning.metrics.evaluator import Metrics
 
 LEAK = "do not publish these rows as private"
@@ -47,6 +48,16 @@ def beyond_chance(metrics: Metrics, real: Metrics) -> list[str]:
         more = f"{metrics['attribute_advantage']:.0%} more of the training rows than of unseen ones"
         found.append(f"privacy: the samples reveal the sensitive value of {more}; {LEAK}")
     return found
+
+
+def repeated_canaries(metrics: Metrics, k: int) -> list[str]:
+    """Return a fault if more of the k planted canaries than of as many controls are repeated, beyond chance."""
+    names = "canaries_exact", "controls_exact", "canaries_near", "controls_near"
+    exact, exact_controls, near, near_controls = (round(metrics[name]) for name in names)
+    if min(chance_of(exact, exact_controls, k), chance_of(near, near_controls, k)) > 0.05:
+        return []
+    found = f"{near} of {k} planted canaries, {exact} exactly (controls: {near_controls} and {exact_controls})"
+    return [f"privacy: the samples repeat {found}; {LEAK}"]
 
 
 def describe_attacks(metrics: Metrics, real: Metrics, sensitive: str) -> list[str]:

@@ -12,11 +12,10 @@ from gan_lightning.metrics.privacy import (
     Membership,
     NearestRows,
     Nearness,
-    attribute_advantage,
+    attribute_attack,
     closer_to_members,
     density_attack,
     distance_attack,
-    equal_rows,
     nearest_ratio,
     nearest_rows,
     reference_distances,
@@ -26,6 +25,7 @@ from gan_lightning.metrics.roc import Auc, auc
 from gan_lightning.metrics.table_shapes import column_errors, mean_pair_error, pair_errors
 from gan_lightning.metrics.two_sample import two_sample_auc, two_sample_scores
 from gan_lightning.metrics.utility import Scores, boosting_scores, four_classifiers_f1
+from gan_lightning.modalities.table_rows import equal_rows
 
 if TYPE_CHECKING:
     from gan_lightning.metrics.tables import TableEvaluator
@@ -208,10 +208,10 @@ def guess_attribute(samples: TableView, reference: TableReference) -> Advantage 
     if not has_holdout(reference) or samples.rows.shape[1] < 2:
         return None
     members, holdout = (view.embedded[:MAX_GUESSED] for view in (reference.other, reference.real))
-    return attribute_advantage(samples.embedded, members, holdout, samples.evaluator.sensitive)
+    return attribute_attack(samples.embedded, members, holdout, samples.evaluator.sensitive)
 
 
-def attribute_inference(reference: TableReference, samples: TableView) -> float | None:
+def attribute_advantage(reference: TableReference, samples: TableView) -> float | None:
     advantage = samples.compute_once(guess_attribute, reference)
     return None if advantage is None else advantage.value
 

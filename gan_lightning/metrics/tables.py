@@ -7,8 +7,16 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
+from gan_lightning.data.canaries import Canaries
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import listed
+from gan_lightning.metrics.canary_metrics import (
+    canaries_exact,
+    canaries_near,
+    controls_exact,
+    controls_near,
+    of_real_rows,
+)
 from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics, alternate_rows
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.privacy import RowDistance
@@ -22,6 +30,7 @@ from gan_lightning.metrics.table_findings import (
     exact_repeats,
     odd_pairs,
     odd_shapes,
+    repeated_canaries,
     told_apart,
 )
 from gan_lightning.metrics.table_metrics import (
@@ -29,7 +38,7 @@ from gan_lightning.metrics.table_metrics import (
     MAX_TOLD_APART,
     TableReference,
     TableView,
-    attribute_inference,
+    attribute_advantage,
     attribute_margin,
     boosting_auc,
     boosting_margin,
@@ -68,6 +77,9 @@ class TableEvaluator(Evaluator):
 
     Features are standardized numbers and one-hot vectors of categories. Privacy is measured only if the data have a
     test split: its rows are the holdout, and as many training rows, chosen at random, are the members.
+
+    Canaries that were planted into the training rows are compared with in metrics of canaries alone. The simple
+    generators are trained on them, as the model is.
 
     Args:
         n: default number of samples to evaluate.
@@ -201,8 +213,8 @@ class TableEvaluator(Evaluator):
             "attribute_advantage",
             "how much more often the nearest sample reveals the sensitive value of training rows than of test rows, "
             f"of at most {MAX_GUESSED:,} each; 0 at best",
-            attribute_inference,
-            baseline=of_fresh_rows(attribute_inference, 0.0),
+            attribute_advantage,
+            baseline=of_fresh_rows(attribute_advantage, 0.0),
             group="privacy",
             better="lower",
         ),
@@ -211,6 +223,36 @@ class TableEvaluator(Evaluator):
             "half the width of the 95 % interval of attribute_advantage",
             attribute_margin,
             baseline=of_fresh_rows(attribute_margin, None),
+            group="privacy",
+        ),
+        Metric(
+            "canaries_exact",
+            "number of planted canaries that a sample equals; real data: that a real row equals",
+            canaries_exact,
+            baseline=of_real_rows(canaries_exact),
+            group="privacy",
+            better="lower",
+        ),
+        Metric(
+            "controls_exact",
+            "the same number of canaries that were not planted: what chance gives",
+            controls_exact,
+            baseline=of_real_rows(controls_exact),
+            group="privacy",
+        ),
+        Metric(
+            "canaries_near",
+            "number of planted canaries with a sample nearer than half the distance to the nearest other row",
+            canaries_near,
+            baseline=of_real_rows(canaries_near),
+            group="privacy",
+            better="lower",
+        ),
+        Metric(
+            "controls_near",
+            "the same number of canaries that were not planted: what chance gives",
+            controls_near,
+            baseline=of_real_rows(controls_near),
             group="privacy",
         ),
     )
@@ -231,6 +273,7 @@ class TableEvaluator(Evaluator):
     columns: list[Column]
     target: int | None
     sensitive: int
+    canaries: Canaries | None
 
     def __init__(self, n: PositiveInt = 10_000, sensitive: str | None = None) -> None:
         super().__init__(n)
@@ -247,7 +290,8 @@ class TableEvaluator(Evaluator):
         self.categorical = np.array([column.is_category for column in self.columns])
         self.target = getattr(data, "target", None)
         self.sensitive = self._find_sensitive()
-        training = data.examples.content
+        self.canaries = getattr(data, "canaries", None)
+        training = data.reference_examples.content
         assert isinstance(training, Tensor)
         self.encoding = fit_encoding(training.numpy(), self.categorical)
         self.distance = RowDistance(training, self.categorical)
@@ -275,7 +319,8 @@ class TableEvaluator(Evaluator):
 
     def baselines(self) -> dict[str, Content]:
         """Return noisy copies of training rows, rows with independent columns, and rows of generators that count."""
-        training, n, modality = self.reference.training, self.reference.n, self.reference.data.modality
+        data, n = self.reference.data, self.reference.n
+        training, modality = data.examples.content, data.modality
         assert isinstance(training, Tensor)
         assert isinstance(modality, Table)
         counted = COUNTED if self.target is not None else {"tree": COUNTED["tree"]}
@@ -286,7 +331,8 @@ class TableEvaluator(Evaluator):
         }
 
     def findings(self, metrics: Metrics) -> list[str]:
-        return super().findings(metrics) + beyond_chance(metrics, self.real_baseline())
+        found = super().findings(metrics) + beyond_chance(metrics, self.real_baseline())
+        return found if self.canaries is None else found + repeated_canaries(metrics, len(self.canaries.planted))
 
     def checked(self, metrics: Metrics) -> list[Metric]:
         return super().checked(metrics) + [

@@ -126,6 +126,11 @@ def draw_in_bins(bins: np.ndarray, codes: np.ndarray, uniform: np.ndarray, grid:
         grid: number of decimals; None for any.
     """
     lower, upper = bins[codes].T
+    return draw_between(lower, upper, uniform, grid)
+
+
+def draw_between(lower: np.ndarray, upper: np.ndarray, uniform: np.ndarray, grid: int | None) -> np.ndarray:
+    """Return numbers (n,) from ``lower`` to ``upper`` (n,) with ``grid`` decimals, at places ``uniform`` in [0, 1)."""
     if grid is None:
         return lower + uniform * (upper - lower)
     step = 10.0**grid

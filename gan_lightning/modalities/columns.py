@@ -180,15 +180,29 @@ class Column(BaseModel):
         if self.is_category:
             texts = [*self.values, ""]
             return [texts[i] for i in np.where(np.isnan(numbers), len(self.values), numbers).astype(int).tolist()]
-        text = {"integer": _write_integer, "date": self._write_date, "real": self._write_real}[self.kind]
-        return ["" if number != number else text(number) for number in numbers.tolist()]
+        missing = np.isnan(numbers)
+        texts = {"integer": _write_integers, "date": self._write_dates, "real": self._write_reals}[self.kind](
+            numbers[~missing]
+        )
+        if len(texts) == len(numbers):
+            return texts
+        cells = np.full(len(numbers), "", object)
+        cells[~missing] = texts
+        return cells.tolist()
 
-    def _write_date(self, number: float) -> str:
-        return (EPOCH + datetime.timedelta(int(number))).strftime(self.format)
+    def _write_dates(self, numbers: np.ndarray) -> list[str]:
+        days, index = np.unique(numbers, return_inverse=True)
+        texts = [(EPOCH + datetime.timedelta(int(day))).strftime(self.format) for day in days]
+        return [texts[i] for i in index.tolist()]
 
-    def _write_real(self, number: float) -> str:
-        text = repr(number) if self.decimals is None else f"{number:.{self.decimals}f}"
-        return text if float(text) == number else repr(number)
+    def _write_reals(self, numbers: np.ndarray) -> list[str]:
+        if self.decimals is None:
+            return [repr(number) for number in numbers.tolist()]
+        is_short = np.abs(numbers) * 10.0**self.decimals < MAX_INTEGER
+        if (is_short & (np.round(numbers, self.decimals) == numbers)).all():  # then texts have the exact numbers
+            return (f"%.{self.decimals}f\n" * len(numbers) % tuple(numbers.tolist())).split("\n")[:-1]
+        texts = [(f"{number:.{self.decimals}f}", number) for number in numbers.tolist()]
+        return [text if float(text) == number else repr(number) for text, number in texts]
 
     def problem(self, numbers: np.ndarray) -> tuple[int, str] | None:
         """Return the index of the first of numbers (n,) that is no value of the column, and why; None if all are."""
@@ -212,8 +226,8 @@ class Column(BaseModel):
         return None
 
 
-def _write_integer(number: float) -> str:
-    return str(int(number))
+def _write_integers(numbers: np.ndarray) -> list[str]:
+    return [str(int(number)) for number in numbers.tolist()]
 
 
 def parse_date(text: str, form: str) -> float | None:

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from gan_lightning.errors import UserError, listed, missing_extra
 from gan_lightning.modalities.bins import draw_in_bins, find_segments, fit_column
 from gan_lightning.modalities.columns import Column, describe_columns, read_schema
+from gan_lightning.modalities.constraints import Constraints
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Content, Sample
 from gan_lightning.modalities.table_files import read_content, read_csv
@@ -35,14 +36,16 @@ class Table(Modality):
     category, or for each bin of a number or a date, and at last one for missing values if the column has them.
 
     ``fit`` chooses the bins that the schema does not declare; they are the state of the modality. A value beyond the
-    bins is encoded as the first or the last one. In a bin that is not an atom, ``decode`` chooses the
-    value by a hash of the row, so that equal samples are equal rows: no other random state is needed to generate a
-    signed table again.
+    bins is encoded as the first or the last one. In a bin that is not an atom, ``decode`` chooses the value by a hash
+    of the row, and changes values that violate a constraint between columns. Equal samples are therefore equal rows: no
+    other random state is needed to generate a signed table again.
 
     A file has a header and one row for each sample.
 
     Args:
         columns: the description of each column, by its name.
+        constraints: constraints that all rows that ``decode`` returns keep, such as ``admitted <= discharged``; see
+            :class:`~gan_lightning.modalities.constraints.Constraints`.
 
     Attributes:
         columns: the columns, in the order of the file.
@@ -53,8 +56,9 @@ class Table(Modality):
     media_type = "text/csv"
     content_dtype = torch.float64
 
-    def __init__(self, columns: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, columns: Mapping[str, Mapping[str, Any]], constraints: Sequence[str] = ()) -> None:
         self.columns = read_schema(columns, "columns")
+        self.constraints = Constraints(constraints, self.columns, "data.constraints")
         self.sample_shape = (sum(self.blocks),)
         self._set_bins({})
 
@@ -74,7 +78,7 @@ class Table(Modality):
 
     @property
     def schema(self) -> dict[str, dict[str, Any]]:
-        """Description of each column, from which an equal modality can be constructed."""
+        """Description of each column, from which an equal modality without constraints can be constructed."""
         return describe_columns(self.columns)
 
     def index(self, name: str) -> int:
@@ -147,7 +151,7 @@ class Table(Modality):
 
     def decode(self, sample: Sample) -> Content:
         assert isinstance(sample, Tensor)
-        return self.from_codes(torch.stack([block.argmax(1) for block in sample.split(self.blocks, 1)], 1))
+        return self.from_codes(torch.stack([block.max(1).indices for block in sample.split(self.blocks, 1)], 1))
 
     def from_codes(self, codes: Tensor) -> Tensor:
         """Return the content (n, columns) of slots (n, columns), which ``codes`` returns."""
@@ -162,7 +166,13 @@ class Table(Modality):
                 numbers = draw_in_bins(bins, inside, _uniform(row, i), column.grid)
             numbers[slots[:, i] >= column.slots] = np.nan
             content[:, i] = numbers
+        bins_of = {name: bins.numpy() for name, bins in self.bins.items()}
+        self.constraints.repair(content, slots, bins_of, lambda i: _uniform(row, len(self.columns) + i))
         return torch.from_numpy(content)
+
+    def check_constraints(self, content: Tensor, where: object) -> None:
+        """Raise UserError if rows (n, columns) violate a constraint: how many, and the number of the first."""
+        self.constraints.check(content.numpy(), where)
 
     def texts(self, content: Tensor) -> list[list[str]]:
         """Return the texts of the cells of content, one list for each column; the text of a missing value is empty."""

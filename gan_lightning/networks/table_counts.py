@@ -41,8 +41,11 @@ class Conditional:
 
     @cached_property
     def thresholds(self) -> Tensor:
-        """Cumulative probabilities (distributions, slots − 1) float32, from which on a latent chooses the next slot."""
-        return self.table.flatten(0, 1).double().cumsum(1)[:, :-1].float()
+        """Cumulative probabilities (distributions, slots − 1), from which on a latent chooses the next slot.
+
+        They are float64 numbers with the precision of float32, so that latents of both types choose the same slots.
+        """
+        return self.table.flatten(0, 1).double().cumsum(1)[:, :-1].float().double()
 
     def rows(self, codes: Tensor, target: int | None) -> Tensor:
         """Return the index of the distribution of each row (n,) among those of ``table.flatten(0, 1)``."""
@@ -147,8 +150,9 @@ class Generator(nn.Module):
                 codes[:, one.column] = condition
                 continue
             thresholds = one.thresholds.to(latent.device)
-            reached = latent[:, one.column, None] >= thresholds[one.rows(codes, self.target)]
-            codes[:, one.column] = reached.sum(1)
+            of_rows = thresholds.index_select(0, one.rows(codes, self.target))
+            chosen = latent[:, one.column, None].to(of_rows).contiguous()
+            codes[:, one.column] = torch.searchsorted(of_rows, chosen, right=True)[:, 0]
         slots = codes + torch.tensor(self.starts, device=latent.device)
         return torch.zeros(len(latent), sum(self.blocks), device=latent.device).scatter_(1, slots, 1.0)
 

@@ -13,6 +13,11 @@ from gan_lightning.networks import table_counts
 SMOOTHING = 0.1  # share of the mass that is spread over all values of a column, in the logits of a row to refine
 
 
+def latent_parts(blocks: Sequence[int], noise_dim: int) -> list[int]:
+    """Return the sizes of the parts of a latent: noise, a number for each column, and a number for each value."""
+    return [noise_dim, len(blocks), sum(blocks)]
+
+
 class Residual(nn.Module):
     """Adds two linear layers to their input: x + W₂ ReLU(W₁ LN(x))."""
 
@@ -60,7 +65,7 @@ class Generator(nn.Module):
         super().__init__()
         self.blocks = list(blocks)
         self.start = start
-        self.parts = [noise_dim, len(self.blocks), sum(self.blocks)]  # of a latent
+        self.parts = latent_parts(self.blocks, noise_dim)
         self.temperature = temperature
         self.target = target
         self.num_classes = num_classes
@@ -91,16 +96,18 @@ class Generator(nn.Module):
 
     def draw(self, logits: Tensor) -> Tensor:
         """Return the one-hot vectors of the largest logits (B, values), with the gradient of the softmax."""
+        hard = torch.zeros_like(logits).scatter_(1, logits.max(1).indices[:, None], 1.0)
+        if not torch.is_grad_enabled():
+            return hard
         soft = F.softmax(logits / self.temperature, 1)
-        hard = F.one_hot(logits.argmax(1), logits.shape[1]).to(soft)
         return hard + (soft - soft.detach())
 
 
-def uniform(normal: Tensor) -> Tensor:
-    """Return standard normal numbers as numbers that are uniform on [0, 1)."""
-    return (0.5 + 0.5 * torch.erf(normal.double() / math.sqrt(2))).clamp(0, 1 - 1e-9)
+def uniform(normal: Tensor, least: float = 0) -> Tensor:
+    """Return standard normal numbers as numbers that are uniform on [0, 1), those below ``least`` as ``least``."""
+    return (0.5 + 0.5 * torch.erf(normal.double() / math.sqrt(2))).clamp(least, 1 - 1e-9)
 
 
 def gumbel(normal: Tensor) -> Tensor:
     """Return standard normal numbers as numbers of the standard Gumbel distribution."""
-    return -(-uniform(normal).clamp(min=1e-12).log()).log().float()
+    return -(-uniform(normal, 1e-12).log()).log().float()

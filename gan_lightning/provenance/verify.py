@@ -258,6 +258,7 @@ def _distances(content: Content, wanted: Content) -> Tensor:
     distances = []
     for values, wanted_values in zip(leaves(content), leaves(wanted), strict=True):
         exact = torch.promote_types(values.dtype, torch.int32)
-        difference = values.to(exact) - wanted_values.to(exact)
+        both_missing = values.isnan() & wanted_values.isnan()
+        difference = (values.to(exact) - wanted_values.to(exact)).masked_fill(both_missing, 0)
         distances.append(difference.abs().reshape(len(values), -1).amax(1).double())
     return torch.stack(distances).amax(0).nan_to_num(torch.inf)

@@ -287,7 +287,12 @@ def _training_data(card: Card) -> Iterator[str]:
 
 def _described(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield a row for each entry of :meth:`Data.describe`."""
-    names = {"examples": "Examples", "sha256": "SHA-256 of all examples"}
+    names = {
+        "examples": "Examples",
+        "sha256": "SHA-256 of all examples",
+        "canaries": "Planted canaries, rows that nobody has",
+        "canary_copies": "Copies of each canary",
+    }
     for key, value in data.items():
         if key == "classes" and isinstance(value, list):
             yield f"Classes ({len(value):,})", escape(listed([str(one) for one in value], MOST_CLASSES))

@@ -2,15 +2,10 @@
 
 import argparse
 import asyncio
-import os
 import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +13,7 @@ from typing import Any
 import httpx
 
 from .runs import TRAIN, run_command
+from .serving import serve
 from .tables import Row, median_and_range
 
 MODELS = {
@@ -52,7 +48,7 @@ def studio(arguments: argparse.Namespace) -> list[Row]:
         starts = [measure_start(folder) for _ in range(arguments.rounds)]
         for label, seconds in zip(("server up", "first page", "first sample"), zip(*starts, strict=True), strict=True):
             rows.append({"": f"{label}, seconds", "measured": median_and_range(seconds)})
-        with serve(folder) as (process, url):
+        with serve(folder / "runs", folder) as (process, url):
             for run in MODELS:
                 rates = [STEPS / measure_walk(url, run) for _ in range(arguments.rounds + 1)][1:]
                 rows.append({"": f"walk of {run}, images per second", "measured": median_and_range(rates, 0)})
@@ -67,25 +63,10 @@ def studio(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
-@contextmanager
-def serve(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start ``gan-studio`` on the runs in a folder, and yield its process and its address."""
-    command = [sys.executable, "-m", "gan_lightning.commands.studio", str(folder / "runs"), "--no-browser"]
-    command += ["--port", "0", "--folder", str(folder / "studio"), "--ledger", str(folder / "ledger")]
-    environment = os.environ | {"GAN_IDENTITY_DIR": str(folder / "identity")}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    try:
-        yield process, process.stdout.readline().removeprefix("studio: ").strip()
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def measure_start(folder: Path) -> tuple[float, float, float]:
     """Return the seconds until the server is up, then for the page with its files, and until the first sample."""
     begin = time.perf_counter()
-    with serve(folder) as (_, url), httpx.Client(base_url=url, timeout=120) as client:
+    with serve(folder / "runs", folder) as (_, url), httpx.Client(base_url=url, timeout=120) as client:
         up = time.perf_counter()
         page = client.get("/").text
         for path in re.findall(r'(?:src|href)="(/page/[^"]+)"', page):

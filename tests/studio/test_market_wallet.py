@@ -46,9 +46,7 @@ class Wallet:
         while True:
             answer = self._visitor.post(action, account=self.address, **request)
             (transaction,) = answer["transactions"]
-            found = self._visitor.post(
-                "sent", hash=self.send(transaction), account=self.address, what=transaction["what"], **work_of(request)
-            )
+            found = self._visitor.post("sent", hash=self.send(transaction), **work_of(request))
             found = self._visitor.get(f"/transactions/{found['hash']}", wait=10)
             assert found["state"] == "mined", found
             names.append(transaction["what"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -220,8 +220,4 @@ class SentRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     hash: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
-    account: Name
-    what: Literal[
-        "anchor", "register", "offer", "close", "collect", "list", "buy", "tip", "withdraw", "allow", "revoke", "burn"
-    ]
     work: Number | None = None

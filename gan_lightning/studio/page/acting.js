@@ -74,11 +74,11 @@ async function actByWallet(context, action, request, steps) {
   }
 }
 
-async function sendByWallet({ api, studio }, transaction, progress, { account, work }, steps) {
+async function sendByWallet({ api, studio }, transaction, progress, { work }, steps) {
   steps.show(progress, t("wallet.confirm"));
   const hash = await send(transaction, studio);
   steps.show(progress, t("wallet.waiting"));
-  let found = await api.post("/api/market/sent", { hash, account, what: transaction.what, work });
+  let found = await api.post("/api/market/sent", { hash, work });
   while (found.state === "pending" || found.state === "unknown") {
     found = await api.get(`/api/market/transactions/${hash}?wait=20`);
   }

@@ -175,7 +175,7 @@ class Workbench {
           this.drawPanel();
           this.panel.querySelector("[data-seed]").focus();
         },
-      })), el("p", { class: "hint" }, t("create.sheet_hint")));
+      })), this.bench.result.samples[0].index !== null && el("p", { class: "hint" }, t("create.sheet_hint")));
   }
 
   drawFavourites() {

@@ -116,7 +116,7 @@ function actions(context, item) {
 
 const facts = ({ words, artifact, run_name: run, media_type: type }) => definitions([
   [t("create.seed"), el("span", { class: "hash" }, el("code", {}, words.seed), copyButton(words.seed))],
-  [t("recipe.place"), words.index === null ? null : t("recipe.index", { index: words.index + 1, n: words.n })],
+  words.index === null ? [t("create.rows"), words.n] : [t("recipe.place"), t("recipe.index", { index: words.index + 1, n: words.n })],
   [t("recipe.condition"), words.condition && describeCondition(words.condition)],
   [t("recipe.truncation"), words.truncation],
   [t("recipe.checkpoint"), hash(words.checkpoint)],

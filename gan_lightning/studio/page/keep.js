@@ -1,5 +1,6 @@
 /** Keeps a sample: asks for a title, and for the name of who signs if there is none yet; shows the progress. */
 
+import { preview } from "./media.js";
 import { button, dialog, el, errorNote, field, progress } from "./parts.js";
 import { t } from "./words.js";
 
@@ -15,7 +16,7 @@ export async function keepSample(context, sample, suggestion) {
   let running;
   const form = el("form", { id: "keep", class: "stack" },
     el("div", { class: "keep-head" },
-      el("div", { class: "print" }, el("img", { src: sample.preview, alt: "", class: "sample-image pixels" })),
+      el("div", { class: "print" }, preview(sample, "")),
       el("p", {}, t("keep.text", { name: context.studio.identity.name }))),
     field({ label: t("keep.title"), control: title }),
     work);

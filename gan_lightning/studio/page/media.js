@@ -14,10 +14,13 @@ export function kindOf(mediaType) {
   return type === "text" ? "text" : "other";
 }
 
-const image = (url, label) => el("img", {
-  src: url, alt: label, class: "sample-image", loading: "lazy", decoding: "async", onload: ({ target }) => sharpen(target),
+const image = (url, label, kind) => el("img", {
+  src: url, alt: label, class: kind === "table" ? "sample-image table-preview" : "sample-image", loading: "lazy", decoding: "async", onload: ({ target }) => sharpen(target),
   onerror: ({ target }) => target.replaceWith(el("span", { class: "frame-missing" }, icon("broken"), t("media.missing"))),
 });
+
+/** Return the preview sheet of a sample {preview, media_type}; of a table, the first rows and columns. */
+export const preview = (sample, label) => image(sample.preview, label, kindOf(sample.media_type));
 
 /** Draw small images with hard pixels, as they are; larger ones are smoothed. */
 function sharpen(node) {
@@ -33,7 +36,7 @@ export function showSample(sample, label, { controls = false } = {}) {
   const kind = kindOf(sample.media_type);
   if (kind === "text") return el("div", { class: "sample-text" }, load(sample, showText));
   if (kind === "table" && controls) return load(sample, (text) => showTable(text, label));
-  if (!controls || kind === "image") return image(sample.preview, label);
+  if (!controls || kind === "image") return preview(sample, label);
   if (kind === "audio") {
     return el("div", { class: "stack" }, image(sample.preview, label),
       el("audio", { controls: true, preload: "metadata", src: sample.file, "aria-label": label }));

@@ -14,7 +14,7 @@ export function runStrip(runs, chosen) {
 }
 
 const runCard = (run, isChosen) => el("a", { class: "strip-card", href: `#/create/${encodeURIComponent(run.id)}`, "aria-current": isChosen && "true" },
-  run.sheet ? el("img", { src: run.sheet, alt: "", class: "strip-thumb" })
+  run.sheet && kindOf(run.media_type) !== "table" ? el("img", { src: run.sheet, alt: "", class: "strip-thumb" })
     : el("span", { class: "strip-thumb strip-blank", "aria-hidden": "true" }, icon(KIND_ICONS[kindOf(run.media_type)] ?? "gallery")),
   el("span", { class: "strip-text" },
     el("strong", {}, run.name),

@@ -6,10 +6,12 @@ import { formatNumber, t } from "./words.js";
 /** Return `{element, update(sheets)}`; at the newest sheet, the view moves on when a newer one comes. */
 export function sheetViewer(name) {
   const image = el("img", { class: "run-sheet", alt: "" });
+  image.addEventListener("load", () => image.classList.toggle("pixels", image.naturalWidth <= image.clientWidth));
+  const link = el("a", { target: "_blank", title: t("watch.sheet_open") }, image);
   const caption = el("span", { class: "muted" });
   const slider = el("input", { type: "range", min: 0, step: 1, "aria-label": t("watch.sheet_of", { name }) });
   const empty = el("p", { class: "muted" }, t("watch.no_sheet"));
-  const view = el("figure", { class: "sheets" }, image, el("figcaption", { class: "sheet-row" }, slider, caption));
+  const view = el("figure", { class: "sheets" }, link, el("figcaption", { class: "sheet-row" }, slider, caption));
   const element = el("div", {}, empty, view);
   let sheets = [];
 
@@ -17,6 +19,7 @@ export function sheetViewer(name) {
     const sheet = sheets[slider.valueAsNumber];
     if (!sheet) return;
     const text = t("watch.iteration", { count: formatNumber(sheet.iteration, 21) });
+    link.href = sheet.url;
     if (image.getAttribute("src") !== sheet.url) image.src = sheet.url;
     image.alt = t("watch.sheet_alt", { name, count: formatNumber(sheet.iteration, 21) });
     caption.textContent = text;

@@ -163,7 +163,7 @@ function recordFacts({ checkpoint, seed, index, n, condition, truncation }, cand
   return definitions([
     [t("gallery.run"), candidate && el("a", { href: `#/create/${encodeURIComponent(candidate.run)}` }, candidate.run_name)],
     [t("create.seed"), seed],
-    [t("recipe.place"), index === null ? n : t("recipe.index", { index: index + 1, n })],
+    index === null ? [t("create.rows"), n] : [t("recipe.place"), t("recipe.index", { index: index + 1, n })],
     [t("recipe.condition"), condition && describeCondition(condition)],
     [t("recipe.truncation"), truncation === 1 ? null : truncation],
     [t("recipe.checkpoint"), hash(checkpoint)],
