@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains experiment=table with three seeds on Adult, heart and German credit, and writes the tables of
-# docs/how-to/tables.md, with rows for the counting models, copies with noise, and real rows. Takes 20 minutes on 2 idle
-# cores; skips finished runs when run again. Data are downloaded if they are missing.
+# docs/how-to/tables.md, with rows for the counting models, copies with noise, and real rows, and its image of samples.
+# Takes 20 minutes on 2 idle cores; skips finished runs when run again. Data are downloaded if they are missing.
 #   scripts/tables.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,3 +28,4 @@ for data in adult heart german_credit; do
     python scripts/evaluate.py checkpoint=$out/$data/table/1 seeds=[0] # adds rows of baselines and real data to the table
     python scripts/compare.py $out/$data/table/* --page $page --part $data --metrics $metrics
 done
+python scripts/generate.py checkpoint=$out/adult/table/1 n=12 seed=1 format=sheet output=docs/table.png
