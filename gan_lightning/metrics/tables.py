@@ -78,8 +78,8 @@ class TableEvaluator(Evaluator):
     Features are standardized numbers and one-hot vectors of categories. Privacy is measured only if the data have a
     test split: its rows are the holdout, and as many training rows, chosen at random, are the members.
 
-    Canaries that were planted into the training rows are compared with in metrics of canaries alone. The simple
-    generators are trained on them, as the model is.
+    Canaries among the training rows count in the metrics of canaries alone; all others leave them out. The simple
+    generators are trained with them, as the model is.
 
     Args:
         n: default number of samples to evaluate.
