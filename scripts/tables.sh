@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Trains experiment=table with three seeds on Adult, heart and German credit, and experiment=table_private and its rival
-# on Adult. Writes the tables and the image of docs/how-to/tables.md, with rows for the counting models, copies with noise, and real
-# rows. Two runs at a time with one thread each. Takes 50 minutes on 2 idle cores; skips finished runs when run again.
-# Data are downloaded if they are missing.
+# on Adult. Writes the tables and the image of docs/how-to/tables.md, with rows for the counting models, copies with
+# noise, and real rows. Two runs at a time with one thread each. Takes an hour on 2 idle cores; skips finished runs when
+# run again. Data are downloaded if they are missing.
 #   scripts/tables.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -271,6 +271,17 @@ def test_evaluator_ranks_real_rows_noisy_copies_and_independent_columns():
     assert "DOMIAS" in evaluator.table(found)
 
 
+def test_classifiers_are_trained_on_as_many_samples_as_training_rows():
+    evaluator = prepared(training=300, test=150)
+    assert (evaluator.reference.n, evaluator.n_generated) == (150, 300)
+    samples, test = people(300, 7), evaluator.reference.real.rows
+    training = evaluator.reference.training.numpy()
+    for rows, metrics in ((samples.numpy(), evaluator(samples)), (training, evaluator.real_baseline())):
+        scores = boosting_scores(rows, test, 4, evaluator.categorical)
+        assert metrics["utility_auc"] == scores.auc.value
+    assert evaluator(torch.cat([samples[:150], people(150, 8)]))["shape_error"] == evaluator(samples)["shape_error"]
+
+
 def test_evaluation_is_deterministic():
     samples = people(150, 7)
     assert prepared()(samples) == prepared()(samples)

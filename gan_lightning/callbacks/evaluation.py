@@ -127,7 +127,7 @@ def sample_metrics(
     evaluator: Evaluator, model: GenerativeModel, data: Data, seed: int, *, quick: bool = False
 ) -> Metrics:
     """Generate samples from the model and return their metrics."""
-    n = evaluator.reference.n
+    n = evaluator.n_generated
     condition = data.sample_conditions(n, seed)
     return evaluator(data.modality.decode(model.sample(n, condition, seed=seed)), condition, quick=quick)
 

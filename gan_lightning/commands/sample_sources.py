@@ -42,7 +42,7 @@ class Source(ABC):
 
     def evaluate(self, evaluator: Evaluator) -> dict[str, Values]:
         """Return the values of each metric over the seeds, by the weights of the generator."""
-        n = evaluator.reference.n
+        n = evaluator.n_generated
         return {
             weights: _group_by_metric([evaluator(*self.content(n, seed, weights)) for seed in self.seeds])
             for weights in self.weights

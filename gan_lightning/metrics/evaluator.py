@@ -243,11 +243,16 @@ class Evaluator(ABC):
         self._baseline: Metrics | None = None
         self._baselines: dict[str, Metrics] | None = None
 
+    @property
+    def n_generated(self) -> int:
+        """Number of samples to generate: as many as are compared with real ones, or more if a metric needs them."""
+        return self.reference.n
+
     def __call__(self, content: Content, condition: Sample | None = None, *, quick: bool = False) -> Metrics:
         """Return the metrics of samples by name.
 
         Args:
-            content: ``reference.n`` samples.
+            content: ``n_generated`` samples.
             condition: the conditions that they were generated for.
             quick: True for the cheap metrics only.
 
@@ -274,7 +279,7 @@ class Evaluator(ABC):
         return self._baseline
 
     def baselines(self) -> dict[str, Content]:
-        """Return ``reference.n`` samples of each simple generator to compare with, by its name; none by default."""
+        """Return ``n_generated`` samples of each simple generator to compare with, by its name; none by default."""
         return {}
 
     def baseline_metrics(self) -> dict[str, Metrics]:

@@ -25,6 +25,7 @@ from gan_lightning.metrics.roc import Auc, auc
 from gan_lightning.metrics.table_shapes import column_errors, mean_pair_error, pair_errors
 from gan_lightning.metrics.two_sample import two_sample_auc, two_sample_scores
 from gan_lightning.metrics.utility import Scores, boosting_scores, four_classifiers_f1
+from gan_lightning.modalities.samples import Sample
 from gan_lightning.modalities.table_rows import equal_rows
 
 if TYPE_CHECKING:
@@ -35,10 +36,21 @@ MAX_GUESSED = 5000  # members, and as many rows of the holdout, of which a value
 
 
 class TableView(View):
-    """View of rows of a table."""
+    """View of rows of a table.
+
+    Args:
+        evaluator, content, condition: as for :class:`View`.
+        for_training: rows (m, columns) that classifiers are trained on.
+    """
 
     evaluator: "TableEvaluator"
     content: Tensor
+
+    def __init__(
+        self, evaluator: "TableEvaluator", content: Tensor, condition: Sample | None, for_training: Tensor
+    ) -> None:
+        super().__init__(evaluator, content, condition)
+        self.for_training = for_training
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -101,7 +113,7 @@ def train_boosting(samples: TableView, reference: TableReference) -> Scores | No
     target = samples.evaluator.target
     if target is None or samples.rows.shape[1] < 2:
         return None
-    return boosting_scores(samples.rows, reference.real.rows, target, samples.evaluator.categorical)
+    return boosting_scores(samples.for_training.numpy(), reference.real.rows, target, samples.evaluator.categorical)
 
 
 def utility_auc(reference: TableReference, samples: TableView) -> float | None:
@@ -123,7 +135,7 @@ def utility_mean_f1(reference: TableReference, samples: TableView) -> float | No
     target = samples.evaluator.target
     if target is None or samples.rows.shape[1] < 2:
         return None
-    return four_classifiers_f1(samples.rows, reference.real.rows, target, samples.evaluator.categorical)
+    return four_classifiers_f1(samples.for_training.numpy(), reference.real.rows, target, samples.evaluator.categorical)
 
 
 def label_accuracy(reference: TableReference, samples: TableView) -> float | None:

@@ -20,7 +20,7 @@ from gan_lightning.metrics.canary_metrics import (
 from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics, alternate_rows
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.privacy import RowDistance
-from gan_lightning.metrics.reference import NotEvaluated, Split
+from gan_lightning.metrics.reference import NotEvaluated, Split, evenly_spaced
 from gan_lightning.metrics.table_baselines import counted_rows, independent_columns, noisy_copies
 from gan_lightning.metrics.table_encoding import fit_encoding
 from gan_lightning.metrics.table_findings import (
@@ -64,7 +64,7 @@ from gan_lightning.metrics.table_metrics import (
 from gan_lightning.metrics.table_plots import plot_marginals, plot_pair_errors
 from gan_lightning.metrics.table_shapes import column_errors
 from gan_lightning.modalities.columns import Column
-from gan_lightning.modalities.samples import Content, Sample
+from gan_lightning.modalities.samples import Content, Sample, take
 from gan_lightning.modalities.table import Table
 from gan_lightning.networks.table_counts import Structure
 
@@ -82,7 +82,8 @@ class TableEvaluator(Evaluator):
     generators are trained with them, as the model is.
 
     Args:
-        n: default number of samples to evaluate.
+        n: default number of samples to evaluate. At most as many as there are test rows are compared with these;
+            classifiers are trained on all of them, at most as many as there are training rows.
         sensitive: name of the column that an attacker guesses from the others; None for the target of the data, or the
             last column if there is none.
     """
@@ -295,7 +296,18 @@ class TableEvaluator(Evaluator):
         assert isinstance(training, Tensor)
         self.encoding = fit_encoding(training.numpy(), self.categorical)
         self.distance = RowDistance(training, self.categorical)
+        self._compared: int | None = None  # while views of all real rows are constructed
         super().prepare(data, n, split, seed)
+        self._compared = self.reference.n
+        self._n_generated = self._compared
+        if self.reference.split == "test":
+            self._n_generated = min(n or self.n, len(training))
+            self.reference.other.for_training = evenly_spaced(training, self._n_generated)
+
+    @property
+    def n_generated(self) -> int:
+        """Number of samples to generate: classifiers are trained on all of them, at most as many as training rows."""
+        return self._n_generated
 
     def _find_sensitive(self) -> int:
         names = [column.name for column in self.columns]
@@ -315,11 +327,13 @@ class TableEvaluator(Evaluator):
         return self.features(content)
 
     def view(self, content: Content, condition: Sample | None = None) -> TableView:
-        return TableView(self, content, condition)
+        assert isinstance(content, Tensor)
+        part = slice(self._compared)
+        return TableView(self, content[part], None if condition is None else take(condition, part), content)
 
     def baselines(self) -> dict[str, Content]:
         """Return noisy copies of training rows, rows with independent columns, and rows of generators that count."""
-        data, n = self.reference.data, self.reference.n
+        data, n = self.reference.data, self.n_generated
         training, modality = data.examples.content, data.modality
         assert isinstance(training, Tensor)
         assert isinstance(modality, Table)
