@@ -186,6 +186,10 @@ def test_copied_canaries_are_a_finding():
     controls = evaluator(plant(data.test_examples.content[:74], data.canaries.controls[:6], 1))
     assert [controls[name] for name in sorted(NAMES)] == [0, 0, 6, 6]
     assert not any("canaries" in one for one in evaluator.findings(controls))
+    assert {"canaries_exact", "canaries_near"} < {metric.name for metric in evaluator.checked(metrics)}
+    said = [evaluator.remarks(one)["privacy"][-1] for one in (metrics, controls)]
+    assert "come near 6 of them and equal 6; of as many rows that were not planted, they come near 0" in said[0]
+    assert [one.rpartition(". ")[2] for one in said] == ["This is beyond chance.", "This is not beyond chance."]
     assert all(evaluator.real_baseline()[name] == 0 for name in NAMES)
     assert "planted canaries" in evaluator.table({"samples": metrics})
 

@@ -4,7 +4,9 @@ from gan_lightning.metrics.canaries import chance_of
 from gan_lightning.metrics.evaluator import Metrics
 
 LEAK = "do not publish these rows as private"
-CHECKED_BEYOND_CHANCE = ("utility_auc", "membership_auc", "attribute_advantage")  # metrics of ``beyond_chance``
+# Metrics of ``beyond_chance`` and of ``repeated_canaries``.
+CHECKED_BEYOND_CHANCE = ("utility_auc", "membership_auc", "attribute_advantage", "canaries_exact", "canaries_near")
+CANARIES = ("canaries_exact", "controls_exact", "canaries_near", "controls_near")
 
 
 def odd_shapes(value: float, real: float) -> str | None:
@@ -52,8 +54,7 @@ def beyond_chance(metrics: Metrics, real: Metrics) -> list[str]:
 
 def repeated_canaries(metrics: Metrics, k: int) -> list[str]:
     """Return a fault if more of the k planted canaries than of as many controls are repeated, beyond chance."""
-    names = "canaries_exact", "controls_exact", "canaries_near", "controls_near"
-    exact, exact_controls, near, near_controls = (round(metrics[name]) for name in names)
+    exact, exact_controls, near, near_controls = (round(metrics[name]) for name in CANARIES)
     if min(chance_of(exact, exact_controls, k), chance_of(near, near_controls, k)) > 0.05:
         return []
     found = f"{near} of {k} planted canaries, {exact} exactly (controls: {near_controls} and {exact_controls})"
@@ -98,4 +99,15 @@ def _describe_attribute(metrics: Metrics, sensitive: str) -> str:
     return (
         f"Attribute inference: {attack}. The share of right guesses among training rows differs from that among "
         f"held-out rows by {points} {interval}, which is {chance} (0)."
+    )
+
+
+def describe_canaries(metrics: Metrics, k: int) -> str:
+    """Return a sentence about the k planted canaries that the samples repeat."""
+    exact, exact_controls, near, near_controls = (round(metrics[name]) for name in CANARIES)
+    chance = "beyond chance" if repeated_canaries(metrics, k) else "not beyond chance"
+    controls = f"of as many rows that were not planted, they come near {near_controls} and equal {exact_controls}"
+    return (
+        f"Canaries: {k} rows unlike all others were planted into the training rows. The samples come near {near} of "
+        f"them and equal {exact}; {controls}. This is {chance}."
     )

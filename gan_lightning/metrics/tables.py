@@ -27,6 +27,7 @@ from gan_lightning.metrics.table_findings import (
     CHECKED_BEYOND_CHANCE,
     beyond_chance,
     describe_attacks,
+    describe_canaries,
     exact_repeats,
     odd_pairs,
     odd_shapes,
@@ -355,7 +356,10 @@ class TableEvaluator(Evaluator):
 
     def remarks(self, metrics: Metrics) -> dict[str, list[str]]:
         sensitive = self.columns[self.sensitive].name
-        return {"privacy": describe_attacks(metrics, self.real_baseline(), sensitive)}
+        sentences = describe_attacks(metrics, self.real_baseline(), sensitive)
+        if self.canaries is not None:
+            sentences.append(describe_canaries(metrics, len(self.canaries.planted)))
+        return {"privacy": sentences}
 
     def pictures(self, content: Content, condition: Sample | None = None) -> dict[str, np.ndarray]:
         samples, real, sheet = self.view(content, condition), self.reference.real, self.reference.data.modality.sheet
