@@ -295,6 +295,33 @@ def test_numbers_are_written_with_the_decimals_of_the_column(tmp_path):
     assert (tmp_path / "samples.csv").read_text(encoding="utf-8") == "x,k\n1.50,3\n0.125,0\n"
 
 
+@pytest.mark.parametrize("values", [["a", "b"], ["a,b", "c"], ['"a"', "b"], ["a\rb", "c"], ["a\nb", "c"], [" a", "#"]])
+@pytest.mark.parametrize("others", [[], ["x"]])
+def test_file_equals_that_of_a_csv_writer(tmp_path, values, others):
+    table = Table(
+        {values[0]: {"kind": "category", "values": values, "missing": True}}
+        | {other: {"kind": "real", "bins": 1, "decimals": 2, "missing": True} for other in others}
+    )
+    content = torch.tensor([[0.0, 1.5], [1, -0.0], [float("nan")] * 2, [1, 1e17], [0, 0.125]]).double()
+    content = content[:, : len(table.columns)]
+    table.write(content, tmp_path)
+    with (tmp_path / "expected.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([column.name for column in table.columns])
+        writer.writerows(zip(*table.texts(content), strict=True))
+    assert (tmp_path / "samples.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+
+
+@given(numbers=st.lists(st.floats(-1e12, 1e12, allow_subnormal=False) | st.just(float("nan")), max_size=20))
+@settings(deadline=None)
+def test_texts_of_numbers_are_short_and_have_the_exact_numbers(numbers):
+    column = read_schema({"x": {"kind": "real", "bins": 1, "decimals": 2}}, "schema")[0]
+    for one in (numbers, [round(number, 2) for number in numbers]):
+        expected = [f"{number:.2f}" if float(f"{number:.2f}") == number else repr(number) for number in one]
+        expected = ["" if number != number else text for number, text in zip(one, expected, strict=True)]
+        assert column.write(np.array(one)) == expected
+
+
 def test_sheets_of_equally_many_rows_have_one_size(table):
     sheets = [table.sheet(table.decode(torch.randn(10, *table.sample_shape))) for _ in range(3)]
     assert sheets[0].dtype == np.uint8

@@ -186,10 +186,9 @@ class Table(Modality):
         assert isinstance(content, Tensor)
         path = folder / f"samples{self.suffix}"
         with path.open("a" if start else "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
             if not start:
-                writer.writerow([column.name for column in self.columns])
-            writer.writerows(zip(*self.texts(content), strict=True))
+                file.write(_format_rows([[column.name] for column in self.columns]))
+            file.write(_format_rows(self.texts(content)))
         return [path]
 
     def read_file(self, path: Path) -> Tensor:
@@ -245,6 +244,18 @@ class Table(Modality):
                 f"bins of {listed(list(bins)) or 'nothing'} do not fit the columns {listed(list(expected))}"
             )
         self._set_bins({name: one.double() for name, one in bins.items()})
+
+
+def _format_rows(texts: Sequence[Sequence[str]]) -> str:
+    """Return cells, given as one list for each column, as the rows of a CSV file."""
+    rows = "\n".join(map(",".join, zip(*texts, strict=True))) + "\n"
+    cells = len(texts) * len(texts[0])
+    is_plain = rows.count(",") + rows.count("\n") == cells and '"' not in rows and "\r" not in rows
+    if is_plain and len(texts) > 1:  # an empty cell alone needs quotes
+        return rows
+    quoted = io.StringIO()
+    csv.writer(quoted, lineterminator="\n").writerows(zip(*texts, strict=True))
+    return quoted.getvalue()
 
 
 def _hash_rows(slots: np.ndarray) -> np.ndarray:

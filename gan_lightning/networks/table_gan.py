@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gan_lightning.networks import table_counts
 
 SMOOTHING = 0.1  # share of the mass that is spread over all values of a column, in the logits of a row to refine
+CACHED_NUMBERS = 2**17  # float64 numbers that ``gumbel`` computes at once, so that they stay in the processor's cache
 
 
 def latent_parts(blocks: Sequence[int], noise_dim: int) -> list[int]:
@@ -103,11 +104,17 @@ class Generator(nn.Module):
         return hard + (soft - soft.detach())
 
 
-def uniform(normal: Tensor, least: float = 0) -> Tensor:
-    """Return standard normal numbers as numbers that are uniform on [0, 1), those below ``least`` as ``least``."""
-    return (0.5 + 0.5 * torch.erf(normal.double() / math.sqrt(2))).clamp(least, 1 - 1e-9)
+def uniform(normal: Tensor) -> Tensor:
+    """Return standard normal numbers as numbers that are uniform on [0, 1)."""
+    return (0.5 + 0.5 * torch.erf(normal.double() / math.sqrt(2))).clamp(0, 1 - 1e-9)
 
 
+@torch.no_grad()
 def gumbel(normal: Tensor) -> Tensor:
-    """Return standard normal numbers as numbers of the standard Gumbel distribution."""
-    return -(-uniform(normal, 1e-12).log()).log().float()
+    """Return standard normal numbers (B, D) as numbers of the standard Gumbel distribution, without a gradient."""
+    drawn = torch.empty_like(normal)
+    rows = max(CACHED_NUMBERS // normal.shape[1], 1)
+    for part, out in zip(normal.split(rows), drawn.split(rows), strict=True):
+        numbers = part.double().div_(math.sqrt(2)).erf_().mul_(0.5).add_(0.5).clamp_(1e-12, 1 - 1e-9)
+        out.copy_(numbers.log_().neg_().log_().neg_())
+    return drawn
