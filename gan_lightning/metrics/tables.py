@@ -10,13 +10,6 @@ from torch import Tensor
 from gan_lightning.data.canaries import Canaries
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import listed
-from gan_lightning.metrics.canary_metrics import (
-    canaries_exact,
-    canaries_near,
-    controls_exact,
-    controls_near,
-    of_real_rows,
-)
 from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics, alternate_rows
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.privacy import RowDistance
@@ -28,39 +21,13 @@ from gan_lightning.metrics.table_findings import (
     beyond_chance,
     describe_attacks,
     describe_canaries,
-    exact_repeats,
-    odd_pairs,
-    odd_shapes,
     repeated_canaries,
-    told_apart,
 )
+from gan_lightning.metrics.table_metric_list import METRICS
 from gan_lightning.metrics.table_metrics import (
-    MAX_GUESSED,
-    MAX_TOLD_APART,
     TableReference,
     TableView,
-    attribute_advantage,
-    attribute_margin,
-    boosting_auc,
-    boosting_margin,
-    dcr_share,
-    exact_copies,
-    exact_copies_of_real,
     find_pair_errors,
-    label_accuracy,
-    linear_auc,
-    membership_auc,
-    membership_distance_auc,
-    membership_margin,
-    membership_tpr,
-    nndr,
-    of_fresh_rows,
-    pair_error,
-    shape_error,
-    utility_auc,
-    utility_macro_f1,
-    utility_margin,
-    utility_mean_f1,
 )
 from gan_lightning.metrics.table_plots import plot_marginals, plot_pair_errors
 from gan_lightning.metrics.table_shapes import column_errors
@@ -89,175 +56,7 @@ class TableEvaluator(Evaluator):
             last column if there is none.
     """
 
-    metrics = (
-        Metric(
-            "shape_error",
-            "KS statistic of numbers and total variation of categories, mean over the columns; 0 at best",
-            shape_error,
-            quick=True,
-            headline=True,
-            warn=odd_shapes,
-            better="lower",
-        ),
-        Metric(
-            "pair_error",
-            "error of correlations and contingency tables, mean over pairs of columns; 0 at best",
-            pair_error,
-            headline=True,
-            warn=odd_pairs,
-            better="lower",
-        ),
-        Metric(
-            "utility_auc",
-            "AUC on real rows of boosted trees trained on the samples; real data: trained on as many real rows",
-            utility_auc,
-            headline=True,
-            group="utility",
-            better="higher",
-        ),
-        Metric("utility_margin", "half the width of the 95 % interval of utility_auc", utility_margin, group="utility"),
-        Metric(
-            "utility_macro_f1",
-            "macro F1 of the trees of utility_auc",
-            utility_macro_f1,
-            headline=True,
-            group="utility",
-            better="higher",
-        ),
-        Metric(
-            "utility_mean_f1",
-            "mean F1 on real rows of the four classifiers of CTGAN's benchmark, trained on at most 10,000 samples",
-            utility_mean_f1,
-            group="utility",
-            better="higher",
-        ),
-        Metric(
-            "label_accuracy",
-            "share of samples that have the label they were generated for",
-            label_accuracy,
-            better="higher",
-        ),
-        Metric(
-            "two_sample_auc",
-            f"how well boosted trees tell at most {MAX_TOLD_APART:,} samples from as many real rows; .5 at best",
-            boosting_auc,
-            headline=True,
-            warn=told_apart,
-            better="lower",
-        ),
-        Metric("two_sample_margin", "half the width of the 95 % interval of two_sample_auc", boosting_margin),
-        Metric(
-            "linear_two_sample_auc",
-            "two_sample_auc of logistic regression on features, a weaker test",
-            linear_auc,
-            better="lower",
-        ),
-        *(metric for metric in Evaluator.metrics if metric.name != "two_sample_auc"),
-        Metric(
-            "exact_copies",
-            "share of samples that equal a training row in every column; real data: of test rows",
-            exact_copies,
-            baseline=exact_copies_of_real,
-            warn=exact_repeats,
-            group="privacy",
-            better="lower",
-        ),
-        Metric(
-            "dcr_share",
-            "share of samples nearer to n training rows than to n test rows; .5 at best, which proves nothing",
-            dcr_share,
-            baseline=of_fresh_rows(dcr_share, 0.5),
-            headline=True,
-            group="privacy",
-            better="lower",
-        ),
-        Metric(
-            "nndr_5",
-            "5 % quantile of the distance to the nearest training row over that to the second; real data: of test rows",
-            nndr,
-            baseline=lambda reference: nndr(reference, reference.real),
-            group="privacy",
-            better="higher",
-        ),
-        Metric(
-            "membership_auc",
-            "how well an attacker tells training rows from test rows, by density ratios (DOMIAS); .5 at best",
-            membership_auc,
-            baseline=of_fresh_rows(membership_auc, 0.5),
-            headline=True,
-            group="privacy",
-            better="lower",
-        ),
-        Metric(
-            "membership_margin",
-            "half the width of the 95 % interval of membership_auc",
-            membership_margin,
-            baseline=of_fresh_rows(membership_margin, None),
-            group="privacy",
-        ),
-        Metric(
-            "membership_tpr",
-            "share of training rows that the same attacker finds with 1 % false alarms; .01 at best",
-            membership_tpr,
-            baseline=of_fresh_rows(membership_tpr, 0.01),
-            group="privacy",
-            better="lower",
-        ),
-        Metric(
-            "membership_distance_auc",
-            "membership_auc of an attacker who only sees how near the nearest sample is",
-            membership_distance_auc,
-            baseline=of_fresh_rows(membership_distance_auc, 0.5),
-            group="privacy",
-            better="lower",
-        ),
-        Metric(
-            "attribute_advantage",
-            "how much more often the nearest sample reveals the sensitive value of training rows than of test rows, "
-            f"of at most {MAX_GUESSED:,} each; 0 at best",
-            attribute_advantage,
-            baseline=of_fresh_rows(attribute_advantage, 0.0),
-            group="privacy",
-            better="lower",
-        ),
-        Metric(
-            "attribute_margin",
-            "half the width of the 95 % interval of attribute_advantage",
-            attribute_margin,
-            baseline=of_fresh_rows(attribute_margin, None),
-            group="privacy",
-        ),
-        Metric(
-            "canaries_exact",
-            "number of planted canaries that a sample equals; real data: that a real row equals",
-            canaries_exact,
-            baseline=of_real_rows(canaries_exact),
-            group="privacy",
-            better="lower",
-        ),
-        Metric(
-            "controls_exact",
-            "the same number of canaries that were not planted: what chance gives",
-            controls_exact,
-            baseline=of_real_rows(controls_exact),
-            group="privacy",
-        ),
-        Metric(
-            "canaries_near",
-            "number of planted canaries with a sample nearer than half the distance to the nearest other row",
-            canaries_near,
-            baseline=of_real_rows(canaries_near),
-            group="privacy",
-            better="lower",
-        ),
-        Metric(
-            "controls_near",
-            "the same number of canaries that were not planted: what chance gives",
-            controls_near,
-            baseline=of_real_rows(controls_near),
-            group="privacy",
-        ),
-    )
+    metrics = METRICS
 
     captions: Mapping[str, str] = {
         "samples": "The first samples.",
