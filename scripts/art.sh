@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains experiment=art with three seeds on avatars and Nouns, and what it is compared with: regression, no conditions,
-# and other networks for four minutes of CPU time. If GAN_DATA_DIR has artworks, trains experiment=few_shot on them, with
+# and other networks, most of them for four minutes of CPU time. If GAN_DATA_DIR has artworks, trains experiment=few_shot on them, with
 # and without augmentation. Two runs at a time with one thread each. Writes the tables and pictures of docs/how-to/art.md.
 # Takes two hours on 2 idle cores; skips finished runs when run again. Nouns are downloaded if they are missing.
 #   scripts/art.sh
@@ -28,6 +28,7 @@ $data/dcgan/1                    data=$data sweep=art model=dcgan conditional=tr
 $data/resnet/1                   data=$data sweep=art model=resnet conditional=true
 END
     done
+    echo "avatars/mlp_bn_long/1            experiment=art model=mlp_bn max_iterations=14000 model.learning_rate_schedule.iterations=14000"
     echo "avatars/art_unconditional/1      experiment=art conditional=false"
     if [ -e "${GAN_DATA_DIR:-data}/artworks" ]; then
         cat <<END

@@ -214,7 +214,10 @@ def test_resumed_run_goes_on_within_its_budget(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["data=breast_cancer"], "the bins of the table are fitted to its rows: declare them, as edges in the schema"),
+        (
+            ["data=breast_cancer"],
+            "the bins or the values of columns are inferred from the rows: declare them, with edges, in a schema",
+        ),
         (["conditional=true"], "labels to generate samples for are drawn as often as the rows have them"),
         (["privacy.delta=0.01"], "privacy.delta=0.01: allows to publish one of 398 rows: less than 0.0025"),
         (["objective=relativistic"], "its generator's loss reads the rows without noise: objective=non_saturating"),
@@ -238,6 +241,19 @@ def test_run_whose_accounting_would_not_hold_is_refused(arguments, message, run)
     assert result.code == 2
     assert message in result.err
     assert result.err.count("\n") == 1
+
+
+def test_own_table_needs_a_schema_that_was_not_inferred(run):
+    Path("own.csv").write_text("a,b\n" + "x,y\nz,w\n" * 30, encoding="utf-8")
+    own = ["data=table", "data.csv=own.csv", "data.target=b", "data.batch_size=16"]
+    small = ["model=table_noisy_counts", "privacy=dp", "trainer=cpu", "callbacks.evaluation=null", *own]
+    result = run("train", *small, "hydra.run.dir=refused")
+    assert result.code == 2
+    assert "inferred from the rows" in result.err
+    Path("schema.yaml").write_text(
+        "a: {kind: category, values: [x, z]}\nb: {kind: category, values: [y, w]}\n", encoding="utf-8"
+    )
+    assert run("train", *small, "data.schema=schema.yaml", "hydra.run.dir=out").code == 0
 
 
 def test_discriminator_with_batch_norm_is_refused():

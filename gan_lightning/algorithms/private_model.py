@@ -63,10 +63,10 @@ class PrivateModel(GenerativeModel):
 
 def check_private_data(data: Data, privacy: DifferentialPrivacy) -> None:
     """Raise UserError if anything that a model of the data publishes depends on rows without noise."""
-    if not data.modality.declared:
+    if not data.declared:
         raise UserError(
-            "privacy=dp: the bins of the table are fitted to its rows: declare them, as edges in the schema, or take "
-            "data=adult_declared or data=breast_cancer_declared"
+            "privacy=dp: the bins or the values of columns are inferred from the rows: declare them, with edges, in a "
+            "schema (data=table data.schema=…), or take data=adult_declared or data=breast_cancer_declared"
         )
     if data.condition is not None:
         raise UserError(

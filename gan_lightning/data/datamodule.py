@@ -112,6 +112,11 @@ class Data(L.LightningDataModule):
         return order, order
 
     @property
+    def declared(self) -> bool:
+        """True if the modality was described without looking at the examples, as differential privacy needs."""
+        return self.modality.declared
+
+    @property
     def epoch_size(self) -> int:
         """Number of examples in an epoch."""
         return size(self.examples.content)

@@ -38,7 +38,12 @@ class TableFile(SplitTable):
         super().__init__(**settings)
         self.path = Path(csv).expanduser()
         self.delimiter = delimiter
+        self.has_schema = schema is not None
         self.source, self.licence = self.path.name, licence
+
+    @property
+    def declared(self) -> bool:
+        return self.has_schema and super().declared
 
     def read_all(self) -> Tensor:
         return read_content(self.path, self.modality.columns, self.delimiter)
