@@ -26,7 +26,7 @@ from gan_lightning.tables import markdown
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "how-to" / "art.md"
 SHOWN = ["glasses", "hat.flower", "hair.afro", "mouth.beard", "skin.blue", "background.night"]  # in the picture
-METRICS = ["frechet_st_alexnet", "precision", "recall", "neighbour_ratio", "copy_rate"]  # of artworks
+METRICS = ["frechet_st_alexnet_train", "precision", "recall", "sharpness", "duplicate_rate", "copy_rate"]  # of artworks
 LISTED = re.compile(r"\| ?(direction|-|glasses|\(random)")  # rows of the table
 
 
