@@ -9,9 +9,11 @@ cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1 PATH="$PWD/.venv/bin:$PATH"
 out=outputs/table page=docs/how-to/tables.md
 metrics="shape_error pair_error utility_auc utility_margin utility_macro_f1 two_sample_auc exact_copies dcr_share membership_auc"
+canary_metrics="canaries_exact canaries_near controls_exact controls_near"
 private_metrics="shape_error pair_error utility_auc utility_margin utility_macro_f1 two_sample_auc membership_auc"
 
 runs() {
+    echo "adult_canaries/table/1  experiment=table data=adult data.canaries=50"
     for seed in 1 2 3; do
         cat <<END
 adult/table/$seed          experiment=table data=adult data.evaluator.n=32561 seed=$seed
@@ -39,5 +41,6 @@ for data in adult heart german_credit; do
     python scripts/evaluate.py checkpoint=$out/$data/table/1 seeds=[0] # adds rows of baselines and real data to the table
     python scripts/compare.py $out/$data/table/* --page $page --part $data --metrics $metrics
 done
+python scripts/compare.py $out/adult_canaries/*/* --page $page --part "adult canaries" --metrics $canary_metrics
 python scripts/compare.py $out/adult_private/*/* --page $page --part "adult private" --metrics $private_metrics
 python scripts/generate.py checkpoint=$out/adult/table/1 n=12 seed=1 format=sheet output=docs/table.png
