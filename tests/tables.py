@@ -16,10 +16,10 @@ def packaged_columns(name: str) -> list[Column]:
 
 
 def random_texts(column: Column, n: int, random: np.random.Generator) -> list[str]:
-    """Return n random values of a column as texts; whole numbers from 0 to 99 for a number."""
+    """Return n random values of a column as texts; for a number, whole numbers from 0 to 99 within its limits."""
     if column.is_category:
         return random.choice(column.values, n).tolist()
-    return column.write(random.integers(0, 100, n).astype(float))
+    return column.write(random.integers(0, 100, n).clip(column.lowest, column.highest).astype(float))
 
 
 def random_rows(name: str, n: int, seed: int = 0) -> list[list[str]]:
@@ -55,11 +55,14 @@ def write_people(path: Path, n: int = 200) -> Path:
 
 def write_public_tables(folder: Path, n: int = 64) -> None:
     """Write random rows under the names of the files of public tables, with headers."""
-    names = {"adult": ["adult.csv", "adult.test"], "heart": ["cleveland.csv"], "german_credit": ["german_credit.csv"]}
-    for name, files in names.items():
+    tables = [  # the name of the schema, and the files
+        ("adult_declared", ["adult/adult.csv", "adult/adult.test"]),
+        ("heart", ["heart/cleveland.csv"]),
+        ("german_credit", ["german_credit/german_credit.csv"]),
+    ]
+    for name, files in tables:
         for file in files:
-            header = [column.name for column in packaged_columns(name)]
-            write_rows(folder / name / file, random_rows(name, n), header)
+            write_rows(folder / file, random_rows(name, n), [column.name for column in packaged_columns(name)])
 
 
 def write_uci_files(folder: Path) -> dict[str, list[list[str]]]:

@@ -50,10 +50,13 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=regression": ["conditional=true"],
     "model=table_gan": ["data=breast_cancer"],
     "model=table_independent": ["data=breast_cancer"],
+    "model=table_noisy_counts": ["data=breast_cancer_declared", "privacy=dp"],
+    "model=table_private_gan": ["data=breast_cancer_declared", "privacy=dp"],
     "model=table_label": ["data=breast_cancer"],
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
     "objective=wasserstein": ["regularizer=gradient_penalty"],
+    "privacy=dp": ["data=breast_cancer_declared", "model=table_private_gan"],
 }
 SKIPPED = {
     "features=inception": "needs a download of its weights",
