@@ -62,5 +62,6 @@ def count_rows(counting: Iterable[table_counts.Generator], data: Data, device: t
     for part in content.split(table_counts.ROWS_AT_ONCE):
         rows = data.modality.encode(part)
         assert isinstance(rows, torch.Tensor)
+        rows = rows.to(device)
         for model in counting:
-            model.count(rows.to(device))
+            model.count(rows)

@@ -16,28 +16,16 @@ def find_canaries(samples: TableView, reference: TableReference) -> CanaryCounts
     return count_canaries(samples.content, reference.training, evaluator.canaries, evaluator.distance)
 
 
-def canaries_exact(reference: TableReference, samples: TableView) -> int | None:
-    counts = samples.compute_once(find_canaries, reference)
-    return None if counts is None else counts.exact
+def repeated(name: str) -> Callable[[TableReference, TableView], int | None]:
+    """Return the metric that is the field ``name`` of :class:`CanaryCounts`; None without canaries."""
+
+    def metric(reference: TableReference, samples: TableView) -> int | None:
+        counts = samples.compute_once(find_canaries, reference)
+        return None if counts is None else getattr(counts, name)
+
+    return metric
 
 
-def canaries_near(reference: TableReference, samples: TableView) -> int | None:
-    counts = samples.compute_once(find_canaries, reference)
-    return None if counts is None else counts.near
-
-
-def controls_exact(reference: TableReference, samples: TableView) -> int | None:
-    counts = samples.compute_once(find_canaries, reference)
-    return None if counts is None else counts.exact_controls
-
-
-def controls_near(reference: TableReference, samples: TableView) -> int | None:
-    counts = samples.compute_once(find_canaries, reference)
-    return None if counts is None else counts.near_controls
-
-
-def of_real_rows(
-    compute: Callable[[TableReference, TableView], int | None],
-) -> Callable[[TableReference], int | None]:
-    """Return a baseline: the metric of the real rows that samples are compared with."""
-    return lambda reference: compute(reference, reference.real)
+canaries_exact, canaries_near, controls_exact, controls_near = map(
+    repeated, ("exact", "near", "exact_controls", "near_controls")
+)

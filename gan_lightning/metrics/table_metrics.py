@@ -244,3 +244,10 @@ def of_fresh_rows(
         return compute(reference, reference.neither)
 
     return baseline
+
+
+def of_real_rows(
+    compute: Callable[[TableReference, TableView], float | None],
+) -> Callable[[TableReference], float | None]:
+    """Return a baseline: the metric of the real rows that samples are compared with."""
+    return lambda reference: compute(reference, reference.real)
