@@ -19,7 +19,7 @@ LAYERS = [  # a part may import from its own layer and those before
     {"data", "networks"},
     {"algorithms"},
     {"metrics"},
-    {"latents"},
+    {"latents", "imaging"},
     {"callbacks"},
     {"config"},
     {"runs"},
