@@ -127,9 +127,7 @@ def sample_metrics(
     evaluator: Evaluator, model: GenerativeModel, data: Data, seed: int, *, quick: bool = False
 ) -> Metrics:
     """Generate samples from the model and return their metrics."""
-    n = evaluator.n_generated
-    condition = data.sample_conditions(n, seed)
-    return evaluator(data.modality.decode(model.sample(n, condition, seed=seed)), condition, quick=quick)
+    return evaluator(*evaluator.generate(model, data, evaluator.n_generated, seed), quick=quick)
 
 
 def _add_prefix(metrics: Metrics) -> Metrics:
