@@ -127,7 +127,7 @@ class StNetwork(nn.Module):
         x = (to_rgb(images.float()) - self.shift) / self.scale
         for stage, names in zip(self.stages, self.relu_names, strict=True):
             remaining = iter(names)
-            for layer in stage:
+            for layer in stage.children():
                 x = layer(x)
                 if isinstance(layer, nn.ReLU):
                     yield next(remaining), x
