@@ -48,7 +48,7 @@ class Blind:
     """
 
     def __call__(self, image: Tensor, scale: int, random: np.random.Generator) -> Tensor:
-        channels, height, width = image.shape
+        height, width = image.shape[1:]
         std = float(random.uniform(*BLUR_STD))
         reach = min(int(4 * std) + 1, (min(height, width) - 1) // 2)
         blurred = gaussian_blur(image[None].float(), [2 * reach + 1] * 2, [std] * 2)

@@ -55,8 +55,8 @@ class SuperResolutionSettings(TypedDict, total=False):
 class SuperResolution(Data):
     """Regions of photos as content, and the same regions of low resolution as conditions.
 
-    All regions have one size, so that they form batches; a batch of training holds a random crop of each region, mirrored
-    and transposed at random. Test photos are kept whole.
+    All regions have one size, so that they form batches. A batch of training holds a random crop of each region,
+    mirrored and transposed at random. Test photos are kept whole.
 
     Args:
         scale: the factor between both resolutions.

@@ -52,6 +52,7 @@ class Generator(ImageToImage):
         self.body = nn.Sequential(*(ResidualBlock(width, expansion) for _ in range(blocks)))
         self.tail = nn.Conv2d(width, channels * scale**2, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
+        assert self.tail.bias is not None
         nn.init.zeros_(self.tail.bias)
         self.shuffle = nn.PixelShuffle(scale)
 
