@@ -24,9 +24,10 @@ class Perceptual:
 
         Σ over layers: mean |φ(fake) - φ(real)| / mean φ(real)
 
-    φ are the feature maps after a ReLU. Their size differs a thousandfold between layers, hence the ratio. The sum over layers follows Johnson et al. (2016, arXiv:1603.08155), the use
-    beside an adversarial loss SRGAN (Ledig et al., 2017, arXiv:1609.04802), and the absolute difference ESRGAN (Wang et
-    al., 2018, arXiv:1809.00219). The VGG16 is that of ST-LPIPS. It is neither trained nor saved in checkpoints.
+    φ are the feature maps after a ReLU. Their size differs a thousandfold between layers, hence the ratio. The sum
+    over layers follows Johnson et al. (2016, arXiv:1603.08155), the use beside an adversarial loss SRGAN (Ledig et al.,
+    2017, arXiv:1609.04802), and the absolute difference ESRGAN (Wang et al., 2018, arXiv:1809.00219). The VGG16 is that
+    of ST-LPIPS. It is neither trained nor saved in checkpoints.
 
     A distance that was minimized is no evidence of quality: evaluate with the AlexNet of ST-LPIPS.
 
