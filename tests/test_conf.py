@@ -72,7 +72,8 @@ SKIPPED = {
     "trainer=ddp": "needs a GPU",
 }
 if find_spec(PACKAGE) is None:
-    SKIPPED["features=st_alexnet"] = f"needs {PACKAGE}, of the extra 'perceptual'"
+    for name in ("features=st_alexnet", "term=perceptual"):
+        SKIPPED[name] = f"needs {PACKAGE}, of the extra 'perceptual'"
 
 
 @pytest.fixture
