@@ -42,7 +42,9 @@ def test_tiles_equal_the_whole_image(monkeypatch, size, options, ensemble):
     assert not in_tiles.isnan().any()
     # Torch computes the positions of an interpolation by 3 in float32, with an error that grows along the image.
     assert (in_tiles - whole).abs().max() < (5e-5 if one.scale == 3 else 1e-5)
-    assert np.array_equal(to_pixels(in_tiles, np.uint8), to_pixels(whole, np.uint8))
+    different = to_pixels(in_tiles, np.uint8).astype(int) - to_pixels(whole, np.uint8)
+    assert np.abs(different).max() <= 1
+    assert (different != 0).mean() < (1e-3 if one.scale == 3 else 1e-5)  # values that lie between two levels
     if not any(side % one.multiple for side in size):
         assert torch.equal(whole, applied(to_samples(pixels)).detach())
 

@@ -112,7 +112,7 @@ def check_format(path: Path, channels: int, dtype: np.dtype, height: int, width:
     if name == "JPEG" and channels in (2, 4):
         raise UserError(f"output={path}: JPEG has no transparency, which the image has: output={lossless}")
     if dtype != np.uint8 and (name in ("JPEG", "WEBP") or (name == "TIFF" and channels > 1)):
-        kind = "color or transparency " if name == "TIFF" else ""
+        kind = "color or transparency with " if name == "TIFF" else ""
         raise UserError(
             f"output={path}: {name} is written with 8 bits a channel, but the image has {kind}16: output={lossless}"
         )
