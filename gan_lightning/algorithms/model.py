@@ -27,7 +27,7 @@ MAX_FORWARD = 1024  # samples in one forward pass of the generator outside train
 CHECKED_SAMPLES = 2  # samples generated before training to check that all parts fit together
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Weights = Literal["ema", "raw"]
+Weights = Literal["ema", "raw", "pretrained"]
 MatmulPrecision = Literal["highest", "high", "medium"]
 
 

@@ -50,8 +50,8 @@ class Metric(NamedTuple):
 
     name: str
     meaning: str
-    compute: Callable[[Reference[Any], Any], float | None]
-    baseline: Callable[[Reference[Any]], float | None] | None = None
+    compute: Callable[[Any, Any], float | None]
+    baseline: Callable[[Any], float | None] | None = None
     quick: bool = False
     headline: bool = False
     warn: Callable[[float, float], str | None] | None = None
