@@ -1,17 +1,15 @@
 """Digits and their outlines on photographs: two domains whose truth is known, drawn from data in scikit-learn."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import NonNegativeInt, PositiveInt
 from sklearn.datasets import load_digits, load_sample_images
 from torch import Tensor
 
-from gan_lightning.data.unpaired import Domain, Unpaired
+from gan_lightning.data.unpaired import Domain, Unpaired, UnpairedSettings
 
 SIZE = 32  # pixels
 REDUCTION = 4  # of the photographs' height and width
@@ -37,7 +35,7 @@ class DigitOutlines(Unpaired):
 
     Args:
         direction: the translation to learn.
-        sample_shape, condition_shape, batch_size, seed, flip, evaluator: as for :class:`Unpaired`.
+        settings: as for :class:`Unpaired`.
     """
 
     source = (
@@ -50,15 +48,9 @@ class DigitOutlines(Unpaired):
     def __init__(
         self,
         direction: Literal["digits_to_outlines", "outlines_to_digits"],
-        sample_shape: Sequence[PositiveInt],
-        condition_shape: Sequence[PositiveInt],
-        batch_size: PositiveInt,
-        seed: NonNegativeInt,
-        flip: bool = False,
-        evaluator: Any = None,
+        **settings: Unpack[UnpairedSettings],
     ) -> None:
-        reverse = direction == "outlines_to_digits"
-        super().__init__(sample_shape, condition_shape, batch_size, seed, reverse, flip, evaluator)
+        super().__init__(reverse=direction == "outlines_to_digits", **settings)
 
     def load_domains(self) -> tuple[Domain, Domain]:
         in_a, in_b = self._training_digits()

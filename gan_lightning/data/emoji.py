@@ -1,18 +1,17 @@
 """Emoji in two styles, flat and 3D: domains without pairs in training, whose truth is known for the test."""
 
 import csv
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor
 
-from gan_lightning.data.unpaired import Domain, Unpaired
+from gan_lightning.data.unpaired import Domain, Unpaired, UnpairedSettings
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location
 from gan_lightning.modalities.image import blend_on_white, open_image
@@ -27,14 +26,14 @@ SPLIT_SEED = 0  # independent of the seed of a run: all runs have the same split
 class Emoji(Unpaired):
     """Microsoft's Fluent emoji, flat (domain A) and 3D (domain B), of which 200 of 1,172 are for the test.
 
-    Both domains have the same emoji; training draws them in different orders. ``flat.webp`` and ``3d.webp`` are grids of
-    cells of 64×64 pixels, with the same emoji in the same cell; ``names.csv`` has a row for each cell, in order.
+    Both domains have the same emoji; training draws them in different orders. ``flat.webp`` and ``3d.webp`` are grids
+    of cells of 64×64 pixels, with the same emoji in the same cell; ``names.csv`` has a row for each cell, in order.
 
     Args:
         root: folder of the three files.
         image_size: height and width of the images in pixels, at most 64; smaller ones are scaled with antialiasing.
         direction: the translation to learn.
-        sample_shape, condition_shape, batch_size, seed, flip, evaluator: as for :class:`Unpaired`.
+        settings: as for :class:`Unpaired`.
     """
 
     source, licence = ORIGIN, "MIT"
@@ -45,17 +44,11 @@ class Emoji(Unpaired):
         root: Location[str],
         image_size: PositiveInt,
         direction: Literal["flat_to_3d", "3d_to_flat"],
-        sample_shape: Sequence[PositiveInt],
-        condition_shape: Sequence[PositiveInt],
-        batch_size: PositiveInt,
-        seed: NonNegativeInt,
-        flip: bool = False,
-        evaluator: Any = None,
+        **settings: Unpack[UnpairedSettings],
     ) -> None:
         if image_size > CELL:
             raise UserError(f"data.image_size={image_size}: the emoji have {CELL} pixels: at most {CELL}")
-        reverse = direction == "3d_to_flat"
-        super().__init__(sample_shape, condition_shape, batch_size, seed, reverse, flip, evaluator)
+        super().__init__(reverse=direction == "3d_to_flat", **settings)
         self.root = Path(root).expanduser()
         self.image_size = image_size
 

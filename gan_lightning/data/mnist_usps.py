@@ -1,17 +1,17 @@
 """MNIST and USPS: handwritten digits of two sources, the usual test of unpaired translation by labels."""
 
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 
 from gan_lightning.data.emoji import scale
 from gan_lightning.data.mnist import MNIST
-from gan_lightning.data.unpaired import Domain, Unpaired
+from gan_lightning.data.unpaired import Domain, Unpaired, UnpairedSettings
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Location, WithoutEffect
 
@@ -32,7 +32,7 @@ class MnistUsps(Unpaired):
         checksums: MD5 of MNIST's files, as for :class:`MNIST`.
         image_size: height and width of the images in pixels.
         direction: the translation to learn.
-        sample_shape, condition_shape, batch_size, seed, flip, evaluator: as for :class:`Unpaired`.
+        settings: as for :class:`Unpaired`.
     """
 
     source = f"MNIST, http://yann.lecun.com/exdb/mnist/, and USPS, {USPS_ORIGIN}"
@@ -44,16 +44,10 @@ class MnistUsps(Unpaired):
         checksums: WithoutEffect[Mapping[str, str] | None],
         image_size: PositiveInt,
         direction: Literal["mnist_to_usps", "usps_to_mnist"],
-        sample_shape: Sequence[PositiveInt],
-        condition_shape: Sequence[PositiveInt],
-        batch_size: PositiveInt,
-        seed: NonNegativeInt,
-        flip: bool = False,
-        evaluator: Any = None,
+        **settings: Unpack[UnpairedSettings],
     ) -> None:
-        reverse = direction == "usps_to_mnist"
-        super().__init__(sample_shape, condition_shape, batch_size, seed, reverse, flip, evaluator)
-        self.mnist = MNIST(root, download, "MNIST", checksums, batch_size, [1, 28, 28], 10, seed)
+        super().__init__(reverse=direction == "usps_to_mnist", **settings)
+        self.mnist = MNIST(root, download, "MNIST", checksums, 1, [1, 28, 28], 10, seed=0)
         self.usps = Path(root).expanduser() / "usps"
         self.image_size = image_size
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import torch
 from pydantic import NonNegativeInt, PositiveInt
@@ -11,6 +11,7 @@ from torch import Tensor
 from gan_lightning.data.datamodule import Batch, Data, Examples
 from gan_lightning.data.images import check_image_shape, images_of_shape
 from gan_lightning.errors import UserError
+from gan_lightning.marks import Serving, WithoutEffect
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.samples import size
 
@@ -27,6 +28,17 @@ class Domain(NamedTuple):
 
     images: Tensor
     labels: Tensor | None = None
+
+
+class UnpairedSettings(TypedDict):
+    """Settings of every data set of two domains; see :class:`Unpaired`."""
+
+    sample_shape: Sequence[PositiveInt]
+    condition_shape: Sequence[PositiveInt]
+    batch_size: Serving[PositiveInt]
+    seed: Serving[NonNegativeInt]
+    flip: NotRequired[Serving[bool]]
+    evaluator: NotRequired[WithoutEffect[Any]]
 
 
 class Unpaired(Data):
@@ -67,7 +79,7 @@ class Unpaired(Data):
         batch_size: PositiveInt,
         seed: NonNegativeInt,
         reverse: bool = False,
-        flip: bool = False,
+        flip: Serving[bool] = False,
         evaluator: Any = None,
     ) -> None:
         condition = images_of_shape(condition_shape, "data.condition_shape")

@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Unpack
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 
 from gan_lightning.data.image_folder import decoded_images
 from gan_lightning.data.image_tree import ImageTree, count_images
-from gan_lightning.data.unpaired import Domain, Unpaired
+from gan_lightning.data.unpaired import Domain, Unpaired, UnpairedSettings
 from gan_lightning.errors import UserError, printable
 from gan_lightning.marks import Location, WithoutEffect
 from gan_lightning.paths import expand_home
@@ -37,12 +37,12 @@ class UnpairedFolders(Unpaired):
         cache_dir: folder for decoded images, used by :class:`~gan_lightning.data.decode_cache.DecodeCache`.
         image_size: height and width of the samples in pixels.
         channels: 1 (grey), 3 (RGB) or 4 (RGBA).
-        sample_shape, condition_shape: [channels, image_size, image_size].
         follow_links: if True, symbolic links may lead out of the folders.
         a_origin: address of the images of ``a``, for the message if the folder is missing.
         b_origin: address of the images of ``b``.
         licence: licence of the images, for statements about samples; an SPDX identifier such as ``CC-BY-4.0``.
-        batch_size, seed, reverse, flip, evaluator: as for :class:`Unpaired`.
+        reverse: True to exchange the folders, and translate B to A.
+        settings: as for :class:`Unpaired`; both shapes are [channels, image_size, image_size].
     """
 
     def __init__(
@@ -54,19 +54,14 @@ class UnpairedFolders(Unpaired):
         cache_dir: Location[str],
         image_size: PositiveInt,
         channels: Literal[1, 3, 4],
-        sample_shape: Sequence[PositiveInt],
-        condition_shape: Sequence[PositiveInt],
-        batch_size: PositiveInt,
-        seed: NonNegativeInt,
         follow_links: WithoutEffect[bool] = False,
         a_origin: WithoutEffect[str | None] = None,
         b_origin: WithoutEffect[str | None] = None,
         licence: str | None = None,
         reverse: bool = False,
-        flip: bool = False,
-        evaluator: Any = None,
+        **settings: Unpack[UnpairedSettings],
     ) -> None:
-        super().__init__(sample_shape, condition_shape, batch_size, seed, reverse, flip, evaluator)
+        super().__init__(reverse=reverse, **settings)
         self.folders = {
             setting: Path(folder).expanduser()
             for setting, folder in {"a": a, "b": b, "a_test": a_test, "b_test": b_test}.items()
