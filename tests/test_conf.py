@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from gan_lightning.metrics.extractors import DIGITS
-from gan_lightning.metrics.st_lpips import PACKAGE
+from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
 from tests.tables import write_people, write_public_tables

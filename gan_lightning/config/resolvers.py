@@ -24,6 +24,11 @@ def packed(sample_shape: Sequence[int], size: int) -> list[int]:
     return [sample_shape[0] * size, *sample_shape[1:]]
 
 
+def crop_shape(channels: int, crop: int, scale: int) -> list[int]:
+    """``${crop_shape:${data.channels},${data.crop},${data.scale}}``: return the shape of crops of high resolution."""
+    return [channels, crop * scale, crop * scale]
+
+
 def length(values: Sequence[Any]) -> int:
     """``${length:${data.blocks}}``: return the number of values in a list."""
     return len(values)
@@ -116,7 +121,7 @@ def mixed_precision_if_faster(accelerator: str) -> str:
 
 
 shapes = (table_blocks, table_latent, table_width, table_classes, target_block)
-for resolver in (when, packed, length, *shapes, mixed_precision_if_faster):
+for resolver in (when, packed, crop_shape, length, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
 for reader in (count_classes, packaged_schema, table_schema, table_constraints):

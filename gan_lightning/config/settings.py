@@ -109,7 +109,7 @@ class GenerateSettings(Settings):
     n: PositiveInt
     seed: SampleSeed
     condition: str | None
-    weights: Literal["ema", "raw"] | None
+    weights: Literal["ema", "raw", "pretrained"] | None
     format: Literal["sheet", "files", "arrays"] | None
     sign: bool
     ledger: Location[str | None]
