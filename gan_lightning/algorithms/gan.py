@@ -149,8 +149,9 @@ class GAN(GenerativeModel):
     @torch.no_grad()
     def check_networks(self, sample_shape: Shape, condition: Sample | None) -> Sample:
         sample = super().check_networks(sample_shape, condition)
-        with evaluating(self.discriminator):
-            self.logits(sample, condition)
+        with evaluating(self.generator), evaluating(self.discriminator), torch.random.fork_rng(devices=[]):
+            logits = self.logits(sample, condition)
+            self.generator_terms(GeneratorPass(self.latents(size(sample)), condition, sample, sample, logits))
         return sample
 
     def run_networks(self, batch: Batch) -> list[Tensor]:
