@@ -4,7 +4,7 @@ import logging
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -14,10 +14,9 @@ from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.imaging.photo import FORMATS, check_format, is_ours, read_photo, write_photo
 from gan_lightning.imaging.photo_network import PhotoNetwork
 from gan_lightning.modalities.image import Images
-from gan_lightning.networks.image_to_image import ImageToImage
 from gan_lightning.paths import GENERATED
 from gan_lightning.runs.checkpoints import Trained, load
-from gan_lightning.runs.drawing import check_weights
+from gan_lightning.runs.photo_networks import photo_network
 
 ONLY_WITH_INPUT = {"ensemble": False, "blend": None, "reverse": False}  # keys with their defaults
 NOT_WITH_INPUT = {
@@ -57,7 +56,7 @@ def convert_photos(settings: GenerateSettings) -> Path:
     if not source.exists():
         raise UserError(f"input={source}: no such file or folder: give an image, or a folder of images")
     trained = load(settings.checkpoint, settings.trust_code)
-    network = _network(settings, trained)
+    network = photo_network(settings, trained)
     label = _label(settings, trained, network)
     if source.is_dir():
         return _convert_folder(settings, source, network, label)
@@ -71,39 +70,6 @@ def convert_photos(settings: GenerateSettings) -> Path:
     except UserError as error:
         raise error if str(error).startswith("output=") else UserError(f"input={error}") from error
     return output
-
-
-def _network(settings: GenerateSettings, trained: Trained) -> PhotoNetwork:
-    """Return the network that the settings choose; raise UserError if the model does not have it."""
-    model: Any = trained.model
-    check_weights(model, settings.weights)
-    takes, makes = trained.data.condition, trained.data.modality
-    if settings.blend is not None:
-        if not hasattr(model, "blended"):
-            raise UserError(f"blend={settings.blend:g}: the model has no two stages to blend: leave it out")
-        if settings.weights is not None or settings.reverse:
-            other = "reverse=true" if settings.reverse else f"weights={settings.weights}"
-            raise UserError(f"{other}: blend={settings.blend:g} chooses other weights: leave one out")
-        network = model.blended(settings.blend)
-    elif settings.reverse:
-        if not hasattr(model, "backward_of"):
-            raise UserError("reverse=true: the model has one direction only: leave it out")
-        network = model.backward_of(settings.weights)
-        takes, makes = makes, takes
-    else:
-        network = model.generator_of(settings.weights)
-    if not isinstance(network, ImageToImage) or not isinstance(takes, Images) or not isinstance(makes, Images):
-        raise UserError(
-            f"input={settings.input}: the model does not make images from images: "
-            "give the checkpoint of one for super-resolution or translation"
-        )
-    channels = takes.sample_shape[0], makes.sample_shape[0]
-    if not {1, 3}.issuperset(channels):
-        raise UserError(
-            f"input={settings.input}: the model takes images of {channels[0]} channels and makes {channels[1]}: "
-            "train one with 1 (grey) or 3 (RGB)"
-        )
-    return PhotoNetwork(network.eval(), *channels, settings.ensemble)
 
 
 def _label(settings: GenerateSettings, trained: Trained, network: PhotoNetwork) -> str:
