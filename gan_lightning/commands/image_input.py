@@ -28,8 +28,8 @@ SUFFIX = ".png"  # without a loss, and for all channels and bits
 log = logging.getLogger(__name__)
 
 
-class Written(NamedTuple):
-    """A file that was written, and the photo it was made from."""
+class Conversion(NamedTuple):
+    """A photo, and the file with the model's result for it."""
 
     source: Path
     output: Path
@@ -50,7 +50,7 @@ def convert_photos(settings: GenerateSettings) -> Path:
     """Write the results of the model for the photos of ``input``, and return the path of the file or folder.
 
     Raises:
-        UserError: if the model or a file does not fit. In a folder, the others are done first.
+        UserError: if the model or a photo does not fit. In a folder, the other photos are done first.
     """
     source = Path(settings.input or "")
     if not source.exists():
@@ -59,16 +59,14 @@ def convert_photos(settings: GenerateSettings) -> Path:
     network = photo_network(settings, trained)
     label = _label(settings, trained, network)
     if source.is_dir():
-        return _convert_folder(settings, source, network, label)
-    output = source.with_name(f"{source.stem}_{label}{SUFFIX}") if settings.output is None else Path(settings.output)
-    if settings.output is None and output.exists():
-        raise UserError(f"output={output}: exists already: move it away, or add output=… to replace it")
-    if output.exists() and output.samefile(source):
-        raise UserError(f"output={output}: is the input itself: give another name")
-    try:
-        _convert(source, output, network)
-    except UserError as error:
-        raise error if str(error).startswith("output=") else UserError(f"input={error}") from error
+        output = _output_folder(settings, source, label)
+        _convert_folder(source, output, network)
+    else:
+        output = _output_file(settings, source, label)
+        try:
+            _convert(Conversion(source, output), network)
+        except UserError as error:  # its message starts with the path, or with output=
+            raise error if str(error).startswith("output=") else UserError(f"input={error}") from error
     return output
 
 
@@ -82,44 +80,67 @@ def _label(settings: GenerateSettings, trained: Trained, network: PhotoNetwork) 
     return "_".join(parts)
 
 
-def _convert(source: Path, output: Path, network: PhotoNetwork) -> Written:
-    """Write the result for a photo; a UserError starts with the source, or with ``output=``."""
+def _output_file(settings: GenerateSettings, source: Path, label: str) -> Path:
+    """Return ``output``, or a new path beside the source; raise UserError if it would replace the source."""
+    if settings.output is None:
+        output = source.with_name(f"{source.stem}_{label}{SUFFIX}")
+        if output.exists():
+            raise UserError(f"output={output}: exists already: move it away, or add output=… to replace it")
+        return output
+    output = Path(settings.output)
+    if output.exists() and output.samefile(source):
+        raise UserError(f"output={output}: is the input itself: give another name")
+    return output
+
+
+def _output_folder(settings: GenerateSettings, source: Path, label: str) -> Path:
+    """Return ``output``, or a path beside the source; raise UserError unless it is new or an empty folder."""
+    folder = source if source.name not in ("", "..") else source.resolve()
+    output = folder.with_name(f"{folder.name}_{label}") if settings.output is None else Path(settings.output)
+    if output.is_file() or (output.is_dir() and any(output.iterdir())):
+        raise UserError(f"output={output}: exists already; for a folder as input, a new or empty folder is needed")
+    return output
+
+
+def _convert(conversion: Conversion, network: PhotoNetwork) -> None:
+    """Write the result for a photo; the message of a UserError starts with the source's path, or with ``output=``."""
+    source, output = conversion
     photo = read_photo(source, network.most_pixels)
     check_format(output, network.channels(photo), photo.pixels.dtype, *network.size(photo))
     result = network(photo, source.name)
     with complete_output(output) as unfinished:
         write_photo(unfinished, result, FORMATS[output.suffix.lower()])
-    return Written(source, output)
 
 
-def _convert_folder(settings: GenerateSettings, source: Path, network: PhotoNetwork, label: str) -> Path:
-    """Write the results for all images in a folder to a new one, each when it is done.
+def _convert_folder(source: Path, output: Path, network: PhotoNetwork) -> list[Conversion]:
+    """Write the results for all photos in a folder, each when it is done, and return what was done.
 
     Raises:
-        UserError: if there is no image, or, at the end, if images could not be read.
+        UserError: if there is no photo, or, at the end, if photos could not be read.
     """
-    folder = source if source.name not in ("", "..") else source.resolve()
-    output = folder.with_name(f"{folder.name}_{label}") if settings.output is None else Path(settings.output)
-    if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise UserError(f"output={output}: exists already; for a folder as input, a new or empty folder is needed")
     photos = _photos(source)
-    with complete_output(output / GENERATED) as unfinished:
-        unfinished.write_text("images from gan-generate: no training data\n", encoding="utf-8")
-    written, failed = [], []
+    done: list[Conversion] = []
+    failed: list[str] = []
     for photo, name in tqdm(zip(photos, _names(photos), strict=True), "images", len(photos), disable=None):
+        conversion = Conversion(photo, output / name)
         try:
-            written.append(_convert(photo, output / name, network))
+            _convert(conversion, network)
         except UserError as error:
             if str(error).startswith("output="):
                 raise
             log.warning("%s", printable(str(error)))
             failed.append(photo.name)
+            continue
+        if not done:
+            (output / GENERATED).write_text("images from gan-generate: no training data\n", encoding="utf-8")
+        done.append(conversion)
     if failed:
+        results = f"; {len(done):,} results are in {output}" if done else ""
         raise UserError(
-            f"input={source}: {len(failed):,} of {len(photos):,} images could not be read ({listed(failed)}); "
-            f"{len(written):,} results are in {output}"
+            f"input={source}: {len(failed):,} of {len(photos):,} images could not be read ({listed(failed)}){results}: "
+            "repair or remove them"
         )
-    return output
+    return done
 
 
 def _photos(folder: Path) -> list[Path]:
