@@ -1,6 +1,8 @@
 """Images that a model made of photos are made again, to verify files without a manifest."""
 
 import functools
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,15 @@ import pytest
 from PIL import Image
 
 from gan_lightning.commands import verify as gan_verify
+from gan_lightning.errors import UserError
+from gan_lightning.files import file_digest
 from gan_lightning.imaging.photo import read_photo
+from gan_lightning.provenance import identity
+from gan_lightning.provenance.derivations import Model
+from gan_lightning.provenance.remaking import DEFAULTS, Remaker
+from gan_lightning.provenance.signing_derived import model_of, sign_derived
 from gan_lightning.provenance.verify import NOT_SIGNED
+from gan_lightning.runs.checkpoints import load
 from tests.toy import photos
 
 RUN = ["checkpoint=run.ckpt", "trust_code=[photos]"]
@@ -151,3 +160,110 @@ def test_input_that_is_no_image(verify):
     Path("text.png").write_text("no image", encoding="utf-8")
     code, said = verify(write("photo.png"), *CHECKPOINT, "--input", "text.png")
     assert (code, "; text.png: not a readable image" in said) == (1, True), said
+
+
+def sign(generate, *arguments):
+    return generate(*arguments, "sign=true")
+
+
+@pytest.mark.parametrize("kind", ["png", "tif", "jpg", "webp"])
+def test_signed_image_names_its_photo_and_settings(verify, generate, kind):
+    identity.create("Jane Doe", "Example")
+    photos.checkpoint("run.ckpt", scale=2)
+    photo, output = write("photo.jpg"), Path(f"a.{kind}")
+    plain = generate(photo, f"plain.{kind}", "ensemble=true")
+    sign(generate, photo, output, "ensemble=true")
+    assert np.array_equal(read_photo(output).pixels, read_photo(plain).pixels)
+    code, said = verify(output)
+    made_from = f"photo.jpg (parentOf, SHA-256 {file_digest(Path(photo))}, no credentials of its own)"
+    assert (code, said) == (0, f"{output}: trusted: signed by Jane Doe, Example\n    made from {made_from}")
+    (found,) = json.loads(verify(output, "--json")[1])
+    assert found["derivation"]["method"] == "super-resolution ×2"
+    assert found["derivation"]["model"]["digest"] == file_digest(Path("run.ckpt"))
+    assert found["derivation"]["settings"] == {"blend": None, "ensemble": True, "reverse": False, "weights": None}
+
+
+def test_chain_of_two_steps(verify, generate):
+    identity.create("Jane Doe", "Example")
+    photos.checkpoint("run.ckpt", scale=2)
+    sign(generate, write("photo.png"), "a.png")
+    photos.checkpoint("run.ckpt", scale=1)
+    sign(generate, "a.png", "b.jpg")
+    assert "its own credentials hold: signed by Jane Doe, Example" in verify("b.jpg")[1]
+    assert json.loads(verify("b.jpg", "--json")[1])[0]["derivation"]["method"] == "image translation"
+
+
+def test_signed_image_whose_manifest_was_removed(verify, generate):
+    identity.create("Jane Doe", "Example")
+    photos.checkpoint("run.ckpt", scale=2)
+    output = sign(generate, write("photo.png"), "a.png")
+    with Image.open(output) as image:
+        Image.fromarray(np.array(image)).save(output)
+    assert verify(output)[1] == f"{output}: unknown: {NOT_SIGNED}"
+    said = verify(output, "--ledger", "outputs/ledger")[1]
+    assert ": stripped, but in the ledger: record 0, added by Jane Doe" in said
+    assert "    made from photo.png (parentOf, SHA-256 " in said
+    assert verify(output, *CHECKPOINT, "--input", "photo.png")[1].endswith("made from photo.png, bit for bit")
+
+
+def test_folder_is_signed(run, verify):
+    identity.create("Jane Doe", "Example")
+    photos.checkpoint("run.ckpt", scale=2)
+    Path("album").mkdir()
+    for i in range(3):
+        write(f"album/{i}.png", i)
+    result = run("generate", *RUN, "input=album", "output=large", "sign=true")
+    assert result.code == 0, result.err
+    code, said = verify(*sorted(Path("large").glob("*.png")))
+    assert (code, said.count("    made from ")) == (0, 3)
+    assert len(Path("outputs/ledger/records.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["ledger=photo.png"], "error: ledger=photo.png: cannot be written (File exists), so nothing is written"),
+        (["ledger=broken"], "error: ledger=broken/records.jsonl: 1 records are missing"),
+    ],
+)
+@pytest.mark.parametrize("source", ["photo.png", "album"])
+def test_no_image_is_written_without_its_record(run, generate, source, arguments, expected):
+    identity.create("Jane Doe", "Example")
+    photos.checkpoint("run.ckpt", scale=2)
+    Path("album").mkdir()
+    write("album/one.png")
+    sign(generate, write("photo.png"), "a.png", "ledger=broken")
+    Path("broken/records.jsonl").write_bytes(b"")
+    before = sorted(Path().rglob("*"))
+    result = run("generate", *RUN, f"input={source}", "output=b.png", "sign=true", *arguments)
+    assert (result.code, result.err.startswith(expected), result.err.count("\n")) == (2, True, 1), result.err
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_signing_needs_an_identity(run, tmp_path):
+    result = run("generate", *RUN, f"input={write('photo.png')}", "sign=true")
+    assert (result.code, result.err.startswith(f"error: no identity in {tmp_path / 'identity'}")) == (2, True), (
+        result.err
+    )
+
+
+def test_derivation_of_another_model_or_photo(generate):
+    """The settings of a signed image count, whose certificate is no longer accepted, if model and photo are those."""
+    me = identity.create("Jane Doe", "Example")
+    photos.checkpoint("run.ckpt", "TwoWays", scale=1)
+    photo, other = Path(write("photo.png")), Path(write("other.png", 1))
+    output = generate(photo, "a.png", "blend=0.25")
+    trained = load("run.ckpt", ["photos"])
+    settings = DEFAULTS | {"blend": 0.25}
+    values = {"method": "", "model": model_of(trained), "settings": settings}
+    derivation = sign_derived(output, [(photo, "parentOf")], me, **values)
+    assert Remaker(trained, photo, {}).compare(output, None) is None
+    same = "made from photo.png with blend=0.25, bit for bit"
+    assert Remaker(trained, photo, {}).compare(output, derivation) == same
+    with pytest.raises(UserError, match=r"it names another source: give photo.png with --input"):
+        Remaker(trained, other, {}).compare(output, derivation)
+    foreign = replace(derivation, model=Model("other.ckpt", "00" * 32))
+    with pytest.raises(UserError, match=r"it names another model: give other.ckpt with --checkpoint"):
+        Remaker(trained, photo, {}).compare(output, foreign)
+    with pytest.raises(UserError, match="its derivation has blend=2: Input should be less than or equal to 1"):
+        Remaker(trained, photo, {}).compare(output, replace(derivation, settings={"blend": 2}))

@@ -28,8 +28,10 @@ def add_to_ledger(folder: str | None, identity: Identity, records: Sequence[Reco
         return
     try:
         ledger.append_records(Path(folder), identity, records)
+    except UserError as error:  # its message starts with a path in the folder
+        raise UserError(f"ledger={error}") from error
     except OSError as error:
-        reason = f"cannot be written ({error.strerror}), so no sample is written either"
+        reason = f"cannot be written ({error.strerror}), so nothing is written"
         raise UserError(f"ledger={folder}: {reason}: give another folder, or ledger=null") from error
 
 
