@@ -115,7 +115,7 @@ class Generator(ImageToImage):
                 residual blocks.
         """
         features = [images]
-        for stage in self.encoder[: max(stages)]:  # type: ignore[union-attr]
+        for stage in self.encoder[: max(stages)]:
             features.append(stage(features[-1]))
         return [features[stage] for stage in stages]
 
