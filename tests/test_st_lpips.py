@@ -14,12 +14,13 @@ from PIL import Image
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest
-from gan_lightning.metrics import st_lpips as module
 from gan_lightning.metrics.distances import frechet_distance
 from gan_lightning.metrics.extractors import Extractor
 from gan_lightning.metrics.images import ImageEvaluator
 from gan_lightning.metrics.inception import Inception
-from gan_lightning.metrics.st_lpips import BACKBONES, PACKAGE, StAlexNet, load_network, st_lpips
+from gan_lightning.metrics.st_lpips import StAlexNet, st_lpips
+from gan_lightning.networks import perceptual as module
+from gan_lightning.networks.perceptual import BACKBONES, PACKAGE, load_network
 from tests.conftest import FAST
 
 needs_weights = pytest.mark.skipif(find_spec(PACKAGE) is None, reason=f"needs {PACKAGE}, of the extra 'perceptual'")
@@ -98,6 +99,46 @@ def test_gradient_is_finite_and_reduces_the_distance(backbone, forget_networks):
     assert not any(
         parameter.requires_grad for parameter in load_network(backbone, torch.device("cpu"), "").parameters()
     )
+
+
+LAYERS = {
+    "alex": ["relu1", "relu2", "relu3", "relu4", "relu5"],
+    "vgg": [f"relu{stage}_{i}" for stage in range(1, 6) for i in range(1, 3 if stage < 3 else 4)],
+}
+
+
+@needs_weights
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_activations_are_those_after_each_relu(backbone):
+    network = load_network(backbone, torch.device("cpu"), "")
+    maps = dict(network.activations(waves()))
+    assert list(maps) == LAYERS[backbone]
+    x = (waves() - network.shift) / network.scale
+    expected = []
+    for layer in (layer for stage in network.stages for layer in stage):
+        x = layer(x)
+        if isinstance(layer, torch.nn.ReLU):
+            expected.append(x)
+    assert all(torch.equal(a, b) for a, b in zip(maps.values(), expected, strict=True))
+    last = [maps[max(name for name in maps if name.startswith(f"relu{i}"))] for i in range(1, 6)]
+    assert all(torch.equal(a, b) for a, b in zip(network.features(waves()), last, strict=True))
+
+
+@needs_weights
+def test_activations_of_some_layers():
+    network = load_network("vgg", torch.device("cpu"), "")
+    computed = []
+    hooks = [
+        stage.register_forward_hook(lambda *_: computed.append(1)) for stage in network.stages[3].children()
+    ]  # relu3_3 needs nothing of the fourth stage
+    maps = network.activations_of(waves(), ["relu3_3", "relu1_2"])
+    for hook in hooks:
+        hook.remove()
+    assert list(maps) == ["relu1_2", "relu3_3"]
+    assert not computed
+    assert torch.equal(maps["relu3_3"], dict(network.activations(waves()))["relu3_3"])
+    with pytest.raises(ValueError, match="no layer relu1_3: choose from relu1_1, relu1_2, relu2_1"):
+        network.activations_of(waves(), ["relu1_3"])
 
 
 @needs_weights

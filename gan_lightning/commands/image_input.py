@@ -4,26 +4,28 @@ import logging
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from gan_lightning.commands.output import complete_output
+from gan_lightning.commands.signing import PhotoSigner
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.imaging.photo import FORMATS, check_format, is_ours, read_photo, write_photo
 from gan_lightning.imaging.photo_network import PhotoNetwork
 from gan_lightning.modalities.image import Images
-from gan_lightning.networks.image_to_image import ImageToImage
 from gan_lightning.paths import GENERATED
+from gan_lightning.provenance import load_signer
 from gan_lightning.runs.checkpoints import Trained, load
-from gan_lightning.runs.drawing import check_weights
+from gan_lightning.runs.photo_networks import photo_network
 
 ONLY_WITH_INPUT = {"ensemble": False, "blend": None, "reverse": False}  # keys with their defaults
 NOT_WITH_INPUT = {
-    "n": 64, "condition": None, "format": None, "sign": False, "interpolate": None, "truncation": 1.0,
+    "n": 64, "condition": None, "format": None, "interpolate": None, "truncation": 1.0,
     "mix": None, "edit": None, "project": None,
 }  # fmt: skip
+KEYS = ("output=", "sign=", "ledger=")  # that errors about a photo do not start with
 SUFFIX = ".png"  # without a loss, and for all channels and bits
 
 log = logging.getLogger(__name__)
@@ -56,52 +58,21 @@ def convert_photos(settings: GenerateSettings) -> Path:
     source = Path(settings.input or "")
     if not source.exists():
         raise UserError(f"input={source}: no such file or folder: give an image, or a folder of images")
+    identity = load_signer("sign=true") if settings.sign else None
     trained = load(settings.checkpoint, settings.trust_code)
-    network = _network(settings, trained)
+    network = photo_network(settings, trained)
+    signer = PhotoSigner(identity, settings, trained, network.scale) if identity else None
     label = _label(settings, trained, network)
     if source.is_dir():
         output = _output_folder(settings, source, label)
-        _convert_folder(source, output, network)
+        _convert_folder(source, output, network, signer)
     else:
         output = _output_file(settings, source, label)
         try:
-            _convert(Conversion(source, output), network)
-        except UserError as error:  # its message starts with the path, or with output=
-            raise error if str(error).startswith("output=") else UserError(f"input={error}") from error
+            _convert(Conversion(source, output), network, signer)
+        except UserError as error:  # its message starts with the path, or with a key
+            raise error if str(error).startswith(KEYS) else UserError(f"input={error}") from error
     return output
-
-
-def _network(settings: GenerateSettings, trained: Trained) -> PhotoNetwork:
-    """Return the network that the settings choose; raise UserError if the model does not have it."""
-    model: Any = trained.model
-    check_weights(model, settings.weights)
-    takes, makes = trained.data.condition, trained.data.modality
-    if settings.blend is not None:
-        if not hasattr(model, "blended"):
-            raise UserError(f"blend={settings.blend:g}: the model has no two stages to blend: leave it out")
-        if settings.weights is not None or settings.reverse:
-            other = "reverse=true" if settings.reverse else f"weights={settings.weights}"
-            raise UserError(f"{other}: blend={settings.blend:g} chooses other weights: leave one out")
-        network = model.blended(settings.blend)
-    elif settings.reverse:
-        if not hasattr(model, "backward_of"):
-            raise UserError("reverse=true: the model has one direction only: leave it out")
-        network = model.backward_of(settings.weights)
-        takes, makes = makes, takes
-    else:
-        network = model.generator_of(settings.weights)
-    if not isinstance(network, ImageToImage) or not isinstance(takes, Images) or not isinstance(makes, Images):
-        raise UserError(
-            f"input={settings.input}: the model does not make images from images: "
-            "give the checkpoint of one for super-resolution or translation"
-        )
-    channels = takes.sample_shape[0], makes.sample_shape[0]
-    if not {1, 3}.issuperset(channels):
-        raise UserError(
-            f"input={settings.input}: the model takes images of {channels[0]} channels and makes {channels[1]}: "
-            "train one with 1 (grey) or 3 (RGB)"
-        )
-    return PhotoNetwork(network.eval(), *channels, settings.ensemble)
 
 
 def _label(settings: GenerateSettings, trained: Trained, network: PhotoNetwork) -> str:
@@ -136,17 +107,23 @@ def _output_folder(settings: GenerateSettings, source: Path, label: str) -> Path
     return output
 
 
-def _convert(conversion: Conversion, network: PhotoNetwork) -> None:
-    """Write the result for a photo; the message of a UserError starts with the source's path, or with ``output=``."""
+def _convert(conversion: Conversion, network: PhotoNetwork, signer: PhotoSigner | None) -> None:
+    """Write the result for a photo, signed if there is a signer.
+
+    Raises:
+        UserError: if it cannot be done; the message starts with the source's path, or with one of ``KEYS``.
+    """
     source, output = conversion
     photo = read_photo(source, network.most_pixels)
     check_format(output, network.channels(photo), photo.pixels.dtype, *network.size(photo))
     result = network(photo, source.name)
     with complete_output(output) as unfinished:
         write_photo(unfinished, result, FORMATS[output.suffix.lower()])
+        if signer is not None:
+            signer.sign(output, source, unfinished)
 
 
-def _convert_folder(source: Path, output: Path, network: PhotoNetwork) -> list[Conversion]:
+def _convert_folder(source: Path, output: Path, network: PhotoNetwork, signer: PhotoSigner | None) -> list[Conversion]:
     """Write the results for all photos in a folder, each when it is done, and return what was done.
 
     Raises:
@@ -158,9 +135,9 @@ def _convert_folder(source: Path, output: Path, network: PhotoNetwork) -> list[C
     for photo, name in tqdm(zip(photos, _names(photos), strict=True), "images", len(photos), disable=None):
         conversion = Conversion(photo, output / name)
         try:
-            _convert(conversion, network)
+            _convert(conversion, network, signer)
         except UserError as error:
-            if str(error).startswith("output="):
+            if str(error).startswith(KEYS):
                 raise
             log.warning("%s", printable(str(error)))
             failed.append(photo.name)

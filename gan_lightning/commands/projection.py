@@ -14,9 +14,10 @@ from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
 from gan_lightning.latents.edits import SteeredGenerator
 from gan_lightning.latents.projection import STEPS, STEPS_PLUS, project, psnr
-from gan_lightning.metrics.st_lpips import BACKBONES, PACKAGE, st_lpips
+from gan_lightning.metrics.st_lpips import st_lpips
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import Sample
+from gan_lightning.networks.perceptual import BACKBONES, PACKAGE
 from gan_lightning.runs.checkpoints import Trained
 from gan_lightning.runs.drawing import read_conditions
 from gan_lightning.tables import markdown
