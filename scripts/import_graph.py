@@ -16,10 +16,10 @@ from gan_lightning.paths import PACKAGE
 LAYERS = [  # a part may import from its own layer and those before
     {"errors", "files", "paths", "tables", "marks", "system"},
     {"modalities"},
-    {"data", "networks"},
+    {"data", "networks", "imaging"},
     {"algorithms"},
     {"metrics"},
-    {"latents", "imaging"},
+    {"latents"},
     {"callbacks"},
     {"config"},
     {"runs"},

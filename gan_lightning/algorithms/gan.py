@@ -8,15 +8,15 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan_lightning.algorithms.discrimination import check_discriminator, discriminate, logits_of
 from gan_lightning.algorithms.model import GenerativeModel, ModelSettings, evaluating, frozen
 from gan_lightning.algorithms.objectives import Objective, probability
-from gan_lightning.algorithms.optimizers import clips_weights
 from gan_lightning.algorithms.priors import Prior
 from gan_lightning.algorithms.regularizers import DiscriminatorPass, NoPenalty, Regularizer
 from gan_lightning.algorithms.terms import GeneratorPass, Term
 from gan_lightning.data.datamodule import Batch
-from gan_lightning.modalities.samples import Sample, Shape, cat, chunk, each, size
-from gan_lightning.networks.wrappers import Scheduled, limits_slope, mixes_samples
+from gan_lightning.modalities.samples import Sample, Shape, chunk, each, size
+from gan_lightning.networks.wrappers import Scheduled, mixes_samples
 
 
 class GAN(GenerativeModel):
@@ -61,8 +61,6 @@ class GAN(GenerativeModel):
         **settings: Unpack[ModelSettings],
     ) -> None:
         super().__init__(generator, prior, **settings)
-        if not isinstance(objective, Objective):
-            raise ValueError(f"objective {type(objective).__name__}: must define discriminator_loss and generator_loss")
         for wrap in (wrappers or {}).values():
             discriminator = wrap(discriminator)
         self.discriminator = discriminator
@@ -119,19 +117,18 @@ class GAN(GenerativeModel):
 
     def discriminate(self, real: Sample, fake: Sample, condition: Sample | None) -> DiscriminatorPass:
         """Return D's logits of reals and fakes, from a single pass unless D mixes the samples of a batch."""
-        if self.regularizer.needs_input_grad:
-            real, fake = (each(lambda one: one.detach().requires_grad_(), sample) for sample in (real, fake))
-        if self._mixing:
-            real_logits, fake_logits = self.logits(real, condition), self.logits(fake, condition)
-        else:
-            conditions = None if condition is None else cat([condition, condition])
-            real_logits, fake_logits = self.logits(cat([real, fake]), conditions).chunk(2)
-        return DiscriminatorPass(real, fake, condition, real_logits, fake_logits)
+        return discriminate(
+            self.logits,
+            real,
+            fake,
+            condition,
+            needs_input_grad=self.regularizer.needs_input_grad,
+            mixing=self._mixing is not None,
+        )
 
     def logits(self, sample: Sample, condition: Sample | None) -> Tensor:
-        """Return D's logits (B, K) in float32 or wider, because a loss in bfloat16 has only three digits."""
-        logits = self.discriminator(sample, condition)
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+        """Return D's logits (B, K) in float32 or wider."""
+        return logits_of(self.discriminator, sample, condition)
 
     def generator_terms(self, seen: GeneratorPass) -> dict[str, Tensor]:
         """Return the terms of the generator's loss by name, without their weights."""
@@ -152,8 +149,9 @@ class GAN(GenerativeModel):
     @torch.no_grad()
     def check_networks(self, sample_shape: Shape, condition: Sample | None) -> Sample:
         sample = super().check_networks(sample_shape, condition)
-        with evaluating(self.discriminator):
-            self.logits(sample, condition)
+        with evaluating(self.generator), evaluating(self.discriminator), torch.random.fork_rng(devices=[]):
+            logits = self.logits(sample, condition)
+            self.generator_terms(GeneratorPass(self.latents(size(sample)), condition, sample, sample, logits))
         return sample
 
     def run_networks(self, batch: Batch) -> list[Tensor]:
@@ -170,20 +168,9 @@ class GAN(GenerativeModel):
 
     def _check_parts(self) -> None:
         """Raise ValueError for parts that would train, but not as their papers intend."""
-        unpenalized = isinstance(self.regularizer, NoPenalty)
-        if not unpenalized and self._mixing == "batch norm":
-            raise ValueError(
-                f"regularizer {type(self.regularizer).__name__} needs a logit for each single sample, but the "
-                "discriminator has batch norm, which mixes samples: set regularizer=none, or take a model without it"
-            )
+        check_discriminator(self.discriminator, self.objective, self.regularizer, self.discriminator_optimizer)
         if self.prior is None and any(getattr(term, "needs_latent", False) for term in self.terms.values()):
             raise ValueError(
                 f"terms {', '.join(self.terms)}: a term compares latents, but the model has no prior: "
                 "remove the term, or set a prior"
-            )
-        slope_is_limited = limits_slope(self.discriminator) or clips_weights(self.discriminator_optimizer)
-        if getattr(self.objective, "needs_lipschitz", False) and unpenalized and not slope_is_limited:
-            raise ValueError(
-                f"objective {type(self.objective).__name__} needs a discriminator of limited slope: "
-                "regularizer=gradient_penalty, wrapper=spectral_norm, or experiment=wgan, which clips its weights"
             )

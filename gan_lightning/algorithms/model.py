@@ -27,7 +27,7 @@ MAX_FORWARD = 1024  # samples in one forward pass of the generator outside train
 CHECKED_SAMPLES = 2  # samples generated before training to check that all parts fit together
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
-Weights = Literal["ema", "raw"]
+Weights = Literal["ema", "raw", "pretrained"]
 MatmulPrecision = Literal["highest", "high", "medium"]
 
 
@@ -138,9 +138,13 @@ class GenerativeModel(L.LightningModule):
             for optimizer in self.trainer.optimizers:
                 make_capturable(optimizer, self.device)
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Seed the iteration's randomness, before the data module augments and encodes the batch."""
         rollbacks = [self.rollbacks] if self.rollbacks else []
         seed_device(self.device, derived_seed(self.seed, ITERATION, self.iteration, self.global_rank, *rollbacks))
+        return batch
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         if self.learning_rate_schedule is not None:
             self._scale_learning_rates(self.learning_rate_schedule(self.iteration))
 

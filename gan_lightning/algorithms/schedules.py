@@ -1,7 +1,9 @@
 """Values that depend only on the iteration, so that a resumed run continues with the same values."""
 
+import bisect
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pydantic import FiniteFloat, NonNegativeInt, PositiveInt
 
@@ -36,6 +38,25 @@ class Cosine(Linear):
 
     def _progress(self, iteration: int) -> float:
         return (1 - math.cos(math.pi * super()._progress(iteration))) / 2
+
+
+class Stages:
+    """Several schedules in turn, each of which starts at iteration 0 of its stage.
+
+    Args:
+        schedules: the schedule or the constant value of each stage.
+        lengths: number of iterations of all stages but the last.
+    """
+
+    def __init__(self, schedules: Sequence[FiniteFloat | Schedule], lengths: Sequence[PositiveInt]) -> None:
+        if len(schedules) != len(lengths) + 1:
+            raise ValueError(f"{len(schedules)} schedules need {len(schedules) - 1} lengths, not {len(lengths)}")
+        self.schedules = [as_schedule(one) for one in schedules]
+        self.starts = [0, *itertools.accumulate(lengths)]
+
+    def __call__(self, iteration: int) -> float:
+        stage = bisect.bisect_right(self.starts, iteration) - 1
+        return self.schedules[stage](iteration - self.starts[stage])
 
 
 def as_schedule(value: float | Schedule) -> Schedule:

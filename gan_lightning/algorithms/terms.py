@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gan_lightning.algorithms.schedules import Schedule, as_schedule
+from gan_lightning.imaging.resizing import bicubic
 from gan_lightning.modalities.samples import Sample, leaves, size
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class GeneratorPass(NamedTuple):
     condition: Sample | None
     real: Sample  # (B, …)
     fake: Sample  # (B, …)
-    fake_logits: Tensor  # (B, K)
+    fake_logits: Tensor | None  # (B, K); None before there is a discriminator
 
 
 @runtime_checkable
@@ -39,6 +41,41 @@ class Term(Protocol):
 
     def __call__(self, model: GenerativeModel, seen: GeneratorPass) -> Tensor:
         """Return the term () without its weight."""
+
+
+class L1:
+    """Mean absolute difference of fakes and reals, for fakes whose condition determines them (pix2pix).
+
+    Args:
+        weight: a number or a schedule.
+    """
+
+    def __init__(self, weight: float | Schedule = 1.0) -> None:
+        self.weight = as_schedule(weight)
+
+    def __call__(self, model: GenerativeModel, seen: GeneratorPass) -> Tensor:
+        pairs = zip(leaves(seen.fake), leaves(seen.real), strict=True)
+        return torch.stack([F.l1_loss(fake.float(), real.float()) for fake, real in pairs]).mean()
+
+
+class BackProjection:
+    """Mean absolute difference of conditions and fakes that were resized to the size of the conditions.
+
+    For super-resolution with bicubic degradation: an image that was made larger and smaller again must be the same
+    image, so the generator cannot shift its colors (Irani & Peleg, 1991, Improving resolution by image registration).
+
+    Args:
+        weight: a number or a schedule.
+    """
+
+    def __init__(self, weight: float | Schedule) -> None:
+        self.weight = as_schedule(weight)
+
+    def __call__(self, model: GenerativeModel, seen: GeneratorPass) -> Tensor:
+        assert isinstance(seen.fake, Tensor)
+        assert isinstance(seen.condition, Tensor), "the model has no images as conditions"
+        height, width = seen.condition.shape[2:]
+        return F.l1_loss(bicubic(seen.fake.float(), height, width), seen.condition.float())
 
 
 class ModeSeeking:

@@ -127,9 +127,7 @@ def sample_metrics(
     evaluator: Evaluator, model: GenerativeModel, data: Data, seed: int, *, quick: bool = False
 ) -> Metrics:
     """Generate samples from the model and return their metrics."""
-    n = evaluator.n_generated
-    condition = data.sample_conditions(n, seed)
-    return evaluator(data.modality.decode(model.sample(n, condition, seed=seed)), condition, quick=quick)
+    return evaluator(*evaluator.generate(model, data, evaluator.n_generated, seed), quick=quick)
 
 
 def _add_prefix(metrics: Metrics) -> Metrics:
@@ -138,7 +136,11 @@ def _add_prefix(metrics: Metrics) -> Metrics:
 
 def _summary_lines(evaluator: Evaluator, metrics: Metrics) -> list[str]:
     real = evaluator.real_baseline()
-    shown = [f"{name} {metrics[name]:.4g} (real {real[name]:.4g})" for name in evaluator.headline() if name in metrics]
+    shown = [
+        f"{name} {metrics[name]:.4g}" + (f" (real {real[name]:.4g})" if name in real else "")
+        for name in evaluator.headline()
+        if name in metrics
+    ]
     found = evaluator.findings(metrics)
     return [f"{'evaluation':<11} {'   '.join(shown)}", *(f"{'':<11} {one}" for one in found)]
 

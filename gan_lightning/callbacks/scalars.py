@@ -60,8 +60,10 @@ class Scalars(Watcher):
 
     def _log(self, trainer: L.Trainer, pl_module: GenerativeModel) -> None:
         iteration = pl_module.iteration
+        names = dict.fromkeys(name for outputs in self._window for name in outputs)  # stages of training may differ
         metrics = {
-            name: torch.stack([outputs[name] for outputs in self._window]).mean().item() for name in self._window[0]
+            name: torch.stack([outputs[name] for outputs in self._window if name in outputs]).mean().item()
+            for name in names
         }
         now = time.perf_counter()
         batch_size = data_of(trainer).batch_size * pl_module.batches_per_iteration

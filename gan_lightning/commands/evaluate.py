@@ -185,7 +185,7 @@ def _write_results(source: Source, evaluator: Evaluator, seed: int, values: dict
         "baselines": evaluator.baseline_metrics(),
         "findings": {weights: list(map(str, evaluator.findings(_means(one)))) for weights, one in values.items()},
     }
-    sheets = evaluator.pictures(*source.content(reference.n, source.seeds[0], source.weights[0]))
+    sheets = evaluator.pictures(*source.content(evaluator, reference.n, source.seeds[0], source.weights[0]))
     make_folder(source.folder)
     write_json(source.folder / METRICS, content)
     for name, sheet in sheets.items():

@@ -37,14 +37,14 @@ class Source(ABC):
     seeds: Sequence[int]
 
     @abstractmethod
-    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
+    def content(self, evaluator: Evaluator, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
         """Return n samples as content, and their conditions; None for samples without conditions."""
 
     def evaluate(self, evaluator: Evaluator) -> dict[str, Values]:
         """Return the values of each metric over the seeds, by the weights of the generator."""
         n = evaluator.n_generated
         return {
-            weights: _group_by_metric([evaluator(*self.content(n, seed, weights)) for seed in self.seeds])
+            weights: _group_by_metric([evaluator(*self.content(evaluator, n, seed, weights)) for seed in self.seeds])
             for weights in self.weights
         }
 
@@ -55,10 +55,8 @@ class CheckpointSource(Source):
 
     trained: Trained
 
-    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
-        data = self.trained.data
-        condition = data.sample_conditions(n, seed)
-        return data.modality.decode(self.trained.model.sample(n, condition, seed=seed, weights=weights)), condition
+    def content(self, evaluator: Evaluator, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
+        return evaluator.generate(self.trained.model, self.trained.data, n, seed, weights)
 
 
 @dataclass
@@ -67,7 +65,7 @@ class FileSource(Source):
 
     samples: Content
 
-    def content(self, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
+    def content(self, evaluator: Evaluator, n: int, seed: int, weights: Weights) -> tuple[Content, Sample | None]:
         """Return n samples at equal distances in the set, because files may be sorted by class."""
         return take(self.samples, torch.linspace(0, size(self.samples) - 1, n).long()), None
 

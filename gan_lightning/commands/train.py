@@ -266,6 +266,7 @@ def _quiet_lightning() -> None:
         "in eval mode at the start of training",  # the averaged generator
         "treespec, LeafSpec",  # a deprecation in torch that Lightning has to handle
         "`srun` command is available",  # no run needs srun
+        "You have overridden `on_before_batch_transfer`",  # the model's, which is meant
     ):
         warnings.filterwarnings("ignore", f".*{message}.*")
 

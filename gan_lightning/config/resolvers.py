@@ -24,6 +24,11 @@ def packed(sample_shape: Sequence[int], size: int) -> list[int]:
     return [sample_shape[0] * size, *sample_shape[1:]]
 
 
+def crop_shape(channels: int, crop: int, scale: int) -> list[int]:
+    """``${crop_shape:${data.channels},${data.crop},${data.scale}}``: return the shape of crops of high resolution."""
+    return [channels, crop * scale, crop * scale]
+
+
 def length(values: Sequence[Any]) -> int:
     """``${length:${data.blocks}}``: return the number of values in a list."""
     return len(values)
@@ -101,6 +106,21 @@ def target_block(columns: Mapping[str, Any], target: str | None) -> int | None:
     return None if target is None or target not in columns else list(columns).index(target)
 
 
+def stage_channels(
+    shape: Sequence[int], width: int, downsamplings: int, blocks: int, stages: Sequence[int]
+) -> list[int]:
+    """``${stage_channels:${.condition_shape},${.width},${.downsamplings},${.blocks},[0,1,2]}``: return the channels.
+
+    They are those of stages of networks.translator.Generator, whose other keys the first four arguments are.
+    """
+    from gan_lightning.networks import translator
+
+    try:
+        return translator.stage_channels(shape, width, downsamplings, blocks, stages)
+    except ValueError as error:
+        raise UserError(f"terms.patch_nce.stages={list(stages)}: {error}") from error
+
+
 def mixed_precision_if_faster(accelerator: str) -> str:
     """``${mixed_precision_if_faster:${trainer.accelerator}}``: return bf16-mixed if the hardware has bfloat16."""
     import torch  # importing it takes too long for --help
@@ -116,7 +136,7 @@ def mixed_precision_if_faster(accelerator: str) -> str:
 
 
 shapes = (table_blocks, table_latent, table_width, table_classes, target_block)
-for resolver in (when, packed, length, *shapes, mixed_precision_if_faster):
+for resolver in (when, packed, crop_shape, stage_channels, length, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
 for reader in (count_classes, packaged_schema, table_schema, table_constraints):

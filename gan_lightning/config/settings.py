@@ -109,7 +109,7 @@ class GenerateSettings(Settings):
     n: PositiveInt
     seed: SampleSeed
     condition: str | None
-    weights: Literal["ema", "raw"] | None
+    weights: Literal["ema", "raw", "pretrained"] | None
     format: Literal["sheet", "files", "arrays"] | None
     sign: bool
     ledger: Location[str | None]
@@ -118,6 +118,10 @@ class GenerateSettings(Settings):
     mix: str | None
     edit: str | None
     project: Location[str | None]
+    input: Location[str | None]
+    ensemble: bool
+    blend: Share | None
+    reverse: bool
     trust_code: list[str]
     output: Location[str | None]
     debug: bool

@@ -41,10 +41,14 @@ class DecodeCache:
         root: folder of the images.
         version: version of the decoder, to be changed whenever its output changes.
         shape: (C, H, W) of a decoded image.
+        setting: name of the setting of the root, for messages.
     """
 
-    def __init__(self, folder: Path, root: Path, version: str, shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, folder: Path, root: Path, version: str, shape: tuple[int, ...], setting: str = "data.root"
+    ) -> None:
         self.folder = folder
+        self.setting = setting
         self.root = root
         self.version = version
         self.shape = shape
@@ -91,8 +95,8 @@ class DecodeCache:
                 missing.append(name)
         if missing:
             raise UserError(
-                f"data.root={self.root}: {len(missing):,} of {len(names):,} images are links to files that are not "
-                f"there: {listed(missing, MAX_LISTED)}: fetch the files, or remove the links"
+                f"{self.setting}={self.root}: {len(missing):,} of {len(names):,} images are links to files that are "
+                f"not there: {listed(missing, MAX_LISTED)}: fetch the files, or remove the links"
             )
         return states
 
@@ -125,7 +129,7 @@ class DecodeCache:
 
     def _unreadable_error(self, unreadable: dict[str, UserError], count: int) -> UserError:
         others = " (the others are decoded and kept)" if len(unreadable) < count else ""
-        summary = f"data.root={self.root}: {len(unreadable):,} of {count:,} images cannot be read{others}"
+        summary = f"{self.setting}={self.root}: {len(unreadable):,} of {count:,} images cannot be read{others}"
         first = str(next(iter(unreadable.values()))).removeprefix(f"{self.root}{os.sep}")
         if len(unreadable) == 1:
             return UserError(f"{summary}: {first}")

@@ -1,6 +1,7 @@
-"""Reads image files of any supported format and size as samples of one size."""
+"""Reads image files of any supported format, as samples of one size or in their own size."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,31 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
     Raises:
         UserError: if the file cannot be read, or its bits cannot be reduced to 8.
     """
+    with open_in_mode(path, channels) as image:
+        fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    pixels = np.array(fitted).reshape(size, size, channels)
+    if channels == 4:
+        pixels[pixels[..., 3] == 0] = 0  # invisible colors
+    return pixels.transpose(2, 0, 1)
+
+
+def read_photo(path: Path, channels: int) -> np.ndarray:
+    """Return an image in its own size, (channels, H, W) uint8, by the other steps that :class:`ImageFolder` documents.
+
+    Raises:
+        UserError: if the file cannot be read, or its bits cannot be reduced to 8.
+    """
+    with open_in_mode(path, channels) as image:
+        return np.array(image).reshape(image.height, image.width, channels).transpose(2, 0, 1)
+
+
+@contextmanager
+def open_in_mode(path: Path, channels: int) -> Iterator[Image.Image]:
+    """Open an image of 8 bits a channel, upright, in the mode of the number of channels, without transparency below 4.
+
+    Raises:
+        UserError: if the file cannot be read, or its bits cannot be reduced to 8.
+    """
     with open_image(path) as file:
         check_jpeg_end(file, path)
         bits = pixel_format(file)  # before the file is decoded, which changes its mode
@@ -29,12 +55,7 @@ def read_image(path: Path, size: int, channels: int) -> np.ndarray:
         if image.has_transparency_data and channels < 4:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        image = image.convert(MODES[channels])
-        fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    pixels = np.array(fitted).reshape(size, size, channels)
-    if channels == 4:
-        pixels[pixels[..., 3] == 0] = 0  # invisible colors
-    return pixels.transpose(2, 0, 1)
+        yield image.convert(MODES[channels])
 
 
 def check_brightness(paths: Iterable[Path]) -> None:

@@ -87,10 +87,7 @@ class ImageFolder(LabelledImages):
         classes = self._find_classes(tree)
         if first_process():
             self._log_summary(tree, found, classes)
-        cache = DecodeCache(self.cache_dir, self.root, DECODER_VERSION, self.modality.sample_shape)
-        images, several_frames = cache.load(found.images, self._decode, check_brightness)
-        if several_frames:
-            self._warn_about_frames(several_frames)
+        images = decoded_images(tree, found.images, self.cache_dir, self.channels, self.image_size)
         return Examples(images, _labels(found.images, classes))
 
     def _find_classes(self, tree: ImageTree) -> list[str]:
@@ -126,17 +123,37 @@ class ImageFolder(LabelledImages):
         level = logging.WARNING if left_out or (tree.classes and not classes) else logging.INFO
         log.log(level, "%s", printable(summary))
 
-    def _decode(self, path: Path) -> tuple[np.ndarray, bool]:
+
+def decoded_images(tree: ImageTree, names: list[str], cache_dir: Path, channels: int, size: int) -> Tensor:
+    """Return images (n, channels, size, size) uint8, read by the steps that :class:`ImageFolder` documents.
+
+    The log says if some have several frames.
+
+    Args:
+        tree: the folder of the images.
+        names: paths of the images, relative to the folder.
+        cache_dir: folder for decoded images.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        size: height and width in pixels.
+
+    Raises:
+        UserError: if an image cannot be read.
+    """
+
+    def decode(path: Path) -> tuple[np.ndarray, bool]:
         with open_image(path) as image:
             several_frames = has_several_frames(image)
-        return read_image(path, self.image_size, self.channels), several_frames
+        return read_image(path, size, channels), several_frames
 
-    def _warn_about_frames(self, names: list[str]) -> None:
+    cache = DecodeCache(cache_dir, tree.root, DECODER_VERSION, (channels, size, size), tree.setting)
+    images, several_frames = cache.load(names, decode, check_brightness)
+    if several_frames:
         log.warning(
-            "data.root=%s: %s several frames, of which the first counts: %s",
-            self.root, "1 image has" if len(names) == 1 else f"{len(names):,} images have",
-            names[0] + (", …" if len(names) > 1 else ""),
+            "%s: %s several frames, of which the first counts: %s",
+            tree.key, "1 image has" if len(several_frames) == 1 else f"{len(several_frames):,} images have",
+            several_frames[0] + (", …" if len(several_frames) > 1 else ""),
         )  # fmt: skip
+    return images
 
 
 def _labels(images: list[str], classes: list[str]) -> Tensor:

@@ -66,13 +66,17 @@ class ImageTree:
         root: folder of the images.
         follow_links: if True, symbolic links may lead out of the folder.
         origin: address of the images, for the message if the folder is missing; None if it is unknown.
+        setting: name of the setting of the folder, for messages.
     """
 
-    def __init__(self, root: Path, follow_links: bool = False, origin: str | None = None) -> None:
+    def __init__(
+        self, root: Path, follow_links: bool = False, origin: str | None = None, setting: str = "data.root"
+    ) -> None:
         self.root = root
         self.origin = origin
         self.follow_links = follow_links
-        self.key = f"data.root={root}"
+        self.setting = setting
+        self.key = f"{setting}={root}"
 
     def find(self) -> FoundImages:
         """Return all images.
@@ -199,7 +203,7 @@ class ImageTree:
         if not self.root.is_dir():
             found = "is a file, not a folder: unpack it" if self.root.exists() else "no such folder"
             source = f"get the images from {self.origin}, and " if self.origin else ""
-            raise UserError(f"{self.key}: {found}: {source}data.root=<a folder of images>")
+            raise UserError(f"{self.key}: {found}: {source}{self.setting}=<a folder of images>")
         try:
             with os.scandir(self.root / path) as entries:
                 return sorted(entries, key=attrgetter("name"))

@@ -106,18 +106,28 @@ class LabelledImages(Data):
         return super().check(examples)
 
 
-def images_of_shape(sample_shape: Sequence[int]) -> Images:
-    """Return the modality of images (C, H, W); raise UserError if the shape has other than three numbers."""
-    if len(sample_shape) != 3:
-        raise UserError(f"data.sample_shape={list(sample_shape)}: must be [channels, height, width]")
-    return Images(*sample_shape)
+def images_of_shape(shape: Sequence[int], key: str = "data.sample_shape") -> Images:
+    """Return the modality of images (C, H, W); raise UserError if the shape has other than three numbers.
+
+    Args:
+        shape: the shape to describe.
+        key: name of the setting of the shape, for the message.
+    """
+    if len(shape) != 3:
+        raise UserError(f"{key}={list(shape)}: must be [channels, height, width]")
+    return Images(*shape)
 
 
-def check_image_shape(content: Content, modality: Images) -> None:
-    """Raise UserError if the images that a data set has loaded have another shape than its samples."""
+def check_image_shape(content: Content, modality: Images, key: str = "data.sample_shape") -> None:
+    """Raise UserError if images that a data set has loaded have another shape than its modality.
+
+    Args:
+        content: the images.
+        modality: the modality with the expected shape.
+        key: name of the setting of the shape, for the message.
+    """
     if isinstance(content, Tensor) and content.shape[1:] != modality.sample_shape:
-        found = list(content.shape[1:])
-        raise UserError(f"data.sample_shape={list(modality.sample_shape)}: the images have {found}")
+        raise UserError(f"{key}={list(modality.sample_shape)}: the images have {list(content.shape[1:])}")
 
 
 def _is_binary(images: Tensor) -> bool:

@@ -12,6 +12,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 from tqdm import tqdm
 
+from gan_lightning.algorithms.model import GenerativeModel, Weights
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.neighbours import Copies, Overlap, copies, duplicate_rate, nearest, overlap
@@ -49,8 +50,8 @@ class Metric(NamedTuple):
 
     name: str
     meaning: str
-    compute: Callable[[Reference[Any], Any], float | None]
-    baseline: Callable[[Reference[Any]], float | None] | None = None
+    compute: Callable[[Any, Any], float | None]
+    baseline: Callable[[Any], float | None] | None = None
     quick: bool = False
     headline: bool = False
     warn: Callable[[float, float], str | None] | None = None
@@ -247,6 +248,21 @@ class Evaluator(ABC):
     def n_generated(self) -> int:
         """Number of samples to generate: as many as are compared with real ones, or more if a metric needs them."""
         return self.reference.n
+
+    def generate(
+        self, model: GenerativeModel, data: Data, n: int, seed: int, weights: Weights | None = None
+    ) -> tuple[Content, Sample | None]:
+        """Return n samples of a model as content, and their conditions; None for an unconditional model.
+
+        Args:
+            model: the model to evaluate.
+            data: the data module of the model.
+            n: number of samples.
+            seed: seed of the latents and of random conditions.
+            weights: the generator's weights, as for ``model.sample``.
+        """
+        condition = data.sample_conditions(n, seed)
+        return data.modality.decode(model.sample(n, condition, seed=seed, weights=weights)), condition
 
     def __call__(self, content: Content, condition: Sample | None = None, *, quick: bool = False) -> Metrics:
         """Return the metrics of samples by name.

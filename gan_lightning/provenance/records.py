@@ -34,7 +34,7 @@ class Record:
 
     checkpoint: str
     config: str
-    weights: Literal["ema", "raw"]  # as algorithms.model.Weights, whose module takes seconds to import
+    weights: Literal["ema", "raw", "pretrained"]  # as algorithms.model.Weights, whose module takes seconds to import
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     n: Annotated[int, Field(gt=0)]
     index: Annotated[int, Field(ge=0)] | None

@@ -82,9 +82,10 @@ def check_memory(trained: Trained, n: int, asked: str | None = None) -> None:
 
 
 def check_weights(model: GenerativeModel, weights: Weights | None) -> None:
-    """Raise UserError if ``weights`` asks for an averaged generator that the model does not have."""
+    """Raise UserError if ``weights`` asks for a generator that the model does not have."""
     if weights is not None and weights not in model.weights:
-        raise UserError(f"weights={weights}: the model has no averaged generator: weights=raw")
+        kind = {"ema": "averaged", "pretrained": "pretrained"}[weights]
+        raise UserError(f"weights={weights}: the model has no {kind} generator: weights={' or '.join(model.weights)}")
 
 
 def content_parts(

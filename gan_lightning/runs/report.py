@@ -18,7 +18,11 @@ from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics
 from gan_lightning.modalities.sheets import SUFFIX
 from gan_lightning.paths import STATEMENT_SUFFIX
 
-GENERATORS = {"ema": "the averaged generator (ema)", "raw": "the generator as trained (raw)"}
+GENERATORS = {
+    "ema": "the averaged generator (ema)",
+    "raw": "the generator as trained (raw)",
+    "pretrained": "the generator before adversarial training (pretrained)",
+}
 SPLITS = {"test": "the held-out test split", "train": "the training data, which have no test split"}
 BETTER = {"higher": "↑ higher", "lower": "↓ lower", "as real": "≈ as real", None: "–"}
 SAMPLES = {  # entries of metrics.json with their titles
