@@ -6,15 +6,15 @@ then at finer and finer scales (Gatys et al., "Controlling Perceptual Factors in
 Images are (1, 1 or 3, H, W) in [-1, 1].
 """
 
-import copy
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from tqdm import tqdm
 
-from gan_lightning.networks.perceptual import StNetwork, VggLayer, load_network, smallest_side
+from gan_lightning.imaging.resizing import bicubic
+from gan_lightning.networks.perceptual import StNetwork, VggLayer, smallest_side
 
 CONTENT_LAYER: VggLayer = "relu3_2"
 STYLE_LAYERS: tuple[VggLayer, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -24,7 +24,8 @@ RATIO = 2**0.5  # between the sides at two scales
 LEARNING_RATE, BETAS = 0.03, (0.9, 0.99)
 DECAY = 0.9  # of the average over iterations, which is smoother than the last one
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as in JPEG files
-BYTES_PER_PIXEL = 4700  # memory for the feature maps and their gradients, measured for 512×512
+MARGIN = 1 / 32  # of the longer side; this border would get stripes, and is cut off
+BYTES_PER_PIXEL = 5300  # memory for the feature maps and their gradients, measured for 512×512
 
 Size = tuple[int, int]
 
@@ -35,17 +36,6 @@ class Weights(NamedTuple):
     content: float
     style: float
     variation: float
-
-
-def load_style_network(device: torch.device, feature: str) -> StNetwork:
-    """Return the VGG16 of ST-LPIPS, which continues images at their border instead of framing them in grey.
-
-    Raises:
-        UserError: as :func:`load_network` does.
-    """
-    network = copy.deepcopy(load_network("vgg", device, feature))
-    network.stages[0][0].padding_mode = "replicate"  # type: ignore[index, union-attr]
-    return network
 
 
 def gram(maps: Tensor) -> Tensor:
@@ -98,7 +88,7 @@ def scales(size: Size, steps: int) -> list[tuple[Size, int]]:
         steps: iterations at the coarsest scale; the others have fewer, inversely to their sides.
     """
     found, factor = [size], 1 / RATIO
-    while max(size) * factor >= COARSEST - 1 and min(size) * factor >= SMALLEST:
+    while round(max(size) * factor) >= COARSEST and min(size) * factor >= SMALLEST:
         found.append(resized(size, factor))
         factor /= RATIO
     found.reverse()
@@ -111,40 +101,35 @@ def resized(size: Size, factor: float) -> Size:
 
 
 def resize(image: Tensor, size: Size) -> Tensor:
-    """Return an image in another height and width, bicubic with antialiasing."""
-    return F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+    """Return an image resized to a height and width."""
+    return bicubic(image, *size).clamp(-1, 1)
 
 
-def stylize(
-    network: StNetwork,
-    content: Tensor,
-    style: Tensor,
-    weights: Weights,
-    steps: int,
-    progress: Callable[[], object] = lambda: None,
-) -> Tensor:
-    """Return an image of the size of ``content``, with its content and the style of another image.
+def transfer_style(network: StNetwork, content: Tensor, style: Tensor, weights: Weights, steps: int) -> Tensor:
+    """Return an image with the content of one image and the style of another; show a progress bar.
 
     The style image has the longer side of the content at each scale, unless it is smaller itself.
 
     Args:
-        network: the network of :func:`load_style_network`.
+        network: the VGG16 of ST-LPIPS.
         content: the image that gives the content; its sides are at least ``SMALLEST``.
         style: the image that gives the style, of any size with sides of at least ``SMALLEST``.
         weights: the weights of the loss.
         steps: iterations at the coarsest scale, as for :func:`scales`.
-        progress: function to call after each iteration.
     """
-    image = content
-    for size, iterations in scales((content.shape[2], content.shape[3]), steps):
-        sides = style.shape[2], style.shape[3]
-        factor = min(max(max(size) / max(sides), SMALLEST / min(sides)), 1)
-        objective = Objective(network, resize(content, size), resize(style, resized(sides, factor)), weights)
-        image = _minimize(objective, resize(image, size), iterations, progress)
-    return image
+    height, width = content.shape[2:]
+    margin = min(max(4, round(MARGIN * max(height, width))), min(height, width) - 1)
+    content = image = F.pad(content, (margin, margin, margin, margin), mode="reflect")
+    plan, sides = scales((content.shape[2], content.shape[3]), steps), (style.shape[2], style.shape[3])
+    with tqdm(total=sum(iterations for _, iterations in plan), desc="stylizing", disable=None, leave=False) as bar:
+        for size, iterations in plan:
+            factor = min(max(max(size) / max(sides), SMALLEST / min(sides)), 1)
+            objective = Objective(network, resize(content, size), resize(style, resized(sides, factor)), weights)
+            image = minimize(objective, resize(image, size), iterations, bar)
+    return image[:, :, margin : margin + height, margin : margin + width]
 
 
-def _minimize(objective: Objective, start: Tensor, iterations: int, progress: Callable[[], object]) -> Tensor:
+def minimize(objective: Objective, start: Tensor, iterations: int, bar: tqdm) -> Tensor:
     """Return the average of the images that Adam finds from a start, of which the last weigh most."""
     image = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([image], LEARNING_RATE, BETAS)
@@ -155,7 +140,7 @@ def _minimize(objective: Objective, start: Tensor, iterations: int, progress: Ca
         with torch.no_grad():
             image.clamp_(-1, 1)
             average, total = DECAY * average + image, DECAY * total + 1
-        progress()
+        bar.update()
     return average / total
 
 
