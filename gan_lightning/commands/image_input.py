@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from gan_lightning.commands.output import complete_output
-from gan_lightning.commands.signing import PhotoSigner
+from gan_lightning.commands.signing import ImageSigner, photo_signer
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.imaging.photo import FORMATS, check_format, is_ours, read_photo, write_photo
@@ -61,7 +61,7 @@ def convert_photos(settings: GenerateSettings) -> Path:
     identity = load_signer("sign=true") if settings.sign else None
     trained = load(settings.checkpoint, settings.trust_code)
     network = photo_network(settings, trained)
-    signer = PhotoSigner(identity, settings, trained, network.scale) if identity else None
+    signer = photo_signer(identity, settings, trained, network.scale) if identity else None
     label = _label(settings, trained, network)
     if source.is_dir():
         output = _output_folder(settings, source, label)
@@ -107,7 +107,7 @@ def _output_folder(settings: GenerateSettings, source: Path, label: str) -> Path
     return output
 
 
-def _convert(conversion: Conversion, network: PhotoNetwork, signer: PhotoSigner | None) -> None:
+def _convert(conversion: Conversion, network: PhotoNetwork, signer: ImageSigner | None) -> None:
     """Write the result for a photo, signed if there is a signer.
 
     Raises:
@@ -120,10 +120,10 @@ def _convert(conversion: Conversion, network: PhotoNetwork, signer: PhotoSigner 
     with complete_output(output) as unfinished:
         write_photo(unfinished, result, FORMATS[output.suffix.lower()])
         if signer is not None:
-            signer.sign(output, source, unfinished)
+            signer.sign(output, [(source, "parentOf")], unfinished)
 
 
-def _convert_folder(source: Path, output: Path, network: PhotoNetwork, signer: PhotoSigner | None) -> list[Conversion]:
+def _convert_folder(source: Path, output: Path, network: PhotoNetwork, signer: ImageSigner | None) -> list[Conversion]:
     """Write the results for all photos in a folder, each when it is done, and return what was done.
 
     Raises:
