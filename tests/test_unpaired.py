@@ -253,9 +253,7 @@ class TestMnistUsps:
     def test_usps_is_read_and_enlarged(self, tmp_path, idx_folder):
         random = np.random.default_rng(0)
         digits, labels = random.integers(0, 201, (12, 256)) / 100 - 1, np.arange(12) % 10
-        rows = [
-            " ".join([f"{label:.4f}", *(f"{x:.3f}" for x in row)]) for label, row in zip(labels, digits, strict=True)
-        ]
+        table = np.column_stack([labels, digits])
         (idx_folder / "usps").mkdir()
         for name in ("zip.train.gz", "zip.test.gz"):
             np.savetxt(idx_folder / "usps" / name, table, "%.3f")  # compressed because of its name
