@@ -29,6 +29,7 @@ CASES = [(group, option) for group in GROUPS for option in options(group)]
 KEYS = {"features": "features@data.evaluator.features"}  # key on the command line, if it is not the group's name
 GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
+SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
@@ -39,8 +40,13 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=adult_declared": ["data.root=tables/adult", "data.sha256=null"],
     "data=german_credit": ["data.root=tables/german_credit", "data.sha256=null"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
+    "data=free_photos": ["experiment=super_resolution", "data.root=images", "data.test_root=null", *SMALL_PHOTOS],
+    "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
+    "data=photos": ["experiment=super_resolution"],
     "data=stacked_mnist": ["data.stacks=500"],
     "data=table": ["data.csv=tables/people.csv", "data.target=ill"],
+    "degradation=bicubic": ["experiment=super_resolution"],
+    "degradation=blind": ["experiment=super_resolution"],
     "experiment=art": [*FEW_IMAGES],
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
     "experiment=stylegan": ["data.images=64", "data.test_images=64", "callbacks.evaluation=null"],
@@ -48,6 +54,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "features=st_alexnet": ["callbacks.evaluation.n=20", "callbacks.collapse_alarm.n=20"],
     "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
     "model=regression": ["conditional=true"],
+    "model=super_resolution": ["data=photos", "model.pretraining_iterations=1"],
     "model=table_gan": ["data=breast_cancer"],
     "model=table_independent": ["data=breast_cancer"],
     "model=table_noisy_counts": ["data=breast_cancer_declared", "privacy=dp"],
@@ -56,6 +63,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
     "objective=wasserstein": ["regularizer=gradient_penalty"],
+    "term=back_projection": ["experiment=super_resolution"],
     "privacy=dp": ["data=breast_cancer_declared", "model=table_private_gan"],
 }
 SKIPPED = {
@@ -64,7 +72,8 @@ SKIPPED = {
     "trainer=ddp": "needs a GPU",
 }
 if find_spec(PACKAGE) is None:
-    SKIPPED["features=st_alexnet"] = f"needs {PACKAGE}, of the extra 'perceptual'"
+    for name in ("features=st_alexnet", "term=perceptual"):
+        SKIPPED[name] = f"needs {PACKAGE}, of the extra 'perceptual'"
 
 
 @pytest.fixture

@@ -184,7 +184,7 @@ def test_audio_files_hold_credentials(sign, verify):
 
 
 def test_file_that_is_too_large_for_a_manifest(signed, verify, monkeypatch):
-    for module in ("credentials", "verify"):
+    for module in ("credentials_reader", "verify"):
         monkeypatch.setattr(f"gan_lightning.provenance.{module}.MAX_BYTES", 10)
     assert verify(FOURTH) == (0, f"{FOURTH}: {TRUSTED}")
     statement_path(FOURTH).unlink()

@@ -2,13 +2,14 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from gan_lightning.algorithms.gan import GAN
 from gan_lightning.algorithms.objectives import NonSaturating
 from gan_lightning.algorithms.priors import Normal
 from gan_lightning.algorithms.schedules import Linear
-from gan_lightning.algorithms.terms import GeneratorPass, ModeSeeking
+from gan_lightning.algorithms.terms import L1, BackProjection, GeneratorPass, ModeSeeking
 from gan_lightning.networks import mlp
 from tests.conftest import FAST
 
@@ -44,6 +45,22 @@ def test_mode_seeking_of_a_collapsed_generator():
     model = gan({})
     model.generator = Collapsed()
     assert ModeSeeking(1.0)(model, pass_of(model)).item() == pytest.approx(1e5)
+
+
+def test_l1_is_the_mean_over_the_parts_of_a_sample():
+    real = {"a": torch.zeros(2, 3), "b": torch.zeros(2, 5)}
+    fake = {"a": torch.full((2, 3), 2.0), "b": torch.full((2, 5), -1.0)}
+    assert L1()(gan({}), GeneratorPass(None, None, real, fake, None)).item() == pytest.approx(1.5)
+
+
+def test_back_projection_is_zero_for_an_image_that_becomes_the_condition():
+    torch.manual_seed(0)
+    fake = torch.rand(2, 3, 16, 16)
+    resized = F.interpolate(fake, (4, 4), mode="bicubic", antialias=True)
+    term = BackProjection(1.0)
+    assert term(gan({}), GeneratorPass(None, resized, fake, fake, None)).item() == pytest.approx(0, abs=1e-6)
+    shifted = term(gan({}), GeneratorPass(None, resized + 0.25, fake, fake, None))
+    assert shifted.item() == pytest.approx(0.25, abs=1e-6)
 
 
 class Learned(nn.Module):

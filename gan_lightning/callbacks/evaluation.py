@@ -127,7 +127,7 @@ def sample_metrics(
     evaluator: Evaluator, model: GenerativeModel, data: Data, seed: int, *, quick: bool = False
 ) -> Metrics:
     """Generate samples from the model and return their metrics."""
-    return evaluator(*evaluator.generate(model, data, evaluator.n_generated, seed), quick=quick)
+    return evaluator(*evaluator.generate(model, data, evaluator.n_generated, seed, quick=quick), quick=quick)
 
 
 def _add_prefix(metrics: Metrics) -> Metrics:

@@ -1,4 +1,4 @@
-"""Generates samples with the model of a trained run."""
+"""Generates samples with the model of a trained run, or images from those of the user."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lightning.callbacks.sheets import MAX_SAMPLES, samples_for_sheet, sheet
+from gan_lightning.commands.image_input import check_keys, convert_photos
 from gan_lightning.commands.output import check_file_name, complete_output
 from gan_lightning.commands.projection import project_image
 from gan_lightning.commands.steering import check_table, mixing_table, steer, style_name
@@ -45,7 +46,10 @@ MAX_SHEET_VALUES = 2**28  # in all samples of a sheet together
 
 
 def generate(settings: GenerateSettings) -> Path:
-    """Write the samples that ``conf/generate.yaml`` describes, and return the path of the file or folder."""
+    """Write what ``conf/generate.yaml`` describes, and return the path of the file or folder."""
+    check_keys(settings)
+    if settings.input is not None:
+        return convert_photos(settings)
     _check_combination(settings)
     identity = load_signer("sign=true") if settings.sign else None
     trained = load(settings.checkpoint, settings.trust_code)

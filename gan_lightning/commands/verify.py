@@ -76,6 +76,8 @@ def main() -> None:
     else:
         for one in findings:
             print(printable(f"{one.file}: {one.verdict}: {one.reason}"))
+            if one.ingredients:
+                print(printable(f"    made from {'; '.join(map(str, one.ingredients))}"))
     raise SystemExit(any(one.verdict != "trusted" for one in findings))
 
 

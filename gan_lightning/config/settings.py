@@ -118,6 +118,10 @@ class GenerateSettings(Settings):
     mix: str | None
     edit: str | None
     project: Location[str | None]
+    input: Location[str | None]
+    ensemble: bool
+    blend: Share | None
+    reverse: bool
     trust_code: list[str]
     output: Location[str | None]
     debug: bool

@@ -61,12 +61,13 @@ class MnistUsps(Unpaired):
         self.mnist.prepare_data()
 
     def load_domains(self) -> tuple[Domain, Domain]:
-        return self._scaled(*self.mnist.load()), self._scaled(*read_usps(self.usps / TRAINING_FILE))
+        return self._scaled(self.mnist.load()), self._scaled(read_usps(self.usps / TRAINING_FILE))
 
     def load_test_domains(self) -> tuple[Domain, Domain]:
-        return self._scaled(*self.mnist.load_test()), self._scaled(*read_usps(self.usps / TEST_FILE))
+        return self._scaled(self.mnist.load_test()), self._scaled(read_usps(self.usps / TEST_FILE))
 
-    def _scaled(self, images: Any, labels: Any) -> Domain:
+    def _scaled(self, digits: Any) -> Domain:
+        images, labels = digits
         return Domain(scale(images, self.image_size), labels)
 
 

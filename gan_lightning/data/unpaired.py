@@ -13,7 +13,6 @@ from gan_lightning.data.images import check_image_shape, images_of_shape
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Serving, WithoutEffect
 from gan_lightning.modalities.image import Images
-from gan_lightning.modalities.samples import size
 
 T = TypeVar("T")
 
@@ -127,7 +126,7 @@ class Unpaired(Data):
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        smaller = min(map(size, (self.examples.content, self.examples.condition)))
+        smaller = min(self._sizes)
         if stage == "fit" and self.batch_size > smaller:
             raise UserError(
                 f"data.batch_size={self.batch_size}: larger than a domain, which has {smaller:,} training images: "
@@ -136,13 +135,16 @@ class Unpaired(Data):
 
     @property
     def epoch_size(self) -> int:
-        return max(map(size, (self.examples.content, self.examples.condition)))
+        return max(self._sizes)
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """Numbers of training images of the domain that results and of the one that is translated."""
+        translated, result = self.domains
+        return len(result.images), len(translated.images)
 
     def order(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        content, condition = (
-            _repeated_permutations(size(one), self.epoch_size, generator)
-            for one in (self.examples.content, self.examples.condition)
-        )
+        content, condition = (_repeated_permutations(n, self.epoch_size, generator) for n in self._sizes)
         return content, condition
 
     def batch(self, examples: Examples) -> Batch:
@@ -154,9 +156,8 @@ class Unpaired(Data):
 
     def describe(self) -> dict[str, Any]:
         """Return the number of training images of each domain and the SHA-256 of all, for manifests."""
-        translated, result = self.domains
-        sizes = {"examples": len(result.images), "conditions": len(translated.images)}
-        return super().describe() | sizes
+        content, conditions = self._sizes
+        return super().describe() | {"examples": content, "conditions": conditions}
 
 
 def flip_randomly(images: Tensor) -> Tensor:

@@ -250,7 +250,13 @@ class Evaluator(ABC):
         return self.reference.n
 
     def generate(
-        self, model: GenerativeModel, data: Data, n: int, seed: int, weights: Weights | None = None
+        self,
+        model: GenerativeModel,
+        data: Data,
+        n: int,
+        seed: int,
+        weights: Weights | None = None,
+        quick: bool = False,
     ) -> tuple[Content, Sample | None]:
         """Return n samples of a model as content, and their conditions; None for an unconditional model.
 
@@ -260,6 +266,7 @@ class Evaluator(ABC):
             n: number of samples.
             seed: seed of the latents and of random conditions.
             weights: the generator's weights, as for ``model.sample``.
+            quick: True if only the cheap metrics will be computed; nothing else need be prepared for them.
         """
         condition = data.sample_conditions(n, seed)
         return data.modality.decode(model.sample(n, condition, seed=seed, weights=weights)), condition

@@ -9,6 +9,7 @@ from gan_lightning.imaging.resizing import WHITE
 LUMA = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64)  # of RGB in [0, 1]: ITU-R BT.601, studio range
 LUMA_OFFSET = 16.0
 MAX_PSNR = 100.0
+SSIM_WINDOW = 11
 
 
 def luma(image: Tensor) -> Tensor:
@@ -34,8 +35,9 @@ def ssim(a: Tensor, b: Tensor) -> float:
     As in its authors' code: a Gaussian window of 11 pixels and standard deviation 1.5, only where it lies within the
     image. Images smaller than the window are not comparable: NaN.
     """
-    if min(a.shape[2:]) < 11:
+    if min(a.shape[2:]) < SSIM_WINDOW:
         return float("nan")
-    value = structural_similarity_index_measure(a.double(), b.double(), data_range=float(WHITE))
-    assert isinstance(value, Tensor)
-    return value.item()
+    _, of_pixels = structural_similarity_index_measure(
+        a.double(), b.double(), data_range=float(WHITE), return_full_image=True
+    )
+    return without_border(of_pixels, SSIM_WINDOW // 2).mean().item()

@@ -169,7 +169,13 @@ class SuperResolutionEvaluator(Evaluator):
         self._baselines = None
 
     def generate(
-        self, model: GenerativeModel, data: Data, n: int, seed: int, weights: Weights | None = None
+        self,
+        model: GenerativeModel,
+        data: Data,
+        n: int,
+        seed: int,
+        weights: Weights | None = None,
+        quick: bool = False,
     ) -> tuple[Content, Sample | None]:
         """Return the enlarged test photos (1, C, H, W) uint8 by name, whatever ``n``."""
         return {

@@ -85,14 +85,33 @@ def reduce_to_8_bits(image: Image.Image, pixels: PixelFormat, path: Path) -> Ima
     if image.mode != "F" and not image.mode.startswith("I"):
         return _reduced_by_pillow(image, pixels, path)
     values = np.asarray(image)
-    low, high = values.min(), values.max()
-    if pixels.white is None or not (low >= 0 and high <= pixels.white):  # also refuses NaN
-        raise _range_error(path, pixels, f" from {low:g} to {high:g}")
-    grey = np.rint(values.astype(np.float32) * np.float32(255 / pixels.white)).astype(np.uint8)
-    reduced = Image.fromarray(255 - grey if pixels.inverted else grey)
+    reduced = Image.fromarray(rescale(values, pixels, path, np.uint8))
     if (transparent := image.info.get("transparency")) is not None:
         reduced.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
     return reduced
+
+
+def rescale(values: np.ndarray, pixels: PixelFormat, path: Path, dtype: type[np.unsignedinteger]) -> np.ndarray:
+    """Return the values of an image as integers of which the largest is white and 0 black, rounded to the nearest.
+
+    Args:
+        values: the values in the image file.
+        pixels: pixel format of the file.
+        path: the image's file, for the message.
+        dtype: type of the integers.
+
+    Raises:
+        UserError: if the value of white is unknown, or a value is outside 0 … white.
+    """
+    white = np.iinfo(dtype).max
+    low, high = values.min(), values.max()
+    if pixels.white is None or not (low >= 0 and high <= pixels.white):  # also refuses NaN
+        raise _range_error(path, pixels, f" from {low:g} to {high:g}")
+    if pixels.white == white and values.dtype.kind == "u":
+        scaled = values.astype(dtype, copy=False)  # no copy in float, as the image may be large
+    else:
+        scaled = np.rint(values.astype(np.float32) * np.float32(white / pixels.white)).astype(dtype)
+    return white - scaled if pixels.inverted else scaled
 
 
 def _reduced_by_pillow(image: Image.Image, pixels: PixelFormat, path: Path) -> Image.Image:

@@ -26,6 +26,7 @@ MAX_PIXELS = 2**26  # size of an image before it is scaled: a small file can cla
 # Size of text and color profiles beside the pixels, one and all together; Pillow's default for one is 2**20 bytes.
 PngImagePlugin.MAX_TEXT_CHUNK = 2**26
 PngImagePlugin.MAX_TEXT_MEMORY = 2**28
+SHRINK = "scale it down, crop or remove it"  # remedy for images with more pixels than a limit
 JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # without those that occur within the coded pixels
 JPEG_END_OF_IMAGE = 0xD9
 MIN_SHEET_HEIGHT = 56  # pixels: smaller images are enlarged in a sheet by a whole factor to at least this height
@@ -212,17 +213,23 @@ def check_jpeg_end(image: Image.Image, path: Path) -> None:
 
 
 @contextmanager
-def open_image(path: Path) -> Iterator[Image.Image]:
-    """Open an image without decoding it; raise UserError for any exception here or in the body of ``with``."""
+def open_image(path: Path, most: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Open an image of at most ``most`` pixels without decoding it.
+
+    Raises:
+        UserError: for any exception here or in the body of ``with``.
+    """
     try:
         check_regular(path)
         # Opened here, not by Pillow: it would map the file into memory and mix up the pixels of rotated TIFF images.
         with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width}×{image.height}, more than {MAX_PIXELS:,} pixels")
+            if image.width * image.height > most:
+                raise UserError(f"{path}: {image.width}×{image.height} is more than {most:,} pixels: {SHRINK}")
             yield image
     except UserError:
         raise
+    except Image.DecompressionBombError as error:  # of Pillow, which does not tell width and height
+        raise UserError(f"{path}: is more than {most:,} pixels: {SHRINK}") from error
     except Exception as error:  # decoders raise many types
         why = f"none of {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else error
         raise UserError(f"{path}: not a readable image ({why}): repair, convert or remove it") from error

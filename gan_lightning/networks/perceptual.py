@@ -19,6 +19,13 @@ from gan_lightning.errors import UserError, missing_extra
 from gan_lightning.files import file_digest
 
 Backbone = Literal["alex", "vgg"]
+VggLayer = Literal[
+    "relu1_1", "relu1_2",
+    "relu2_1", "relu2_2",
+    "relu3_1", "relu3_2", "relu3_3",
+    "relu4_1", "relu4_2", "relu4_3",
+    "relu5_1", "relu5_2", "relu5_3",
+]  # fmt: skip
 PACKAGE, VERSION = "stlpips_pytorch", "0.0.2"
 
 
@@ -188,6 +195,12 @@ def load_network(backbone: Backbone, device: torch.device, feature: str) -> StNe
         weights = torch.load(path, map_location="cpu", weights_only=True)
         network = StNetwork(trained.build_stages(), weights).eval().requires_grad_(False)
         return network.to(device).to(memory_format=torch.channels_last)  # nearly twice as fast on CPUs
+
+
+def smallest_side(layers: Iterable[VggLayer]) -> int:
+    """Return the smallest height and width of images that these layers of VGG16 can take."""
+    stage = max(int(layer[len("relu")]) for layer in layers)
+    return 2 ** (stage - 1) + 2 if stage > 1 else 1
 
 
 def _relu_names(number: int, stage: nn.Module) -> list[str]:

@@ -1,6 +1,7 @@
-"""Append-only ledger of signed samples, like the logs of Certificate Transparency (RFC 6962).
+"""Append-only ledger of signed files, like the logs of Certificate Transparency (RFC 6962).
 
-records.jsonl    one record or claim (:mod:`gan_lightning.chain.claims`) per line: the leaves of a Merkle tree
+records.jsonl    one record, derivation or claim (:mod:`gan_lightning.chain.claims`) per line: the leaves of a Merkle
+                 tree
 roots.jsonl      one signed root per line, for each time that records were added
 
 The signer of a root vouches for the records added with it, and confirms that all earlier ones are unchanged. If a line
@@ -25,10 +26,11 @@ from pydantic_core import from_json
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import synchronize
+from gan_lightning.provenance.derivations import Derivation, parse_line
 from gan_lightning.provenance.envelope import InvalidDocument, SignedPayload, seal, unseal
 from gan_lightning.provenance.identity import Identity
 from gan_lightning.provenance.merkle import Tree, leaf_hash
-from gan_lightning.provenance.records import Record, canonical_json, parse_record
+from gan_lightning.provenance.records import Record, canonical_json
 
 RECORDS, ROOTS, LOCK = "records.jsonl", "roots.jsonl", "lock"
 UNFINISHED = ".unfinished"  # suffix of files with lines that a crash has left
@@ -108,7 +110,7 @@ class Ledger:
         """Return the indices of records by the digest of their content."""
         indices: dict[str, list[int]] = {}
         for index, line in enumerate(self.lines):
-            if record := parse_record(line):
+            if (record := parse_line(line)) and record.content is not None:
                 indices.setdefault(record.content, []).append(index)
         return indices
 
@@ -184,7 +186,7 @@ def find_ledger(folder: Path, trusted_roots: bytes) -> Ledger | None:
     return read_ledger(folder, trusted_roots) if folder.exists() and any(folder.iterdir()) else None
 
 
-def append_records(folder: Path, identity: Identity, records: Sequence[Record]) -> int | None:
+def append_records(folder: Path, identity: Identity, records: Sequence[Record | Derivation]) -> int | None:
     """Append records and a signed root over all lines, and return the index of the first, as :func:`append` does."""
     return append(folder, identity, [canonical_json(asdict(record)).encode() for record in records])
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_lightning.provenance import merkle
+from gan_lightning.provenance.derivations import Derivation, parse_line
 from gan_lightning.provenance.envelope import InvalidDocument
 from gan_lightning.provenance.ledger import Ledger, LedgerChanged, SignedRoot, open_root
 from gan_lightning.provenance.merkle import leaf_hash
-from gan_lightning.provenance.records import Record, parse_record
+from gan_lightning.provenance.records import Record
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ class Inclusion:
     path: list[str]
     root: dict[str, Any]
 
-    def verify(self, trusted_roots: bytes) -> tuple[SignedRoot, Record]:
+    def verify(self, trusted_roots: bytes) -> tuple[SignedRoot, Record | Derivation]:
         """Return the root and the record; raise LedgerChanged if the proof does not hold."""
         root = _open_root(self.root, trusted_roots)
         line = self.record.encode()
         held, record = (
             merkle.verify_inclusion(*root.head, leaf_hash(line), self.index, _hashes(self.path)),
-            parse_record(line),
+            parse_line(line),
         )
         if not held or self.index < root.claim.first or record is None:
             raise LedgerChanged("the proof does not hold: its root does not cover this record")

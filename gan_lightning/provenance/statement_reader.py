@@ -1,6 +1,7 @@
 """Verifies signed statements, and files by the statements beside them."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -10,12 +11,14 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
+from gan_lightning.provenance.derivations import Derivation, parse_derivation
 from gan_lightning.provenance.envelope import InvalidDocument, SignedPayload, UnrecognizedDocument, unseal
 from gan_lightning.provenance.interfaces import FileReader
 from gan_lightning.provenance.records import Record, canonical_json, parse_record
 from gan_lightning.provenance.statements import (
     CONTENT,
     CREATED,
+    DERIVED_IMAGE,
     PAYLOAD_TYPE,
     SAMPLE,
     TREE,
@@ -23,9 +26,13 @@ from gan_lightning.provenance.statements import (
     merkle_root,
     statement_path,
 )
-from gan_lightning.provenance.verdicts import Finding, Verdict
+from gan_lightning.provenance.verdicts import Finding, Verdict, ingredients_of
 
 MAX_BYTES, MAX_SUBJECTS = 2**24, 64  # of a statement
+PARSERS: dict[str, Callable[[str], Record | Derivation | None]] = {  # of statements about one file
+    SAMPLE: parse_record,
+    DERIVED_IMAGE: parse_derivation,
+}
 PATTERN = re.compile(r"\*(\.\w+)+", re.ASCII)  # names of the files of a set: all files of one type
 
 
@@ -43,12 +50,14 @@ class StatementReader(FileReader):
 
     def verify(self, path: Path) -> Finding | None:
         if path.name.endswith(STATEMENT_SUFFIX):
-            return Finding(str(path), *self._verify_statement(path))
+            return _finding(path, *self._verify_statement(path))
         if statement_path(path).is_file():
-            return Finding(str(path), *self._verify_statement(statement_path(path), path.name))
+            return _finding(path, *self._verify_statement(statement_path(path), path.name))
         return None
 
-    def _verify_statement(self, path: Path, about: str | None = None) -> tuple[Verdict, str, Record | None]:
+    def _verify_statement(
+        self, path: Path, about: str | None = None
+    ) -> tuple[Verdict, str, Record | Derivation | None]:
         """Verify a statement and the files beside it that it is about; return verdict, reason and record.
 
         Args:
@@ -131,12 +140,21 @@ def open_statement(path: Path, trusted_roots: bytes) -> tuple[SignedPayload, Sta
         raise InvalidDocument(f"not a statement ({type(error).__name__})") from error
 
 
-def _read_record(statement: Statement) -> Record | None:
-    """Return the record in a statement about a sample; None for other statements."""
-    if statement["predicateType"] != SAMPLE:
+def _finding(path: Path, verdict: Verdict, reason: str, record: Record | Derivation | None) -> Finding:
+    """Return the finding about a file with a statement that holds a record, a derivation, or neither."""
+    if not isinstance(record, Derivation):
+        return Finding(str(path), verdict, reason, record)
+    ingredients = () if verdict is Verdict.TAMPERED else ingredients_of(record)
+    return Finding(str(path), verdict, reason, derivation=record, ingredients=ingredients)
+
+
+def _read_record(statement: Statement) -> Record | Derivation | None:
+    """Return the record or the derivation in a statement about one file; None for other statements."""
+    parse = PARSERS.get(statement["predicateType"])
+    if parse is None:
         return None
     fields = {name: value for name, value in statement["predicate"].items() if name != CREATED}
-    record = parse_record(canonical_json(fields))
+    record = parse(canonical_json(fields))
     if record is None or any(one["digest"].get(CONTENT) != record.content for one in statement["subject"]):
         raise InvalidDocument("holds no record of the file it is about")
     return record

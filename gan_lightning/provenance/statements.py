@@ -1,4 +1,4 @@
-"""Signed statements about checkpoints, samples, sets of samples, evaluations, and contributions to a run.
+"""Signed statements about checkpoints, samples, sets of samples, images made from others, evaluations, contributions.
 
 Each is an in-toto Statement v1 (https://github.com/in-toto/attestation/tree/main/spec/v1) in an envelope, in a file
 beside the file it is about. Its content is a claim of the signer: the signature proves only who made it.
@@ -18,6 +18,7 @@ from gan_lightning import __version__
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest, write_json
 from gan_lightning.paths import MANIFEST, METRICS, REPORT, STATEMENT_SUFFIX
+from gan_lightning.provenance.derivations import Derivation
 from gan_lightning.provenance.envelope import seal
 from gan_lightning.provenance.identity import Identity, certificate_names
 from gan_lightning.provenance.interfaces import FileSigner
@@ -27,8 +28,9 @@ from gan_lightning.runs.checkpoints import Trained, read
 
 SAMPLES_STATEMENT = f"samples{STATEMENT_SUFFIX}"  # in the folder of the set
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-CHECKPOINT, SAMPLES, SAMPLE, CONTRIBUTION, EVALUATION = (
-    f"urn:gan-lightning:{kind}:v1" for kind in ("checkpoint", "samples", "sample", "contribution", "evaluation")
+CHECKPOINT, SAMPLES, SAMPLE, DERIVED_IMAGE, CONTRIBUTION, EVALUATION = (
+    f"urn:gan-lightning:{kind}:v1"
+    for kind in ("checkpoint", "samples", "sample", "derived-image", "contribution", "evaluation")
 )
 # Keys of digests in subjects.
 TREE = "rfc6962Sha256"  # of a set: root of the Merkle tree over the content digests of its files, in their order
@@ -88,6 +90,11 @@ def attest_samples(identity: Identity, trained: Trained, records: Sequence[Recor
         name=f"*{trained.data.modality.suffix}", digest={TREE: merkle_root(one.content for one in records)}
     )
     return write_statement(identity, [subject], SAMPLES, predicate, folder / SAMPLES_STATEMENT)
+
+
+def attest_derivation(identity: Identity, path: Path, derivation: Derivation) -> Path:
+    """Write a statement about an image that was made from others; return its path, beside the file."""
+    return _write_sample_statement(identity, path, DERIVED_IMAGE, derivation)
 
 
 def attest_evaluation(
@@ -184,9 +191,15 @@ class StatementSigner(FileSigner):
         return True
 
     def sign(self, path: Path, record: Record) -> None:
-        subject = _file_subject(path)
+        _write_sample_statement(self.identity, path, SAMPLE, record)
+
+
+def _write_sample_statement(identity: Identity, path: Path, kind: str, record: Record | Derivation) -> Path:
+    """Write a statement about a file with its record or derivation as the predicate; return its path."""
+    subject = _file_subject(path)
+    if record.content is not None:
         subject["digest"][CONTENT] = record.content
-        write_statement(self.identity, [subject], SAMPLE, asdict(record), statement_path(path))
+    return write_statement(identity, [subject], kind, asdict(record), statement_path(path))
 
 
 def write_statement(

@@ -14,12 +14,13 @@ from gan_lightning.modalities.samples import Content, leaves, size, take
 from gan_lightning.networks.styles import StyleGenerator
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
-from gan_lightning.provenance.credentials import MAX_BYTES, CredentialsReader
+from gan_lightning.provenance.credentials_reader import MAX_BYTES, CredentialsReader
+from gan_lightning.provenance.derivations import Derivation, parse_line
 from gan_lightning.provenance.interfaces import Registry
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.records import MAX_N, Record
 from gan_lightning.provenance.statement_reader import StatementReader
-from gan_lightning.provenance.verdicts import Finding, Verdict
+from gan_lightning.provenance.verdicts import Finding, Verdict, ingredients_of
 from gan_lightning.runs.checkpoints import Trained
 from gan_lightning.runs.drawing import (
     DIGEST_PREFIX,
@@ -93,14 +94,13 @@ class Verifier:
             finding = self._check_content(finding, path.with_name(path.name.removesuffix(STATEMENT_SUFFIX)))
             if finding.verdict is not Verdict.UNKNOWN or is_statement:
                 return finding
-            verdict, reason = self._verify_content(path, finding.record, finding.reason)
-            return replace(finding, verdict=verdict, reason=reason)
+            return self._verify_content(path, finding)
         except OSError as error:
             return Finding(str(path), Verdict.UNKNOWN, f"cannot be read ({error.strerror or error})")
 
     def _check_content(self, finding: Finding, path: Path) -> Finding:
         """Compare the content of a file with its record; return the finding, or one of ``TAMPERED`` if they differ."""
-        record = finding.record
+        record = finding.record  # not the derivation: its manifest or statement is bound to the bytes of the file
         if record is None or finding.verdict is Verdict.TAMPERED or not path.is_file():
             return finding
         try:
@@ -113,30 +113,35 @@ class Verifier:
             finding if same else replace(finding, verdict=Verdict.TAMPERED, reason="its record is about other content")
         )
 
-    def _verify_content(self, path: Path, record: Record | None, otherwise: str) -> tuple[Verdict, str]:
+    def _verify_content(self, path: Path, finding: Finding) -> Finding:
         """Look the content of a file up in the ledger, and compare it with samples of the checkpoint.
 
         Args:
             path: the file to verify.
-            record: record of the file from a signer who is not trusted; None if it has none.
-            otherwise: reason for the verdict ``UNKNOWN`` if neither knows the content.
+            finding: the finding by its signature, of verdict ``UNKNOWN``.
         """
         if self._ledger is None and self._checkpoint is None:
-            return Verdict.UNKNOWN, otherwise
+            return finding
         try:
-            digest = self._contents.digest(path)
-            return self._in_ledger(digest) or self.regenerates(path, record) or (Verdict.UNKNOWN, otherwise)
+            found = self._in_ledger(self._contents.digest(path), finding)
+            if found is None and (regenerated := self.regenerates(path, finding.record)):
+                found = replace(finding, verdict=regenerated[0], reason=regenerated[1])
+            return found or finding
         except UserError as error:
-            return Verdict.UNKNOWN, f"{otherwise}; {str(error).removeprefix(f'{path}: ')}"
+            return replace(finding, reason=f"{finding.reason}; {str(error).removeprefix(f'{path}: ')}")
 
-    def _in_ledger(self, digest: str) -> tuple[Verdict, str] | None:
-        """Return the verdict ``IN_LEDGER`` if a trusted signer has added a record of the content; None otherwise."""
+    def _in_ledger(self, digest: str, finding: Finding) -> Finding | None:
+        """Return the finding ``IN_LEDGER`` if a trusted signer has added a record of the content; None otherwise."""
         found = self._ledger.find(digest) if self._ledger else None
-        if found is None or not found[1].signature.trusted:
+        if self._ledger is None or found is None or not found[1].signature.trusted:
             return None
         index, root = found
         signer, when = root.signature.signer, root.claim.when
-        return Verdict.IN_LEDGER, f"record {index:,}, added by {signer}, {when} by their clock"
+        reason = f"record {index:,}, added by {signer}, {when} by their clock"
+        held = parse_line(self._ledger.lines[index])
+        if isinstance(held, Derivation):
+            finding = replace(finding, derivation=held, ingredients=ingredients_of(held))
+        return replace(finding, verdict=Verdict.IN_LEDGER, reason=reason)
 
     def regenerates(self, path: Path, record: Record | None) -> tuple[Verdict, str] | None:
         """Return the verdict ``REGENERATES`` if the checkpoint generates the same content; None otherwise.

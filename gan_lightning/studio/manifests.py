@@ -11,17 +11,12 @@ from typing import Any
 
 import c2pa
 
-from gan_lightning.provenance.credentials import (
-    ANY_TYPE,
-    MAX_BYTES,
-    RECORD,
-    STATUS_IN_WORDS,
-    TRAINED_ALGORITHM,
-    reader_context,
-)
+from gan_lightning.provenance.credentials import ANY_TYPE, RECORD, TRAINED_ALGORITHM
+from gan_lightning.provenance.credentials_reader import MAX_BYTES, reader_context
 from gan_lightning.provenance.envelope import InvalidDocument
 from gan_lightning.provenance.statement_reader import open_statement
 from gan_lightning.provenance.statements import CHECKPOINT, CONTRIBUTION, CREATED, SAMPLE, SAMPLES
+from gan_lightning.provenance.status_codes import STATUS_IN_WORDS
 from gan_lightning.studio.untrusted import clip, object_in
 
 Rows = list[dict[str, str]]
