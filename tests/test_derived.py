@@ -278,12 +278,19 @@ def test_image_of_a_type_without_manifests(verify):
 
 
 def test_image_too_large_for_a_manifest(verify, monkeypatch):
-    photo, output = write("photo.jpg"), write("output.png", 1)
+    photo, unfinished = write("photo.jpg"), write("unfinished.png", 1)
     for module in (signing_derived, credentials_reader):
         monkeypatch.setattr(module, "MAX_BYTES", 10)
-    sign(output, photo)
+    sign("output.png", photo, unfinished=unfinished)
+    output = unfinished.rename("output.png")
     assert statement_path(output).is_file()
     assert verify(output)[0] == 0
+
+
+def test_image_that_is_renamed_after_it_was_signed(verify):
+    photo, unfinished = write("photo.jpg"), write("unfinished.png", 1)
+    sign("output.png", photo, unfinished=unfinished)
+    assert verify(unfinished.rename("output.png"))[0] == 0
 
 
 def test_image_that_shows_more_than_plain_pixels_has_no_content_digest(verify):

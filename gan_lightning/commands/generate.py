@@ -14,6 +14,7 @@ from gan_lightning.callbacks.sheets import MAX_SAMPLES, samples_for_sheet, sheet
 from gan_lightning.commands.image_input import check_keys, convert_photos
 from gan_lightning.commands.output import check_file_name, complete_output
 from gan_lightning.commands.projection import project_image
+from gan_lightning.commands.signing import add_to_ledger
 from gan_lightning.commands.steering import check_table, mixing_table, steer, style_name
 from gan_lightning.commands.walk import draw_walk
 from gan_lightning.config.settings import GenerateSettings
@@ -198,7 +199,6 @@ def _write_files(
 
 def _sign_files(paths: list[Path], settings: GenerateSettings, trained: Trained, identity: Identity) -> None:
     """Sign each file, write a signed statement about all of them, and add their records to the ledger."""
-    from gan_lightning.provenance import ledger
     from gan_lightning.provenance.signing import sign_files
     from gan_lightning.provenance.statements import attest_samples
 
@@ -214,12 +214,7 @@ def _sign_files(paths: list[Path], settings: GenerateSettings, trained: Trained,
         truncation=settings.truncation,
     )
     attest_samples(identity, trained, records, paths[0].parent)
-    if settings.ledger is not None:
-        try:
-            ledger.append_records(Path(settings.ledger), identity, records)
-        except OSError as error:
-            reason = f"cannot be written ({error.strerror}), so no sample is written either"
-            raise UserError(f"ledger={settings.ledger}: {reason}: give another folder, or ledger=null") from error
+    add_to_ledger(settings.ledger, identity, records)
 
 
 if __name__ == "__main__":

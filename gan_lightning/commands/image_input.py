@@ -4,33 +4,35 @@ import logging
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from gan_lightning.commands.output import complete_output
+from gan_lightning.commands.signing import PhotoSigner
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.imaging.photo import FORMATS, check_format, is_ours, read_photo, write_photo
 from gan_lightning.imaging.photo_network import PhotoNetwork
 from gan_lightning.modalities.image import Images
-from gan_lightning.networks.image_to_image import ImageToImage
 from gan_lightning.paths import GENERATED
+from gan_lightning.provenance import load_signer
 from gan_lightning.runs.checkpoints import Trained, load
-from gan_lightning.runs.drawing import check_weights
+from gan_lightning.runs.photo_networks import photo_network
 
 ONLY_WITH_INPUT = {"ensemble": False, "blend": None, "reverse": False}  # keys with their defaults
 NOT_WITH_INPUT = {
-    "n": 64, "condition": None, "format": None, "sign": False, "interpolate": None, "truncation": 1.0,
+    "n": 64, "condition": None, "format": None, "interpolate": None, "truncation": 1.0,
     "mix": None, "edit": None, "project": None,
 }  # fmt: skip
+KEYS = ("output=", "sign=", "ledger=")  # that errors about a photo do not start with
 SUFFIX = ".png"  # without a loss, and for all channels and bits
 
 log = logging.getLogger(__name__)
 
 
-class Written(NamedTuple):
-    """A file that was written, and the photo it was made from."""
+class Conversion(NamedTuple):
+    """A photo, and the file with the model's result for it."""
 
     source: Path
     output: Path
@@ -51,59 +53,26 @@ def convert_photos(settings: GenerateSettings) -> Path:
     """Write the results of the model for the photos of ``input``, and return the path of the file or folder.
 
     Raises:
-        UserError: if the model or a file does not fit. In a folder, the others are done first.
+        UserError: if the model or a photo does not fit. In a folder, the other photos are done first.
     """
     source = Path(settings.input or "")
     if not source.exists():
         raise UserError(f"input={source}: no such file or folder: give an image, or a folder of images")
+    identity = load_signer("sign=true") if settings.sign else None
     trained = load(settings.checkpoint, settings.trust_code)
-    network = _network(settings, trained)
+    network = photo_network(settings, trained)
+    signer = PhotoSigner(identity, settings, trained, network.scale) if identity else None
     label = _label(settings, trained, network)
     if source.is_dir():
-        return _convert_folder(settings, source, network, label)
-    output = source.with_name(f"{source.stem}_{label}{SUFFIX}") if settings.output is None else Path(settings.output)
-    if settings.output is None and output.exists():
-        raise UserError(f"output={output}: exists already: move it away, or add output=… to replace it")
-    if output.exists() and output.samefile(source):
-        raise UserError(f"output={output}: is the input itself: give another name")
-    try:
-        _convert(source, output, network)
-    except UserError as error:
-        raise error if str(error).startswith("output=") else UserError(f"input={error}") from error
-    return output
-
-
-def _network(settings: GenerateSettings, trained: Trained) -> PhotoNetwork:
-    """Return the network that the settings choose; raise UserError if the model does not have it."""
-    model: Any = trained.model
-    check_weights(model, settings.weights)
-    takes, makes = trained.data.condition, trained.data.modality
-    if settings.blend is not None:
-        if not hasattr(model, "blended"):
-            raise UserError(f"blend={settings.blend:g}: the model has no two stages to blend: leave it out")
-        if settings.weights is not None or settings.reverse:
-            other = "reverse=true" if settings.reverse else f"weights={settings.weights}"
-            raise UserError(f"{other}: blend={settings.blend:g} chooses other weights: leave one out")
-        network = model.blended(settings.blend)
-    elif settings.reverse:
-        if not hasattr(model, "backward_of"):
-            raise UserError("reverse=true: the model has one direction only: leave it out")
-        network = model.backward_of(settings.weights)
-        takes, makes = makes, takes
+        output = _output_folder(settings, source, label)
+        _convert_folder(source, output, network, signer)
     else:
-        network = model.generator_of(settings.weights)
-    if not isinstance(network, ImageToImage) or not isinstance(takes, Images) or not isinstance(makes, Images):
-        raise UserError(
-            f"input={settings.input}: the model does not make images from images: "
-            "give the checkpoint of one for super-resolution or translation"
-        )
-    channels = takes.sample_shape[0], makes.sample_shape[0]
-    if not {1, 3}.issuperset(channels):
-        raise UserError(
-            f"input={settings.input}: the model takes images of {channels[0]} channels and makes {channels[1]}: "
-            "train one with 1 (grey) or 3 (RGB)"
-        )
-    return PhotoNetwork(network.eval(), *channels, settings.ensemble)
+        output = _output_file(settings, source, label)
+        try:
+            _convert(Conversion(source, output), network, signer)
+        except UserError as error:  # its message starts with the path, or with a key
+            raise error if str(error).startswith(KEYS) else UserError(f"input={error}") from error
+    return output
 
 
 def _label(settings: GenerateSettings, trained: Trained, network: PhotoNetwork) -> str:
@@ -116,44 +85,73 @@ def _label(settings: GenerateSettings, trained: Trained, network: PhotoNetwork) 
     return "_".join(parts)
 
 
-def _convert(source: Path, output: Path, network: PhotoNetwork) -> Written:
-    """Write the result for a photo; a UserError starts with the source, or with ``output=``."""
+def _output_file(settings: GenerateSettings, source: Path, label: str) -> Path:
+    """Return ``output``, or a new path beside the source; raise UserError if it would replace the source."""
+    if settings.output is None:
+        output = source.with_name(f"{source.stem}_{label}{SUFFIX}")
+        if output.exists():
+            raise UserError(f"output={output}: exists already: move it away, or add output=… to replace it")
+        return output
+    output = Path(settings.output)
+    if output.exists() and output.samefile(source):
+        raise UserError(f"output={output}: is the input itself: give another name")
+    return output
+
+
+def _output_folder(settings: GenerateSettings, source: Path, label: str) -> Path:
+    """Return ``output``, or a path beside the source; raise UserError unless it is new or an empty folder."""
+    folder = source if source.name not in ("", "..") else source.resolve()
+    output = folder.with_name(f"{folder.name}_{label}") if settings.output is None else Path(settings.output)
+    if output.is_file() or (output.is_dir() and any(output.iterdir())):
+        raise UserError(f"output={output}: exists already; for a folder as input, a new or empty folder is needed")
+    return output
+
+
+def _convert(conversion: Conversion, network: PhotoNetwork, signer: PhotoSigner | None) -> None:
+    """Write the result for a photo, signed if there is a signer.
+
+    Raises:
+        UserError: if it cannot be done; the message starts with the source's path, or with one of ``KEYS``.
+    """
+    source, output = conversion
     photo = read_photo(source, network.most_pixels)
     check_format(output, network.channels(photo), photo.pixels.dtype, *network.size(photo))
     result = network(photo, source.name)
     with complete_output(output) as unfinished:
         write_photo(unfinished, result, FORMATS[output.suffix.lower()])
-    return Written(source, output)
+        if signer is not None:
+            signer.sign(output, source, unfinished)
 
 
-def _convert_folder(settings: GenerateSettings, source: Path, network: PhotoNetwork, label: str) -> Path:
-    """Write the results for all images in a folder to a new one, each when it is done.
+def _convert_folder(source: Path, output: Path, network: PhotoNetwork, signer: PhotoSigner | None) -> list[Conversion]:
+    """Write the results for all photos in a folder, each when it is done, and return what was done.
 
     Raises:
-        UserError: if there is no image, or, at the end, if images could not be read.
+        UserError: if there is no photo, or, at the end, if photos could not be read.
     """
-    folder = source if source.name not in ("", "..") else source.resolve()
-    output = folder.with_name(f"{folder.name}_{label}") if settings.output is None else Path(settings.output)
-    if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise UserError(f"output={output}: exists already; for a folder as input, a new or empty folder is needed")
     photos = _photos(source)
-    with complete_output(output / GENERATED) as unfinished:
-        unfinished.write_text("images from gan-generate: no training data\n", encoding="utf-8")
-    written, failed = [], []
+    done: list[Conversion] = []
+    failed: list[str] = []
     for photo, name in tqdm(zip(photos, _names(photos), strict=True), "images", len(photos), disable=None):
+        conversion = Conversion(photo, output / name)
         try:
-            written.append(_convert(photo, output / name, network))
+            _convert(conversion, network, signer)
         except UserError as error:
-            if str(error).startswith("output="):
+            if str(error).startswith(KEYS):
                 raise
             log.warning("%s", printable(str(error)))
             failed.append(photo.name)
+            continue
+        if not done:
+            (output / GENERATED).write_text("images from gan-generate: no training data\n", encoding="utf-8")
+        done.append(conversion)
     if failed:
+        results = f"; {len(done):,} results are in {output}" if done else ""
         raise UserError(
-            f"input={source}: {len(failed):,} of {len(photos):,} images could not be read ({listed(failed)}); "
-            f"{len(written):,} results are in {output}"
+            f"input={source}: {len(failed):,} of {len(photos):,} images could not be read ({listed(failed)}){results}: "
+            "repair or remove them"
         )
-    return output
+    return done
 
 
 def _photos(folder: Path) -> list[Path]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, add_chain, add_trust_code, add_trust_root, check_renamed, contract_of
@@ -23,6 +26,7 @@ HELP = """Verify where files come from: print a verdict for each file, with its 
     gan-verify --trust-root root.pem signed/*
     gan-verify found.png --ledger outputs/ledger
     gan-verify found.png --checkpoint outputs/demo --seed 0 --n 64
+    gan-verify found_x4.png --checkpoint outputs/demo --input found.jpg --setting blend=0.5
     gan-verify outputs/demo/checkpoints/last.ckpt      by the statement beside it, last.ckpt.intoto.json
     gan-verify found.png --chain outputs/chain --account 0x…
 
@@ -55,6 +59,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of samples without a record (0)")
     parser.add_argument("--n", type=int, default=64, help="number of samples generated together (64)")
     parser.add_argument("--condition", help="condition of the samples: a class or a file")
+    parser.add_argument(
+        "--input", metavar="IMAGE", type=Path, help="image that the checkpoint made the files from (generate input=…)"
+    )
+    parser.add_argument(
+        "--setting",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="setting by which it made files without a manifest, such as blend=0.5; may be repeated",
+    )
     add_chain(parser, "chain to look files up on: a folder, or the URL of a node")
     parser.add_argument(
         "--account", action="append", default=[], help="account to trust: an address or a name; may be repeated"
@@ -85,6 +99,7 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
     try:
         from gan_lightning.provenance import identity, ledger
         from gan_lightning.provenance.records import MAX_N
+        from gan_lightning.provenance.remaking import Remaker
         from gan_lightning.provenance.verify import Verifier
     except ImportError as error:
         raise missing_extra("gan-verify", "provenance") from error
@@ -97,7 +112,11 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
     for option in ("contract", "account", "account_statement"):
         if getattr(arguments, option) and not arguments.chain:
             raise UserError(f"--{option.replace('_', '-')}: also needs --chain")
-    for path in arguments.file:
+    if arguments.input and not arguments.checkpoint:
+        raise UserError("--input: also needs --checkpoint, the model that made an image of it")
+    if arguments.setting and not arguments.input:
+        raise UserError("--setting: also needs --input")
+    for path in [*arguments.file, *([arguments.input] if arguments.input else [])]:
         if not path.is_file():
             why = "no file: give those in it" if path.is_dir() else "no regular file"
             raise UserError(f"{path}: {why if path.exists() else 'no such file'}")
@@ -107,8 +126,27 @@ def _findings(arguments: argparse.Namespace) -> list[Finding]:
     checkpoint = load(arguments.checkpoint, packages, "--trust-code {}") if arguments.checkpoint else None
     asked = (arguments.seed, arguments.n, arguments.condition)
     registry = _open_registry(arguments, trusted_roots, records) if arguments.chain else None
-    verifier = Verifier(trusted_roots, records, checkpoint, *asked, packages=packages, registry=registry)
+    remaker = None
+    if checkpoint and arguments.input:
+        remaker = Remaker(checkpoint, arguments.input, _parse_settings(arguments.setting))
+    verifier = Verifier(
+        trusted_roots, records, checkpoint, *asked, packages=packages, registry=registry, remaker=remaker
+    )
     return [verifier.verify(path) for path in arguments.file]
+
+
+def _parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Return the values of settings ``key=value``; raise UserError for other text."""
+    values = {}
+    for one in settings:
+        key, equals, value = one.partition("=")
+        try:
+            values[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            equals = ""
+        if not equals:
+            raise UserError(f"--setting {one}: must be KEY=VALUE, such as blend=0.5")
+    return values
 
 
 def _open_registry(arguments: argparse.Namespace, trusted_roots: bytes, records: Ledger | None) -> WorksRegistry:

@@ -102,14 +102,27 @@ class TrainSettings(Settings):
         return self
 
 
-class GenerateSettings(Settings):
+class PhotoSettings(Settings):
+    """The keys of ``conf/generate.yaml`` on which the image depends that a model makes of another one."""
+
+    input: Location[str | None]
+    weights: Literal["ema", "raw", "pretrained"] | None
+    ensemble: bool
+    blend: Share | None
+    reverse: bool
+
+    def choices(self) -> dict[str, Any]:
+        """Return the settings without ``input``."""
+        return {key: getattr(self, key) for key in PhotoSettings.model_fields if key != "input"}
+
+
+class GenerateSettings(PhotoSettings):
     """The keys of ``conf/generate.yaml``."""
 
     checkpoint: Location[str]
     n: PositiveInt
     seed: SampleSeed
     condition: str | None
-    weights: Literal["ema", "raw", "pretrained"] | None
     format: Literal["sheet", "files", "arrays"] | None
     sign: bool
     ledger: Location[str | None]
@@ -118,10 +131,6 @@ class GenerateSettings(Settings):
     mix: str | None
     edit: str | None
     project: Location[str | None]
-    input: Location[str | None]
-    ensemble: bool
-    blend: Share | None
-    reverse: bool
     trust_code: list[str]
     output: Location[str | None]
     debug: bool

@@ -2,6 +2,8 @@
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,16 +74,22 @@ def read_photo(path: Path, most: int = MAX_PHOTO_PIXELS) -> Photo:
     Raises:
         UserError: if the file is not an image, is damaged or too large, or if its values cannot be read as they are.
     """
+    with _any_size(), open_image(path, most) as file:
+        check_jpeg_end(file, path)
+        if has_several_frames(file):
+            log.warning("%s: has several frames, of which the first is used", path)
+        profile = file.info.get("icc_profile")
+        deep = pixel_format(file).bits > 8
+        pixels = read_16_bits(path, most) if deep else _pixels(ImageOps.exif_transpose(file))
+    return Photo(pixels, profile)
+
+
+@contextmanager
+def _any_size() -> Iterator[None]:
+    """Suppress Pillow's warning about large images, as ``open_image`` has a limit of its own."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # open_image has a limit of its own
-        with open_image(path, most) as file:
-            check_jpeg_end(file, path)
-            if has_several_frames(file):
-                log.warning("%s: has several frames, of which the first is used", path)
-            profile = file.info.get("icc_profile")
-            deep = pixel_format(file).bits > 8
-            pixels = None if deep else _pixels(ImageOps.exif_transpose(file))
-        return Photo(read_16_bits(path, most) if pixels is None else pixels, profile)
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
@@ -144,7 +152,7 @@ def write_photo(path: Path, photo: Photo, format: str) -> None:
 def is_ours(path: Path) -> bool:
     """Return True if ``write_photo`` has written the file."""
     try:
-        with open_image(path, MAX_PHOTO_PIXELS * 4) as image:
+        with _any_size(), open_image(path, MAX_PHOTO_PIXELS) as image:
             return image.getexif().get(ExifTags.Base.Software) == SOFTWARE
     except UserError:
         return False

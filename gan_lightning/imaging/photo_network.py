@@ -20,10 +20,10 @@ LUMA = (0.299, 0.587, 0.114)  # of R, G and B, as in JPEG
 class PhotoNetwork:
     """An image-to-image network for photos of any size and any channels.
 
-    A network that enlarges keeps what it does not see: a grey photo stays grey, and of a photo in color, a network for
-    grey images enlarges the luma (Y of YCbCr), while the chroma is enlarged by bicubic interpolation. Of a network that
-    keeps the size, such as one that translates between domains, the result has the network's channels. Alpha is enlarged
-    by bicubic interpolation.
+    The result of a network that enlarges is grey or in color as the photo is. A network for RGB takes a grey photo as
+    three equal channels. A network for grey images enlarges the luma of a photo in color (Y of YCbCr), and bicubic
+    interpolation enlarges the chroma. A network that keeps the size translates, so the result has its channels. Alpha
+    is enlarged by bicubic interpolation.
 
     Args:
         network: the network, in evaluation mode.

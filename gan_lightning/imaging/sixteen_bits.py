@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gan_lightning.errors import UserError
-from gan_lightning.modalities.depth import PixelFormat, pixel_format, rescale
+from gan_lightning.modalities.depth import pixel_format, rescale
 from gan_lightning.modalities.image import open_image
 
 WHITE = 2**16 - 1

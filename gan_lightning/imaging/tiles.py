@@ -83,13 +83,12 @@ def apply_in_tiles(
         read = np.ix_(all_rows[rows.first : rows.last], all_columns[columns.first : columns.last])
         with torch.inference_mode():
             result = network(to_samples(pixels[read]))
-        written = [
-            slice(scale * span.start, scale * min(span.end, length))
-            for span, length in ((rows, height), (columns, width))
-        ]
-        top, left = scale * (rows.start - rows.first), scale * (columns.start - columns.first)
-        yield *written, result[..., top : top + _length(written[0]), left : left + _length(written[1])]
+        written_rows, kept_rows = _place(rows, height, scale)
+        written_columns, kept_columns = _place(columns, width, scale)
+        yield written_rows, written_columns, result[..., kept_rows, kept_columns]
 
 
-def _length(part: slice) -> int:
-    return part.stop - part.start
+def _place(span: Span, length: int, scale: int) -> tuple[slice, slice]:
+    """Return the rows or columns that a tile computes, in the result for the image and in that for the tile."""
+    start, end, first = (scale * place for place in (span.start, min(span.end, length), span.first))
+    return slice(start, end), slice(start - first, end - first)

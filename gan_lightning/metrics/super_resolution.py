@@ -9,9 +9,9 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 from pydantic import PositiveInt
-from torch import Tensor
+from torch import Tensor, nn
 
-from gan_lightning.algorithms.model import GenerativeModel, Weights
+from gan_lightning.algorithms.model import GenerativeModel, Weights, evaluating
 from gan_lightning.data.datamodule import Data
 from gan_lightning.data.degradations import Bicubic
 from gan_lightning.data.super_resolution import PhotoPair, SuperResolution
@@ -21,7 +21,7 @@ from gan_lightning.metrics.fidelity import luma, psnr, ssim, without_border
 from gan_lightning.metrics.linear_upscaling import LinearUpscaling
 from gan_lightning.metrics.reference import NotEvaluated, Split, View
 from gan_lightning.metrics.st_lpips import st_lpips
-from gan_lightning.modalities.image import normalize
+from gan_lightning.modalities.image import normalize, to_uint8
 from gan_lightning.modalities.samples import Content, Sample
 from gan_lightning.networks.perceptual import PACKAGE
 
@@ -178,10 +178,17 @@ class SuperResolutionEvaluator(Evaluator):
         quick: bool = False,
     ) -> tuple[Content, Sample | None]:
         """Return the enlarged test photos (1, C, H, W) uint8 by name, whatever ``n``."""
-        return {
-            photo.name: _tensor(data.modality.decode(model.sample(1, normalize(photo.low[None]), weights=weights)))
-            for photo in self.reference.photos
-        }, None
+        return self.enlarge(model.generator_of(weights)), None
+
+    @torch.no_grad()
+    def enlarge(self, network: nn.Module) -> dict[str, Tensor]:
+        """Return the test photos that a network has enlarged, (1, C, H, W) uint8 by name."""
+        device = next(network.parameters()).device
+        with evaluating(network):
+            return {
+                photo.name: to_uint8(network(None, normalize(photo.low[None]).to(device)))
+                for photo in self.reference.photos
+            }
 
     def real_baseline(self) -> Metrics:
         return {}
@@ -234,8 +241,3 @@ def _detail(image: Tensor) -> np.ndarray:
     top, left = max(height - DETAIL, 0) // 2, max(width - DETAIL, 0) // 2
     part = image.expand(3, -1, -1)[:, top : top + DETAIL, left : left + DETAIL].permute(1, 2, 0).numpy()
     return np.pad(part, ((0, DETAIL - part.shape[0]), (0, DETAIL - part.shape[1]), (0, 0)), constant_values=255)
-
-
-def _tensor(content: Content) -> Tensor:
-    assert isinstance(content, Tensor)
-    return content

@@ -53,6 +53,7 @@ def sign_derived(
     method: str,
     model: Model,
     settings: dict[str, Setting],
+    unfinished: Path | None = None,
 ) -> Derivation:
     """Sign an image that was made from others, and return its derivation.
 
@@ -60,34 +61,36 @@ def sign_derived(
     type that cannot hold a manifest gets a statement beside it, which names the sources by their digests.
 
     Args:
-        path: the image to sign, a file.
+        path: path of the image to sign.
         sources: the image files it was made from, each with its role. One of them, the image that was changed, must be
             ``parentOf``.
         identity: the identity that signs.
         method: what was done, such as ``super-resolution``.
         model: the model that did it.
         settings: settings by which the model makes the same image again.
+        unfinished: path of the image as long as it is not renamed to ``path``; None if it has its final name.
 
     Raises:
         UserError: if a source cannot be read, or the image cannot be signed.
     """
     if [role for _, role in sources].count("parentOf") != 1:
         raise ValueError(f"{sources}: one source must be parentOf: the image that was changed")
+    file = unfinished or path
     contents = [_read(source) for source, _ in sources]
     named = [
         Source(printable(source.name), role, hashlib.sha256(content).hexdigest())
         for (source, role), content in zip(sources, contents, strict=True)
     ]
-    derivation = Derivation(method, model, tuple(named), settings, Images.__name__, _content_digest(path))
-    media_type = _media_type(path)
-    if not CredentialsWriter.supports(media_type) or path.stat().st_size > MAX_BYTES:
-        attest_derivation(identity, path, derivation)
+    derivation = Derivation(method, model, tuple(named), settings, Images.__name__, _content_digest(file))
+    media_type = _media_type(file)
+    if not CredentialsWriter.supports(media_type) or file.stat().st_size > MAX_BYTES:
+        attest_derivation(identity, path, derivation, file)
         return derivation
     ingredients = [
-        IngredientFile(_definition(i, source), _media_type(file), content)
-        for i, (source, (file, _), content) in enumerate(zip(named, sources, contents, strict=True))
+        IngredientFile(_definition(i, source), _media_type(source_path), content)
+        for i, (source, (source_path, _), content) in enumerate(zip(named, sources, contents, strict=True))
     ]
-    for problem in CredentialsWriter(identity, media_type).write(path, _manifest(derivation), ingredients):
+    for problem in CredentialsWriter(identity, media_type).write(file, _manifest(derivation), ingredients):
         print(printable(f"warning: {path.name}: is signed without the credentials of {problem}"), file=sys.stderr)
     return derivation
 

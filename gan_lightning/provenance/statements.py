@@ -92,9 +92,16 @@ def attest_samples(identity: Identity, trained: Trained, records: Sequence[Recor
     return write_statement(identity, [subject], SAMPLES, predicate, folder / SAMPLES_STATEMENT)
 
 
-def attest_derivation(identity: Identity, path: Path, derivation: Derivation) -> Path:
-    """Write a statement about an image that was made from others; return its path, beside the file."""
-    return _write_sample_statement(identity, path, DERIVED_IMAGE, derivation)
+def attest_derivation(identity: Identity, path: Path, derivation: Derivation, unfinished: Path) -> Path:
+    """Write a statement about an image that was made from others; return its path, beside the image.
+
+    Args:
+        identity: identity that signs.
+        path: path of the image.
+        derivation: the sources, the model and the settings.
+        unfinished: path of the file as long as it is not renamed to ``path``.
+    """
+    return _write_sample_statement(identity, path, DERIVED_IMAGE, derivation, unfinished)
 
 
 def attest_evaluation(
@@ -191,12 +198,14 @@ class StatementSigner(FileSigner):
         return True
 
     def sign(self, path: Path, record: Record) -> None:
-        _write_sample_statement(self.identity, path, SAMPLE, record)
+        _write_sample_statement(self.identity, path, SAMPLE, record, path)
 
 
-def _write_sample_statement(identity: Identity, path: Path, kind: str, record: Record | Derivation) -> Path:
+def _write_sample_statement(
+    identity: Identity, path: Path, kind: str, record: Record | Derivation, unfinished: Path
+) -> Path:
     """Write a statement about a file with its record or derivation as the predicate; return its path."""
-    subject = _file_subject(path)
+    subject = Subject(name=path.name, digest={"sha256": file_digest(unfinished)})
     if record.content is not None:
         subject["digest"][CONTENT] = record.content
     return write_statement(identity, [subject], kind, asdict(record), statement_path(path))

@@ -19,6 +19,7 @@ from gan_lightning.provenance.derivations import Derivation, parse_line
 from gan_lightning.provenance.interfaces import Registry
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.records import MAX_N, Record
+from gan_lightning.provenance.remaking import Remaker
 from gan_lightning.provenance.statement_reader import StatementReader
 from gan_lightning.provenance.verdicts import Finding, Verdict, ingredients_of
 from gan_lightning.runs.checkpoints import Trained
@@ -50,6 +51,7 @@ class Verifier:
         condition: requested condition, for files without a record; None if there was none.
         packages: packages with modalities of the user.
         registry: registry in which to look up all files but statements; None for none.
+        remaker: makes the image of a photo again, to compare it with such files instead of samples; None for samples.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Verifier:
         condition: str | None = None,
         packages: Sequence[str] = (),
         registry: Registry | None = None,
+        remaker: Remaker | None = None,
     ) -> None:
         if checkpoint and condition is not None:
             _check_condition(checkpoint, condition, n, seed)
@@ -69,6 +72,7 @@ class Verifier:
         self._readers = (CredentialsReader(trusted_roots), StatementReader(trusted_roots, self._contents))
         self._ledger = ledger
         self._registry = registry
+        self._remaker = remaker
         self._checkpoint = checkpoint
         self._claimed: Recipe = (seed, n, condition, None, 1.0)
         self._cached: tuple[Recipe, list[Content]] | None = None
@@ -94,7 +98,8 @@ class Verifier:
             finding = self._check_content(finding, path.with_name(path.name.removesuffix(STATEMENT_SUFFIX)))
             if finding.verdict is not Verdict.UNKNOWN or is_statement:
                 return finding
-            return self._verify_content(path, finding)
+            found = self._verify_content(path, finding)
+            return self._verify_source(path, found) if found.verdict is Verdict.UNKNOWN else found
         except OSError as error:
             return Finding(str(path), Verdict.UNKNOWN, f"cannot be read ({error.strerror or error})")
 
@@ -128,7 +133,17 @@ class Verifier:
                 found = replace(finding, verdict=regenerated[0], reason=regenerated[1])
             return found or finding
         except UserError as error:
-            return replace(finding, reason=f"{finding.reason}; {str(error).removeprefix(f'{path}: ')}")
+            return _with_problem(finding, path, error)
+
+    def _verify_source(self, path: Path, finding: Finding) -> Finding:
+        """Make the image again from its source, if there is one, and compare it with the file."""
+        if self._remaker is None:
+            return finding
+        try:
+            same = self._remaker.compare(path, finding.derivation)
+        except UserError as error:
+            return _with_problem(finding, path, error)
+        return replace(finding, verdict=Verdict.REGENERATES, reason=same) if same else finding
 
     def _in_ledger(self, digest: str, finding: Finding) -> Finding | None:
         """Return the finding ``IN_LEDGER`` if a trusted signer has added a record of the content; None otherwise."""
@@ -154,7 +169,7 @@ class Verifier:
             UserError: if the file cannot be read as content of the checkpoint's modality, or the record names a
                 condition in another file than the Verifier.
         """
-        if self._checkpoint is None:
+        if self._checkpoint is None or self._remaker is not None:
             return None
         modality, known = self._checkpoint.data.modality, self._contents.modality_of(path)
         if not isinstance(modality, known):
@@ -223,6 +238,10 @@ def _look_up(registry: Registry, path: Path, finding: Finding) -> Finding:
     else:
         reason = f"{reason}; {text}"
     return replace(finding, verdict=verdict, reason=reason, registration=registration)
+
+
+def _with_problem(finding: Finding, path: Path, error: UserError) -> Finding:
+    return replace(finding, reason=f"{finding.reason}; {str(error).removeprefix(f'{path}: ')}")
 
 
 def _not_signed(path: Path) -> str:

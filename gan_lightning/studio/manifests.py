@@ -11,11 +11,12 @@ from typing import Any
 
 import c2pa
 
-from gan_lightning.provenance.credentials import ANY_TYPE, RECORD, TRAINED_ALGORITHM
+from gan_lightning.provenance.credentials import ANY_TYPE, DERIVATION, RECORD, TRAINED_ALGORITHM
 from gan_lightning.provenance.credentials_reader import MAX_BYTES, reader_context
 from gan_lightning.provenance.envelope import InvalidDocument
+from gan_lightning.provenance.ingredients import MODEL_TYPE, read_ingredients
 from gan_lightning.provenance.statement_reader import open_statement
-from gan_lightning.provenance.statements import CHECKPOINT, CONTRIBUTION, CREATED, SAMPLE, SAMPLES
+from gan_lightning.provenance.statements import CHECKPOINT, CONTRIBUTION, CREATED, DERIVED_IMAGE, SAMPLE, SAMPLES
 from gan_lightning.provenance.status_codes import STATUS_IN_WORDS
 from gan_lightning.studio.untrusted import clip, object_in
 
@@ -50,6 +51,7 @@ USES = {"allowed": "allowed", "notAllowed": "not allowed", "constrained": "allow
 STATEMENTS = {
     SAMPLE: "a sample",
     SAMPLES: "a set of samples",
+    DERIVED_IMAGE: "an image that was made from others",
     CHECKPOINT: "a checkpoint",
     CONTRIBUTION: "a contribution to a run",
 }
@@ -78,7 +80,8 @@ def read_manifest(path: Path, trusted_roots: bytes) -> Rows | None:
     manifests = object_in(store, "manifests")
     manifest = object_in(manifests, str(store.get("active_manifest")))
     failures = _objects(object_in(store, "validation_results", "activeManifest"), "failure")
-    rows = [*_manifest_rows(manifest)]
+    sources = [row("source", "Made from", one) for one in read_ingredients(store)]
+    rows = [*_manifest_rows(manifest), *sources]
     for failure in failures:
         code = str(failure.get("code"))
         rows.append(row("problem", "Problem", f"{STATUS_IN_WORDS.get(code, 'the C2PA reader found')} ({code})"))
@@ -102,18 +105,16 @@ def _manifest_rows(manifest: dict[str, Any]) -> Iterator[dict[str, str]]:
     if manifest.get("title"):
         yield row("title", "Title", manifest["title"])
     for ingredient in _objects(manifest, "ingredients"):
-        yield from _ingredient_rows(ingredient)
+        yield from _model_rows(ingredient)
     for assertion in _objects(manifest, "assertions"):
         yield from _assertion_rows(str(assertion.get("label")), object_in(assertion, "data"))
 
 
-def _ingredient_rows(ingredient: dict[str, Any]) -> Iterator[dict[str, str]]:
+def _model_rows(ingredient: dict[str, Any]) -> Iterator[dict[str, str]]:
     types = [str(one.get("type")) for one in _objects(ingredient, "data_types")]
-    if any(one.startswith("c2pa.types.model") for one in types):
+    if any(one.startswith(MODEL_TYPE) for one in types):
         yield row("model", "Model", ingredient.get("title", ""))
         yield row("model_digest", "Identifier of the model", ingredient.get("instance_id", ""))
-    else:
-        yield row("source", "Made from", ingredient.get("title", "a file without a title"))
 
 
 def _assertion_rows(label: str, data: dict[str, Any]) -> Iterator[dict[str, str]]:
@@ -133,6 +134,8 @@ def _assertion_rows(label: str, data: dict[str, Any]) -> Iterator[dict[str, str]
             yield row("training_mining", "Use for training and mining", f"{name}: {USES.get(allowed, allowed)}")
     elif label == RECORD:
         yield row("recipe", "Recipe", "how to generate the sample again: checkpoint, seed and condition")
+    elif label == DERIVATION:
+        yield row("derivation", "Derivation", "how the image was made: sources, model and settings")
     else:
         yield row("assertion", "Further assertion", label)
 

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from gan_lightning.files import file_digest
 from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import identity
+from gan_lightning.provenance.derivations import Model
 from gan_lightning.provenance.ledger import RECORDS, append_records
 from gan_lightning.provenance.records import parse_record
 from gan_lightning.provenance.signing import sign_files
+from gan_lightning.provenance.signing_derived import sign_derived
 from gan_lightning.provenance.statements import attest_checkpoint
 from gan_lightning.runs.checkpoints import load
 from gan_lightning.studio import verifying
@@ -160,6 +163,22 @@ def test_image_is_generated_again(verify, picture, tmp_path):
     found = verify(picture, regenerate=True)
     assert found["candidate"] is None
     assert found["regenerated"] == {"same": False, "message": "no run here has the checkpoint that its record names"}
+
+
+def test_image_that_was_made_from_another(verify, tmp_path):
+    identity.create("Jane Doe", "Example")
+    photo, enlarged = tmp_path / "photo.png", tmp_path / "enlarged.png"
+    photo.write_bytes(grey_image())
+    enlarged.write_bytes(grey_image())
+    values = {"method": "super-resolution", "model": Model("last.ckpt", "ab" * 32), "settings": {}}
+    sign_derived(enlarged, [(photo, "parentOf")], identity.load(), **values)
+    found = verify(enlarged.read_bytes(), regenerate=True)
+    assert (found["code"], found["record"]) == ("trusted", None)
+    rows = shown(found)
+    assert rows["model"] == "last.ckpt"
+    assert rows["source"] == f"photo.png (parentOf, SHA-256 {file_digest(photo)}, no credentials of its own)"
+    assert rows["source_type"].startswith("composed, with parts that a trained model generated")
+    assert rows["derivation"]
 
 
 def test_run_without_a_card_is_found_by_its_checkpoint(verify, picture, tmp_path):
