@@ -14,6 +14,7 @@ from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
 from tests.tables import write_people, write_public_tables
+from tests.two_domains import write_emoji, write_images, write_usps
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
 
@@ -30,6 +31,10 @@ KEYS = {"features": "features@data.evaluator.features"}  # key on the command li
 GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
+TRANSLATOR = [
+    *("model=cyclegan", "model.generator.width=4", "model.generator.blocks=1", "model.discriminator.width=4"),
+    "callbacks.evaluation=null",  # tests/test_translation.py evaluates
+]
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
@@ -40,11 +45,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=adult_declared": ["data.root=tables/adult", "data.sha256=null"],
     "data=german_credit": ["data.root=tables/german_credit", "data.sha256=null"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
-    "data=artworks_to_photos": [*TRANSLATED_FOLDERS, "data.b_test=null"],
-    "data=digit_outlines": SMALL_TRANSLATOR,
-    "data=emoji": ["data.root=emoji", "data.batch_size=8", *SMALL_TRANSLATOR],
-    "data=mnist_usps": SMALL_TRANSLATOR,
-    "data=unpaired": TRANSLATED_FOLDERS,
+    "data=artworks_to_photos": [*TRANSLATOR, "data.a=a", "data.b=b", "data.b_test=null"],
+    "data=digit_outlines": [*TRANSLATOR],
+    "data=emoji": [*TRANSLATOR, "data.root=emoji"],
+    "data=mnist_usps": [*TRANSLATOR, "data.root=idx", "data.checksums=null"],
+    "data=unpaired": [*TRANSLATOR, "data.a=a", "data.b=b"],
     "data=free_photos": ["experiment=super_resolution", "data.root=images", "data.test_root=null", *SMALL_PHOTOS],
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
     "data=photos": ["experiment=super_resolution"],
@@ -97,6 +102,15 @@ def tables(tmp_path):
     write_people(tmp_path / "tables" / "people.csv")
 
 
+@pytest.fixture
+def two_domains(tmp_path, idx_folder):
+    """Write images to a/ and b/, emoji to emoji/, and USPS beside the idx files."""
+    for i, name in enumerate("ab"):
+        write_images(tmp_path / name, 40, seed=i)
+    write_emoji(tmp_path / "emoji", 240)
+    write_usps(idx_folder / "usps", np.zeros((40, 256)), np.arange(40) % 10)
+
+
 def idx_files(arguments, idx_folder):
     """Return the arguments that replace idx files by small ones, if the command reads idx files."""
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
@@ -106,7 +120,7 @@ def idx_files(arguments, idx_folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, group, option):
+def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, request, group, option):
     name = f"{group}={option}"
     if name in SKIPPED:
         pytest.skip(SKIPPED[name])
@@ -114,6 +128,8 @@ def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, im
     if group not in GROUPS_WITH_DATA and not any(argument.startswith("data=") for argument in arguments):
         arguments.append("data=digits")
     arguments += idx_files(arguments, idx_folder)
+    if set(TRANSLATOR) <= set(arguments):
+        request.getfixturevalue("two_domains")
     small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
     result = run("train", *arguments, *small)
     assert result.code == 0, result.err
