@@ -31,10 +31,10 @@ KEYS = {"features": "features@data.evaluator.features"}  # key on the command li
 GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
-TRANSLATOR = [
-    *("model=cyclegan", "model.generator.width=4", "model.generator.blocks=1", "model.discriminator.width=4"),
-    "callbacks.evaluation=null",  # tests/test_translation.py evaluates
-]
+TRANSLATION = ["model=cut", "term=[patch_nce]", "callbacks.evaluation.n=20"]
+FOLDERS = ["data.a=a", "data.b=b"]
+EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
+USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
@@ -44,12 +44,12 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=adult": ["data.root=tables/adult", "data.sha256=null"],
     "data=adult_declared": ["data.root=tables/adult", "data.sha256=null"],
     "data=german_credit": ["data.root=tables/german_credit", "data.sha256=null"],
+    "data=digit_outlines": TRANSLATION,
+    "data=emoji": [*TRANSLATION, *EMOJI],
+    "data=mnist_usps": [*TRANSLATION[:2], *USPS],
+    "data=unpaired": [*TRANSLATION, *FOLDERS],
+    "data=artworks_to_photos": [*TRANSLATION, *FOLDERS, "data.b_test=null"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
-    "data=artworks_to_photos": [*TRANSLATOR, "data.a=a", "data.b=b", "data.b_test=null"],
-    "data=digit_outlines": [*TRANSLATOR],
-    "data=emoji": [*TRANSLATOR, "data.root=emoji"],
-    "data=mnist_usps": [*TRANSLATOR, "data.root=idx", "data.checksums=null"],
-    "data=unpaired": [*TRANSLATOR, "data.a=a", "data.b=b"],
     "data=free_photos": ["experiment=super_resolution", "data.root=images", "data.test_root=null", *SMALL_PHOTOS],
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
     "data=photos": ["experiment=super_resolution"],
@@ -58,11 +58,16 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "degradation=bicubic": ["experiment=super_resolution"],
     "degradation=blind": ["experiment=super_resolution"],
     "experiment=art": [*FEW_IMAGES],
+    "experiment=emoji": EMOJI,
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
+    "experiment=mnist_usps": USPS,
     "experiment=stylegan": ["data.images=64", "data.test_images=64", "callbacks.evaluation=null"],
+    "experiment=translate": ["callbacks.evaluation.n=20"],
     "features=classifier": [f"data.evaluator.features.path={DIGITS}"],
     "features=st_alexnet": ["callbacks.evaluation.n=20", "callbacks.collapse_alarm.n=20"],
     "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
+    "model=cut": ["data=digit_outlines", *TRANSLATION[1:]],
+    "model=cyclegan": ["data=digit_outlines", *TRANSLATION[2:]],
     "model=regression": ["conditional=true"],
     "model=super_resolution": ["data=photos", "model.pretraining_iterations=1"],
     "model=table_gan": ["data=breast_cancer"],
@@ -73,6 +78,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
     "objective=wasserstein": ["regularizer=gradient_penalty"],
+    "term=patch_nce": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "term=back_projection": ["experiment=super_resolution"],
     "privacy=dp": ["data=breast_cancer_declared", "model=table_private_gan"],
 }
@@ -103,12 +109,12 @@ def tables(tmp_path):
 
 
 @pytest.fixture
-def two_domains(tmp_path, idx_folder):
-    """Write images to a/ and b/, emoji to emoji/, and USPS beside the idx files."""
+def domains(tmp_path, idx_folder):
+    """Write images to a/ and b/, emoji to emoji/, and USPS beside the files of MNIST."""
     for i, name in enumerate("ab"):
         write_images(tmp_path / name, 40, seed=i)
     write_emoji(tmp_path / "emoji", 240)
-    write_usps(idx_folder / "usps", np.zeros((40, 256)), np.arange(40) % 10)
+    write_usps(idx_folder / "usps", np.random.default_rng(0).uniform(-1, 1, (32, 256)), np.arange(32) % 10)
 
 
 def idx_files(arguments, idx_folder):
@@ -128,8 +134,8 @@ def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, im
     if group not in GROUPS_WITH_DATA and not any(argument.startswith("data=") for argument in arguments):
         arguments.append("data=digits")
     arguments += idx_files(arguments, idx_folder)
-    if set(TRANSLATOR) <= set(arguments):
-        request.getfixturevalue("two_domains")
+    if {FOLDERS[0], EMOJI[0], USPS[0]} & {*arguments}:
+        request.getfixturevalue("domains")  # takes a second
     small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
     result = run("train", *arguments, *small)
     assert result.code == 0, result.err
