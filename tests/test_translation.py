@@ -16,7 +16,7 @@ from gan_lightning.metrics.extractors import RandomConvolutions
 from gan_lightning.metrics.reference import NotEvaluated
 from gan_lightning.metrics.translation import TranslationEvaluator
 from gan_lightning.metrics.translation_baselines import ColourMoments, PairedLinear
-from tests.test_unpaired import write_images
+from tests.two_domains import write_images
 
 SHAPE = [3, 12, 12]
 
