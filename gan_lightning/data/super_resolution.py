@@ -48,6 +48,7 @@ class SuperResolutionSettings(TypedDict, total=False):
     crops_per_region: Serving[PositiveInt]
     batch_size: Serving[PositiveInt]
     seed: Serving[NonNegativeInt]
+    shuffle_channels: Serving[bool]
     degradation: Any
     evaluator: WithoutEffect[Any]
 
@@ -56,7 +57,7 @@ class SuperResolution(Data):
     """Regions of photos as content, and the same regions of low resolution as conditions.
 
     All regions have one size, so that they form batches. A batch of training holds a random crop of each region,
-    mirrored and transposed at random. Test photos are kept whole.
+    mirrored and transposed at random, and with its color channels in random order. Test photos are kept whole.
 
     Args:
         scale: the factor between both resolutions.
@@ -67,6 +68,8 @@ class SuperResolution(Data):
         degradation: makes the photos of low resolution.
         batch_size: number of crops in a batch, as for :class:`Data`.
         seed: seed of the order of the crops.
+        shuffle_channels: True to put the channels of each crop in a random order, which lets few photos suffice: the
+            network learns shapes instead of the colors of these photos.
         evaluator: evaluator that measures enlarged photos, as for :class:`Data`.
 
     Attributes:
@@ -86,6 +89,7 @@ class SuperResolution(Data):
         crops_per_region: Serving[PositiveInt],
         batch_size: PositiveInt,
         seed: NonNegativeInt,
+        shuffle_channels: Serving[bool] = True,
         degradation: Any = None,
         evaluator: Any = None,
     ) -> None:
@@ -97,6 +101,7 @@ class SuperResolution(Data):
         self.region = region
         self.crop = crop
         self.crops_per_region = crops_per_region
+        self.channel_orders = list(itertools.permutations(range(channels))) if shuffle_channels else [range(channels)]
         self.degradation: Degradation = degradation or Bicubic()
 
     @abstractmethod
@@ -149,14 +154,13 @@ class SuperResolution(Data):
         n, side, scale = len(low), self.crop, self.scale
         tops, lefts = torch.randint(self.region - side + 1, (2, n), device=low.device).tolist()
         symmetries = torch.randint(8, (n,), device=low.device).tolist()
-        crops = zip(high, low, tops, lefts, symmetries, strict=True)
-        pairs = [
-            (
-                turn(large[:, top * scale : (top + side) * scale, left * scale : (left + side) * scale], symmetry),
-                turn(small[:, top : top + side, left : left + side], symmetry),
-            )
-            for large, small, top, left, symmetry in crops
-        ]
+        orders = torch.randint(len(self.channel_orders), (n,), device=low.device).tolist()
+        pairs = []
+        for large, small, top, left, symmetry, order in zip(high, low, tops, lefts, symmetries, orders, strict=True):
+            large = large[:, top * scale : (top + side) * scale, left * scale : (left + side) * scale]
+            small = small[:, top : top + side, left : left + side]
+            channels = list(self.channel_orders[order])
+            pairs.append([turn(crop, symmetry)[channels] for crop in (large, small)])
         return super().batch(Examples(*map(torch.stack, zip(*pairs, strict=True))))
 
     def _regions(self, number: int, photo: Tensor) -> Iterator[PhotoPair]:
