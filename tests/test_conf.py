@@ -14,6 +14,7 @@ from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
 from tests.tables import write_people, write_public_tables
+from tests.two_domains import write_emoji, write_images, write_usps
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
 
@@ -30,6 +31,10 @@ KEYS = {"features": "features@data.evaluator.features"}  # key on the command li
 GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
+TRANSLATION = ["model=cut", "term=[patch_nce]", "callbacks.evaluation.n=20"]
+FOLDERS = ["data.a=a", "data.b=b"]
+EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
+USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
@@ -39,6 +44,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=adult": ["data.root=tables/adult", "data.sha256=null"],
     "data=adult_declared": ["data.root=tables/adult", "data.sha256=null"],
     "data=german_credit": ["data.root=tables/german_credit", "data.sha256=null"],
+    "data=digit_outlines": TRANSLATION,
+    "data=emoji": [*TRANSLATION, *EMOJI],
+    "data=mnist_usps": [*TRANSLATION[:2], *USPS],
+    "data=unpaired": [*TRANSLATION, *FOLDERS],
+    "data=artworks_to_photos": [*TRANSLATION, *FOLDERS, "data.b_test=null"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
     "data=free_photos": ["experiment=super_resolution", "data.root=images", "data.test_root=null", *SMALL_PHOTOS],
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
@@ -48,11 +58,16 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "degradation=bicubic": ["experiment=super_resolution"],
     "degradation=blind": ["experiment=super_resolution"],
     "experiment=art": [*FEW_IMAGES],
+    "experiment=emoji": EMOJI,
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
+    "experiment=mnist_usps": USPS,
     "experiment=stylegan": ["data.images=64", "data.test_images=64", "callbacks.evaluation=null"],
+    "experiment=translate": ["callbacks.evaluation.n=20"],
     "features=classifier": [f"data.evaluator.features.path={DIGITS}"],
     "features=st_alexnet": ["callbacks.evaluation.n=20", "callbacks.collapse_alarm.n=20"],
     "features=stacked_digits": ["data=stacked_mnist", "data.stacks=500"],
+    "model=cut": ["data=digit_outlines", *TRANSLATION[1:]],
+    "model=cyclegan": ["data=digit_outlines", *TRANSLATION[2:]],
     "model=regression": ["conditional=true"],
     "model=super_resolution": ["data=photos", "model.pretraining_iterations=1"],
     "model=table_gan": ["data=breast_cancer"],
@@ -63,6 +78,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
     "objective=wasserstein": ["regularizer=gradient_penalty"],
+    "term=patch_nce": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "term=back_projection": ["experiment=super_resolution"],
     "privacy=dp": ["data=breast_cancer_declared", "model=table_private_gan"],
 }
@@ -92,6 +108,15 @@ def tables(tmp_path):
     write_people(tmp_path / "tables" / "people.csv")
 
 
+@pytest.fixture
+def domains(tmp_path, idx_folder):
+    """Write images to a/ and b/, emoji to emoji/, and USPS beside the files of MNIST."""
+    for i, name in enumerate("ab"):
+        write_images(tmp_path / name, 40, seed=i)
+    write_emoji(tmp_path / "emoji", 240)
+    write_usps(idx_folder / "usps", np.random.default_rng(0).uniform(-1, 1, (32, 256)), np.arange(32) % 10)
+
+
 def idx_files(arguments, idx_folder):
     """Return the arguments that replace idx files by small ones, if the command reads idx files."""
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
@@ -101,7 +126,7 @@ def idx_files(arguments, idx_folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, group, option):
+def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, request, group, option):
     name = f"{group}={option}"
     if name in SKIPPED:
         pytest.skip(SKIPPED[name])
@@ -109,6 +134,8 @@ def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, im
     if group not in GROUPS_WITH_DATA and not any(argument.startswith("data=") for argument in arguments):
         arguments.append("data=digits")
     arguments += idx_files(arguments, idx_folder)
+    if {FOLDERS[0], EMOJI[0], USPS[0]} & {*arguments}:
+        request.getfixturevalue("domains")  # takes a second
     small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
     result = run("train", *arguments, *small)
     assert result.code == 0, result.err

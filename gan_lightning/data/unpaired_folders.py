@@ -127,7 +127,7 @@ def check_disjoint(folders: dict[str, Path]) -> None:
     Args:
         folders: the folders by the names of their settings.
     """
-    for (inner, path), (outer, other) in permutations(folders.items(), 2):
+    for (outer, other), (inner, path) in permutations(folders.items(), 2):
         if path.resolve().is_relative_to(other.resolve()):
             raise UserError(
                 f"data.{inner}={path}: lies in data.{outer}={other}, whose images are of the other domain or split: "
