@@ -2,6 +2,7 @@
 
 import functools
 import json
+import random
 from pathlib import Path
 
 import c2pa
@@ -22,7 +23,7 @@ from gan_lightning.provenance.records import canonical_json
 from gan_lightning.provenance.signing_derived import sign_derived
 from gan_lightning.provenance.statements import statement_path
 from gan_lightning.provenance.verdicts import Verdict
-from gan_lightning.provenance.verify import NOT_SIGNED
+from gan_lightning.provenance.verify import NOT_SIGNED, Verifier
 
 MODEL = Model("last.ckpt", "ab" * 32, "cd" * 32)
 SETTINGS = {"blend": 0.5, "ensemble": True, "seed": 3, "style": None, "weights": "ema"}
@@ -159,6 +160,11 @@ def test_trust_in_a_file_does_not_depend_on_the_signers_of_its_sources(verify, o
     code, said = verify(output)
     assert (code, said.startswith(f"{output}: trusted: signed by Jane Doe, Example")) == (0, True), said
     assert "valid, but by an unknown signer: Richard Roe, Elsewhere" in said
+    verifier, content, generator = Verifier(identity.load().root), output.read_bytes(), random.Random(0)
+    for _ in range(300):
+        at = generator.randrange(len(content))
+        output.write_bytes(content[:at] + bytes([content[at] ^ 1 << generator.randrange(8)]) + content[at + 1 :])
+        assert verifier.verify(output).verdict != "trusted", at
 
 
 @pytest.mark.parametrize(
@@ -174,13 +180,17 @@ def test_trust_in_a_file_does_not_depend_on_the_signers_of_its_sources(verify, o
     ],
 )
 def test_verdict_by_failures_of_the_file_and_of_an_ingredient(state, own, of_ingredient, expected):
-    signer = "untrusted" if "signingCredential.untrusted" in own else "trusted"
+    signature = {"claimSignature.validated", "claimSignature.insideValidity"}
+    if "signingCredential.untrusted" not in own:
+        signature.add("signingCredential.trusted")
     failures, delta = ([{"code": code} for code in one] for one in (own, of_ingredient))
     results = {
-        "activeManifest": {"success": [{"code": f"signingCredential.{signer}"}], "failure": failures},
+        "activeManifest": {"success": [{"code": code} for code in signature], "failure": failures},
         "ingredientDeltas": [{"validationDeltas": {"failure": delta}}],
     }
     assert _verdict(state, results, "Jane Doe")[0] is expected
+    results["activeManifest"]["success"] = []
+    assert _verdict(state, results, "Jane Doe")[0] is not Verdict.TRUSTED or state == "Trusted"
 
 
 @pytest.mark.parametrize("text", ["photo.jpg", "source.png", "parentOf", '"blend":0.5', "Richard Roe"])

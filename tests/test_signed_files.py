@@ -14,9 +14,10 @@ from gan_lightning.commands import ledger as gan_ledger
 from gan_lightning.commands import verify as gan_verify
 from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import contents, identity, statements
+from gan_lightning.provenance.distances import distances
 from gan_lightning.provenance.records import Record, parse_record
 from gan_lightning.provenance.statements import SAMPLE, Subject, statement_path
-from gan_lightning.provenance.verify import NOT_SIGNED, Verifier, _distances
+from gan_lightning.provenance.verify import NOT_SIGNED, Verifier
 from gan_lightning.runs.checkpoints import load
 from tests.pulses import Pulses, PulseTable, write_checkpoint
 
@@ -214,11 +215,11 @@ def test_record_cannot_name_a_file_to_read(signed, tmp_path):
         assert verifier._recipe(replace(record, condition=None, **change)) is None
 
 
-def test_distances():
+def testdistances():
     image, sound = torch.tensor([[0, 255], [9, 9]]).byte(), torch.tensor([[0.0], [torch.nan]])
-    found = _distances({"image": image, "sound": sound}, {"image": image[:1], "sound": sound[:1]})
+    found = distances({"image": image, "sound": sound}, {"image": image[:1], "sound": sound[:1]})
     assert found.tolist() == [0, torch.inf]
-    assert _distances(image, image[1:]).tolist() == [246, 0]
+    assert distances(image, image[1:]).tolist() == [246, 0]
 
 
 def test_record_survives_json():

@@ -17,7 +17,7 @@ from gan_lightning.provenance.derivations import parse_derivation
 from gan_lightning.provenance.ingredients import failures_of_ingredients, read_ingredients, signer_names
 from gan_lightning.provenance.interfaces import FileReader
 from gan_lightning.provenance.records import parse_record
-from gan_lightning.provenance.status_codes import TRUSTED_SIGNER, codes, in_words, is_about_signer
+from gan_lightning.provenance.status_codes import TRUSTED_SIGNATURE, codes, in_words, is_about_signer
 from gan_lightning.provenance.verdicts import Finding, Verdict
 
 MANIFEST_STORE = b"jumdc2pa"  # first bytes of a manifest store, in files of any type
@@ -86,7 +86,7 @@ def _verdict(state: str, results: dict[str, Any], signer: str) -> tuple[Verdict,
     failures, of_ingredients = codes(own, "failure"), failures_of_ingredients(results)
     # An ingredient by a signer who is not trusted lowers the state, but it does not change who signed the file itself.
     only_other_signers = bool(of_ingredients) and not failures and all(map(is_about_signer, of_ingredients))
-    if state == "Trusted" or (only_other_signers and TRUSTED_SIGNER in codes(own, "success")):
+    if state == "Trusted" or (only_other_signers and set(codes(own, "success")) >= TRUSTED_SIGNATURE):
         return Verdict.TRUSTED, f"signed by {signer}"
     if state == "Valid":
         return Verdict.UNKNOWN_SIGNER, f"{signer}, whose certificate leads to no trusted root"

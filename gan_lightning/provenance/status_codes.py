@@ -3,6 +3,7 @@
 from typing import Any
 
 TRUSTED_SIGNER, UNTRUSTED_SIGNER = "signingCredential.trusted", "signingCredential.untrusted"
+TRUSTED_SIGNATURE = {TRUSTED_SIGNER, "claimSignature.validated", "claimSignature.insideValidity"}
 STATUS_IN_WORDS = {
     "assertion.dataHash.mismatch": "content was changed after signing",
     "assertion.bmffHash.mismatch": "content was changed after signing",

@@ -4,18 +4,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
-from gan_lightning.modalities.samples import Content, leaves, size, take
+from gan_lightning.modalities.samples import Content, size
 from gan_lightning.networks.styles import StyleGenerator
 from gan_lightning.paths import STATEMENT_SUFFIX
 from gan_lightning.provenance.contents import Contents, UnknownModality
 from gan_lightning.provenance.credentials_reader import MAX_BYTES, CredentialsReader
 from gan_lightning.provenance.derivations import Derivation, parse_line
+from gan_lightning.provenance.distances import distance_of_first, nearest
 from gan_lightning.provenance.interfaces import Registry
 from gan_lightning.provenance.ledger import Ledger
 from gan_lightning.provenance.records import MAX_N, Record
@@ -105,8 +103,8 @@ class Verifier:
 
     def _check_content(self, finding: Finding, path: Path) -> Finding:
         """Compare the content of a file with its record; return the finding, or one of ``TAMPERED`` if they differ."""
-        record = finding.record  # not the derivation: its manifest or statement is bound to the bytes of the file
-        if record is None or finding.verdict is Verdict.TAMPERED or not path.is_file():
+        record = finding.record or finding.derivation
+        if record is None or record.content is None or finding.verdict is Verdict.TAMPERED or not path.is_file():
             return finding
         try:
             same = self._contents.digest(path, record.modality) == record.content
@@ -114,9 +112,9 @@ class Verifier:
             return replace(finding, reason=f"{finding.reason}; its content was not compared with its record: {error}")
         except UserError:
             same = False
-        return (
-            finding if same else replace(finding, verdict=Verdict.TAMPERED, reason="its record is about other content")
-        )
+        if same:
+            return finding
+        return replace(finding, verdict=Verdict.TAMPERED, reason="its record is about other content", ingredients=())
 
     def _verify_content(self, path: Path, finding: Finding) -> Finding:
         """Look the content of a file up in the ledger, and compare it with samples of the checkpoint.
@@ -179,7 +177,7 @@ class Verifier:
         if recipe is None:
             return None
         parts = self._generate(recipe)
-        found = _nearest(parts, wanted) if size(wanted) == 1 else _distance_of_first(parts, wanted)
+        found = nearest(parts, wanted) if size(wanted) == 1 else distance_of_first(parts, wanted)
         if found is None or not found[1] <= modality.tolerance:
             return None
         index, distance = found
@@ -255,34 +253,3 @@ def _check_condition(checkpoint: Trained, condition: str, n: int, seed: int) -> 
         read_conditions(checkpoint.data, condition, n, seed)
     except UserError as error:
         raise UserError(f"--condition {str(error).removeprefix('condition=')}") from error
-
-
-def _nearest(parts: Iterable[Content], wanted: Content) -> tuple[int, float]:
-    """Return the index of the sample closest to the wanted one, and its distance."""
-    distances = torch.cat([_distances(part, wanted) for part in parts])
-    index = int(distances.argmin())
-    return index, float(distances[index])
-
-
-def _distance_of_first(parts: Iterable[Content], wanted: Content) -> tuple[int, float] | None:
-    """Return 0 and the largest distance of the first samples to the wanted ones; None if there are fewer samples."""
-    start, distance = 0, 0.0
-    for part in parts:
-        rows = take(part, slice(size(wanted) - start))
-        end = start + size(rows)
-        distance = max(distance, float(_distances(rows, take(wanted, slice(start, end))).max()))
-        start = end
-        if start == size(wanted):
-            return 0, distance
-    return None
-
-
-def _distances(content: Content, wanted: Content) -> Tensor:
-    """Return for each sample the largest absolute difference of its numbers to the wanted ones, shape (n,)."""
-    distances = []
-    for values, wanted_values in zip(leaves(content), leaves(wanted), strict=True):
-        exact = torch.promote_types(values.dtype, torch.int32)
-        both_missing = values.isnan() & wanted_values.isnan()
-        difference = (values.to(exact) - wanted_values.to(exact)).masked_fill(both_missing, 0)
-        distances.append(difference.abs().reshape(len(values), -1).amax(1).double())
-    return torch.stack(distances).amax(0).nan_to_num(torch.inf)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from gan_lightning.chain.claims import find_claims, new_claim
 from gan_lightning.errors import UserError
+from gan_lightning.provenance.derivations import parse_line
 from gan_lightning.provenance.ledger import append, find_ledger, read_ledger
-from gan_lightning.provenance.records import parse_record
 from gan_lightning.studio.market.chain_errors import refused
 from gan_lightning.studio.market.drafts import FILE
 from gan_lightning.studio.market.open_market import OpenMarket
@@ -53,5 +53,5 @@ def _load_identity() -> Identity:
 def _kind_of(ledger: Ledger | None, artifact: str) -> str:
     """Return the modality in the record of an artifact, and ``file`` if there is no record."""
     found = ledger.find(artifact) if ledger else None
-    record = parse_record(ledger.lines[found[0]]) if ledger and found else None
+    record = parse_line(ledger.lines[found[0]]) if ledger and found else None
     return record.modality if record else FILE
