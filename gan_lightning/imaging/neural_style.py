@@ -25,7 +25,7 @@ LEARNING_RATE, BETAS = 0.03, (0.9, 0.99)
 DECAY = 0.9  # of the average over iterations, which is smoother than the last one
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as in JPEG files
 MARGIN = 1 / 32  # of the longer side; this border would get stripes, and is cut off
-BYTES_PER_PIXEL = 5300  # memory for the feature maps and their gradients, measured for 512×512
+BYTES_PER_PIXEL = 8500  # memory of a process beside 0.5 GB, measured with size=512
 
 Size = tuple[int, int]
 
