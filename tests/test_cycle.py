@@ -17,6 +17,7 @@ from gan_lightning.algorithms.regularizers import R1
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.networks.patch_discriminator import PatchDiscriminator
 from gan_lightning.networks.translator import Generator
+from tests.processes import ended, started
 
 A, B = (1, 12, 12), (3, 12, 12)
 SGD = functools.partial(torch.optim.SGD, lr=0.05)
@@ -195,6 +196,27 @@ def test_resumed_run_equals_uninterrupted_run(run, toy):
     assert any(name.startswith("backward_ema.") for name in whole)
 
 
+@pytest.mark.slow
+def test_two_processes_train_the_same_networks_and_resume_exactly(tmp_path):
+    small = [argument for argument in TRAIN[2:] if argument != "data=domains"]
+    both = [*small, "data=digit_outlines", "data.batch_size=4", "trainer=ddp_cpu", "regularizer=r1"]
+    notes = "+callbacks.notes._target_=tests.parallel.Notes"
+
+    def train(*arguments):
+        code, said = ended(started(tmp_path, *arguments))
+        assert code == 0, said
+
+    train(*both, notes, "hydra.run.dir=part", "max_iterations=3")
+    train("resume=part", "max_iterations=6", "trust_code=[tests]")
+    train(*both, notes, "hydra.run.dir=whole", "max_iterations=6")
+    part, whole, second = (
+        torch.load(tmp_path / file)["weights"] for file in ("part/notes_1.pt", "whole/notes_1.pt", "whole/notes_0.pt")
+    )
+    assert all(torch.equal(value, part[name]) for name, value in whole.items())
+    networks = [name for name in whole if not name.startswith(("pool.", "backward_pool."))]
+    assert all(torch.equal(whole[name], second[name]) for name in networks)
+
+
 def test_images_are_translated_by_the_command(run, toy):
     assert run("train", *TRAIN, "max_iterations=2", "hydra.run.dir=run").code == 0
     generated = run("generate", "checkpoint=run", "trust_code=[domains]", "n=4", "format=arrays", "output=images.npz")
@@ -202,6 +224,14 @@ def test_images_are_translated_by_the_command(run, toy):
     with np.load("images.npz") as arrays:
         assert arrays["samples"].shape == (4, 3, 12, 12)
         assert arrays["condition"].shape == (4, 3, 12, 12)
+
+
+def test_experiment_trains_in_both_directions(run):
+    small = ["model.generator.width=4", "model.discriminator.width=4", "callbacks.evaluation=null", "trainer=cpu"]
+    result = run("train", "experiment=translate", "model=cyclegan", "term=[]", *small, "max_iterations=1")
+    assert result.code == 0, result.err
+    assert "loss/cycle" in result.out
+    assert "ema" not in result.out.splitlines()[0]
 
 
 def test_data_of_one_domain_are_rejected(run):

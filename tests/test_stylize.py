@@ -1,5 +1,6 @@
 """Neural style transfer: its loss against plain loops, and the command on small images."""
 
+import json
 import sys
 from importlib.util import find_spec
 
@@ -10,6 +11,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from gan_lightning.commands import stylize as command
+from gan_lightning.commands import verify as gan_verify
+from gan_lightning.files import file_digest
 from gan_lightning.imaging.neural_style import (
     CONTENT_LAYER,
     SMALLEST,
@@ -26,7 +29,8 @@ from gan_lightning.imaging.neural_style import (
     transfer_style,
     with_luminance,
 )
-from gan_lightning.networks.perceptual import PACKAGE, load_network
+from gan_lightning.networks.perceptual import BACKBONES, PACKAGE, load_network
+from gan_lightning.provenance import identity
 
 needs_weights = pytest.mark.skipif(find_spec(PACKAGE) is None, reason=f"needs {PACKAGE}, of the extra 'perceptual'")
 FAST = ["steps=3", "size=40"]
@@ -182,6 +186,31 @@ def test_command_takes_grey_deep_and_transparent_images(run, images, mode):
         assert image.size == (48, 36)
         if mode.endswith("A"):
             assert np.array_equal(np.asarray(image)[..., 3], np.asarray(content)[..., -1])
+
+
+@needs_weights
+def test_signed_image_names_its_sources(run, called, images, tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
+    result = run("stylize", "content=disk.png", "style=stripes.png", *FAST, "sign=true")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert not (tmp_path / "disk_stripes.png").exists()
+    identity.create("Jane Doe", "Example")
+    result = run("stylize", "content=disk.png", "style=stripes.png", *FAST, "sign=true")
+    assert result.code == 0, result.err
+    code, out = called(gan_verify.main, "disk_stripes.png", "--json")
+    (found,) = json.loads(out)
+    assert (code, found["verdict"]) == (0, "trusted")
+    derivation = found["derivation"]
+    assert [(one["name"], one["role"], one["digest"]) for one in derivation["sources"]] == [
+        ("disk.png", "parentOf", file_digest(tmp_path / "disk.png")),
+        ("stripes.png", "inputTo", file_digest(tmp_path / "stripes.png")),
+    ]
+    assert derivation["model"]["digest"] == BACKBONES["vgg"].sha256
+    assert derivation["settings"] == {
+        "size": 40, "style_weight": 30.0, "content_weight": 1.0, "tv_weight": 20.0, "steps": 3, "keep_colors": False,
+    }  # fmt: skip
+    assert (tmp_path / "outputs/ledger").is_dir()
 
 
 BAD = {

@@ -1,13 +1,17 @@
 """Gives an image the style of another one."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gan_lightning.commands.output import complete_output
+from gan_lightning.commands.signing import ImageSigner
 from gan_lightning.config.settings import StylizeSettings
 from gan_lightning.errors import UserError
 from gan_lightning.imaging.neural_style import (
@@ -23,7 +27,12 @@ from gan_lightning.imaging.neural_style import (
     with_luminance,
 )
 from gan_lightning.imaging.photo import FORMATS, Photo, check_format, read_photo, to_pixels, to_samples, write_photo
-from gan_lightning.networks.perceptual import load_network
+from gan_lightning.networks.perceptual import BACKBONES, PACKAGE, VERSION, load_network
+from gan_lightning.provenance import load_signer
+
+if TYPE_CHECKING:  # needs an extra
+    from gan_lightning.provenance.derivations import Role
+    from gan_lightning.provenance.identity import Identity
 
 DEFAULT_SIDE = 512  # largest longer side of a result, unless size=… says otherwise
 SUFFIX = ".png"
@@ -32,6 +41,7 @@ PIXELS = np.dtype(np.uint8)
 
 def stylize(settings: StylizeSettings) -> Path:
     """Write the image that ``conf/stylize.yaml`` describes, and return its path."""
+    identity = load_signer("sign=true") if settings.sign else None
     output = _output_path(settings)
     photo, style_photo = _read("content", settings.content), _read("style", settings.style)
     size = _size(settings, photo)
@@ -43,7 +53,19 @@ def stylize(settings: StylizeSettings) -> Path:
         result = torch.cat([result, resize(alpha, size)], 1)
     with complete_output(output) as unfinished:
         write_photo(unfinished, Photo(to_pixels(result, PIXELS), photo.icc_profile), FORMATS[output.suffix.lower()])
+        if identity is not None:
+            sources: list[tuple[Path, Role]] = [(Path(settings.content), "parentOf"), (Path(settings.style), "inputTo")]
+            _signer(identity, settings, size).sign(output, sources, unfinished)
     return output
+
+
+def _signer(identity: Identity, settings: StylizeSettings, size: Size) -> ImageSigner:
+    """Return the signer of a result of this height and width."""
+    from gan_lightning.provenance.derivations import Model
+
+    model = Model(f"VGG16 of {PACKAGE} {VERSION}", BACKBONES["vgg"].sha256)
+    choices = settings.model_dump(include={"style_weight", "content_weight", "tv_weight", "steps", "keep_colors"})
+    return ImageSigner(identity, settings.ledger, "neural style transfer", model, {"size": max(size)} | choices)
 
 
 def _output_path(settings: StylizeSettings) -> Path:

@@ -220,5 +220,7 @@ class StylizeSettings(Settings):
     tv_weight: TermWeight
     steps: PositiveInt
     keep_colors: bool
+    sign: bool
+    ledger: Location[str | None]
     output: Location[str | None]
     debug: bool

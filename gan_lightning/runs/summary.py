@@ -78,9 +78,9 @@ def privacy_summary(privacy: DifferentialPrivacy) -> str:
 
 
 def parameter_counts(model: GenerativeModel) -> dict[str, int]:
-    """Return the number of parameters of each network by name, without the averaged copy of the generator."""
+    """Return the number of parameters of each network by name, without averaged copies of generators."""
     counts = {name: sum(one.numel() for one in network.parameters()) for name, network in model.named_children()}
-    return {name: n for name, n in counts.items() if n and name != "ema"}
+    return {name: n for name, n in counts.items() if n and not name.endswith("ema")}
 
 
 def _examples(data: Data) -> str:
