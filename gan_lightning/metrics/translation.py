@@ -28,11 +28,12 @@ from gan_lightning.metrics.translation_metrics import (
     translation_metrics,
 )
 from gan_lightning.modalities.image import normalize, to_uint8
-from gan_lightning.modalities.samples import Content, Sample
+from gan_lightning.modalities.samples import Content, Sample, cat
 from gan_lightning.networks.perceptual import PACKAGE
 
 Translate = Callable[[Tensor], Tensor]  # images (n, c, h, w) uint8 to translations (n, C, H, W) uint8
 
+FORWARD = 64  # images that are translated at once: they may be large
 MAX_TRAINING = 10_000  # images that a classifier is trained on
 IMAGES_SEEN, MIN_EPOCHS = 20_000, 4  # in the training of a classifier, over all epochs
 CLASSIFIER_SEED = 0
@@ -113,7 +114,8 @@ class TranslationEvaluator(Evaluator):
         """
 
         def translate(images: Tensor) -> Tensor:
-            translated = model.sample(len(images), normalize(images), seed=seed, weights=weights)
+            parts = model.sample_parts(len(images), normalize(images), seed=seed, weights=weights, most=FORWARD)
+            translated = cat(list(parts))
             assert isinstance(translated, Tensor)
             return translated
 
@@ -217,7 +219,7 @@ def _cycle_errors(backward: nn.Module, sources: Tensor, translated: Tensor, seed
     forms = {"cycle": translated, "cycle_rounded": rounded, "cycle_noisy": rounded + noise}
 
     def error(form: Tensor) -> Tensor:
-        parts = form.to(translated.device).split(BATCH)
+        parts = form.to(translated.device).split(FORWARD)
         returned = torch.cat([backward(None, part) for part in parts]).cpu()
         return (returned - sources).abs().mean((1, 2, 3))
 
