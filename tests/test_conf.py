@@ -14,7 +14,7 @@ from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
 from tests.tables import write_people, write_public_tables
-from tests.test_unpaired import write_emoji
+from tests.two_domains import write_emoji, write_images, write_usps
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
 
@@ -32,6 +32,7 @@ GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their d
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
 TRANSLATION = ["model=cut", "term=[patch_nce]", "callbacks.evaluation.n=20"]
+FOLDERS = ["data.a=a", "data.b=b"]
 EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
 USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
 MORE_ARGUMENTS = {  # arguments that an option needs
@@ -46,7 +47,8 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=digit_outlines": TRANSLATION,
     "data=emoji": [*TRANSLATION, *EMOJI],
     "data=mnist_usps": [*TRANSLATION[:2], *USPS],
-    "data=unpaired": [*TRANSLATION, *(f"data.{name}=images" for name in ("a", "b", "a_test", "b_test"))],
+    "data=unpaired": [*TRANSLATION, *FOLDERS],
+    "data=artworks_to_photos": [*TRANSLATION, *FOLDERS, "data.b_test=null"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
     "data=free_photos": ["experiment=super_resolution", "data.root=images", "data.test_root=null", *SMALL_PHOTOS],
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
@@ -108,12 +110,11 @@ def tables(tmp_path):
 
 @pytest.fixture
 def domains(tmp_path, idx_folder):
-    """Write 240 emoji of one colour each to emoji/, and 32 random digits of USPS beside those of MNIST."""
+    """Write images to a/ and b/, emoji to emoji/, and USPS beside the files of MNIST."""
+    for i, name in enumerate("ab"):
+        write_images(tmp_path / name, 40, seed=i)
     write_emoji(tmp_path / "emoji", 240)
-    (idx_folder / "usps").mkdir()
-    digits = np.column_stack([np.arange(32) % 10, np.random.default_rng(0).uniform(-1, 1, (32, 256))])
-    for name in ("zip.train.gz", "zip.test.gz"):
-        np.savetxt(idx_folder / "usps" / name, digits, "%.3f")  # compressed because of its name
+    write_usps(idx_folder / "usps", np.random.default_rng(0).uniform(-1, 1, (32, 256)), np.arange(32) % 10)
 
 
 def idx_files(arguments, idx_folder):
@@ -125,7 +126,7 @@ def idx_files(arguments, idx_folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, domains, group, option):
+def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, request, group, option):
     name = f"{group}={option}"
     if name in SKIPPED:
         pytest.skip(SKIPPED[name])
@@ -133,6 +134,8 @@ def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, im
     if group not in GROUPS_WITH_DATA and not any(argument.startswith("data=") for argument in arguments):
         arguments.append("data=digits")
     arguments += idx_files(arguments, idx_folder)
+    if {FOLDERS[0], EMOJI[0], USPS[0]} & {*arguments}:
+        request.getfixturevalue("domains")  # takes a second
     small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
     result = run("train", *arguments, *small)
     assert result.code == 0, result.err

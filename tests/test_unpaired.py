@@ -12,23 +12,16 @@ from PIL import Image
 from gan_lightning.data.batches import EpochBatches
 from gan_lightning.data.datamodule import Examples
 from gan_lightning.data.digit_outlines import LUMA, DigitOutlines, shuffled_digits
-from gan_lightning.data.emoji import CELL, TEST_CELLS, Emoji
+from gan_lightning.data.emoji import TEST_CELLS, Emoji
 from gan_lightning.data.image_files import read_image
 from gan_lightning.data.mnist_usps import MnistUsps, read_usps
 from gan_lightning.data.unpaired_folders import UnpairedFolders, held_out
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.fidelity import psnr
+from tests.two_domains import write_emoji, write_images, write_usps
 
 SHARED = Path(os.environ.get("GAN_DATA_DIR", "data"))
 SHAPE = {"sample_shape": [3, 16, 16], "condition_shape": [3, 16, 16]}
-
-
-def write_images(folder, n, size=(20, 24), seed=0):
-    random = np.random.default_rng(seed)
-    folder.mkdir(parents=True)
-    for i in range(n):
-        Image.fromarray(random.integers(0, 256, (*size, 3), np.uint8)).save(folder / f"{i:03d}.png")
-    return folder
 
 
 @pytest.fixture
@@ -196,20 +189,6 @@ class TestDigitOutlines:
         assert torch.equal(data.pairs[1], outlined)
 
 
-def write_emoji(folder, cells):
-    """Write grids of cells whose colour is their number."""
-    columns = 16
-    rows = -(-cells // columns)
-    numbers = np.arange(rows * columns)
-    colours = np.stack([numbers % 256, numbers // 256, np.zeros_like(numbers)], 1).astype(np.uint8)
-    folder.mkdir()
-    for name, blue in (("flat", 0), ("3d", 100)):
-        grid = (colours + np.array([0, 0, blue], np.uint8)).reshape(rows, columns, 3).repeat(CELL, 0).repeat(CELL, 1)
-        Image.fromarray(grid).save(folder / f"{name}.webp", lossless=True, method=0)
-    lines = ["cell,name", *(f"{i},number {i}" for i in range(cells))]
-    (folder / "names.csv").write_text("\n".join(lines), encoding="utf-8")
-
-
 def emoji(root, **changes):
     settings = {"image_size": 64, "direction": "flat_to_3d", "batch_size": 4, "seed": 0, **SIZE_64}
     return Emoji(root=str(root), **(settings | changes))
@@ -253,12 +232,7 @@ class TestMnistUsps:
     def test_usps_is_read_and_enlarged(self, tmp_path, idx_folder):
         random = np.random.default_rng(0)
         digits, labels = random.integers(0, 201, (12, 256)) / 100 - 1, np.arange(12) % 10
-        rows = [
-            " ".join([f"{label:.4f}", *(f"{x:.3f}" for x in row)]) for label, row in zip(labels, digits, strict=True)
-        ]
-        (idx_folder / "usps").mkdir()
-        for name in ("zip.train.gz", "zip.test.gz"):
-            np.savetxt(idx_folder / "usps" / name, table, "%.3f")  # compressed because of its name
+        write_usps(idx_folder / "usps", digits, labels)
         found = read_usps(idx_folder / "usps" / "zip.train.gz")
         assert found.labels.tolist() == labels.tolist()
         assert torch.equal(found.images.flatten(1), torch.from_numpy((digits + 1) * 127.5).round().to(torch.uint8))

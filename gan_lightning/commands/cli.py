@@ -67,3 +67,12 @@ def search() -> None:
     from gan_lightning.config.settings import SearchSettings
 
     run("search", SearchSettings, print_result)
+
+
+@command
+def stylize() -> None:
+    """Run ``gan-stylize``, or ``python scripts/stylize.py``."""
+    from gan_lightning.commands.hydra_run import print_result, run
+    from gan_lightning.config.settings import StylizeSettings
+
+    run("stylize", StylizeSettings, print_result)

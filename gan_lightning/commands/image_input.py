@@ -4,12 +4,11 @@ import logging
 import re
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 from tqdm import tqdm
 
 from gan_lightning.commands.output import complete_output
-from gan_lightning.commands.signing import PhotoSigner
+from gan_lightning.commands.signing import ImageSigner, photo_signer
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError, listed, printable
 from gan_lightning.imaging.photo import FORMATS, check_format, is_ours, read_photo, write_photo
@@ -29,13 +28,6 @@ KEYS = ("output=", "sign=", "ledger=")  # that errors about a photo do not start
 SUFFIX = ".png"  # without a loss, and for all channels and bits
 
 log = logging.getLogger(__name__)
-
-
-class Conversion(NamedTuple):
-    """A photo, and the file with the model's result for it."""
-
-    source: Path
-    output: Path
 
 
 def check_keys(settings: GenerateSettings) -> None:
@@ -61,7 +53,7 @@ def convert_photos(settings: GenerateSettings) -> Path:
     identity = load_signer("sign=true") if settings.sign else None
     trained = load(settings.checkpoint, settings.trust_code)
     network = photo_network(settings, trained)
-    signer = PhotoSigner(identity, settings, trained, network.scale) if identity else None
+    signer = photo_signer(identity, settings, trained, network.scale) if identity else None
     label = _label(settings, trained, network)
     if source.is_dir():
         output = _output_folder(settings, source, label)
@@ -69,7 +61,7 @@ def convert_photos(settings: GenerateSettings) -> Path:
     else:
         output = _output_file(settings, source, label)
         try:
-            _convert(Conversion(source, output), network, signer)
+            _convert(source, output, network, signer)
         except UserError as error:  # its message starts with the path, or with a key
             raise error if str(error).startswith(KEYS) else UserError(f"input={error}") from error
     return output
@@ -107,35 +99,33 @@ def _output_folder(settings: GenerateSettings, source: Path, label: str) -> Path
     return output
 
 
-def _convert(conversion: Conversion, network: PhotoNetwork, signer: PhotoSigner | None) -> None:
+def _convert(source: Path, output: Path, network: PhotoNetwork, signer: ImageSigner | None) -> None:
     """Write the result for a photo, signed if there is a signer.
 
     Raises:
         UserError: if it cannot be done; the message starts with the source's path, or with one of ``KEYS``.
     """
-    source, output = conversion
     photo = read_photo(source, network.most_pixels)
     check_format(output, network.channels(photo), photo.pixels.dtype, *network.size(photo))
     result = network(photo, source.name)
     with complete_output(output) as unfinished:
         write_photo(unfinished, result, FORMATS[output.suffix.lower()])
         if signer is not None:
-            signer.sign(output, source, unfinished)
+            signer.sign(output, [(source, "parentOf")], unfinished)
 
 
-def _convert_folder(source: Path, output: Path, network: PhotoNetwork, signer: PhotoSigner | None) -> list[Conversion]:
-    """Write the results for all photos in a folder, each when it is done, and return what was done.
+def _convert_folder(source: Path, output: Path, network: PhotoNetwork, signer: ImageSigner | None) -> None:
+    """Write the results for all photos in a folder, each when it is done.
 
     Raises:
         UserError: if there is no photo, or, at the end, if photos could not be read.
     """
     photos = _photos(source)
-    done: list[Conversion] = []
+    done = 0
     failed: list[str] = []
     for photo, name in tqdm(zip(photos, _names(photos), strict=True), "images", len(photos), disable=None):
-        conversion = Conversion(photo, output / name)
         try:
-            _convert(conversion, network, signer)
+            _convert(photo, output / name, network, signer)
         except UserError as error:
             if str(error).startswith(KEYS):
                 raise
@@ -144,14 +134,13 @@ def _convert_folder(source: Path, output: Path, network: PhotoNetwork, signer: P
             continue
         if not done:
             (output / GENERATED).write_text("images from gan-generate: no training data\n", encoding="utf-8")
-        done.append(conversion)
+        done += 1
     if failed:
-        results = f"; {len(done):,} results are in {output}" if done else ""
+        results = f"; {done:,} results are in {output}" if done else ""
         raise UserError(
             f"input={source}: {len(failed):,} of {len(photos):,} images could not be read ({listed(failed)}){results}: "
             "repair or remove them"
         )
-    return done
 
 
 def _photos(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Signs the images that a model makes of photos, and adds records of what was signed to the ledger."""
+"""Signs the images that commands make of other images, and adds records of what was signed to the ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.runs.checkpoints import Trained
 
 if TYPE_CHECKING:  # needs an extra
-    from gan_lightning.provenance.derivations import Derivation
+    from gan_lightning.provenance.derivations import Derivation, Model, Role, Setting
     from gan_lightning.provenance.identity import Identity
     from gan_lightning.provenance.records import Record
 
@@ -20,7 +20,7 @@ def add_to_ledger(folder: str | None, identity: Identity, records: Sequence[Reco
     """Add records to the ledger in a folder; None for no ledger.
 
     Raises:
-        UserError: if the ledger cannot be written, or was changed.
+        UserError: if the ledger cannot be written, or was changed; the message starts with ``ledger=``.
     """
     from gan_lightning.provenance import ledger
 
@@ -35,38 +35,43 @@ def add_to_ledger(folder: str | None, identity: Identity, records: Sequence[Reco
         raise UserError(f"ledger={folder}: {reason}: give another folder, or ledger=null") from error
 
 
-class PhotoSigner:
-    """Signs the images that a model makes of photos, and adds their derivations to the ledger.
+class ImageSigner:
+    """Signs images that are made of other images in one way, and adds their derivations to a ledger.
 
     Args:
         identity: the identity that signs.
-        settings: the settings by which the images are made.
-        trained: the model that makes them.
-        scale: height and width of an image in multiples of those of its photo.
+        ledger: folder of the ledger; None for none.
+        method: what is done, in words.
+        model: the model that does it.
+        settings: settings by which the model makes the same images again.
     """
 
-    def __init__(self, identity: Identity, settings: GenerateSettings, trained: Trained, scale: int) -> None:
-        from gan_lightning.provenance.signing_derived import model_of
-
+    def __init__(
+        self, identity: Identity, ledger: str | None, method: str, model: Model, settings: dict[str, Setting]
+    ) -> None:
         self._identity = identity
-        self._ledger = settings.ledger
-        self._method = f"super-resolution ×{scale}" if scale > 1 else "image translation"
-        self._model = model_of(trained)
-        self._settings = settings.choices()
+        self._ledger = ledger
+        self._method = method
+        self._model = model
+        self._settings = settings
 
-    def sign(self, output: Path, photo: Path, unfinished: Path) -> None:
+    def sign(self, output: Path, sources: Sequence[tuple[Path, Role]], unfinished: Path) -> None:
         """Sign an image.
 
         Args:
             output: path of the image.
-            photo: the photo it was made from.
+            sources: the images it was made from, each with its role, as for
+                :func:`gan_lightning.provenance.signing_derived.sign_derived`.
             unfinished: path of the image as long as it is not renamed to ``output``.
+
+        Raises:
+            UserError: if that is not possible; the message starts with ``sign=`` or ``ledger=``.
         """
         from gan_lightning.provenance.signing_derived import sign_derived
 
         derivation = sign_derived(
             output,
-            [(photo, "parentOf")],
+            sources,
             self._identity,
             method=self._method,
             model=self._model,
@@ -74,3 +79,18 @@ class PhotoSigner:
             unfinished=unfinished,
         )
         add_to_ledger(self._ledger, self._identity, [derivation])
+
+
+def photo_signer(identity: Identity, settings: GenerateSettings, trained: Trained, scale: int) -> ImageSigner:
+    """Return the signer of images that a trained model makes of photos.
+
+    Args:
+        identity: the identity that signs.
+        settings: the settings by which the images are made.
+        trained: the model.
+        scale: height and width of an image in multiples of those of its photo.
+    """
+    from gan_lightning.provenance.signing_derived import model_of
+
+    method = f"super-resolution ×{scale}" if scale > 1 else "image translation"
+    return ImageSigner(identity, settings.ledger, method, model_of(trained), settings.choices())

@@ -37,6 +37,7 @@ Node = Annotated[Config, BeforeValidator(_check_node)]
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, le=1)]
+TermWeight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SampleSeed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -205,4 +206,21 @@ class DirectionsSettings(Settings):
     count: PositiveInt
     seed: SampleSeed
     trust_code: list[str]
+    debug: bool
+
+
+class StylizeSettings(Settings):
+    """The keys of ``conf/stylize.yaml``."""
+
+    content: Location[str]
+    style: Location[str]
+    size: Annotated[int, Field(ge=32)] | None
+    style_weight: TermWeight
+    content_weight: TermWeight
+    tv_weight: TermWeight
+    steps: PositiveInt
+    keep_colors: bool
+    sign: bool
+    ledger: Location[str | None]
+    output: Location[str | None]
     debug: bool

@@ -80,7 +80,7 @@ def read_photo(path: Path, most: int = MAX_PHOTO_PIXELS) -> Photo:
             log.warning("%s: has several frames, of which the first is used", path)
         profile = file.info.get("icc_profile")
         deep = pixel_format(file).bits > 8
-        pixels = read_16_bits(path, most) if deep else _pixels(ImageOps.exif_transpose(file))
+        pixels = read_16_bits(path, most) if deep else _pixels(file)
     return Photo(pixels, profile)
 
 
@@ -93,7 +93,8 @@ def _any_size() -> Iterator[None]:
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
-    """Return the pixels (H, W, C) uint8 of a decoded image."""
+    """Return the pixels (H, W, C) uint8 of an image, turned by its EXIF orientation."""
+    ImageOps.exif_transpose(image, in_place=True)  # without a copy of an image that is not turned
     if image.mode in INTERMEDIATE_MODES:
         image = image.convert(INTERMEDIATE_MODES[image.mode])
     mode = "L" if image.mode in GREY_MODES else "RGB"

@@ -64,7 +64,8 @@ def _lower_bytes(path: Path, most: int, raw_mode: str) -> np.ndarray:
 
 
 def _decode(image: Image.Image) -> np.ndarray:
-    return np.array(ImageOps.exif_transpose(image))
+    ImageOps.exif_transpose(image, in_place=True)
+    return np.array(image)
 
 
 def _raw_mode(image: Any) -> str:

@@ -184,7 +184,8 @@ class TranslationEvaluator(Evaluator):
     def pictures(self, content: Content, condition: Sample | None = None) -> dict[str, np.ndarray]:
         assert isinstance(content, Tensor)
         columns = [self.sources, content] + ([] if self.truth is None else [self.truth])
-        shown = torch.stack([_as_shape(one[:SHOWN], content.shape[1:]) for one in columns], 1).flatten(0, 1)
+        n = min(len(content), SHOWN)
+        shown = torch.stack([_as_shape(one[:n], content.shape[1:]) for one in columns], 1).flatten(0, 1)
         return {"translations": self.data.modality.sheet(shown, COLUMNS * len(columns))}
 
 
