@@ -18,6 +18,7 @@ from gan_lightning.algorithms.regularizers import DiscriminatorPass, NoPenalty, 
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.modalities.samples import Sample, Shape, shape
 from gan_lightning.networks.wrappers import Scheduled, mixes_samples
+from gan_lightning.system.distributed import copy_buffers_from_first
 
 
 class CycleGAN(GenerativeModel):
@@ -170,6 +171,8 @@ class CycleGAN(GenerativeModel):
         self.penalty_weight.fill_(self.regularizer.weight(self.iteration))
         for module in self._scheduled:
             module.set_iteration(self.iteration)
+        for pool in (self.pool, self.backward_pool):
+            copy_buffers_from_first(pool)
 
     @torch.no_grad()
     def check_networks(self, sample_shape: Shape, condition: Sample | None) -> Sample:

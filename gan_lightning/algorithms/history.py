@@ -13,8 +13,8 @@ class HistoryPool(nn.Module):
     Each new fake goes to a random place of the pool. An empty place stores it. From a full one, with probability ½, it
     takes out an earlier fake and stays in its place; otherwise the new fake itself is returned.
 
-    The pool is part of the checkpoint. Draws come from the default generator. Several processes share the pool of the
-    first one, since buffers are broadcast from it.
+    The pool is part of the checkpoint. Draws come from the default generator. Before each iteration, all processes of a
+    run take over the pool of the first one, which writes the checkpoint.
 
     Args:
         size: number of fakes in the pool; 50 in CycleGAN.

@@ -19,7 +19,7 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment, Lightning
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.strategies.launchers.launcher import _Launcher
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
-from torch import Tensor
+from torch import Tensor, nn
 
 T = TypeVar("T")
 
@@ -169,6 +169,13 @@ def broadcast_from_first(value: T) -> T:
     if dist.is_initialized():
         dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
     return values[0]
+
+
+def copy_buffers_from_first(module: nn.Module) -> None:
+    """Set the buffers of a module to those of the first process; Lightning does not, in runs of several optimizers."""
+    if dist.is_initialized():
+        for buffer in module.buffers():
+            dist.broadcast(buffer, src=0)
 
 
 def max_over_processes(value: float) -> float:
