@@ -26,7 +26,7 @@ def documented_commands():
         for block in blocks(page):
             for line in block.replace("\\\n", " ").splitlines():
                 found = re.match(
-                    r"(?:\w+=\S+ )*python (train|scripts/(?:generate|evaluate|search|export|directions))\.py (.*)", line
+                    r"(?:\w+=\S+ )*python (train|scripts/(?:generate|evaluate|search|export|directions|stylize))\.py (.*)", line
                 )
                 if found:
                     arguments = [word for word in shlex.split(found[2], comments=True) if "…" not in word]
