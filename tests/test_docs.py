@@ -25,9 +25,8 @@ def documented_commands():
     for page in pages:
         for block in blocks(page):
             for line in block.replace("\\\n", " ").splitlines():
-                found = re.match(
-                    r"(?:\w+=\S+ )*python (train|scripts/(?:generate|evaluate|search|export|directions))\.py (.*)", line
-                )
+                scripts = "generate|evaluate|search|export|directions|stylize"
+                found = re.match(rf"(?:\w+=\S+ )*python (train|scripts/(?:{scripts}))\.py (.*)", line)
                 if found:
                     arguments = [word for word in shlex.split(found[2], comments=True) if "…" not in word]
                     yield Path(found[1]).name, arguments, str(page.relative_to(ROOT))
