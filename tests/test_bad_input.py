@@ -34,6 +34,10 @@ def test_misplaced_mnist(run, idx_folder, tmp_path, folder, name):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (
+            [*FAST[:2], "model=vae", "term=[mode_seeking]"],
+            ["term=[mode_seeking]: the model takes no terms of the generator's loss: term=[]"],
+        ),
         # unknown keys, groups and options
         (["modl=mlp"], ["modl", "did you mean 'model'"]),
         (["model=mpl"], ["model=mpl", "did you mean 'mlp'", "mlp_small"]),
