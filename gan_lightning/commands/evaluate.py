@@ -63,7 +63,9 @@ def evaluate(settings: EvaluateSettings) -> str:
     available = settings.n or evaluator.n if samples is None else size(samples)
     evaluator.prepare(data, min(settings.n or available, available), seed=settings.seed)
 
-    sources = [file_source(settings, samples)] if samples is not None else checkpoint_sources(settings, trained)
+    sources = (
+        [file_source(settings, samples)] if samples is not None else checkpoint_sources(settings, trained, evaluator)
+    )
     rows: dict[str, Values] = {}
     write_error = None
     for source in sources:

@@ -77,8 +77,8 @@ def file_source(settings: EvaluateSettings, samples: Content) -> Source:
     return FileSource(str(path), folder, {"samples": str(path)}, ["raw"], [0], samples)
 
 
-def checkpoint_sources(settings: EvaluateSettings, trained: list[Trained]) -> list[Source]:
-    """Return a source for each checkpoint, with names that differ."""
+def checkpoint_sources(settings: EvaluateSettings, trained: list[Trained], evaluator: Evaluator) -> list[Source]:
+    """Return a source for each checkpoint, with names that differ; with one seed if all would give the same samples."""
     common = Path(os.path.commonpath([one.run_dir.absolute().parent for one in trained]))
     sources: list[Source] = []
     for one in trained:
@@ -86,14 +86,15 @@ def checkpoint_sources(settings: EvaluateSettings, trained: list[Trained]) -> li
         folder = one.run_dir / "evaluation" / one.path.stem
         if settings.output is not None:
             folder = Path(settings.output, name) if len(trained) > 1 else Path(settings.output)
+        seeds = list(settings.seeds) if evaluator.random or one.model.prior is not None else settings.seeds[:1]
         facts = {
             "checkpoint": str(one.path),
             "sha256": one.digest,
             "iteration": one.model.iteration,
-            "seeds": list(settings.seeds),
+            "seeds": seeds,
             "privacy": None if one.model.privacy is None else one.model.privacy.record(),
         }
-        sources.append(CheckpointSource(name, folder, facts, one.model.weights, list(settings.seeds), one))
+        sources.append(CheckpointSource(name, folder, facts, one.model.weights, seeds, one))
     return sources
 
 

@@ -207,6 +207,9 @@ class Evaluator(ABC):
     }
     """Descriptions of the images of ``pictures`` and of the generators of ``baselines``, by name."""
 
+    random: bool = True
+    """False if the same conditions are evaluated with each seed, so that a model without latents needs only one."""
+
     reference: Reference[Any]
 
     def __init__(self, n: PositiveInt = 10_000) -> None:
@@ -369,6 +372,8 @@ class Evaluator(ABC):
     def table(self, columns: Mapping[str, Mapping[str, Any]]) -> str:
         """Return a Markdown table with a row for each metric: its values, the value of real data, and its meaning.
 
+        There is no column of real data if no metric has a value for them.
+
         Args:
             columns: values of metrics by name, for each column by its title.
         """
@@ -380,7 +385,7 @@ class Evaluator(ABC):
             for metric in self.metrics
             if any(metric.name in values for values in columns.values())
         ]
-        return markdown(["metric", *columns, "real data", "meaning"], rows)
+        return markdown(["metric", *columns, *(["real data"] if real else []), "meaning"], rows)
 
     def train_extractor(self, data: Data, path: Path, epochs: int, seed: int, name: str | None = None) -> str:
         """Train the extractor that evaluates samples of the data, and write it to a file.

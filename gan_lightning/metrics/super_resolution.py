@@ -114,6 +114,7 @@ class SuperResolutionEvaluator(Evaluator):
         n: the largest number of test photos.
     """
 
+    random = False
     reference: TestPhotos  # type: ignore[assignment]
     captions: Mapping[str, str] = {
         "details": "The centre of test photos: enlarged pixels, bicubic resizing, the model, the truth.",
@@ -199,6 +200,9 @@ class SuperResolutionEvaluator(Evaluator):
             "bicubic": {one.name: bicubic_uint8(one.low, *one.high.shape[1:])[None] for one in photos},
             "linear": {one.name: linear(one.low[None]) for one in photos},
         }
+
+    def checked(self, metrics: Metrics) -> list[Metric]:
+        return [metric for metric in self.metrics if metric.name in metrics and metric.name in (self.psnr_y, "lr_psnr")]
 
     def findings(self, metrics: Metrics) -> list[str]:
         found = []

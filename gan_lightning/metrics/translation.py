@@ -54,6 +54,7 @@ class TranslationEvaluator(Evaluator):
         n: default number of images to translate.
     """
 
+    random = False
     reference: TranslationReference
     captions: Mapping[str, str] = {
         "translations": "Test images, their translations and, if it is known, the truth.",

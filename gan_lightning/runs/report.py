@@ -24,6 +24,7 @@ GENERATORS = {
     "pretrained": "the generator before adversarial training (pretrained)",
 }
 SPLITS = {"test": "the held-out test split", "train": "the training data, which have no test split"}
+REAL = "real data"  # title of a column; a comparison with the truth has none, as the truth has no distance to itself
 BETTER = {"higher": "↑ higher", "lower": "↓ lower", "as real": "≈ as real", None: "–"}
 SAMPLES = {  # entries of metrics.json with their titles
     "samples": "Files",
@@ -174,13 +175,13 @@ def _columns(content: Mapping[str, Any]) -> list[str]:
     """Return the titles of the columns of values: samples, real data, baselines."""
     generators = list(content["generators"])
     samples = ["samples"] if len(generators) == 1 else [f"samples ({one})" for one in generators]
-    return [*samples, "real data", *content["baselines"]]
+    return [*samples, *([REAL] if content["floor"] else []), *content["baselines"]]
 
 
 def _groups(content: Mapping[str, Any], evaluator: Evaluator) -> list[Group]:
     """Return the metrics that were computed, by their groups."""
     generators = content["generators"].values()
-    others = [content["floor"], *content["baselines"].values()]
+    others = [*([content["floor"]] if content["floor"] else []), *content["baselines"].values()]
     groups: dict[str, Group] = {}
     for metric in evaluator.metrics:
         if any(metric.name in values for values in generators):
