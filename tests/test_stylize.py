@@ -13,6 +13,7 @@ from tqdm import tqdm
 from gan_lightning.commands import stylize as command
 from gan_lightning.commands import verify as gan_verify
 from gan_lightning.files import file_digest
+from gan_lightning.imaging.colors import luma
 from gan_lightning.imaging.neural_style import (
     CONTENT_LAYER,
     SMALLEST,
@@ -21,14 +22,13 @@ from gan_lightning.imaging.neural_style import (
     Weights,
     fit,
     gram,
-    luminance,
     match_contrast,
     minimize,
     relative_error,
     scales,
     total_variation,
     transfer_style,
-    with_luminance,
+    with_luma,
 )
 from gan_lightning.networks.perceptual import BACKBONES, PACKAGE, load_network
 from gan_lightning.provenance import identity
@@ -136,13 +136,13 @@ def test_style_has_the_longer_side_of_the_content():
 
 def test_colors_are_kept():
     content = sample(disk())
-    wanted = (luminance(content) + 0.1).clamp(-1, 1)
-    result = with_luminance(content, wanted)
-    assert torch.allclose(luminance(result), wanted, atol=1e-5)
+    wanted = (luma(content) + 0.1).clamp(-1, 1)
+    result = with_luma(content, wanted)
+    assert torch.allclose(luma(result), wanted, atol=1e-5)
     assert torch.allclose((result - content).diff(dim=1), torch.zeros(1, 2, 36, 48), atol=1e-6)
-    matched = match_contrast(luminance(sample(stripes())) * 0.2, luminance(content))
-    assert matched.mean().item() == pytest.approx(luminance(content).mean().item(), abs=1e-3)
-    assert matched.std().item() == pytest.approx(luminance(content).std().item(), rel=0.01)
+    matched = match_contrast(luma(sample(stripes())) * 0.2, luma(content))
+    assert matched.mean().item() == pytest.approx(luma(content).mean().item(), abs=1e-3)
+    assert matched.std().item() == pytest.approx(luma(content).std().item(), rel=0.01)
 
 
 @needs_weights

@@ -20,7 +20,7 @@ from gan_lightning.data.digits import Digits
 from gan_lightning.data.photos import PhotoFolder, SamplePhotos
 from gan_lightning.data.super_resolution import turn
 from gan_lightning.imaging.resizing import bicubic, bicubic_uint8
-from gan_lightning.metrics.fidelity import luma, psnr, ssim
+from gan_lightning.metrics.fidelity import psnr, ssim, y_channel
 from gan_lightning.metrics.linear_upscaling import WINDOW, LinearUpscaling
 from gan_lightning.metrics.reference import NotEvaluated
 from gan_lightning.metrics.super_resolution import SuperResolutionEvaluator
@@ -64,9 +64,9 @@ def folder_data(root, **changes):
 
 class TestMetrics:
     def test_luma_of_white_black_and_grey(self):
-        assert luma(torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)).item() == pytest.approx(235)
-        assert luma(torch.zeros(1, 3, 1, 1, dtype=torch.uint8)).item() == pytest.approx(16)
-        grey = luma(torch.full((1, 1, 1, 1), 100, dtype=torch.uint8)).item()
+        assert y_channel(torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)).item() == pytest.approx(235)
+        assert y_channel(torch.zeros(1, 3, 1, 1, dtype=torch.uint8)).item() == pytest.approx(16)
+        grey = y_channel(torch.full((1, 1, 1, 1), 100, dtype=torch.uint8)).item()
         assert grey == pytest.approx(16 + 219 * 100 / 255)
 
     def test_psnr_equals_the_formula(self):
@@ -100,7 +100,7 @@ class TestMetrics:
             height, width = (side // 4 * 4 for side in high.shape[1:])
             high = high[:, :height, :width]
             enlarged = bicubic_uint8(bicubic_uint8(high, height // 4, width // 4), height, width)
-            a, b = (luma(one[None])[..., 4:-4, 4:-4] for one in (enlarged, high))
+            a, b = (y_channel(one[None])[..., 4:-4, 4:-4] for one in (enlarged, high))
             values.append((psnr(a, b), ssim(a, b)))
         assert np.mean(values, 0) == pytest.approx([28.42, 0.8104], abs=0.015)
 

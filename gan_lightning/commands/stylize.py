@@ -14,17 +14,17 @@ from gan_lightning.commands.output import complete_output
 from gan_lightning.commands.signing import ImageSigner
 from gan_lightning.config.settings import StylizeSettings
 from gan_lightning.errors import UserError
+from gan_lightning.imaging.colors import luma
 from gan_lightning.imaging.neural_style import (
     BYTES_PER_PIXEL,
     SMALLEST,
     Size,
     Weights,
-    luminance,
     match_contrast,
     resize,
     resized,
     transfer_style,
-    with_luminance,
+    with_luma,
 )
 from gan_lightning.imaging.photo import FORMATS, Photo, check_format, read_photo, to_pixels, to_samples, write_photo
 from gan_lightning.networks.perceptual import BACKBONES, PACKAGE, VERSION, load_network
@@ -136,8 +136,8 @@ def _transfer(settings: StylizeSettings, content: Tensor, style: Tensor) -> Tens
     content, style = content.to(device), style.to(device)
     colored = content
     if settings.keep_colors:
-        content = luminance(content)
-        style = match_contrast(luminance(style), content)
+        content = luma(content)
+        style = match_contrast(luma(style), content)
     weights = Weights(settings.content_weight, settings.style_weight, settings.tv_weight)
     result = transfer_style(network, content, style, weights, settings.steps)
-    return (with_luminance(colored, result) if settings.keep_colors else result).cpu()
+    return (with_luma(colored, result) if settings.keep_colors else result).cpu()

@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits, load_sample_images
 from torch import Tensor
 
 from gan_lightning.data.unpaired import Domain, Unpaired, UnpairedSettings
+from gan_lightning.imaging.colors import luma
 
 SIZE = 32  # pixels
 REDUCTION = 4  # of the photographs' height and width
@@ -19,7 +20,6 @@ LINE_WIDTH = 2.0  # pixels
 BACKGROUND_LIGHT = 0.6  # of the photographs' own
 INSIDE_LIGHT = 0.15  # of the background's
 PALE = 0.25  # share of white in the colours of lines
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue
 
 
 class DigitOutlines(Unpaired):
@@ -98,7 +98,7 @@ def draw(digits: Tensor, background: Tensor) -> tuple[Tensor, Tensor]:
         background: the photograph behind each digit (n, 3, SIZE, SIZE) float64 from 0 to 1.
     """
     colour = BACKGROUND_LIGHT * background
-    grey = (colour * colour.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
+    grey = luma(colour)
 
     # Ink is the height of a smooth surface; its contour at ½ is the outline. ``distance`` is positive inside.
     ink = F.interpolate(F.pad(digits, (1, 1, 1, 1))[:, None], (SIZE, SIZE), mode="bicubic")

@@ -13,11 +13,11 @@ from gan_lightning.data.image_files import read_photo
 from gan_lightning.data.image_tree import ImageTree
 from gan_lightning.data.super_resolution import Photo, SuperResolution, SuperResolutionSettings
 from gan_lightning.errors import UserError, printable
+from gan_lightning.imaging.colors import luma
 from gan_lightning.marks import Location, WithoutEffect
 from gan_lightning.system.distributed import first_process
 
 HELD_OUT = 10  # without a folder of test photos, every tenth photo is a test photo
-LUMA = torch.tensor([0.299, 0.587, 0.114])  # of RGB, as Pillow converts it to grey
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class SamplePhotos(SuperResolution):
         for name, pixels in zip(photos.filenames, photos.images, strict=True):
             photo = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
             if self.modality.sample_shape[0] == 1:
-                photo = (photo.float() * LUMA[:, None, None]).sum(0, keepdim=True).round().to(torch.uint8)
+                photo = luma(photo[None].float())[0].round().to(torch.uint8)
             yield Photo(Path(name).stem, photo)
 
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+from gan_lightning.imaging.colors import luma
 from gan_lightning.imaging.resizing import bicubic
 from gan_lightning.networks.perceptual import StNetwork, VggLayer, smallest_side
 
@@ -23,7 +24,6 @@ COARSEST = 128  # the coarsest scale has at least this longer side, in pixels
 RATIO = 2**0.5  # between the sides at two scales
 LEARNING_RATE, BETAS = 0.03, (0.9, 0.99)
 DECAY = 0.9  # of the average over iterations, which is smoother than the last one
-LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, as in JPEG files
 MARGIN = 1 / 32  # of the longer side; this border would get stripes, and is cut off
 BYTES_PER_PIXEL = 8500  # memory of a process beside 0.5 GB, measured with size=512
 
@@ -151,17 +151,12 @@ def minimize(objective: Objective, start: Tensor, iterations: int, bar: tqdm) ->
     return average / total
 
 
-def luminance(image: Tensor) -> Tensor:
-    """Return the luminance (1, 1, H, W) of an image."""
-    return (image * image.new_tensor(LUMINANCE).view(3, 1, 1)).sum(1, keepdim=True) if image.shape[1] == 3 else image
-
-
 def match_contrast(image: Tensor, other: Tensor) -> Tensor:
     """Return an image with the mean and the standard deviation of another one."""
     factor = other.std() / image.std().clamp_min(1e-3)
     return ((image - image.mean()) * factor + other.mean()).clamp(-1, 1)
 
 
-def with_luminance(image: Tensor, wanted: Tensor) -> Tensor:
-    """Return an image with the luminance (1, 1, H, W) that is wanted, and its own colors."""
-    return (image + wanted - luminance(image)).clamp(-1, 1)
+def with_luma(image: Tensor, wanted: Tensor) -> Tensor:
+    """Return an image with the luma (1, 1, H, W) that is wanted, and its own colors."""
+    return (image + wanted - luma(image)).clamp(-1, 1)

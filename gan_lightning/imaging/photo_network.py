@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gan_lightning.imaging.colors import luma
 from gan_lightning.imaging.photo import MAX_PHOTO_PIXELS, Photo, to_pixels
 from gan_lightning.imaging.tiles import apply_in_tiles
 from gan_lightning.networks.image_to_image import ImageToImage
@@ -14,7 +15,6 @@ from gan_lightning.networks.image_to_image import ImageToImage
 MAX_RESULT_PIXELS = 2**28  # 268 million, of which a result in RGB takes 0.8 GB, and 1 GB more while it is written
 MAX_WHOLE_PIXELS = 2**21  # of an image that cannot be cut into tiles
 BICUBIC_REACH = 2  # pixels in each direction
-LUMA = (0.299, 0.587, 0.114)  # of R, G and B, as in JPEG
 
 
 class PhotoNetwork:
@@ -90,11 +90,6 @@ class PhotoNetwork:
         if self.scale == 1:
             return image
         return F.interpolate(image, scale_factor=self.scale, mode="bicubic", antialias=True)
-
-
-def luma(color: Tensor) -> Tensor:
-    """Return the luma (B, 1, H, W) of images (B, 3, H, W) in RGB."""
-    return (color * color.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
 
 
 def eightfold(network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

@@ -12,7 +12,7 @@ MAX_PSNR = 100.0
 SSIM_WINDOW = 11
 
 
-def luma(image: Tensor) -> Tensor:
+def y_channel(image: Tensor) -> Tensor:
     """Return the Y channel (n, 1, H, W) float64, from 16 to 235, of images (n, C, H, W) uint8, grey or RGB."""
     rgb = image.double().expand(-1, 3, -1, -1) / WHITE
     return (rgb * LUMA[:, None, None]).sum(1, keepdim=True) + LUMA_OFFSET

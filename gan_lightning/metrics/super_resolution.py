@@ -17,7 +17,7 @@ from gan_lightning.data.degradations import Bicubic
 from gan_lightning.data.super_resolution import PhotoPair, SuperResolution
 from gan_lightning.imaging.resizing import bicubic_uint8
 from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics
-from gan_lightning.metrics.fidelity import luma, psnr, ssim, without_border
+from gan_lightning.metrics.fidelity import psnr, ssim, without_border, y_channel
 from gan_lightning.metrics.linear_upscaling import LinearUpscaling
 from gan_lightning.metrics.reference import NotEvaluated, Split, View
 from gan_lightning.metrics.st_lpips import st_lpips
@@ -132,8 +132,13 @@ class SuperResolutionEvaluator(Evaluator):
             return Metric(f"{name}_{cut}", meaning, compute, no_floor, False, headline, None, "fidelity", "higher")
 
         self.metrics = (
-            compared("psnr_y", "PSNR of the luma channel Y (BT.601), in dB", lambda a, b: psnr(luma(a), luma(b)), True),
-            compared("ssim_y", "structural similarity of Y", lambda a, b: ssim(luma(a), luma(b))),
+            compared(
+                "psnr_y",
+                "PSNR of the luma channel Y (BT.601), in dB",
+                lambda a, b: psnr(y_channel(a), y_channel(b)),
+                True,
+            ),
+            compared("ssim_y", "structural similarity of Y", lambda a, b: ssim(y_channel(a), y_channel(b))),
             compared("psnr_rgb", "PSNR of all channels, in dB", psnr),
             compared("ssim_rgb", "structural similarity of all channels", ssim),
             Metric(
@@ -231,6 +236,11 @@ class SuperResolutionEvaluator(Evaluator):
             images = [pixels, baseline[photo.name][0], content[photo.name][0], photo.high]
             rows.append(np.concatenate([_detail(image) for image in images], 1))
         return {"details": np.concatenate(rows)}
+
+
+def _of_y(compare: Compare) -> Compare:
+    """Return the function of the Y channels of two images."""
+    return lambda a, b: compare(y_channel(a), y_channel(b))
 
 
 def _photos(samples: View) -> list[Tensor]:
