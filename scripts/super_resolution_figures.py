@@ -12,23 +12,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from benchmarks.pages import replace_part
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import nn
+from sklearn.datasets import load_sample_images
 
 from gan_lightning.algorithms.pretrained_gan import PretrainedGAN
-from gan_lightning.data.photos import SamplePhotos
+from gan_lightning.imaging.resizing import bicubic_uint8
 from gan_lightning.metrics.evaluator import Metrics, evaluator_of
 from gan_lightning.metrics.super_resolution import SuperResolutionEvaluator
+from gan_lightning.modalities.image import normalize, to_uint8
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.tables import markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "how-to" / "super_resolution.md"
 SHARES = [0, 0.2, 0.4, 0.6, 0.8, 1]  # of the second stage, in the blend
-DETAILS = {"china": (100, 30), "flower": (170, 20)}  # top and left corner of the details in the picture
-SIDE = 128
+DETAILS = [(130, 230), (130, 270)]  # top and left corner of the details of both photos in the picture
+SIDE = 140
 
 
 def main() -> None:
@@ -76,7 +78,7 @@ def cell(values: Sequence[float]) -> str:
 def durations(runs: Sequence[Trained]) -> str:
     """Return a sentence about how long the runs took."""
     minutes = [json.loads((run.run_dir / "manifest.json").read_text())["duration_seconds"] / 60 for run in runs]
-    return f"Each run took {min(minutes):.0f} to {max(minutes):.0f} minutes."
+    return f"Each run took about {max(minutes):.0f} minutes."
 
 
 def draw_curve(evaluator: SuperResolutionEvaluator, values: Mapping[float, Sequence[Metrics]]) -> Figure:
@@ -100,21 +102,16 @@ def draw_curve(evaluator: SuperResolutionEvaluator, values: Mapping[float, Seque
 
 def draw_details(model: PretrainedGAN) -> Image.Image:
     """Draw details of scikit-learn's photos: pixels, bicubic resizing, both stages, and the truth."""
-    data = SamplePhotos(scale=4, channels=3, region=32, crop=16, crops_per_region=1, batch_size=1, seed=0)
-    data.setup("fit")
-    data.setup("test")
-    evaluator = SuperResolutionEvaluator(4)
-    evaluator.prepare(data)
-    networks: list[nn.Module] = [model.blended(0), model.blended(1)]
-    enlarged = [evaluator.baselines()["bicubic"], *map(evaluator.enlarge, networks)]
+    networks = [model.blended(0), model.blended(1)]
     rows = []
-    for photo in data.test_photos:
-        pixels = photo.low.repeat_interleave(4, 1).repeat_interleave(4, 2)
-        images = [pixels, *(one[photo.name][0] for one in enlarged if isinstance(one, dict)), photo.high]
-        top, left = DETAILS[photo.name]
-        parts = [image[:, top : top + SIDE, left : left + SIDE].permute(1, 2, 0).numpy() for image in images]
-        rows.append(np.concatenate(parts, 1))
-    return Image.fromarray(np.concatenate(rows))
+    for (top, left), pixels in zip(DETAILS, load_sample_images().images, strict=True):
+        high = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[:, top : top + SIDE, left : left + SIDE]
+        low = bicubic_uint8(high, SIDE // 4, SIDE // 4)
+        with torch.no_grad():
+            enlarged = [to_uint8(network(None, normalize(low[None])))[0] for network in networks]
+        images = [low.repeat_interleave(4, 1).repeat_interleave(4, 2), bicubic_uint8(low, SIDE, SIDE), *enlarged, high]
+        rows.append(torch.cat(images, 2))
+    return Image.fromarray(torch.cat(rows, 1).permute(1, 2, 0).numpy())
 
 
 if __name__ == "__main__":
