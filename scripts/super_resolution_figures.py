@@ -77,7 +77,9 @@ def cell(values: Sequence[float]) -> str:
 
 def durations(runs: Sequence[Trained]) -> str:
     """Return a sentence about how long the runs took."""
-    minutes = [json.loads((run.run_dir / "manifest.json").read_text())["duration_seconds"] / 60 for run in runs]
+    minutes = [
+        json.loads((run.run_dir / "manifest.json").read_text(encoding="utf-8"))["duration_seconds"] / 60 for run in runs
+    ]
     return f"Each run took about {max(minutes):.0f} minutes."
 
 

@@ -36,7 +36,7 @@ def test_misplaced_mnist(run, idx_folder, tmp_path, folder, name):
     [
         (
             [*FAST[:2], "model=vae", "term=[mode_seeking]"],
-            ["term=[mode_seeking]: the model takes no terms of the generator's loss: term=[]"],
+            ["term=[mode_seeking]: the model takes no terms of the generator's loss: ~terms.mode_seeking"],
         ),
         # unknown keys, groups and options
         (["modl=mlp"], ["modl", "did you mean 'model'"]),

@@ -94,7 +94,8 @@ class TrainSettings(Settings):
             if self.trainer.get(key) is not None:
                 raise ValueError(f"trainer.{key}={self.trainer[key]}: {reason}")
         if "terms" not in self.model and (given := [name for name, node in self.terms.items() if node]):
-            raise ValueError(f"term=[{','.join(given)}]: the model takes no terms of the generator's loss: term=[]")
+            remedy = " ".join(f"~terms.{name}" for name in given)
+            raise ValueError(f"term=[{','.join(given)}]: the model takes no terms of the generator's loss: {remedy}")
         batch_size = self.data.get("batch_size")
         if isinstance(batch_size, int) and batch_size % self.pack:
             raise ValueError(f"pack={self.pack}: does not divide data.batch_size={batch_size}")

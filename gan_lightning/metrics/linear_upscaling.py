@@ -8,7 +8,7 @@ from gan_lightning.imaging.resizing import WHITE, bicubic
 
 WINDOW = 9  # height and width of the neighbourhood of a pixel, at low resolution
 REGIONS_AT_ONCE = 16
-RIDGE = 1e-2  # regularization, relative to the mean square of the neighbours
+RIDGE = 1e-4  # regularization, relative to the sum of squares of a neighbour; at least 1, for images of one color
 
 
 class LinearUpscaling:
@@ -32,7 +32,7 @@ class LinearUpscaling:
             targets = missing.movedim(1, -1).reshape(-1, self.scale**2).double()
             squares += neighbours.T @ neighbours
             products += neighbours.T @ targets
-        ridge = RIDGE * squares.trace() / inputs * torch.eye(inputs, dtype=torch.float64) / inputs
+        ridge = (RIDGE * squares.trace() / inputs).clamp(min=1) * torch.eye(inputs, dtype=torch.float64)
         self.weights = torch.linalg.solve(squares + ridge, products)
 
     def __call__(self, low: Tensor) -> Tensor:
