@@ -11,7 +11,7 @@ HYDRA_TEXTS = ("raised while", "full_key", "object_type", "Interpolation", "Key 
 @pytest.mark.parametrize(
     ("argument", "line"),
     [
-        ("model=mpl", "model=mpl: no such option, did you mean 'mlp'? (model: dcgan, mlp, "),
+        ("model=mpl", "model=mpl: no such option, did you mean 'mlp'? (model: cut, cyclegan, dcgan, mlp, "),
         ("hydra/launcher=jobli", "hydra/launcher=jobli: no such option"),
         ("trainer.max_epoch=3", "trainer.max_epoch: unknown key, did you mean 'trainer.max_epochs'?"),
         ("nothing_like_it=3", "nothing_like_it: unknown key (+nothing_like_it=… adds one that the config does not"),

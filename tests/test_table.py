@@ -161,6 +161,16 @@ def test_fitted_bins_are_few_hold_enough_rows_and_map_to_themselves(values, most
     assert ((chosen[:, 0] - 1e-9 <= inside) & (inside <= chosen[:, 1] + 1e-9)).all()
 
 
+def test_bin_of_rare_values_around_an_atom_is_not_stored_twice():
+    values = np.repeat([0.0, 1.0, -1.0], [38, 1, 1])
+    assert fit_bins(values, 21, 0).tolist() == [[0, 0]]
+
+
+def test_number_after_an_atom_at_zero_is_no_subnormal_number():
+    thresholds, _ = find_segments(np.array([[-1.0, 1.0], [0.0, 0.0]]))
+    assert thresholds[1] >= np.finfo(float).tiny
+
+
 def test_no_rare_value_is_stored():
     random = np.random.default_rng(0)
     values = random.normal(size=2000)

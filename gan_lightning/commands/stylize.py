@@ -141,3 +141,9 @@ def _transfer(settings: StylizeSettings, content: Tensor, style: Tensor) -> Tens
     weights = Weights(settings.content_weight, settings.style_weight, settings.tv_weight)
     result = transfer_style(network, content, style, weights, settings.steps)
     return (with_luma(colored, result) if settings.keep_colors else result).cpu()
+
+
+if __name__ == "__main__":
+    from gan_lightning.commands import cli
+
+    cli.stylize()

@@ -9,6 +9,7 @@ from torch import Tensor
 from gan_lightning.modalities.columns import Column
 
 MIN_ROWS = 5  # in a bin, so that none reveals a value that few rows have
+SMALLEST = float(np.finfo(float).tiny)  # the smaller subnormal numbers are zero if a library has switched them off
 ROWS_PER_BIN = 20  # a table with fewer than MIN_ROWS times as many rows may have bins with fewer rows
 
 
@@ -35,7 +36,7 @@ def fit_bins(values: np.ndarray, most: int, grid: int | None) -> np.ndarray:
     bins = np.concatenate([atoms, intervals])
     if not len(bins):  # too few rows for a bin
         bins = np.full((1, 2), _round(values.mean(), grid))
-    return bins[np.lexsort(bins.T[::-1])]
+    return np.unique(bins, axis=0)  # sorted; the bin of two rare values may equal an atom between them
 
 
 def _find_atoms(counts: np.ndarray, rows: int, most: int) -> np.ndarray:
@@ -111,7 +112,7 @@ def find_segments(bins: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     segments = list(pieces)
     for i in inside:
         at = int(np.searchsorted(thresholds, bins[i, 0], side="right"))
-        thresholds[at:at] = [bins[i, 0], np.nextafter(bins[i, 0], np.inf)]
+        thresholds[at:at] = [bins[i, 0], np.nextafter(bins[i, 0], np.inf) if bins[i, 0] else SMALLEST]
         segments[at + 1 : at + 1] = [i, segments[at]]
     return np.array(thresholds), np.array(segments)
 
