@@ -112,7 +112,7 @@ class TestMetrics:
             assert np.abs(difference).max() <= 1
 
     def test_linear_upscaling_finds_a_linear_truth(self):
-        """Where each pixel is bicubic plus a weighted sum of differences to its neighbours, it is found again."""
+        """Fit a truth that adds differences of neighbours to bicubic pixels, and predict unseen images of it."""
         low = torch.stack([photo(24, 24, seed=i) for i in range(8)]).clamp(60, 190)
         padded = F.pad(low.float().flatten(0, 1).unsqueeze(1), [WINDOW // 2] * 4, mode="replicate")
         right, centre = padded[..., 4:-4, 5:-3], padded[..., 4:-4, 4:-4]
@@ -314,6 +314,20 @@ class TestCommands:
         data = Digits(batch_size=8, sample_shape=[1, 28, 28], num_classes=10, seed=0)
         with pytest.raises(NotEvaluated, match="needs photos of two resolutions: data=photos"):
             SuperResolutionEvaluator(4).prepare(data)
+
+
+def test_photos_of_two_folders_may_have_the_same_name(photos, tmp_path):
+    for i, folder in enumerate("ab"):
+        save(tmp_path / "test" / folder / "photo.png", photo(40, 48, seed=i))
+    data = folder_data(photos, test_root=str(tmp_path / "test"))
+    data.setup("test")
+    evaluator = SuperResolutionEvaluator(2)
+    evaluator.prepare(data)
+    metrics = evaluator(evaluator.baselines()["bicubic"])
+    inside = (..., slice(2, -2), slice(2, -2))
+    expected = [psnr(bicubic_uint8(one.low, 40, 48)[inside], one.high[inside]) for one in data.test_photos]
+    assert len(expected) == 2
+    assert metrics["psnr_rgb_border2"] == pytest.approx(np.mean(expected))
 
 
 def test_metrics_name_the_border():

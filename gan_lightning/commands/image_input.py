@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from gan_lightning.commands.output import complete_output
+from gan_lightning.commands.output import complete_output, output_beside
 from gan_lightning.commands.signing import ImageSigner, photo_signer
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError, listed, printable
@@ -59,7 +59,7 @@ def convert_photos(settings: GenerateSettings) -> Path:
         output = _output_folder(settings, source, label)
         _convert_folder(source, output, network, signer)
     else:
-        output = _output_file(settings, source, label)
+        output = output_beside(settings.output, source.with_name(f"{source.stem}_{label}{SUFFIX}"), input=source)
         try:
             _convert(source, output, network, signer)
         except UserError as error:  # its message starts with the path, or with a key
@@ -75,19 +75,6 @@ def _label(settings: GenerateSettings, trained: Trained, network: PhotoNetwork) 
     parts += [f"blend{settings.blend:g}"] if settings.blend is not None else []
     parts += [key for key in ("reverse", "ensemble") if getattr(settings, key)]
     return "_".join(parts)
-
-
-def _output_file(settings: GenerateSettings, source: Path, label: str) -> Path:
-    """Return ``output``, or a new path beside the source; raise UserError if it would replace the source."""
-    if settings.output is None:
-        output = source.with_name(f"{source.stem}_{label}{SUFFIX}")
-        if output.exists():
-            raise UserError(f"output={output}: exists already: move it away, or add output=… to replace it")
-        return output
-    output = Path(settings.output)
-    if output.exists() and output.samefile(source):
-        raise UserError(f"output={output}: is the input itself: give another name")
-    return output
 
 
 def _output_folder(settings: GenerateSettings, source: Path, label: str) -> Path:

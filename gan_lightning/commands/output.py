@@ -1,4 +1,4 @@
-"""Functions that ``gan-generate`` and ``gan-export`` share."""
+"""Functions about output files that ``gan-generate``, ``gan-stylize`` and ``gan-export`` share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,3 +34,25 @@ def complete_output(output: Path) -> Iterator[Path]:
             if new_folder:
                 with suppress(OSError):  # the folder is not empty
                     path.parent.rmdir()
+
+
+def output_beside(asked: str | None, beside: Path, **inputs: Path) -> Path:
+    """Return the path of a result: the one asked for, which may be replaced, or a new one beside an input.
+
+    Args:
+        asked: ``output`` of the command; None for ``beside``.
+        beside: the path if none is asked for.
+        inputs: the files that the command reads, by their keys.
+
+    Raises:
+        UserError: if the path is that of an input, or if the file beside the input exists.
+    """
+    if asked is None:
+        if beside.exists():
+            raise UserError(f"output={beside}: exists already: move it away, or add output=… to replace it")
+        return beside
+    output = Path(asked)
+    for key, path in inputs.items():
+        if output.exists() and path.exists() and output.samefile(path):
+            raise UserError(f"output={output}: is the {key} itself: give another name")
+    return output

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.commands.output import complete_output
+from gan_lightning.commands.output import complete_output, output_beside
 from gan_lightning.commands.signing import ImageSigner
 from gan_lightning.config.settings import StylizeSettings
 from gan_lightning.errors import UserError
@@ -42,7 +42,9 @@ PIXELS = np.dtype(np.uint8)
 def stylize(settings: StylizeSettings) -> Path:
     """Write the image that ``conf/stylize.yaml`` describes, and return its path."""
     identity = load_signer("sign=true") if settings.sign else None
-    output = _output_path(settings)
+    content_path, style_path = Path(settings.content), Path(settings.style)
+    beside = content_path.with_name(f"{content_path.stem}_{style_path.stem}{SUFFIX}")
+    output = output_beside(settings.output, beside, content=content_path, style=style_path)
     photo, style_photo = _read("content", settings.content), _read("style", settings.style)
     size = _size(settings, photo)
     content, alpha = _blend_on_white(photo)
@@ -54,7 +56,7 @@ def stylize(settings: StylizeSettings) -> Path:
     with complete_output(output) as unfinished:
         write_photo(unfinished, Photo(to_pixels(result, PIXELS), photo.icc_profile), FORMATS[output.suffix.lower()])
         if identity is not None:
-            sources: list[tuple[Path, Role]] = [(Path(settings.content), "parentOf"), (Path(settings.style), "inputTo")]
+            sources: list[tuple[Path, Role]] = [(content_path, "parentOf"), (style_path, "inputTo")]
             _signer(identity, settings, size).sign(output, sources, unfinished)
     return output
 
@@ -66,25 +68,6 @@ def _signer(identity: Identity, settings: StylizeSettings, size: Size) -> ImageS
     model = Model(f"VGG16 of {PACKAGE} {VERSION}", BACKBONES["vgg"].sha256)
     choices = settings.model_dump(include={"style_weight", "content_weight", "tv_weight", "steps", "keep_colors"})
     return ImageSigner(identity, settings.ledger, "neural style transfer", model, {"size": max(size)} | choices)
-
-
-def _output_path(settings: StylizeSettings) -> Path:
-    """Return ``output``, which may be replaced, or a new path beside the content.
-
-    Raises:
-        UserError: if the path is that of an input, or if the file beside the content exists.
-    """
-    content, style = Path(settings.content), Path(settings.style)
-    if settings.output is None:
-        output = content.with_name(f"{content.stem}_{style.stem}{SUFFIX}")
-        if output.exists():
-            raise UserError(f"output={output}: exists already: move it away, or add output=… to replace it")
-        return output
-    output = Path(settings.output)
-    for key, path in (("content", content), ("style", style)):
-        if output.exists() and path.exists() and output.samefile(path):
-            raise UserError(f"output={output}: is the {key} itself: give another name")
-    return output
 
 
 def _read(key: str, name: str) -> Photo:

@@ -1,7 +1,7 @@
 """Evaluator and metrics of super-resolution."""
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -132,13 +132,8 @@ class SuperResolutionEvaluator(Evaluator):
             return Metric(f"{name}_{cut}", meaning, compute, no_floor, False, headline, None, "fidelity", "higher")
 
         self.metrics = (
-            compared(
-                "psnr_y",
-                "PSNR of the luma channel Y (BT.601), in dB",
-                lambda a, b: psnr(y_channel(a), y_channel(b)),
-                True,
-            ),
-            compared("ssim_y", "structural similarity of Y", lambda a, b: ssim(y_channel(a), y_channel(b))),
+            compared("psnr_y", "PSNR of the luma channel Y (BT.601), in dB", _of_y(psnr), headline=True),
+            compared("ssim_y", "structural similarity of Y", _of_y(ssim)),
             compared("psnr_rgb", "PSNR of all channels, in dB", psnr),
             compared("ssim_rgb", "structural similarity of all channels", ssim),
             Metric(
@@ -183,18 +178,17 @@ class SuperResolutionEvaluator(Evaluator):
         weights: Weights | None = None,
         quick: bool = False,
     ) -> tuple[Content, Sample | None]:
-        """Return the enlarged test photos (1, C, H, W) uint8 by name, whatever ``n``."""
+        """Return the enlarged test photos (1, C, H, W) uint8 by number, whatever ``n``."""
         return self.enlarge(model.generator_of(weights)), None
 
     @torch.no_grad()
     def enlarge(self, network: nn.Module) -> dict[str, Tensor]:
-        """Return the test photos that a network has enlarged, (1, C, H, W) uint8 by name."""
+        """Return the test photos that a network has enlarged, (1, C, H, W) uint8 by number."""
         device = next(network.parameters()).device
         with evaluating(network):
-            return {
-                photo.name: to_uint8(network(None, normalize(photo.low[None]).to(device)))
-                for photo in self.reference.photos
-            }
+            return _numbered(
+                to_uint8(network(None, normalize(photo.low[None]).to(device))) for photo in self.reference.photos
+            )
 
     def real_baseline(self) -> Metrics:
         return {}
@@ -202,8 +196,8 @@ class SuperResolutionEvaluator(Evaluator):
     def baselines(self) -> dict[str, Content]:
         photos, linear = self.reference.photos, self.reference.linear
         return {
-            "bicubic": {one.name: bicubic_uint8(one.low, *one.high.shape[1:])[None] for one in photos},
-            "linear": {one.name: linear(one.low[None]) for one in photos},
+            "bicubic": _numbered(_enlarge_bicubically(photo)[None] for photo in photos),
+            "linear": _numbered(linear(photo.low[None]) for photo in photos),
         }
 
     def checked(self, metrics: Metrics) -> list[Metric]:
@@ -227,13 +221,11 @@ class SuperResolutionEvaluator(Evaluator):
 
     def pictures(self, content: Content, condition: Sample | None = None) -> dict[str, np.ndarray]:
         assert isinstance(content, dict)
-        baseline = self.baselines()["bicubic"]
-        assert isinstance(baseline, dict)
         rows = []
-        for photo in self.reference.photos[:SHOWN]:
+        for photo, enlarged in list(zip(self.reference.photos, content.values(), strict=True))[:SHOWN]:
             scale = photo.high.shape[1] // photo.low.shape[1]
             pixels = photo.low.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
-            images = [pixels, baseline[photo.name][0], content[photo.name][0], photo.high]
+            images = [pixels, _enlarge_bicubically(photo), enlarged[0], photo.high]
             rows.append(np.concatenate([_detail(image) for image in images], 1))
         return {"details": np.concatenate(rows)}
 
@@ -241,6 +233,15 @@ class SuperResolutionEvaluator(Evaluator):
 def _of_y(compare: Compare) -> Compare:
     """Return the function of the Y channels of two images."""
     return lambda a, b: compare(y_channel(a), y_channel(b))
+
+
+def _enlarge_bicubically(photo: PhotoPair) -> Tensor:
+    return bicubic_uint8(photo.low, *photo.high.shape[1:])
+
+
+def _numbered(images: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Return images of different sizes as content, by number: photos of two folders may have the same name."""
+    return {str(number): image for number, image in enumerate(images)}
 
 
 def _photos(samples: View) -> list[Tensor]:
