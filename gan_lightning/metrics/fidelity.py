@@ -2,14 +2,16 @@
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from gan_lightning.imaging.resizing import WHITE
 
 LUMA = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64)  # of RGB in [0, 1]: ITU-R BT.601, studio range
 LUMA_OFFSET = 16.0
 MAX_PSNR = 100.0
-SSIM_WINDOW = 11
+SSIM_WINDOW = 11  # pixels
+SSIM_SIGMA = 1.5  # pixels
+SSIM_C1 = (0.01 * WHITE) ** 2
+SSIM_C2 = (0.03 * WHITE) ** 2
 
 
 def y_channel(image: Tensor) -> Tensor:
@@ -37,7 +39,22 @@ def ssim(a: Tensor, b: Tensor) -> float:
     """
     if min(a.shape[2:]) < SSIM_WINDOW:
         return float("nan")
-    _, of_pixels = structural_similarity_index_measure(
-        a.double(), b.double(), data_range=float(WHITE), return_full_image=True
-    )
-    return without_border(of_pixels, SSIM_WINDOW // 2).mean().item()
+    a, b = a.double(), b.double()
+    mean_a, mean_b = _window_mean(a), _window_mean(b)
+    variance_a = _window_mean(a.square()) - mean_a.square()
+    variance_b = _window_mean(b.square()) - mean_b.square()
+    covariance = _window_mean(a * b) - mean_a * mean_b
+    of_means = (2 * mean_a * mean_b + SSIM_C1) / (mean_a.square() + mean_b.square() + SSIM_C1)
+    of_variances = (2 * covariance + SSIM_C2) / (variance_a + variance_b + SSIM_C2)
+    return (of_means * of_variances).mean().item()
+
+
+def _window_mean(image: Tensor) -> Tensor:
+    """Return the Gaussian means (…, H - 10, W - 10) of the windows of an image (…, H, W) float64."""
+    offsets = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
+    weights = torch.softmax(-offsets.square() / (2 * SSIM_SIGMA**2), 0)
+    for dimension in (-2, -1):
+        length = image.shape[dimension] - SSIM_WINDOW + 1
+        parts = (image.narrow(dimension, start, length) for start in range(SSIM_WINDOW))
+        image = sum((part * weight for part, weight in zip(parts, weights, strict=True)), torch.zeros(()))
+    return image

@@ -8,6 +8,7 @@ from gan_lightning.imaging.resizing import WHITE, bicubic
 
 WINDOW = 9  # height and width of the neighbourhood of a pixel, at low resolution
 REGIONS_AT_ONCE = 16
+MAX_REGIONS = 512  # that are fitted; more do not change the result
 RIDGE = 1e-4  # regularization, relative to the sum of squares of a neighbour; at least 1, for images of one color
 
 
@@ -22,6 +23,8 @@ class LinearUpscaling:
     def __init__(self, high: Tensor, low: Tensor) -> None:
         self.scale = high.shape[2] // low.shape[2]
         inputs = WINDOW**2
+        fitted = torch.linspace(0, len(low) - 1, min(len(low), MAX_REGIONS)).long()
+        high, low = high[fitted], low[fitted]
         squares = torch.zeros(inputs, inputs, dtype=torch.float64)
         products = torch.zeros(inputs, self.scale**2, dtype=torch.float64)
         for part_high, part_low in zip(high.split(REGIONS_AT_ONCE), low.split(REGIONS_AT_ONCE), strict=True):
