@@ -59,6 +59,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "degradation=blind": ["experiment=super_resolution", "data=photos"],
     "experiment=art": [*FEW_IMAGES],
     "experiment=emoji": EMOJI,
+    "experiment=emoji_matched": EMOJI,
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
     "experiment=mnist_usps": USPS,
     "experiment=stylegan": ["data.images=64", "data.test_images=64", "callbacks.evaluation=null"],
@@ -81,6 +82,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "objective=wasserstein": ["regularizer=gradient_penalty"],
     "term=patch_nce": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "term=back_projection": ["data=photos", "model=super_resolution", "model.pretraining_iterations=1"],
+    "pairing=mutual_nearest": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "privacy=dp": ["data=breast_cancer_declared", "model=table_private_gan"],
 }
 SKIPPED = {
@@ -89,7 +91,7 @@ SKIPPED = {
     "trainer=ddp": "needs a GPU",
 }
 if find_spec(PACKAGE) is None:
-    for name in ("features=st_alexnet", "term=perceptual"):
+    for name in ("experiment=emoji_matched", "features=st_alexnet", "term=perceptual"):
         SKIPPED[name] = f"needs {PACKAGE}, of the extra 'perceptual'"
 
 
