@@ -229,6 +229,14 @@ class TestEmoji:
         values = [psnr(a, b) for a, b in zip(flat.images, three_d.images, strict=True)]
         assert np.mean(values) == pytest.approx(19.10, abs=0.005)
 
+    @pytest.mark.skipif(not (SHARED / "emoji").is_dir(), reason="needs GAN_DATA_DIR/emoji")
+    def test_likely_pairs_of_emoji_are_pairs(self):
+        flat, three_d = (domain.images for domain in emoji(SHARED / "emoji").load_domains())
+        order = torch.randperm(len(three_d), generator=torch.Generator().manual_seed(0))
+        translated, result = MutualNearest()(flat, three_d[order])
+        assert len(translated) == 854
+        assert (order[result] == translated).float().mean() > 0.98
+
 
 class TestMnistUsps:
     def test_usps_is_read_and_enlarged(self, tmp_path, idx_folder):
@@ -308,7 +316,7 @@ class TestMutualNearest:
         data.prepare_data()
         data.setup("fit")
         content, condition = data.order(torch.Generator().manual_seed(0))
-        assert data.epoch_size == len(content) == 9
+        assert data.epoch_size == len(content) == data.describe()["pairs"] == 9
         examples = Examples(data.examples.content[content], data.examples.condition[condition])
         torch.manual_seed(0)
         real, sources = data.batch(examples)

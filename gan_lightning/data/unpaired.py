@@ -174,9 +174,10 @@ class Unpaired(Data):
         return Batch(torch.where(flipped[0], real.flip(3), real), torch.where(flipped[1], condition.flip(3), condition))
 
     def describe(self) -> dict[str, Any]:
-        """Return the number of training images of each domain and the SHA-256 of all, for manifests."""
+        """Return the numbers of training images and of likely pairs, and the SHA-256 of the images, for manifests."""
         content, conditions = self._sizes
-        return super().describe() | {"examples": content, "conditions": conditions}
+        pairs = {} if self.pairing is None else {"pairs": len(self.likely_pairs[0])}
+        return super().describe() | {"examples": content, "conditions": conditions} | pairs
 
 
 def _examples(domains: tuple[Domain, Domain]) -> Examples:
