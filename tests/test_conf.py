@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from gan_lightning.metrics import translation
 from gan_lightning.metrics.extractors import DIGITS
 from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
@@ -29,12 +30,17 @@ GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir() and pa
 CASES = [(group, option) for group in GROUPS for option in options(group)]
 KEYS = {"features": "features@data.evaluator.features"}  # key on the command line, if it is not the group's name
 GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
+EVALUATED = (*GROUPS_WITH_DATA, "callbacks", "features", "model")  # groups that an evaluation depends on
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
 TRANSLATION = ["model=cut", "term=[patch_nce]", "callbacks.evaluation.n=20", "model.generator.width=8"]
 FOLDERS = ["data.a=a", "data.b=b"]
 EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
 USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
+WRITTEN_BY = {  # fixture that writes the folder or file that one of these arguments names
+    "data.a=": "domains", "data.root=emoji": "domains", "data.root=idx": "domains", "data.csv=": "tables",
+    "data.root=tables": "tables", "data.root=images": "images", "data.root=nouns": "nouns_folder",
+}  # fmt: skip
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
@@ -96,6 +102,13 @@ if find_spec(PACKAGE) is None:
 
 
 @pytest.fixture
+def short_training(monkeypatch):
+    """Train the classifiers of the evaluator of translations on few images; whole trainings take six seconds each."""
+    monkeypatch.setattr(translation, "IMAGES_SEEN", 1000)
+    monkeypatch.setattr(translation, "MIN_EPOCHS", 1)
+
+
+@pytest.fixture
 def images(tmp_path):
     """Write 32 grey images to images/."""
     folder = tmp_path / "images"
@@ -128,17 +141,21 @@ def idx_files(arguments, idx_folder):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_training")
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, request, group, option):
+def test_option_trains_for_one_batch(run, only_run, idx_folder, request, group, option):
     name = f"{group}={option}"
     if name in SKIPPED:
         pytest.skip(SKIPPED[name])
     arguments = [f"{KEYS.get(group, group)}={option}", *MORE_ARGUMENTS.get(name, [])]
     if group not in GROUPS_WITH_DATA and not any(argument.startswith("data=") for argument in arguments):
         arguments.append("data=digits")
-    arguments += idx_files(arguments, idx_folder)
-    if {FOLDERS[0], EMOJI[0], USPS[0]} & {*arguments}:
-        request.getfixturevalue("domains")  # takes a second
+    for fixture in {WRITTEN_BY[start] for start in WRITTEN_BY for one in arguments if one.startswith(start)}:
+        request.getfixturevalue(fixture)
+    if "data=digits" not in arguments:
+        arguments += idx_files(arguments, idx_folder)
+    if group not in EVALUATED and not any(argument.startswith("callbacks.evaluation") for argument in arguments):
+        arguments.append("callbacks.evaluation=null")
     small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
     result = run("train", *arguments, *small)
     assert result.code == 0, result.err
