@@ -34,6 +34,11 @@ def length(values: Sequence[Any]) -> int:
     return len(values)
 
 
+def item(values: Sequence[T], index: int) -> T:
+    """``${item:${.sample_shape},0}``: return a value of a list, counted from 0."""
+    return values[index]
+
+
 def count_classes(root: str, follow_links: bool, conditional: bool, origin: str | None = None) -> int | None:
     """``${count_classes:${.root},${.follow_links},${.conditional},${.origin}}``: return how many folders are classes.
 
@@ -148,7 +153,7 @@ def mixed_precision_if_faster(accelerator: str) -> str:
 
 
 shapes = (table_blocks, table_latent, table_width, table_classes, target_block)
-for resolver in (when, packed, crop_shape, stage_channels, length, *shapes, mixed_precision_if_faster):
+for resolver in (when, packed, crop_shape, stage_channels, length, item, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
 for reader in (count_classes, packaged_schema, table_schema, table_constraints, text_shape):
