@@ -57,7 +57,8 @@ def test_sentences_of_the_grammar_are_distinct_and_agree():
         (first, second) = (i for i, word in enumerate(words) if word in ("a", "two"))
         for i in (first, second):
             size, color, noun = words[i + 1 : i + 4]
-            assert (size in SIZES) and (color in COLORS)
+            assert size in SIZES
+            assert color in COLORS
             assert noun.removesuffix("s") in SHAPES
             assert noun.endswith("s") == (words[i] == "two")
         assert words[4] == ("are" if words[0] == "two" else "is")
