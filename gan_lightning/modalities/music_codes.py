@@ -41,13 +41,3 @@ def cut(codes: Tensor, length: int, hop: int) -> Tensor:
     windows = codes.unfold(0, length, hop).transpose(1, 2).clone()
     windows[:, 0] = heard.unfold(0, length, hop)[:, :, 0]
     return windows
-
-
-def transpose(codes: Tensor, semitones: int, values: int) -> tuple[Tensor, Tensor]:
-    """Return transposed codes, and which pieces (n,) stay within the ``values`` codes of a voice; others are wrong."""
-    moved = torch.where(codes >= FIRST_PITCH, codes.short() + semitones, codes.short())
-    pitches = moved[codes >= FIRST_PITCH]
-    if not len(pitches) or (pitches.min() >= FIRST_PITCH and pitches.max() < values):
-        return moved.to(codes.dtype), torch.ones(len(codes), dtype=torch.bool)
-    outside = (codes >= FIRST_PITCH) & ((moved < FIRST_PITCH) | (moved >= values))
-    return moved.to(codes.dtype), ~outside.flatten(1).any(1)
