@@ -13,6 +13,7 @@ from gan_lightning.metrics.extractors import DIGITS
 from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
+from tests.music_files import write_chorales, write_pieces
 from tests.tables import write_people, write_public_tables
 from tests.two_domains import write_emoji, write_images, write_usps
 
@@ -49,6 +50,9 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=mnist_usps": [*TRANSLATION[:2], *USPS],
     "data=unpaired": [*TRANSLATION, *FOLDERS],
     "data=artworks_to_photos": [*TRANSLATION, *FOLDERS, "data.b_test=null"],
+    "data=cadences": ["data.cadences=60", "data.test_cadences=20"],
+    "data=chorales": ["data.root=jsb", "data.sha256=null"],
+    "data=midi": ["data.root=midi"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
     "data=free_photos": ["experiment=super_resolution", "data.root=images", "data.test_root=null", *SMALL_PHOTOS],
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
@@ -118,6 +122,13 @@ def domains(tmp_path, idx_folder):
     write_usps(idx_folder / "usps", np.random.default_rng(0).uniform(-1, 1, (32, 256)), np.arange(32) % 10)
 
 
+@pytest.fixture
+def music(tmp_path):
+    """Write chorales to jsb/, and MIDI files to midi/."""
+    write_chorales(tmp_path / "jsb")
+    write_pieces(tmp_path / "midi", 12)
+
+
 def idx_files(arguments, idx_folder):
     """Return the arguments that replace idx files by small ones, if the command reads idx files."""
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
@@ -127,7 +138,9 @@ def idx_files(arguments, idx_folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, request, group, option):
+def test_option_trains_for_one_batch(
+    run, only_run, idx_folder, nouns_folder, images, tables, music, request, group, option
+):
     name = f"{group}={option}"
     if name in SKIPPED:
         pytest.skip(SKIPPED[name])

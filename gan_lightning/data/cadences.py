@@ -70,7 +70,10 @@ class Cadences(MusicData):
                 found += len(keys)
         modes = [mode for mode in MODES if voiced[mode]]
         eighths = np.concatenate(
-            [with_passing_notes(np.concatenate(voiced[mode]), np.concatenate(tonics[mode]), mode, random) for mode in modes]
+            [
+                with_passing_notes(np.concatenate(voiced[mode]), np.concatenate(tonics[mode]), mode, random)
+                for mode in modes
+            ]
         )
         pitches = eighths[random.permutation(found)[:n]].repeat(self.modality.steps_per_quarter // 2, 1)
         lowest, highest = self.modality.lowest, self.modality.highest

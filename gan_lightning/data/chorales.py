@@ -14,13 +14,11 @@ from gan_lightning.data.transpositions import Transpose, transposed
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
 from gan_lightning.marks import Location, WithoutEffect
-from gan_lightning.modalities.music_codes import FIRST_PITCH, REST, cut, tie
+from gan_lightning.modalities.music_codes import FIRST_PITCH, REST, tie
 
+REPOSITORY = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset"
 FILE = "Jsb16thSeparated.json"
-URL = (
-    "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/"
-    f"9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/{FILE}"
-)
+URL = f"{REPOSITORY}/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/{FILE}"
 TEST_PARTS = ("valid", "test")
 STEPS = 4  # of a quarter in the file
 
@@ -30,8 +28,8 @@ class Chorales(MusicData):
 
     The file has a pitch for each voice and sixteenth, and does not say if equal neighbours are one note: here they are.
     It has no metre either: bars are counted from the start of each chorale, as if all were in 4/4. Windows start with
-    each bar of a training chorale. The official split has 229 chorales for training, 76 and 77 others; the test set is
-    made of both others.
+    each bar of a training chorale; those of test chorales do not overlap. The official split has 229 chorales for
+    training, 76 for validation and 77 for a test; here the test set is made of the last two.
 
     Args:
         root: folder that holds the file.
@@ -76,13 +74,11 @@ class Chorales(MusicData):
         training = [self._codes(piece) for piece in pieces["train"]]
         test = [self._codes(piece) for part in TEST_PARTS for piece in pieces[part]]
         values = self.modality.blocks[0]
-        windows = transposed(training, self._cut, self.transpose, values, self.modality.lowest)
+        windows = transposed(training, self.training_windows, self.transpose, values, self.modality.lowest)
         if not len(windows):
             raise UserError(f"data.bars: no chorale has {self.modality.length} steps within the pitches: fewer bars")
-        return Split(windows, transposed(test, self._cut, self.transpose, values, self.modality.lowest, once=True))
-
-    def _cut(self, piece: Tensor) -> Tensor:
-        return cut(piece, self.modality.length, self.modality.steps_per_bar)
+        apart = transposed(test, self.test_windows, self.transpose, values, self.modality.lowest, once=True)
+        return Split(windows, apart)
 
     def _codes(self, piece: np.ndarray) -> Tensor:
         """Return the codes (T, 4) of a piece, int16, since pitches may lie beyond the range."""

@@ -84,7 +84,11 @@ def voicings(mode: Mode, name: str) -> np.ndarray:
     """
     tones, bass = CHORDS[mode][name]
     pitches = [
-        [p for p in range(low - KEYS[-1], high - KEYS[0] + 1) if p % 12 in (tones[bass : bass + 1] if voice == 3 else tones)]
+        [
+            p
+            for p in range(low - KEYS[-1], high - KEYS[0] + 1)
+            if p % 12 in (tones[bass : bass + 1] if voice == 3 else tones)
+        ]
         for voice, (low, high) in enumerate(RANGES)
     ]
     found = []
@@ -159,8 +163,9 @@ def voice(
     for weights, possible in zip(reversed(steps), reversed(allowed[:-1]), strict=True):
         future.insert(0, possible * (future[0] @ weights.T))
     solvable = future[0].sum(1) > 0
-    weight, path = future[0][solvable], []
-    for i, voiced in enumerate(of_chord):
+    weight = future[0][solvable]
+    path: list[np.ndarray] = []
+    for i in range(len(progression)):
         if i:
             weight = steps[i - 1][path[-1]] * future[i][solvable]
         total = weight.cumsum(1)

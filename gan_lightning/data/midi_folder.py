@@ -3,6 +3,7 @@
 import logging
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Unpack
 
@@ -15,7 +16,7 @@ from gan_lightning.data.music import MusicData, MusicSettings, Split
 from gan_lightning.data.transpositions import Transpose, transposed
 from gan_lightning.errors import UserError, printable
 from gan_lightning.marks import Location
-from gan_lightning.modalities.music_codes import REST, cut
+from gan_lightning.modalities.music_codes import REST
 from gan_lightning.paths import GENERATED
 from gan_lightning.system.distributed import first_process
 
@@ -57,20 +58,25 @@ class MidiFolder(MusicData):
     def read(self) -> Split:
         pieces = self._pieces()
         if len(pieces) < 2 and self.test_share:
-            raise UserError(f"data.root={self.root}: 1 file is left, and data.test_share needs two: add files, or set 0")
+            raise UserError(
+                f"data.root={self.root}: 1 file is left, and data.test_share needs two: add files, or set 0"
+            )
         order = torch.randperm(len(pieces), generator=torch.Generator().manual_seed(self.split_seed)).tolist()
         count = max(round(self.test_share * len(pieces)), 1) if self.test_share else 0
-        training = self._windows([pieces[i] for i in sorted(order[count:])])
+        held_out, kept = ([pieces[i] for i in sorted(part)] for part in (order[:count], order[count:]))
+        training = self._transposed(kept, self.training_windows)
         if not len(training):
             raise UserError(f"data.transpose={self.transpose}: no window is within the pitches: data.transpose=none")
-        return Split(training, self._windows([pieces[i] for i in sorted(order[:count])], once=True) if count else None)
+        return Split(training, self._transposed(held_out, self.test_windows, once=True) if count else None)
 
-    def _windows(self, pieces: list[Tensor], once: bool = False) -> Tensor:
-        return transposed(pieces, self._cut, self.transpose, self.modality.blocks[0], self.modality.lowest, once)
+    def training_windows(self, piece: Tensor) -> Tensor:
+        return _audible(super().training_windows(piece))
 
-    def _cut(self, piece: Tensor) -> Tensor:
-        windows = cut(piece, self.modality.length, self.modality.steps_per_bar)
-        return windows[(windows != REST).flatten(1).any(1)]
+    def test_windows(self, piece: Tensor) -> Tensor:
+        return _audible(super().test_windows(piece))
+
+    def _transposed(self, pieces: list[Tensor], cut: Callable[[Tensor], Tensor], once: bool = False) -> Tensor:
+        return transposed(pieces, cut, self.transpose, self.modality.blocks[0], self.modality.lowest, once)
 
     def _pieces(self) -> list[Tensor]:
         """Return the codes (T, voices) of the files that fit, and log which do not."""
@@ -79,7 +85,7 @@ class MidiFolder(MusicData):
         for path in tqdm(files, "reading", disable=None, leave=False):
             try:
                 piece = self.modality.read_piece(path).short()
-                if not len(self._cut(piece)):
+                if not len(self.training_windows(piece)):
                     raise UserError(f"is shorter than {self.modality.length // self.modality.steps_per_bar} bars")
                 pieces.append(piece)
             except UserError as error:
@@ -88,7 +94,9 @@ class MidiFolder(MusicData):
         if len(left_out) > MAX_REASONS:
             reasons += f"; {sum(left_out.values()) - sum(n for _, n in left_out.most_common(MAX_REASONS)):,} others"
         if not pieces:
-            raise UserError(f"data.root={self.root}: none of {len(files):,} MIDI files can be used: {printable(reasons)}")
+            raise UserError(
+                f"data.root={self.root}: none of {len(files):,} MIDI files can be used: {printable(reasons)}"
+            )
         if first_process():
             summary = f"data.root={self.root}: {len(pieces):,} of {len(files):,} MIDI files"
             log.log(
@@ -112,8 +120,13 @@ class MidiFolder(MusicData):
         return files
 
 
+def _audible(windows: Tensor) -> Tensor:
+    """Return the windows (n, length, voices) in which a note sounds."""
+    return windows[(windows != REST).flatten(1).any(1)]
+
+
 def _reason(error: UserError, path: Path) -> str:
     """Return why a file is left out, without what is particular to the file: its name, its numbers and the remedy."""
-    reason = str(error).removeprefix(f"{path}: ").split(": ")[0]
-    reason = re.sub(r" \(.*\)| in quarter [\d.e+]+", "", reason)
-    return re.sub(r"^has pitches .*$", "has pitches out of range", reason)
+    reason = re.split(": |, and the| \\(", str(error).removeprefix(f"{path}: "))[0]
+    reason = re.sub(r"^has \d+ notes at once.*", "with more notes at once than voices", reason)
+    return re.sub(r"^has pitches .*", "with pitches out of range", reason)

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, NotRequired
 
-import torch
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not take typing's
 
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError
-from gan_lightning.marks import Serving
 from gan_lightning.modalities.music import Music
+from gan_lightning.modalities.music_codes import cut
 
 
 class MusicSettings(TypedDict):
@@ -99,6 +98,14 @@ class MusicData(Data):
     @abstractmethod
     def read(self) -> Split:
         """Return the music; raise UserError if it is missing or damaged."""
+
+    def training_windows(self, piece: Tensor) -> Tensor:
+        """Return the windows (n, length, voices) of a piece (T, voices) that start with each bar."""
+        return cut(piece, self.modality.length, self.modality.steps_per_bar)
+
+    def test_windows(self, piece: Tensor) -> Tensor:
+        """Return windows of a piece that do not overlap: equal bars on both sides of a test would make it too easy."""
+        return cut(piece, self.modality.length, self.modality.length)
 
     @cached_property
     def _split(self) -> Split:

@@ -16,7 +16,12 @@ TEST_SEED = 0
 
 
 def transposed(
-    pieces: Sequence[Tensor], cut: Callable[[Tensor], Tensor], how: Transpose, values: int, lowest: int, once: bool = False
+    pieces: Sequence[Tensor],
+    cut: Callable[[Tensor], Tensor],
+    how: Transpose,
+    values: int,
+    lowest: int,
+    once: bool = False,
 ) -> Tensor:
     """Return the windows (n, length, voices) uint8 of pieces; those with pitches out of range are left out.
 

@@ -18,7 +18,8 @@ class Features(NamedTuple):
     """Transformation of music to features (n, d) float32, fitted to training music.
 
     They are shares of the most frequent chords, of their successions from quarter to quarter, of melodic intervals of
-    each voice, of notes that start at each step of the bar, and the statistics of :mod:`music_shapes`, all standardized.
+    each voice, of notes that start at each step of the bar, and the statistics of :mod:`music_shapes`. All are
+    standardized.
 
     Attributes:
         chords: the most frequent chords of training, ascending.

@@ -25,8 +25,9 @@ def plot_statistics(real: Mapping[str, np.ndarray], samples: Mapping[str, np.nda
         wanted, found = (one[name][~np.isnan(one[name])] for one in (real, samples))
         both = np.concatenate([wanted, found, [0.0]])
         edges = np.linspace(0, both.max() or 1.0, BARS + 1)
-        for values, style in ((wanted, {"color": "lightgrey", "fill": True}), (found, {})):
-            axes.stairs(np.histogram(values, edges)[0] / max(len(values), 1), edges, **style)
+        for values, is_real in ((wanted, True), (found, False)):
+            shares = np.histogram(values, edges)[0] / max(len(values), 1)
+            axes.stairs(shares, edges, color="lightgrey" if is_real else None, fill=is_real)
         axes.set_title(name)
     figure.axes[0].legend(["real", "samples"])
     return render(figure)

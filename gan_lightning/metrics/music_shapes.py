@@ -150,9 +150,10 @@ def windows(music: Heard, bars: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(rows), np.concatenate(samples)
 
 
-def keys_of_rows(rows: np.ndarray) -> np.ndarray:
-    """Return one comparable value (m,) for each row (m, d), equal for equal rows."""
-    return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]
+def hash_rows(rows: np.ndarray) -> np.ndarray:
+    """Return a 64-bit hash (m,) of each row (m, d) of integers, equal for equal rows."""
+    factors = np.random.default_rng(0).integers(-(2**62), 2**62, rows.shape[1]) * 2 + 1
+    return (rows.astype(np.int64) * factors).sum(1)  # overflows on purpose
 
 
 def _lowest(pitches: np.ndarray) -> np.ndarray:

@@ -129,7 +129,9 @@ def _open(path: Path) -> mido.MidiFile:
         raise
     except Exception as error:  # mido raises many types for damaged files
         reason = " ".join(f"{type(error).__name__} {error}".split())
-        raise UserError(f"{path}: not a readable MIDI file ({reason}): export it again as Standard MIDI File") from error
+        raise UserError(
+            f"{path}: not a readable MIDI file ({reason}): export it again as Standard MIDI File"
+        ) from error
     if file.type == 2:
         raise UserError(f"{path}: holds several independent sequences (format 2): export it as format 0 or 1")
     if not 0 < file.ticks_per_beat < 2**15:

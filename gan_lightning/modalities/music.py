@@ -46,6 +46,7 @@ class Music(TokenSequence):
     suffix = ".mid"
     media_type = "audio/midi"
     content_dtype = torch.uint8
+    audible = True
 
     def __init__(
         self,
@@ -122,12 +123,10 @@ class Music(TokenSequence):
         assert isinstance(content, Tensor)
         paths = [folder / f"{start + i:06d}{self.suffix}" for i in range(len(content))]
         for path, one in zip(paths, content, strict=True):
-            parts = self.notes(one)
             write_midi(path, self.notes(one), NAMES[self.voices], self.metre, self.quarters)
         return paths
 
-    def write_sounds(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
-        """Write the sound of each sample to a WAV file; take the arguments of ``write``."""
+    def write_audio(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
         assert isinstance(content, Tensor)
         paths = [folder / f"{start + i:06d}.wav" for i in range(len(content))]
         for path, one in zip(paths, content, strict=True):

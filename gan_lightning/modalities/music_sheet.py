@@ -8,7 +8,9 @@ from torch import Tensor
 from gan_lightning.modalities.music_codes import FIRST_PITCH, HOLD, REST, sounding
 
 STEP_WIDTH, PITCH_HEIGHT, GAP = 5, 3, 6  # pixels
-COLORS = np.array([(214, 69, 65), (230, 150, 40), (60, 150, 90), (50, 90, 180)], np.uint8)  # of the voices, the highest first
+COLORS = np.array(
+    [(214, 69, 65), (230, 150, 40), (60, 150, 90), (50, 90, 180)], np.uint8
+)  # of the voices, the highest first
 PAPER, BAR_LINE, OCTAVE_LINE = 255, 150, 225  # grey
 
 
@@ -24,7 +26,10 @@ def draw_music(content: Tensor, values: int, steps_per_bar: int, columns: int | 
         columns: number of samples in a row; None for a square grid.
     """
     columns = columns or math.ceil(math.sqrt(len(content)))
-    rolls = [_draw(codes, heard, values, steps_per_bar) for codes, heard in zip(content.numpy(), sounding(content).numpy(), strict=True)]
+    rolls = [
+        _draw(codes, heard, values, steps_per_bar)
+        for codes, heard in zip(content.numpy(), sounding(content).numpy(), strict=True)
+    ]
     rolls += [np.full_like(rolls[0], PAPER)] * (-len(rolls) % columns)
     padded = [np.pad(roll, ((0, GAP), (0, GAP), (0, 0)), constant_values=PAPER) for roll in rolls]
     rows = [np.concatenate(padded[start : start + columns], 1) for start in range(0, len(padded), columns)]

@@ -41,7 +41,9 @@ def play(parts: Sequence[Sequence[Note]], quarters: float) -> np.ndarray:
 def _tone(pitch: int, seconds: float) -> np.ndarray:
     """Return the sound of one note that is released after ``seconds``."""
     time = np.arange(int((seconds + RELEASE) * RATE)) / RATE
-    envelope = np.minimum(time / ATTACK, 1) * np.exp(-time / DECAY) * np.clip((seconds + RELEASE - time) / RELEASE, 0, 1)
+    envelope = (
+        np.minimum(time / ATTACK, 1) * np.exp(-time / DECAY) * np.clip((seconds + RELEASE - time) / RELEASE, 0, 1)
+    )
     phase = 2 * np.pi * frequency(pitch) * time
     below = [k for k in range(1, HARMONICS + 1) if k * frequency(pitch) < RATE / 2]
     return envelope * sum(k**-ROLL_OFF * np.sin(k * phase) for k in below)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -82,9 +82,7 @@ def _as_voices(parts: Sequence[Sequence[Note]], voices: int, steps_per_quarter: 
 
 def _has_chords(part: Sequence[Note], steps_per_quarter: int) -> bool:
     most = OVERLAP / steps_per_quarter
-    return any(
-        a.end - b.start > most or (a.start == b.start and a.pitch != b.pitch) for a, b in zip(part, part[1:], strict=False)
-    )
+    return any(a.end - b.start > most or (a.start == b.start and a.pitch != b.pitch) for a, b in pairwise(part))
 
 
 def _quantized(part: Sequence[Note], steps_per_quarter: int) -> list[Steps]:
@@ -101,7 +99,9 @@ def _on_grid(note: Note, steps_per_quarter: int) -> tuple[Steps, Fraction]:
     """Return a note at the nearest step, and its distance from there."""
     exact = note.start * steps_per_quarter
     start = int(exact + Fraction(1, 2))
-    return Steps(start, max(int(note.end * steps_per_quarter + Fraction(1, 2)), start + 1), note.pitch), abs(exact - start)
+    return Steps(start, max(int(note.end * steps_per_quarter + Fraction(1, 2)), start + 1), note.pitch), abs(
+        exact - start
+    )
 
 
 def _split_by_pitch(notes: Sequence[Note], voices: int, steps_per_quarter: int) -> list[list[Steps]]:
@@ -128,9 +128,9 @@ def _split_by_pitch(notes: Sequence[Note], voices: int, steps_per_quarter: int) 
             combinations(free, len(new)),
             key=lambda chosen: sum(abs(last[voice] - note.pitch) for voice, note in zip(chosen, new, strict=True)),
         )
-        for voice, note in zip(chosen, new, strict=True):
-            parts[voice].append(note)
-            last[voice] = note.pitch
+        for voice, placed in zip(chosen, new, strict=True):
+            parts[voice].append(placed)
+            last[voice] = placed.pitch
     return parts
 
 
