@@ -132,11 +132,10 @@ def test_foreign_parts_are_voices_and_percussion_is_none(tmp_path):
 
 
 def test_chords_in_one_track_are_voices_by_their_pitch(tmp_path):
-    chords = [(0, 1, pitch, 0) for pitch in (48, 72, 60, 64)] + [(1, 2, 50, 0), (1, 2, 71, 0), (1, 1.5, 62, 0)]
-    chords += [(0, 2, 67, 0)]
-    found = pitches(
-        Music(4, 4), Music(4, 4).read(write_midi(tmp_path / "a.mid", [one for one in chords if one[2] != 64]))
-    )
+    chords = [(0, 1, 48, 0), (0, 1, 72, 0), (0, 1, 60, 0), (0, 2, 67, 0)]
+    chords += [(1, 2, 50, 0), (1, 2, 71, 0), (1, 1.5, 62, 0)]
+    music = Music(4, 4)
+    found = pitches(music, music.read(write_midi(tmp_path / "a.mid", chords)))
     assert found == [[72, 0, 71, 0], [67, 0, 0, 0], [60, 0, 62, -1], [48, 0, 50, 0]]
 
 
