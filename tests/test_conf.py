@@ -14,6 +14,7 @@ from gan_lightning.metrics.extractors import DIGITS
 from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
+from tests.music_files import write_chorales, write_pieces
 from tests.tables import write_people, write_public_tables
 from tests.two_domains import write_emoji, write_images, write_usps
 
@@ -40,6 +41,7 @@ USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
 WRITTEN_BY = {  # fixture that writes the folder or file that one of these arguments names
     "data.a=": "domains", "data.root=emoji": "domains", "data.root=idx": "domains", "data.csv=": "tables",
     "data.root=tables": "tables", "data.root=images": "images", "data.root=nouns": "nouns_folder",
+    "data.root=jsb": "music", "data.root=midi": "music",
 }  # fmt: skip
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
@@ -55,6 +57,9 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=mnist_usps": [*TRANSLATION[:2], *USPS],
     "data=unpaired": [*TRANSLATION, *FOLDERS],
     "data=artworks_to_photos": [*TRANSLATION, *FOLDERS, "data.b_test=null"],
+    "data=cadences": ["data.cadences=60", "data.test_cadences=20"],
+    "data=chorales": ["data.root=jsb", "data.sha256=null"],
+    "data=midi": ["data.root=midi"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
     "data=free_photos": ["experiment=super_resolution", "data.root=images", "data.test_root=null", *SMALL_PHOTOS],
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
@@ -131,6 +136,13 @@ def domains(tmp_path, idx_folder):
         write_images(tmp_path / name, 40, seed=i)
     write_emoji(tmp_path / "emoji", 240)
     write_usps(idx_folder / "usps", np.random.default_rng(0).uniform(-1, 1, (32, 256)), np.arange(32) % 10)
+
+
+@pytest.fixture
+def music(tmp_path):
+    """Write chorales to jsb/, and MIDI files to midi/."""
+    write_chorales(tmp_path / "jsb")
+    write_pieces(tmp_path / "midi", 12)
 
 
 def idx_files(arguments, idx_folder):

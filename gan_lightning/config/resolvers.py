@@ -123,6 +123,18 @@ def text_shape(
     return list(find_shape(Path(str(file)).expanduser(), unit, lower, max_length, min_count, max_vocabulary))
 
 
+def music_blocks(voices: int, lowest: int, highest: int) -> list[int]:
+    """``${music_blocks:${.voices},${.lowest},${.highest}}``: return the number of values of each voice of music."""
+    from gan_lightning.modalities.music_codes import FIRST_PITCH
+
+    return [highest - lowest + 1 + FIRST_PITCH] * voices
+
+
+def music_shape(bars: int, metre: int, steps_per_quarter: int, blocks: Sequence[int]) -> list[int]:
+    """``${music_shape:${.bars},${.metre},${.steps_per_quarter},${.blocks}}``: return [steps, values of all blocks]."""
+    return [bars * metre * steps_per_quarter, sum(blocks)]
+
+
 def stage_channels(
     shape: Sequence[int], width: int, downsamplings: int, blocks: int, stages: Sequence[int]
 ) -> list[int]:
@@ -152,7 +164,7 @@ def mixed_precision_if_faster(accelerator: str) -> str:
     return "bf16-mixed" if faster else "32-true"
 
 
-shapes = (table_blocks, table_latent, table_width, table_classes, target_block)
+shapes = (music_blocks, music_shape, table_blocks, table_latent, table_width, table_classes, target_block)
 for resolver in (when, packed, crop_shape, stage_channels, length, item, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
