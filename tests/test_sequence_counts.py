@@ -43,8 +43,9 @@ def every_sequence(blocks=BLOCKS):
 class Reference:
     """An n-gram model in plain Python, with absolute discounting."""
 
-    def __init__(self, sequences, values, order, discount=0.5, period=None, end=None):
-        self.values, self.order, self.discount, self.period, self.end = values, order, discount, period, end
+    def __init__(self, sequences, values, order, discount=0.5, period=None, end=None, hold=None):
+        self.values, self.order, self.discount, self.period = values, order, discount, period
+        self.end, self.hold = end, hold
         self.counts = {}
         for sequence in sequences:
             for i, step in enumerate(self.until_end(sequence)):
@@ -56,7 +57,13 @@ class Reference:
 
     def contexts(self, sequence, i):
         """Return the contexts of a step, the shortest first."""
-        padded = ["start"] * self.order + sequence[:i]
+        padded = ["start"] * self.order
+        for step in sequence[:i]:
+            held = self.hold is not None and padded[-1] != "start"
+            before = padded[-1] if held else [None] * len(BLOCKS)
+            padded.append(
+                tuple(b if held and a == self.hold else a for a, b in zip(step, before, strict=True)) if held else step
+            )
         place = None if self.period is None else i % self.period
         contexts = [(place, tuple(padded[len(padded) - size :])) for size in range(self.order)]
         return contexts if self.period is None else ["everywhere", *contexts]

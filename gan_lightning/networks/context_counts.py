@@ -59,14 +59,16 @@ class Table(nn.Module):
                 setattr(self, name, torch.empty_like(state_dict[f"{prefix}{name}"], device=getattr(self, name).device))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def add(self, keys: Tensor, counted: Tensor) -> Tensor:
-        """Add entries with these keys (n,), and count those that are ``counted`` (n,) bool.
+    def add(self, keys: Tensor, counted: int) -> Tensor:
+        """Add entries with these keys (n,), and count the first ``counted`` of them.
 
         Returns:
             The new index of each entry that was there before.
         """
         new, place = keys.unique(return_inverse=True)
-        added = torch.zeros_like(new, dtype=self.counts.dtype).index_add_(0, place, counted.to(self.counts.dtype))
+        added = torch.zeros_like(new, dtype=self.counts.dtype).index_add_(
+            0, place[:counted], self.counts.new_ones(counted)
+        )
         merged = torch.cat([self.keys, new]).unique()
         moved = torch.searchsorted(merged, self.keys)
         counts = torch.zeros_like(merged, dtype=self.counts.dtype)

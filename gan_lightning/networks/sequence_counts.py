@@ -41,6 +41,8 @@ class Generator(nn.Module):
         discount: what is subtracted from each count; the nearer to 0, the fewer steps occur that were not counted.
         period: number of steps in a bar or in a verse; the position in it belongs to the context. None for no position.
         end: value of the only block that ends a sequence and fills the rest of it; None if sequences do not end.
+        hold: value of a block that stands for its value in the step before, as where a note sounds on; a context then
+            has the value that it stands for. None if there is no such value.
         given: index of the block that a condition gives.
 
     Raises:
@@ -55,6 +57,7 @@ class Generator(nn.Module):
         discount: Discount = 0.5,
         period: PositiveInt | None = None,
         end: NonNegativeInt | None = None,
+        hold: NonNegativeInt | None = None,
         given: NonNegativeInt = 0,
     ) -> None:
         super().__init__()
@@ -65,7 +68,7 @@ class Generator(nn.Module):
         if end is not None and (len(blocks) > 1 or end >= blocks[0]):
             raise ValueError(f"end={end}: must be a value of the only block, blocks={list(blocks)}")
         self.blocks, self.length, self.order, self.period = list(blocks), length, order, period
-        self.end, self.given = end, given
+        self.end, self.hold, self.given = end, hold, given
         self.values = prod(blocks)  # of a step; the next number is the step before the first one
         # The given block is the leading digit of a step, so that each of its values is a range of steps.
         digits = [given, *(block for block in range(len(blocks)) if block != given)]
@@ -76,20 +79,20 @@ class Generator(nn.Module):
     @torch.no_grad()
     def count(self, sample: Tensor) -> None:
         """Add sequences (n, length, sum of blocks) to the counts."""
-        steps = self.steps(sample)
+        steps, sounding = self._steps(sample)
         counted = self._before_end(steps)
         kept, counted = self._pad(counted, True), self._pad(counted, False)
-        padded = self._pad(steps, self.values)
+        padded, sounding = self._pad(steps, self.values), self._pad(sounding, self.values)
         if self.everywhere is not None:
-            self.everywhere.add(padded[counted], counted[counted])
+            self.everywhere.add(padded[counted], int(counted.sum()))
         context, moved = self._positions(padded), None
         for table in self._levels():
             if moved is not None:
                 table.renumber(moved)
-            keys = context * table.base + padded
-            moved = table.add(keys[kept], counted[kept])
-            context = torch.searchsorted(table.keys, keys[:, :-1].contiguous())  # of the following steps
-            padded, kept, counted = padded[:, 1:], kept[:, 1:], counted[:, 1:]
+            keys, followed = context * table.base + padded, context * table.base + sounding
+            moved = table.add(torch.cat([keys[counted], followed[kept]]), int(counted.sum()))
+            context = torch.searchsorted(table.keys, followed[:, :-1].contiguous())  # of the following steps
+            padded, sounding, kept, counted = padded[:, 1:], sounding[:, 1:], kept[:, 1:], counted[:, 1:]
 
     def fit(self, sample: Tensor) -> Self:
         """Add sequences (n, length, sum of blocks) to the counts in parts; return the generator."""
@@ -100,17 +103,17 @@ class Generator(nn.Module):
     @torch.no_grad()
     def log_probability(self, sample: Tensor) -> Tensor:
         """Return the log-probability of each sequence (n, length, sum of blocks), in nats (n,)."""
-        steps = self.steps(sample)
+        steps, sounding = self._steps(sample)
         counted = self._before_end(steps)
-        padded = self._pad(steps, self.values)
-        context = self._positions(padded)
+        sounding = self._pad(sounding, self.values)
+        context = self._positions(sounding)
         probability = torch.full(steps.shape, 1 / self.values, dtype=torch.float64, device=steps.device)
         if self.everywhere is not None:
             probability = self._interpolate(self.everywhere, torch.zeros_like(steps), steps, probability)
         for table in self._levels():
             probability = self._interpolate(table, context[:, -self.length :], steps, probability)
-            context = table.find(context[:, :-1], padded[:, :-1])
-            padded = padded[:, 1:]
+            context = table.find(context[:, :-1], sounding[:, :-1])
+            sounding = sounding[:, 1:]
         return (probability.log() * counted).sum(1).float()
 
     @staticmethod
@@ -129,16 +132,16 @@ class Generator(nn.Module):
         contexts = [self._position(1 - self.order, first), *[torch.full_like(first, -1)] * (self.order - 1)]
         for position in range(2 - self.order, 1):
             contexts = self._follow(contexts, first, position)
-        chosen = []
+        chosen, sounding = [], None
         for i in range(self.length):
             step = self._draw(latent[:, i], contexts, low[:, i], low[:, i] + width)
             if self.end is not None:
                 step = torch.where(ended, self.end, step)
                 ended = ended | (step == self.end)
             chosen.append(step)
-            contexts = self._follow(contexts, step, i + 1)
-        codes = torch.stack(chosen, 1)
-        return one_hot(torch.stack([codes // self.places[i] % n for i, n in enumerate(self.blocks)], -1), self.blocks)
+            sounding = self._sounding(self._codes(step), sounding)
+            contexts = self._follow(contexts, self._number(sounding), i + 1)
+        return one_hot(self._codes(torch.stack(chosen, 1)), self.blocks)
 
     def _follow(self, contexts: list[Tensor], step: Tensor, position: int) -> list[Tensor]:
         """Return the contexts of 0, 1, … steps at a position, from those at the position before and the step there."""
@@ -163,10 +166,24 @@ class Generator(nn.Module):
         uniform = torch.minimum(low + (place * self.values).long(), high - 1)
         return torch.where(is_open, uniform, step)
 
-    def steps(self, sample: Tensor) -> Tensor:
-        """Return the steps (B, length) of samples as numbers, whose digits are the values of the blocks."""
+    def _steps(self, sample: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the steps (B, length) of samples as numbers, and what they are as contexts."""
         codes = codes_of(sample, self.blocks)
+        sounding: list[Tensor] = []
+        for step in codes.unbind(1):
+            sounding.append(self._sounding(step, sounding[-1] if sounding else None))
+        return self._number(codes), self._number(torch.stack(sounding, 1))
+
+    def _sounding(self, codes: Tensor, before: Tensor | None) -> Tensor:
+        """Return the values (B, blocks) of codes that follow the values ``before``; None before the first step."""
+        return codes if self.hold is None or before is None else torch.where(codes == self.hold, before, codes)
+
+    def _number(self, codes: Tensor) -> Tensor:
+        """Return codes (…, blocks) as numbers (…), whose digits are the values of the blocks."""
         return sum(codes[..., block] * place for block, place in self.places.items())  # type: ignore[return-value]
+
+    def _codes(self, steps: Tensor) -> Tensor:
+        return torch.stack([steps // self.places[i] % size for i, size in enumerate(self.blocks)], -1)
 
     def _levels(self) -> list[Table]:
         return list(self.tables)  # type: ignore[arg-type]

@@ -63,7 +63,15 @@ class Chain(Data):
     """Sequences whose first block repeats, or rises by 1; the other blocks are the first one plus 0 or 1."""
 
     def __init__(
-        self, batch_size: int, seed: int, length: int, blocks: list[int], conditional: bool = False, size: int = 512
+        self,
+        batch_size: int,
+        seed: int,
+        length: int,
+        blocks: list[int],
+        sample_shape: list[int],
+        conditional: bool,
+        harmonize: bool,
+        size: int,
     ) -> None:
         condition: Modality | None = FirstBlock(length, blocks[:1]) if conditional else None
         super().__init__(Steps(length, blocks), batch_size, seed, condition)
