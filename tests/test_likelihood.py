@@ -1,6 +1,7 @@
 """Models of sequences by maximum likelihood: probabilities, samples, conditions, and the commands."""
 
 import itertools
+import math
 import sys
 from collections import Counter
 from pathlib import Path
@@ -160,7 +161,7 @@ def test_training_reaches_the_entropy_and_resumes_exactly(run, tmp_path):
     model = load("run", ["steps"]).model
     with torch.no_grad():
         losses = model.ema.token_losses(samples(2000, 6, [5], seed=5))
-    entropy = (torch.tensor(5.0).log() + 5 * 0.6109) / 6
+    entropy = (math.log(5) + 5 * 0.6109) / 6
     assert losses.mean().item() == pytest.approx(entropy, abs=0.05)
     assert run("generate", "checkpoint=run", TRUST, "n=8", "format=files", "output=files").code == 0
     assert len(list((tmp_path / "files").glob("*.steps"))) == 8
@@ -174,8 +175,8 @@ def test_training_reaches_the_entropy_and_resumes_exactly(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["temperature=0"], "temperature=0.0: "),
-        (["nucleus=1.5"], "nucleus=1.5: "),
+        (["temperature=0"], "temperature=0: must be greater than 0"),
+        (["nucleus=1.5"], "nucleus=1.5: must be"),
         (["temperature=0.5"], "temperature=0.5: the model does not draw one token after another: train one with"),
         (["nucleus=0.5", "sign=true"], "sign=true: gan-verify cannot generate samples with nucleus=0.5 again"),
     ],

@@ -97,7 +97,7 @@ def drafts_latent(sample_shape: Sequence[int], blocks: Sequence[int], drafts: in
 
 
 def one_shot_latent(sample_shape: Sequence[int], noise_dim: int) -> int:
-    """``${one_shot_latent:${data.sample_shape},64}``: return the size of a latent of networks.sequence_gan.Generator."""
+    """``${one_shot_latent:${data.sample_shape},64}``: return the size of a latent of networks.sequence_gan."""
     return noise_dim + sample_shape[0] * sample_shape[1]
 
 
