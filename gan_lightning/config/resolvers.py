@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from omegaconf import OmegaConf
 
@@ -116,6 +116,18 @@ def target_block(columns: Mapping[str, Any], target: str | None) -> int | None:
     return None if target is None or target not in columns else list(columns).index(target)
 
 
+def text_shape(
+    file: str, unit: Literal["words", "characters"], lower: bool, max_length: int, min_count: int, max_vocabulary: int
+) -> list[int]:
+    """``${text_shape:${.file},${.unit},…}``: return the largest length of the lines of a file, and the vocabulary.
+
+    The arguments are those of data.text_file.find_shape.
+    """
+    from gan_lightning.data.text_file import find_shape
+
+    return list(find_shape(Path(str(file)).expanduser(), unit, lower, max_length, min_count, max_vocabulary))
+
+
 def stage_channels(
     shape: Sequence[int], width: int, downsamplings: int, blocks: int, stages: Sequence[int]
 ) -> list[int]:
@@ -149,7 +161,7 @@ shapes = (drafts_latent, one_shot_latent, table_blocks, table_latent, table_widt
 for resolver in (when, packed, crop_shape, stage_channels, length, *shapes, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
-for reader in (count_classes, packaged_schema, table_schema, table_constraints):
+for reader in (count_classes, packaged_schema, table_schema, table_constraints, text_shape):
     OmegaConf.register_new_resolver(reader.__name__, reader, replace=True, use_cache=True)
 OmegaConf.register_new_resolver("data_dir", data_dir, replace=True)
 OmegaConf.register_new_resolver("cache_dir", lambda: str(cache_dir()), replace=True)

@@ -4,13 +4,12 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Unpack
+from typing import Unpack
 
-import torch
 from pydantic import NonNegativeInt
 from torch import Tensor
 
-from gan_lightning.data.downloads import downloading
+from gan_lightning.data.downloads import Source, SourceFiles
 from gan_lightning.data.german_codes import CODES
 from gan_lightning.data.table import Share, TableData, TableSettings, split_rows
 from gan_lightning.errors import UserError
@@ -21,23 +20,7 @@ from gan_lightning.modalities.table_files import Cells, parse_cells, read_csv, r
 UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases"
 
 
-class Source(NamedTuple):
-    """A file of a public table.
-
-    Attributes:
-        name: name of the file, which is downloaded under this name.
-        address: address of the file.
-        sha256: SHA-256 of the file at this address; a download with another one is refused.
-        other: another name that the file may have.
-    """
-
-    name: str
-    address: str
-    sha256: str
-    other: str
-
-
-class Files:
+class Files(SourceFiles):
     """The folder of the files of a public table.
 
     Args:
@@ -48,28 +31,8 @@ class Files:
     """
 
     def __init__(self, root: str, download: bool, sha256: str | None, sources: Sequence[Source]) -> None:
-        self.root = Path(root).expanduser()
-        self.download = download
+        super().__init__(root, download, sources)
         self.sha256 = sha256
-        self.sources = sources
-
-    def prepare(self) -> None:
-        """Download the files that are missing; raise UserError if that fails, or is not allowed."""
-        for name, address, sha256, other in self.sources:
-            if (self.root / name).exists() or (self.root / other).exists():
-                continue
-            where = f"data.root={self.root}"
-            remedy = f"put {address} there, or set GAN_DATA_DIR to the folder that holds {self.root.name}/{name}"
-            if not self.download:
-                raise UserError(f"{where}: {name} is not there: data.download=true, {remedy}")
-            with downloading(self.root, f"{where}: {name}", remedy):
-                self.root.mkdir(parents=True, exist_ok=True)
-                torch.hub.download_url_to_file(address, str(self.root / name), sha256, progress=False)
-
-    def paths(self) -> list[Path]:
-        """Return the paths of the files."""
-        found = [(self.root / source.name, self.root / source.other) for source in self.sources]
-        return [path if path.exists() else other for path, other in found]
 
     def check(self, rows: Sequence[Tensor]) -> None:
         """Raise UserError unless the rows of all files together have the SHA-256."""
