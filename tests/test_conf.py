@@ -32,6 +32,7 @@ GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their d
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
 TRANSLATION = ["model=cut", "term=[patch_nce]", "callbacks.evaluation.n=20", "model.generator.width=8"]
+GRAMMAR = ["data=grammar", "callbacks.evaluation=null"]
 FOLDERS = ["data.a=a", "data.b=b"]
 EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
 USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
@@ -80,11 +81,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=table_label": ["data=breast_cancer"],
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
-    "model=text_code_gan": ["data=grammar"],
-    "model=text_gan": ["data=grammar"],
-    "model=text_mle": ["data=grammar"],
-    "model=text_ngram": ["data=grammar"],
-    "model=text_one_shot": ["data=grammar"],
+    "model=text_code_gan": GRAMMAR,
+    "model=text_gan": GRAMMAR,
+    "model=text_mle": GRAMMAR,
+    "model=text_ngram": GRAMMAR,
+    "model=text_one_shot": GRAMMAR,
     "objective=wasserstein": ["regularizer=gradient_penalty"],
     "term=patch_nce": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "term=back_projection": ["data=photos", "model=super_resolution", "model.pretraining_iterations=1"],
