@@ -35,6 +35,7 @@ EVALUATED = (*GROUPS_WITH_DATA, "callbacks", "features", "model")  # groups that
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
 TRANSLATION = ["model=cut", "term=[patch_nce]", "callbacks.evaluation.n=20", "model.generator.width=8"]
+GRAMMAR = ["data=grammar", "callbacks.evaluation=null"]
 FOLDERS = ["data.a=a", "data.b=b"]
 EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
 USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
@@ -83,6 +84,8 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=cyclegan": ["data=digit_outlines", *TRANSLATION[2:]],
     "model=regression": ["conditional=true"],
     "model=super_resolution": ["data=photos", "model.pretraining_iterations=1"],
+    "model=music_mle": ["data=cadences"],
+    "model=music_ngram": ["data=cadences"],
     "model=table_gan": ["data=breast_cancer"],
     "model=table_independent": ["data=breast_cancer"],
     "model=table_noisy_counts": ["data=breast_cancer_declared", "privacy=dp"],
@@ -90,6 +93,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=table_label": ["data=breast_cancer"],
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
+    "model=text_code_gan": GRAMMAR,
+    "model=text_gan": GRAMMAR,
+    "model=text_mle": GRAMMAR,
+    "model=text_ngram": GRAMMAR,
+    "model=text_one_shot": GRAMMAR,
     "objective=wasserstein": ["regularizer=gradient_penalty"],
     "term=patch_nce": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "term=back_projection": ["data=photos", "model=super_resolution", "model.pretraining_iterations=1"],

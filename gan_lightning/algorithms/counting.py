@@ -1,4 +1,4 @@
-"""Models that count the training rows once, the baselines of tables."""
+"""Models that count the training examples once, the baselines of tables, text and music."""
 
 from typing import Protocol, cast
 
@@ -16,10 +16,10 @@ class Counter(Protocol):
     """Generator that counts samples instead of following a gradient."""
 
     def count(self, sample: Tensor) -> None:
-        """Add samples (n, D) to the counts."""
+        """Add samples (n, …) to the counts."""
 
     def log_probability(self, sample: Tensor) -> Tensor:
-        """Return the log-probability of each sample (n, D), in nats (n,)."""
+        """Return the log-probability of each sample (n, …), in nats (n,)."""
 
 
 class Counting(GenerativeModel):

@@ -16,6 +16,7 @@ from gan_lightning.commands.output import check_file_name, complete_output
 from gan_lightning.commands.projection import project_image
 from gan_lightning.commands.signing import add_to_ledger
 from gan_lightning.commands.steering import check_table, mixing_table, steer, style_name
+from gan_lightning.commands.tempering import DEFAULTS, temper, temper_name
 from gan_lightning.commands.walk import draw_walk
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
@@ -42,7 +43,7 @@ if TYPE_CHECKING:  # needs an extra
 
 OUTPUT_SUFFIXES = {"sheet": SHEET_SUFFIX, "files": "", "audio": "", "arrays": ".npz"}  # by format; "" for a folder
 DRAWN = ("interpolate", "mix", "project")  # keys that each write one file of their own kind
-UNSIGNED = ("mix", "project", "edit")  # keys that records of samples do not have
+UNSIGNED = dict.fromkeys(("mix", "project", "edit")) | DEFAULTS  # keys that records of samples do not have
 MAX_SHEET_VALUES = 2**28  # in all samples of a sheet together
 
 
@@ -56,6 +57,7 @@ def generate(settings: GenerateSettings) -> Path:
     trained = load(settings.checkpoint, settings.trust_code)
     settings = settings.model_copy(update={"format": settings.format or ("files" if identity else "sheet")})
     steer(settings, trained)
+    temper(settings, trained)
     _check_settings(settings, trained)
     condition = read_conditions(trained.data, settings.condition, settings.n, settings.seed)
     path = _output_path(settings, trained)
@@ -85,8 +87,8 @@ def _check_combination(settings: GenerateSettings) -> None:
         raise UserError(f"format={settings.format}: {drawn[0]} writes {kind}: leave out format")
     if settings.sign and (settings.interpolate or settings.format not in (None, "files")):
         raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
-    for key in UNSIGNED:
-        if settings.sign and (value := getattr(settings, key)) is not None:
+    for key, default in UNSIGNED.items():
+        if settings.sign and (value := getattr(settings, key)) != default:
             raise UserError(f"sign=true: gan-verify cannot generate samples with {key}={value} again: leave it out")
 
 
@@ -132,7 +134,7 @@ def _output_path(settings: GenerateSettings, trained: Trained) -> Path:
             f"_condition{condition_name(trained.data, settings.condition)}" if settings.condition is not None else ""
         )
         name += f"_{settings.weights}" if settings.weights else ""
-        name += style_name(settings)
+        name += style_name(settings) + temper_name(settings)
         name += f"_walk{settings.interpolate}" if settings.interpolate else ""
         path = trained.run_dir / "generated" / f"{name}{suffix}"
     else:

@@ -22,7 +22,7 @@ from gan_lightning.runs.photo_networks import photo_network
 ONLY_WITH_INPUT = {"ensemble": False, "blend": None, "reverse": False}  # keys with their defaults
 NOT_WITH_INPUT = {
     "n": 64, "condition": None, "format": None, "interpolate": None, "truncation": 1.0,
-    "mix": None, "edit": None, "project": None,
+    "temperature": 1.0, "nucleus": 1.0, "mix": None, "edit": None, "project": None,
 }  # fmt: skip
 KEYS = ("output=", "sign=", "ledger=")  # that errors about a photo do not start with
 SUFFIX = ".png"  # without a loss, and for all channels and bits

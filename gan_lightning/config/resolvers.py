@@ -96,6 +96,16 @@ def table_latent(blocks: Sequence[int], noise_dim: int) -> int:
     return sum(latent_parts(blocks, noise_dim))
 
 
+def drafts_latent(sample_shape: Sequence[int], blocks: Sequence[int], drafts: int) -> int:
+    """``${drafts_latent:${data.sample_shape},${data.blocks},8}``: return the size of a latent of networks.drafts."""
+    return drafts * sample_shape[0] * len(blocks) + 1
+
+
+def one_shot_latent(sample_shape: Sequence[int], noise_dim: int) -> int:
+    """``${one_shot_latent:${data.sample_shape},64}``: return the size of a latent of networks.sequence_gan."""
+    return noise_dim + sample_shape[0] * sample_shape[1]
+
+
 def table_width(columns: Mapping[str, Any]) -> int:
     """``${table_width:${.columns}}``: return the number of slots of all columns of a schema."""
     return sum(table_blocks(columns))
@@ -164,8 +174,9 @@ def mixed_precision_if_faster(accelerator: str) -> str:
     return "bf16-mixed" if faster else "32-true"
 
 
-shapes = (music_blocks, music_shape, table_blocks, table_latent, table_width, table_classes, target_block)
-for resolver in (when, packed, crop_shape, stage_channels, length, item, *shapes, mixed_precision_if_faster):
+shapes = (packed, crop_shape, stage_channels, length, item, drafts_latent, one_shot_latent, music_blocks, music_shape)
+of_tables = (table_blocks, table_latent, table_width, table_classes, target_block)
+for resolver in (when, *shapes, *of_tables, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
 for reader in (count_classes, packaged_schema, table_schema, table_constraints, text_shape):

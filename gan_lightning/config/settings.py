@@ -132,6 +132,8 @@ class GenerateSettings(PhotoSettings):
     ledger: Location[str | None]
     interpolate: PositiveInt | None
     truncation: Share
+    temperature: PositiveFloat
+    nucleus: Annotated[float, Field(gt=0, le=1)]
     mix: str | None
     edit: str | None
     project: Location[str | None]

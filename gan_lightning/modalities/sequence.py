@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gan_lightning.modalities.modality import Modality
@@ -47,7 +47,8 @@ class TokenSequence(Modality):
 
 def one_hot(codes: Tensor, blocks: Sequence[int]) -> Tensor:
     """Return the one-hot vectors (..., sum of blocks) float of indices (..., blocks)."""
-    return torch.cat([F.one_hot(code, size) for code, size in zip(codes.unbind(-1), blocks, strict=True)], -1).float()
+    starts = torch.tensor([0, *accumulate(blocks[:-1])], device=codes.device)
+    return torch.zeros(*codes.shape[:-1], sum(blocks), device=codes.device).scatter_(-1, codes + starts, 1.0)
 
 
 def codes_of(sample: Tensor, blocks: Sequence[int]) -> Tensor:
