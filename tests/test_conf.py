@@ -14,6 +14,7 @@ from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
 from tests.tables import write_people, write_public_tables
+from tests.texts import write_texts
 from tests.two_domains import write_emoji, write_images, write_usps
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
@@ -35,6 +36,7 @@ TRANSLATION = ["model=cut", "term=[patch_nce]", "callbacks.evaluation.n=20", "mo
 FOLDERS = ["data.a=a", "data.b=b"]
 EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
 USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
+TEXT = ["model=text_ngram"]
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
@@ -54,6 +56,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
     "data=photos": ["experiment=super_resolution"],
     "data=stacked_mnist": ["data.stacks=500"],
+    "data=captions": [*TEXT, "data.root=texts/captions", "data.vocabulary=10"],
+    "data=captions_texygen": [*TEXT, "data.root=texts/captions", "data.vocabulary=10"],
+    "data=grammar": [*TEXT, "data.evaluator.n=100"],
+    "data=poems": [*TEXT, "data.root=texts/poems", "data.vocabulary=20"],
+    "data=text": [*TEXT, "data.file=texts/captions/image_coco.txt"],
     "data=table": ["data.csv=tables/people.csv", "data.target=ill"],
     "degradation=bicubic": ["experiment=super_resolution", "data=photos"],
     "degradation=blind": ["experiment=super_resolution", "data=photos"],
@@ -104,7 +111,8 @@ def images(tmp_path):
 
 @pytest.fixture
 def tables(tmp_path):
-    """Write random tables to tables/."""
+    """Write random tables to tables/, and random lines to texts/."""
+    write_texts(tmp_path / "texts")
     write_public_tables(tmp_path / "tables")
     write_people(tmp_path / "tables" / "people.csv")
 
