@@ -16,6 +16,7 @@ from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
 from tests.music_files import write_chorales, write_pieces
 from tests.tables import write_people, write_public_tables
+from tests.texts import write_texts
 from tests.two_domains import write_emoji, write_images, write_usps
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
@@ -39,10 +40,12 @@ GRAMMAR = ["data=grammar", "callbacks.evaluation=null"]
 FOLDERS = ["data.a=a", "data.b=b"]
 EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
 USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
+TEXT = ["model=text_ngram"]
+MUSIC = ["data=cadences", "data.cadences=100", "data.test_cadences=30", "callbacks.evaluation=null"]
 WRITTEN_BY = {  # fixture that writes the folder or file that one of these arguments names
     "data.a=": "domains", "data.root=emoji": "domains", "data.root=idx": "domains", "data.csv=": "tables",
     "data.root=tables": "tables", "data.root=images": "images", "data.root=nouns": "nouns_folder",
-    "data.root=jsb": "music", "data.root=midi": "music",
+    "data.root=jsb": "music", "data.root=midi": "music", "data.root=texts": "tables", "data.file=texts": "tables",
 }  # fmt: skip
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
@@ -66,6 +69,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
     "data=photos": ["experiment=super_resolution"],
     "data=stacked_mnist": ["data.stacks=500"],
+    "data=captions": [*TEXT, "data.root=texts/captions", "data.vocabulary=10"],
+    "data=captions_texygen": [*TEXT, "data.root=texts/captions", "data.vocabulary=10"],
+    "data=grammar": [*TEXT, "data.evaluator.n=100"],
+    "data=poems": [*TEXT, "data.root=texts/poems", "data.vocabulary=20"],
+    "data=text": [*TEXT, "data.file=texts/captions/image_coco.txt"],
     "data=table": ["data.csv=tables/people.csv", "data.target=ill"],
     "degradation=bicubic": ["experiment=super_resolution", "data=photos"],
     "degradation=blind": ["experiment=super_resolution", "data=photos"],
@@ -93,6 +101,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=table_label": ["data=breast_cancer"],
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
+    "experiment=music": ["data.cadences=100", "data.test_cadences=30", "model.likelihood_iterations=1"],
+    "experiment=text": ["model.likelihood_iterations=1"],
+    "model=music_gan": MUSIC,
+    "model=music_mle": MUSIC,
+    "model=music_ngram": MUSIC,
     "model=text_code_gan": GRAMMAR,
     "model=text_gan": GRAMMAR,
     "model=text_mle": GRAMMAR,
@@ -132,7 +145,8 @@ def images(tmp_path):
 
 @pytest.fixture
 def tables(tmp_path):
-    """Write random tables to tables/."""
+    """Write random tables to tables/, and random lines to texts/."""
+    write_texts(tmp_path / "texts")
     write_public_tables(tmp_path / "tables")
     write_people(tmp_path / "tables" / "people.csv")
 

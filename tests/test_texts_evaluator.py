@@ -20,7 +20,7 @@ from gan_lightning.metrics.text_metrics import share_in, two_sample_auc_of_rows
 from gan_lightning.metrics.texts import TextEvaluator
 from gan_lightning.modalities.text import Text, read_lines
 from gan_lightning.modalities.tokenizers import Words
-from tests.test_text_data import loaded, shape
+from tests.test_text_data import composed, loaded, shape
 from tests.texts import CHARACTERS, write_texts
 
 
@@ -98,7 +98,7 @@ def test_classifier_tells_other_lines_apart_and_not_the_same():
     real, other = random_lines(400, size=20), random_lines(400, size=20, seed=1)
     reversed_pairs = np.sort(random_lines(400, size=20, seed=2), 1)[:, ::-1].copy()
     assert two_sample_auc_of_rows(real, other) == pytest.approx(0.5, abs=0.07)
-    assert two_sample_auc_of_rows(real, reversed_pairs) > 0.9
+    assert two_sample_auc_of_rows(real, reversed_pairs) > 0.8
 
 
 def test_share_of_copies():
@@ -190,9 +190,7 @@ def test_poems_have_metrics_of_form_and_rhyme(tmp_path, monkeypatch):
 
 
 def test_other_data_are_not_evaluated():
-    from gan_lightning.data.digits import Digits
-
-    data = loaded(Digits(batch_size=8, channels=1, sample_shape=[1, 16, 16], num_classes=10, seed=0))
+    data = composed("data=digits")
     with pytest.raises(NotEvaluated, match="TextEvaluator evaluates text, and the data are Images"):
         TextEvaluator().prepare(data)
 
