@@ -92,8 +92,6 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=cyclegan": ["data=digit_outlines", *TRANSLATION[2:]],
     "model=regression": ["conditional=true"],
     "model=super_resolution": ["data=photos", "model.pretraining_iterations=1"],
-    "model=music_mle": ["data=cadences"],
-    "model=music_ngram": ["data=cadences"],
     "model=table_gan": ["data=breast_cancer"],
     "model=table_independent": ["data=breast_cancer"],
     "model=table_noisy_counts": ["data=breast_cancer_declared", "privacy=dp"],
