@@ -16,9 +16,9 @@ from gan_lightning.metrics.language_model import LanguageModel
 from gan_lightning.metrics.poems import PoemEvaluator, find_finals
 from gan_lightning.metrics.reference import NotEvaluated
 from gan_lightning.metrics.text_baselines import NgramLines
-from gan_lightning.metrics.text_metrics import share_in, two_sample_auc_of_rows
+from gan_lightning.metrics.text_metrics import share_in, token_indicators, two_sample_auc_of_rows
 from gan_lightning.metrics.texts import TextEvaluator
-from gan_lightning.modalities.text import Text, read_lines
+from gan_lightning.modalities.text import UNKNOWN_ID, Text, read_lines
 from gan_lightning.modalities.tokenizers import Words
 from tests.test_text_data import composed, loaded, shape
 from tests.texts import CHARACTERS, write_texts
@@ -99,6 +99,13 @@ def test_classifier_tells_other_lines_apart_and_not_the_same():
     reversed_pairs = np.sort(random_lines(400, size=20, seed=2), 1)[:, ::-1].copy()
     assert two_sample_auc_of_rows(real, other) == pytest.approx(0.5, abs=0.07)
     assert two_sample_auc_of_rows(real, reversed_pairs) > 0.8
+
+
+def test_classifier_does_not_see_unknown_tokens():
+    lines = np.full((60, 4), UNKNOWN_ID)
+    assert token_indicators(lines).sum() == 0
+    lines[:, 0] = 7
+    assert token_indicators(lines).sum() == 2 * 60  # the token, and the token at its position
 
 
 def test_share_of_copies():
