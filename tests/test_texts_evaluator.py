@@ -147,7 +147,9 @@ def test_real_lines_are_as_good_as_real(grammar):
     real = grammar.real_baseline()
     assert real["bleu_4"] == pytest.approx(real["self_bleu_4"], abs=0.01)
     assert real["two_sample_auc"] == pytest.approx(0.5, abs=0.06)
-    assert (real["valid"], real["copied"], real["distinct"]) == (1, 0, 1)
+    assert real["valid"] == 1
+    assert real["copied"] == pytest.approx(0.8, abs=0.01)
+    assert real["distinct"] == pytest.approx(1 - 990 / 4896 / 2, abs=0.01)
     assert real["held_out_found"] == pytest.approx(1 - np.exp(-3000 / 4896), abs=0.001)
     assert grammar.findings(real) == []
 
@@ -166,9 +168,8 @@ def test_metrics_of_the_grammar_of_known_samples(grammar):
 def test_faults_are_found(grammar):
     repeated = grammar.modality.from_lines([sentences()[0]] * 3000)
     metrics = grammar(repeated)
-    assert {one.partition(":")[0] for one in grammar.findings(metrics)} >= {"realism", "variety", "repeats", "copies"}
+    assert {one.partition(":")[0] for one in grammar.findings(metrics)} == {"realism", "variety", "repeats"}
     assert grammar.collapsed(grammar(repeated, quick=True)) == ["100% of the lines repeat another one"]
-    assert "100.00% of the lines are training lines" in grammar.remarks(metrics)["privacy"][0]
 
 
 def test_trigram_lines_are_the_baseline(grammar):
@@ -178,7 +179,7 @@ def test_trigram_lines_are_the_baseline(grammar):
     assert set(grammar.pictures(grammar.baselines()["trigram"])) <= set(grammar.captions)
 
 
-def test_poems_have_metrics_of_form_and_rhyme(tmp_path, monkeypatch):
+def test_poems_have_metrics_of_form_and_rhyme(tmp_path):
     write_texts(tmp_path)
     data = loaded(Poems(str(tmp_path / "poems"), False, "poets", **shape(20, len(set(CHARACTERS)) + 2)))
     evaluator = PoemEvaluator(n=100)
@@ -189,6 +190,9 @@ def test_poems_have_metrics_of_form_and_rhyme(tmp_path, monkeypatch):
     metrics = evaluator(content)
     assert metrics["in_form"] == 0.75
     assert metrics["copied_verses"] == pytest.approx(0.25, abs=0.02)
+    assert metrics["copied"] == 0.25
+    assert any(one.startswith("copies: 25.0% of the lines") for one in evaluator.findings(metrics))
+    assert "25.00% of the lines are training lines" in evaluator.remarks(metrics)["privacy"][0]
     if evaluator.finals is not None:
         same = evaluator.finals[content[25:, 9]] == evaluator.finals[content[25:, 19]]
         assert metrics["rhyme"] == same.mean()
