@@ -14,7 +14,7 @@ from scipy.stats import chi2
 from gan_lightning.algorithms.likelihood import MaximumLikelihood
 from gan_lightning.algorithms.priors import Uniform
 from gan_lightning.modalities.sequence import codes_of, one_hot
-from gan_lightning.networks.recurrent import Generator
+from gan_lightning.networks import recurrent, transformer
 from gan_lightning.networks.tokens import choose_values
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
@@ -29,6 +29,7 @@ CASES = [
     {"blocks": BLOCKS},
     {"blocks": BLOCKS, "order": [1, 0], "period": 2, "layers": 2},
     {"blocks": BLOCKS, "order": [1, 0], "given": 1},
+    {"blocks": BLOCKS, "kind": transformer.Generator, "heads": 2, "layers": 2},
 ]
 TOY_CONF = ["--config-dir", str(TOY / "conf")]
 TRAIN = [*TOY_CONF, "data=chain", "model=text_mle", "model.generator.end=null", "trainer=cpu", "hydra.run.dir=run"]
@@ -41,10 +42,12 @@ def toy(monkeypatch):
     monkeypatch.syspath_prepend(TOY)
 
 
-def network(blocks, **settings):
+def network(blocks, kind=recurrent.Generator, **settings):
     """Return a network whose random weights are large, so that its distributions are far from uniform."""
     torch.manual_seed(0)
-    made = Generator(blocks, LENGTH, 8, 12, **settings).eval()
+    if kind is recurrent.Generator:
+        settings = {"hidden_dim": 12, **settings}
+    made = kind(blocks=blocks, length=LENGTH, embedding_dim=8, **settings).eval()
     with torch.no_grad():
         for weight in made.parameters():
             weight.mul_(2)
@@ -143,7 +146,9 @@ def test_settings_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="end=4: must be a value of the only block"):
         network([4], end=4)
     with pytest.raises(ValueError, match="embedding_dim=7: must be even"):
-        Generator([4], LENGTH, 7, 8, given=0)
+        recurrent.Generator(7, 8, blocks=[4], length=LENGTH, given=0)
+    with pytest.raises(ValueError, match="heads=3: does not divide embedding_dim=8"):
+        network([4], transformer.Generator, heads=3, layers=1)
     with pytest.raises(ValueError, match="generator Linear: must define token_losses"):
         MaximumLikelihood(torch.nn.Linear(1, 1), Uniform([1]), torch.optim.Adam)
 

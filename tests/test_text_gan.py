@@ -1,7 +1,6 @@
 """GANs of sequences: all steps at once, on codes, and by a discriminator that chooses among drafts."""
 
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ def toy(monkeypatch):
 
 def drafter():
     torch.manual_seed(0)
-    return recurrent.Generator(BLOCKS, LENGTH, 8, 12).eval()
+    return recurrent.Generator(8, 12, blocks=BLOCKS, length=LENGTH).eval()
 
 
 class FavoursTwos(nn.Module):
@@ -119,7 +118,7 @@ def test_discriminator_sees_where_steps_stand_next_to_each_other():
 
 def test_codes_have_norm_1_and_decide_the_sample():
     torch.manual_seed(0)
-    decoder = code_gan.Decoder(6, 8, blocks=BLOCKS, length=LENGTH, hidden_dim=12)
+    decoder = code_gan.Decoder(6, 8, 12, blocks=BLOCKS, length=LENGTH)
     generator = code_gan.Generator(decoder, 5, [16], 6).eval()
     encoder = code_gan.Encoder(BLOCKS, 8, 12, 6)
     for codes in (generator.codes(torch.randn(9, 5)), encoder(samples(9, LENGTH, BLOCKS))):
@@ -151,18 +150,18 @@ def test_train_resume_and_generate(run, tmp_path, model):
 
 
 def test_discriminator_improves_drafts(run, tmp_path):
-    """The drafts have hardly been trained; the chosen ones rise or repeat more often, as the data always do."""
+    """The drafts have hardly been trained; the chosen ones have fewer steps that the data never have."""
     few = ["model.likelihood_iterations=12", "max_iterations=120", "model.generator.drafter.end=null"]
     train = [*TOY_CONF, "data=chain", "model=text_gan", *few, "ema_decay=0.9", "trainer=cpu", "hydra.run.dir=run"]
     result = run("train", *train)
     assert result.code == 0, result.err
     model = load("run", ["steps"]).model
     with torch.no_grad():
-        unchosen = model.ema.drafter(torch.rand(500, 6, 1))
+        unchosen = model.ema.drafter(torch.rand(500, 6, 1, generator=torch.Generator().manual_seed(1)))
 
-    def valid(sample):
+    def wrong(sample):
         change = codes_of(sample, [5])[..., 0].diff(dim=1) % 5
-        return Counter((change < 2).all(1).tolist())[True] / len(sample)
+        return (change >= 2).any(1).double().mean().item()
 
-    assert valid(samples(50, 6, [5])) == 1
-    assert valid(model.sample(500)) > valid(unchosen) + 0.2
+    assert wrong(samples(50, 6, [5])) == 0
+    assert wrong(model.sample(500)) < 0.7 * wrong(unchosen)

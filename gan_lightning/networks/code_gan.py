@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Unpack
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gan_lightning.modalities.sequence import codes_of
 from gan_lightning.networks import recurrent
+from gan_lightning.networks.autoregressive import AutoregressiveSettings, Dropout
 from gan_lightning.networks.tokens import StepEmbedding
 
 GREEDY = 1e-6  # a nucleus that holds the most likely value alone
@@ -49,11 +50,19 @@ class Decoder(recurrent.Generator):
 
     Args:
         code_dim: size of a code.
-        settings: as for :class:`gan_lightning.networks.recurrent.Generator`, unconditional.
+        embedding_dim, hidden_dim, dropout, settings: as for :class:`gan_lightning.networks.recurrent.Generator`,
+            unconditional.
     """
 
-    def __init__(self, code_dim: PositiveInt, embedding_dim: PositiveInt, **settings: Any) -> None:
-        super().__init__(embedding_dim=embedding_dim, **settings)
+    def __init__(
+        self,
+        code_dim: PositiveInt,
+        embedding_dim: PositiveInt,
+        hidden_dim: PositiveInt,
+        dropout: Dropout = 0.0,
+        **settings: Unpack[AutoregressiveSettings],
+    ) -> None:
+        super().__init__(embedding_dim, hidden_dim, 1, dropout, **settings)
         self.of_code = nn.Linear(code_dim, embedding_dim)
 
     def _read(self, condition: Tensor | None) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from gan_lightning.networks import recurrent
+from gan_lightning.networks.autoregressive import Autoregressive
 from gan_lightning.networks.tokens import TokenGenerator
 
 
@@ -22,7 +22,7 @@ class Generator(TokenGenerator):
         drafts: number of drafts for each sample.
     """
 
-    def __init__(self, drafter: recurrent.Generator, discriminator: nn.Module, drafts: PositiveInt) -> None:
+    def __init__(self, drafter: Autoregressive, discriminator: nn.Module, drafts: PositiveInt) -> None:
         super().__init__()
         self.drafter, self.discriminator, self.drafts = drafter, discriminator, drafts
 
