@@ -106,6 +106,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=music_ngram": MUSIC,
     "model=text_code_gan": GRAMMAR,
     "model=text_gan": GRAMMAR,
+    "model=text_gan_conv": GRAMMAR,
     "model=text_mle": GRAMMAR,
     "model=text_ngram": GRAMMAR,
     "model=text_one_shot": GRAMMAR,

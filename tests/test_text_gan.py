@@ -21,6 +21,7 @@ LENGTH, BLOCKS = 3, [3, 2]
 TOY_CONF = ["--config-dir", str(TOY / "conf")]
 SMALL = {
     "text_gan": ["model.generator.drafter.end=null", "model.likelihood_iterations=5", "model.generator.drafts=3"],
+    "text_gan_conv": ["model.generator.drafter.end=null", "model.likelihood_iterations=5", "model.generator.drafts=3"],
     "text_code_gan": ["model.generator.decoder.end=null", "model.autoencoder_iterations=5"],
     "text_one_shot": [],
 }

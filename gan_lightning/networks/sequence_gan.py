@@ -101,6 +101,8 @@ class Discriminator(nn.Module):
             nn.Dropout(dropout),
             nn.Linear(2 * filters * len(widths), hidden_dim),
             nn.LeakyReLU(0.2),
+            nn.Linear(hidden_dim, hidden_dim),
+            nn.LeakyReLU(0.2),
             nn.Linear(hidden_dim, 1),
         )
 
