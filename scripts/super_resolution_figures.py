@@ -98,7 +98,7 @@ def durations(runs: Sequence[Trained]) -> str:
     minutes = [
         json.loads((run.run_dir / "manifest.json").read_text(encoding="utf-8"))["duration_seconds"] / 60 for run in runs
     ]
-    return f"Each run took about {max(minutes):.0f} minutes."
+    return f"Each run took at most {max(minutes):.0f} minutes with one thread."
 
 
 def draw_curve(evaluator: SuperResolutionEvaluator, values: Mapping[float, Sequence[Metrics]]) -> Figure:
