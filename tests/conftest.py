@@ -7,13 +7,15 @@ import shutil
 import signal
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hydra._internal.hydra import Hydra
+from hydra.types import RunMode
 
 from gan_lightning.commands import cli
 
@@ -39,6 +41,24 @@ class Result:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def composed_once() -> Iterator[None]:
+    """Keep Hydra from composing each config a first time for the value of ``hydra.mode`` alone.
+
+    Only arguments set the mode of ``train``; the config files of the other commands set RUN.
+    """
+    get_mode = Hydra.get_mode
+
+    def known_mode(hydra: Hydra, config_name: str, overrides: list[str]) -> RunMode | None:
+        if any(override.lstrip("+~").startswith("hydra.mode") for override in overrides):
+            return get_mode(hydra, config_name, overrides)
+        return None if config_name == "train" else RunMode.RUN
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hydra, "get_mode", known_mode)
+        yield
 
 
 @pytest.fixture

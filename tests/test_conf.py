@@ -9,11 +9,14 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
+from gan_lightning.metrics import translation
 from gan_lightning.metrics.extractors import DIGITS
 from gan_lightning.networks.perceptual import PACKAGE
 from gan_lightning.paths import CONF_DIR
 from gan_lightning.search.space import format_override
+from tests.music_files import write_chorales, write_pieces
 from tests.tables import write_people, write_public_tables
+from tests.texts import write_texts
 from tests.two_domains import write_emoji, write_images, write_usps
 
 SMALL = ["data.batch_size=32", "max_iterations=1", "trainer=cpu"]
@@ -29,6 +32,7 @@ GROUPS = sorted(path.name for path in CONF_DIR.iterdir() if path.is_dir() and pa
 CASES = [(group, option) for group in GROUPS for option in options(group)]
 KEYS = {"features": "features@data.evaluator.features"}  # key on the command line, if it is not the group's name
 GROUPS_WITH_DATA = ("data", "experiment")  # groups whose options choose their data; others are tested on digits
+EVALUATED = (*GROUPS_WITH_DATA, "callbacks", "features", "model")  # groups that an evaluation depends on
 FEW_IMAGES = ["data.images=64", "data.test_images=64", "data.evaluator.n=64"]
 SMALL_PHOTOS = ["data.scale=2", "data.region=12", "data.crop=12"]
 TRANSLATION = ["model=cut", "term=[patch_nce]", "callbacks.evaluation.n=20", "model.generator.width=8"]
@@ -36,6 +40,13 @@ GRAMMAR = ["data=grammar", "callbacks.evaluation=null"]
 FOLDERS = ["data.a=a", "data.b=b"]
 EMOJI = ["data.root=emoji", "callbacks.evaluation.n=20"]
 USPS = ["data.root=idx", "data.checksums=null", "callbacks.evaluation=null"]
+TEXT = ["model=text_ngram"]
+MUSIC = ["data=cadences", "data.cadences=100", "data.test_cadences=30", "callbacks.evaluation=null"]
+WRITTEN_BY = {  # fixture that writes the folder or file that one of these arguments names
+    "data.a=": "domains", "data.root=emoji": "domains", "data.root=idx": "domains", "data.csv=": "tables",
+    "data.root=tables": "tables", "data.root=images": "images", "data.root=nouns": "nouns_folder",
+    "data.root=jsb": "music", "data.root=midi": "music", "data.root=texts": "tables", "data.file=texts": "tables",
+}  # fmt: skip
 MORE_ARGUMENTS = {  # arguments that an option needs
     "data=crawl_tiles": ["data.root=images"],
     "data=image_folder": ["data.root=images"],
@@ -50,16 +61,25 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=mnist_usps": [*TRANSLATION[:2], *USPS],
     "data=unpaired": [*TRANSLATION, *FOLDERS],
     "data=artworks_to_photos": [*TRANSLATION, *FOLDERS, "data.b_test=null"],
+    "data=cadences": ["data.cadences=60", "data.test_cadences=20"],
+    "data=chorales": ["data.root=jsb", "data.sha256=null"],
+    "data=midi": ["data.root=midi"],
     "data=heart": ["data.root=tables/heart", "data.sha256=null"],
     "data=free_photos": ["experiment=super_resolution", "data.root=images", "data.test_root=null", *SMALL_PHOTOS],
     "data=photo_folder": ["experiment=super_resolution", "data.root=images", *SMALL_PHOTOS],
     "data=photos": ["experiment=super_resolution"],
     "data=stacked_mnist": ["data.stacks=500"],
+    "data=captions": [*TEXT, "data.root=texts/captions", "data.vocabulary=10"],
+    "data=captions_texygen": [*TEXT, "data.root=texts/captions", "data.vocabulary=10"],
+    "data=grammar": [*TEXT, "data.evaluator.n=100"],
+    "data=poems": [*TEXT, "data.root=texts/poems", "data.vocabulary=20"],
+    "data=text": [*TEXT, "data.file=texts/captions/image_coco.txt"],
     "data=table": ["data.csv=tables/people.csv", "data.target=ill"],
     "degradation=bicubic": ["experiment=super_resolution", "data=photos"],
     "degradation=blind": ["experiment=super_resolution", "data=photos"],
     "experiment=art": [*FEW_IMAGES],
     "experiment=emoji": EMOJI,
+    "experiment=emoji_matched": EMOJI,
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
     "experiment=mnist_usps": USPS,
     "experiment=stylegan": ["data.images=64", "data.test_images=64", "callbacks.evaluation=null"],
@@ -72,8 +92,6 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=cyclegan": ["data=digit_outlines", *TRANSLATION[2:]],
     "model=regression": ["conditional=true"],
     "model=super_resolution": ["data=photos", "model.pretraining_iterations=1"],
-    "model=music_mle": ["data=cadences"],
-    "model=music_ngram": ["data=cadences"],
     "model=table_gan": ["data=breast_cancer"],
     "model=table_independent": ["data=breast_cancer"],
     "model=table_noisy_counts": ["data=breast_cancer_declared", "privacy=dp"],
@@ -81,6 +99,11 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=table_label": ["data=breast_cancer"],
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
+    "experiment=music": ["data.cadences=100", "data.test_cadences=30", "model.likelihood_iterations=1"],
+    "experiment=text": ["model.likelihood_iterations=1"],
+    "model=music_gan": MUSIC,
+    "model=music_mle": MUSIC,
+    "model=music_ngram": MUSIC,
     "model=text_code_gan": GRAMMAR,
     "model=text_gan": GRAMMAR,
     "model=text_gan_conv": GRAMMAR,
@@ -90,6 +113,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "objective=wasserstein": ["regularizer=gradient_penalty"],
     "term=patch_nce": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "term=back_projection": ["data=photos", "model=super_resolution", "model.pretraining_iterations=1"],
+    "pairing=mutual_nearest": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "privacy=dp": ["data=breast_cancer_declared", "model=table_private_gan"],
 }
 SKIPPED = {
@@ -98,8 +122,15 @@ SKIPPED = {
     "trainer=ddp": "needs a GPU",
 }
 if find_spec(PACKAGE) is None:
-    for name in ("features=st_alexnet", "term=perceptual"):
+    for name in ("experiment=emoji_matched", "features=st_alexnet", "term=perceptual"):
         SKIPPED[name] = f"needs {PACKAGE}, of the extra 'perceptual'"
+
+
+@pytest.fixture
+def short_training(monkeypatch):
+    """Train the classifiers of the evaluator of translations on few images; whole trainings take six seconds each."""
+    monkeypatch.setattr(translation, "IMAGES_SEEN", 1000)
+    monkeypatch.setattr(translation, "MIN_EPOCHS", 1)
 
 
 @pytest.fixture
@@ -113,7 +144,8 @@ def images(tmp_path):
 
 @pytest.fixture
 def tables(tmp_path):
-    """Write random tables to tables/."""
+    """Write random tables to tables/, and random lines to texts/."""
+    write_texts(tmp_path / "texts")
     write_public_tables(tmp_path / "tables")
     write_people(tmp_path / "tables" / "people.csv")
 
@@ -127,6 +159,13 @@ def domains(tmp_path, idx_folder):
     write_usps(idx_folder / "usps", np.random.default_rng(0).uniform(-1, 1, (32, 256)), np.arange(32) % 10)
 
 
+@pytest.fixture
+def music(tmp_path):
+    """Write chorales to jsb/, and MIDI files to midi/."""
+    write_chorales(tmp_path / "jsb")
+    write_pieces(tmp_path / "midi", 12)
+
+
 def idx_files(arguments, idx_folder):
     """Return the arguments that replace idx files by small ones, if the command reads idx files."""
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
@@ -135,17 +174,21 @@ def idx_files(arguments, idx_folder):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_training")
 @pytest.mark.parametrize(("group", "option"), CASES)
-def test_option_trains_for_one_batch(run, only_run, idx_folder, nouns_folder, images, tables, request, group, option):
+def test_option_trains_for_one_batch(run, only_run, idx_folder, request, group, option):
     name = f"{group}={option}"
     if name in SKIPPED:
         pytest.skip(SKIPPED[name])
     arguments = [f"{KEYS.get(group, group)}={option}", *MORE_ARGUMENTS.get(name, [])]
     if group not in GROUPS_WITH_DATA and not any(argument.startswith("data=") for argument in arguments):
         arguments.append("data=digits")
-    arguments += idx_files(arguments, idx_folder)
-    if {FOLDERS[0], EMOJI[0], USPS[0]} & {*arguments}:
-        request.getfixturevalue("domains")  # takes a second
+    for fixture in {WRITTEN_BY[start] for start in WRITTEN_BY for one in arguments if one.startswith(start)}:
+        request.getfixturevalue(fixture)
+    if "data=digits" not in arguments:
+        arguments += idx_files(arguments, idx_folder)
+    if group not in EVALUATED and not any(argument.startswith("callbacks.evaluation") for argument in arguments):
+        arguments.append("callbacks.evaluation=null")
     small = [argument for argument in SMALL if not (group == "trainer" and argument.startswith("trainer="))]
     result = run("train", *arguments, *small)
     assert result.code == 0, result.err

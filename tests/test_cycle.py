@@ -17,7 +17,6 @@ from gan_lightning.algorithms.regularizers import R1
 from gan_lightning.data.datamodule import Batch
 from gan_lightning.networks.patch_discriminator import PatchDiscriminator
 from gan_lightning.networks.translator import Generator
-from tests.processes import ended, started
 
 A, B = (1, 12, 12), (3, 12, 12)
 SGD = functools.partial(torch.optim.SGD, lr=0.05)
@@ -197,14 +196,14 @@ def test_resumed_run_equals_uninterrupted_run(run, toy):
 
 
 @pytest.mark.slow
-def test_two_processes_train_the_same_networks_and_resume_exactly(tmp_path):
+def test_two_processes_train_the_same_networks_and_resume_exactly(run, tmp_path):
     small = [argument for argument in TRAIN[2:] if argument != "data=domains"]
     both = [*small, "data=digit_outlines", "data.batch_size=4", "trainer=ddp_cpu", "regularizer=r1"]
     notes = "+callbacks.notes._target_=tests.parallel.Notes"
 
     def train(*arguments):
-        code, said = ended(started(tmp_path, *arguments))
-        assert code == 0, said
+        result = run("train", *arguments)
+        assert result.code == 0, result.err
 
     train(*both, notes, "hydra.run.dir=part", "max_iterations=3")
     train("resume=part", "max_iterations=6", "trust_code=[tests]")

@@ -33,10 +33,16 @@ LATENTS = [
 NEVER = "max_iterations=1000000"
 
 
-def train(folder, *arguments, **options):
-    code, said = ended(started(folder, *arguments, **options))
-    assert code == 0, said
-    return said
+@pytest.fixture
+def train(run):
+    """Return a function that trains in this process, which starts the others, and returns the output."""
+
+    def call(*arguments):
+        result = run("train", *arguments)
+        assert result.code == 0, result.err
+        return result.out + result.err
+
+    return call
 
 
 def notes(run, rank):
@@ -69,7 +75,7 @@ def test_every_index_is_in_one_process(size, batch_size, processes):
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
+def test_two_processes_equal_one_with_the_whole_batch(train, tmp_path):
     """Weights agree to 1e-6 after seven steps of SGD in float32, with a penalty on gradients."""
     evaluated = [one for one in TWO if one != "callbacks.evaluation=null"]
     same = [
@@ -80,8 +86,8 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
         "max_iterations=7",
     ]  # seven of the eight batches of an epoch, all full
     one, two = tmp_path / "one", tmp_path / "two"
-    train(tmp_path, *same, "trainer=cpu", f"hydra.run.dir={one}")
-    train(tmp_path, *same, f"hydra.run.dir={two}")
+    train(*same, "trainer=cpu", f"hydra.run.dir={one}")
+    train(*same, f"hydra.run.dir={two}")
 
     alone, first, second = notes(one, 0), notes(two, 0), notes(two, 1)
     for name, weight in alone["weights"].items():
@@ -103,7 +109,7 @@ def test_two_processes_equal_one_with_the_whole_batch(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_run_resumes_to_equal_weights(tmp_path):
+def test_killed_run_resumes_to_equal_weights(train, tmp_path):
     """A killed and resumed run of two processes ends with the weights of an uninterrupted one."""
     process = started(tmp_path, *TWO, NEVER, "hydra.run.dir=part", "checkpoint.every_n_iterations=3")
     wait_for(tmp_path / "part" / "checkpoints" / "last.ckpt.earlier", process)
@@ -112,8 +118,8 @@ def test_killed_run_resumes_to_equal_weights(tmp_path):
     time.sleep(2)  # until the other process has exited
     iteration = torch.load(tmp_path / "part" / "checkpoints" / "last.ckpt", weights_only=True)["iteration"]
     goal = f"max_iterations={iteration + 5}"
-    train(tmp_path, "resume=part", goal, "trust_code=[tests]")
-    train(tmp_path, *TWO, goal, "hydra.run.dir=straight")
+    train("resume=part", goal, "trust_code=[tests]")
+    train(*TWO, goal, "hydra.run.dir=straight")
     resumed, straight = (notes(tmp_path / run, 1)["weights"] for run in ("part", "straight"))
     assert all(torch.equal(resumed[name], weight) for name, weight in straight.items())
 
@@ -146,21 +152,21 @@ def test_killed_process_ends_the_run_with_one_line(tmp_path):
 
 
 @pytest.mark.slow
-def test_all_processes_roll_back_together(tmp_path):
+def test_all_processes_roll_back_together(train, tmp_path):
     """Only the second process gets a bad image; both roll back."""
     options = ["on_divergence=rollback", "checkpoint.every_n_iterations=2", "max_iterations=6"]
-    said = train(tmp_path, *TWO, *options, "+callbacks.bad._target_=tests.parallel.BadLoss", "hydra.run.dir=run")
+    said = train(*TWO, *options, "+callbacks.bad._target_=tests.parallel.BadLoss", "hydra.run.dir=run")
     assert "continuing from iteration 4" in said
     assert len(manifest(tmp_path / "run")["segments"]) == 2
 
 
 @pytest.mark.slow
-def test_jobs_of_a_sweep_train_their_own_config(tmp_path, monkeypatch):
+def test_jobs_of_a_sweep_train_their_own_config(train, tmp_path, monkeypatch):
     """The environment is that of a Slurm job of one task, which starts the processes."""
     for name, value in {"NTASKS": "1", "NTASKS_PER_NODE": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    train(tmp_path, "-m", *TWO, "max_iterations=3", "seed=1,2", "hydra.sweep.dir=sweep")
+    train("-m", *TWO, "max_iterations=3", "seed=1,2", "hydra.sweep.dir=sweep")
     for job, seed in (("0", 1), ("1", 2)):
         first, second = (notes(tmp_path / "sweep" / job, rank) for rank in (0, 1))
         for rank, found in enumerate((first, second)):
@@ -171,7 +177,8 @@ def test_jobs_of_a_sweep_train_their_own_config(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_torchrun_on_one_and_two_nodes_gives_equal_weights(tmp_path):
     same = [*TWO, "max_iterations=3"]
-    train(tmp_path, *same, "name=one", torchrun=["--standalone", "--nproc-per-node=2"])
+    code, said = ended(started(tmp_path, *same, "name=one", torchrun=["--standalone", "--nproc-per-node=2"]))
+    assert code == 0, said
     results = [ended(node) for node in two_nodes(tmp_path, [*same, "name=two"], [*same, "name=two"])]
     assert [code for code, _ in results] == [0, 0], results
     (one,), (two,) = (list(tmp_path.glob(f"outputs/{name}/*")) for name in ("one", "two"))  # a folder each

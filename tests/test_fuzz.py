@@ -41,7 +41,7 @@ def keys(run) -> list[str]:
 
 @pytest.mark.slow
 def test_overrides(run, keys, tmp_path):
-    @settings(max_examples=150, **FUZZ)
+    @settings(max_examples=75, **FUZZ)
     @given(st.sampled_from(["", "", "", "+", "++", "~"]), st.sampled_from(keys), VALUES)
     def fuzz(prefix, key, value):
         override = f"{prefix}{key}={value}" if prefix != "~" else f"~{key}"

@@ -360,13 +360,10 @@ def test_kills(tmp_path):
 
     overrides = [*kills.COMMON, *kills.DENSE, "logger=[tensorboard,csv]"]
     kills.train(tmp_path / "whole", [*overrides, "hydra.run.dir=run"])
-    whole, generator = tmp_path / "whole" / "run", random.Random(1)
-    for number in range(2):
-        killed = tmp_path / str(number)
-        deaths = list(kills.kill_and_resume(killed, overrides, kills.MAX_KILLS_PER_RUN, generator))
-        assert any(death.signal == "SIGKILL" for death in deaths)
-        assert kills.differences(whole, killed / "run") == []
-        assert csv_rows(killed / "run") == csv_rows(whole)
+    deaths = list(kills.kill_and_resume(tmp_path, overrides, kills.MAX_KILLS_PER_RUN, random.Random(1)))
+    assert any(death.signal == "SIGKILL" for death in deaths)
+    assert kills.differences(tmp_path / "whole" / "run", tmp_path / "run") == []
+    assert csv_rows(tmp_path / "run") == csv_rows(tmp_path / "whole" / "run")
 
 
 @pytest.mark.slow

@@ -154,7 +154,7 @@ def trials(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_killed_search_continues(tmp_path, number):
+def test_killed_search_continues(run, tmp_path, number):
     """The run saves and stops with the search; the next search resumes it in a new trial."""
     many = 1000
     first = started(tmp_path, "trials=1", iterations=many)
@@ -175,9 +175,8 @@ def test_killed_search_continues(tmp_path, number):
     if number == signal.SIGKILL:
         time.sleep(4)  # until Optuna considers the trial dead
 
-    second = started(tmp_path, "trials=1", iterations=many)
-    _, err = second.communicate()
-    assert second.returncode == 0, err
+    second = run("search", *arguments(tmp_path, "trials=1", iterations=many, overrides=[NEVER]))
+    assert second.code == 0, second.err
     found = trials(tmp_path)
     assert sum(trial.state.name == "COMPLETE" for trial in found) == 1
     assert found[1].params == found[0].params  # queued again
@@ -186,11 +185,11 @@ def test_killed_search_continues(tmp_path, number):
 
 @pytest.mark.slow
 def test_two_searches_share_a_study(tmp_path):
-    both = [started(tmp_path, "trials=3") for _ in range(2)]
+    both = [started(tmp_path, "trials=2") for _ in range(2)]
     said = [one.communicate() for one in both]
     assert [one.returncode for one in both] == [0, 0], said
     complete = [trial for trial in trials(tmp_path) if trial.state.name == "COMPLETE"]
-    assert 3 <= len(complete) <= 4  # the last two may start at the same time
+    assert 2 <= len(complete) <= 3  # the last two may start at the same time
     assert len({trial.params[LR] for trial in complete}) == len(complete)
 
 

@@ -156,6 +156,12 @@ def test_samples_depend_on_their_own_latent_alone():
     assert torch.equal(generator(latent)[50:60], generator(latent[50:60]))
 
 
+def test_without_counts_all_values_are_equally_likely():
+    sample = Generator(BLOCKS, LENGTH, order=3)(latents(2000))
+    first = sample[:, 0, : BLOCKS[0]].sum(0).double()
+    assert chi_square(first, torch.full_like(first, 2000 / BLOCKS[0])) < 1
+
+
 @pytest.mark.parametrize("value", [0.0, 1 - 2**-24])
 def test_latents_at_the_ends_of_the_interval_give_sequences(value):
     sample = fitted(order=3, period=2)(torch.full((1, LENGTH), value))

@@ -15,6 +15,7 @@ from gan_lightning.data.digit_outlines import DigitOutlines, shuffled_digits
 from gan_lightning.data.emoji import TEST_CELLS, Emoji
 from gan_lightning.data.image_files import read_image
 from gan_lightning.data.mnist_usps import MnistUsps, read_usps
+from gan_lightning.data.pairing import MutualNearest
 from gan_lightning.data.unpaired_folders import UnpairedFolders, held_out
 from gan_lightning.errors import UserError
 from gan_lightning.imaging.colors import luma
@@ -228,6 +229,14 @@ class TestEmoji:
         values = [psnr(a, b) for a, b in zip(flat.images, three_d.images, strict=True)]
         assert np.mean(values) == pytest.approx(19.10, abs=0.005)
 
+    @pytest.mark.skipif(not (SHARED / "emoji").is_dir(), reason="needs GAN_DATA_DIR/emoji")
+    def test_likely_pairs_of_emoji_are_pairs(self):
+        flat, three_d = (domain.images for domain in emoji(SHARED / "emoji").load_domains())
+        order = torch.randperm(len(three_d), generator=torch.Generator().manual_seed(0))
+        translated, result = MutualNearest()(flat, three_d[order])
+        assert len(translated) == 854
+        assert (order[result] == translated).float().mean() > 0.98
+
 
 class TestMnistUsps:
     def test_usps_is_read_and_enlarged(self, tmp_path, idx_folder):
@@ -257,3 +266,60 @@ class TestMnistUsps:
         path.write_bytes(b"no gzip")
         with pytest.raises(UserError, match=r"zip.gz: not digits of USPS"):
             read_usps(path)
+
+
+class TestMutualNearest:
+    @staticmethod
+    def bars(n):
+        """Return white images (n, 3, 32, 32) with a bar at another place in each."""
+        images = torch.full((n, 3, 32, 32), 255, dtype=torch.uint8)
+        for i in range(n):
+            images[i, :, 3 * i : 3 * i + 3] = 30
+        return images
+
+    def test_counterparts_are_found_and_strangers_left_out(self):
+        bars = self.bars(10)
+        order = torch.randperm(9, generator=torch.Generator().manual_seed(0))
+        red = bars[:9][order].clone()
+        red[:, 0] = 255
+        stranger = torch.randint(0, 256, (1, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+        translated, result = MutualNearest()(bars[:9], torch.cat([red, stranger]))
+        assert translated.tolist() == list(range(9))
+        assert torch.equal(order[result], translated)
+
+    def test_two_images_without_a_match_are_an_error(self):
+        with pytest.raises(UserError, match=r"data.pairing: finds 1 pair"):
+            MutualNearest()(self.bars(1), self.bars(3))
+
+    def test_training_sees_pairs_flipped_alike(self, tmp_path):
+        for name, color in (("a", 0), ("b", 60)):
+            (tmp_path / name).mkdir()
+            for i, bar in enumerate(self.bars(10)):
+                bar = bar.permute(1, 2, 0).clone()
+                bar[:, :16][bar[:, :16] == 255] = 200 - color
+                Image.fromarray(bar.numpy()).save(tmp_path / name / f"{i}.png")
+        data = UnpairedFolders(
+            a=str(tmp_path / "a"),
+            b=str(tmp_path / "b"),
+            a_test=None,
+            b_test=None,
+            cache_dir=str(tmp_path / "cache"),
+            image_size=32,
+            channels=3,
+            batch_size=4,
+            seed=0,
+            flip=True,
+            pairing=MutualNearest(),
+            sample_shape=[3, 32, 32],
+            condition_shape=[3, 32, 32],
+        )
+        data.prepare_data()
+        data.setup("fit")
+        content, condition = data.order(torch.Generator().manual_seed(0))
+        assert data.epoch_size == len(content) == data.describe()["pairs"] == 9
+        examples = Examples(data.examples.content[content], data.examples.condition[condition])
+        torch.manual_seed(0)
+        real, sources = data.batch(examples)
+        flipped = real[:, 0, 31, 31] < 1  # their white half is on the left
+        assert set(flipped.tolist()) == {True, False}
+        assert torch.equal(flipped, sources[:, 0, 31, 31] < 1)

@@ -41,7 +41,7 @@ from gan_lightning.runs.drawing import (
 if TYPE_CHECKING:  # needs an extra
     from gan_lightning.provenance.identity import Identity
 
-OUTPUT_SUFFIXES = {"sheet": SHEET_SUFFIX, "files": "", "arrays": ".npz"}  # by format; "" for a folder
+OUTPUT_SUFFIXES = {"sheet": SHEET_SUFFIX, "files": "", "audio": "", "arrays": ".npz"}  # by format; "" for a folder
 DRAWN = ("interpolate", "mix", "project")  # keys that each write one file of their own kind
 UNSIGNED = dict.fromkeys(("mix", "project", "edit")) | DEFAULTS  # keys that records of samples do not have
 MAX_SHEET_VALUES = 2**28  # in all samples of a sheet together
@@ -95,6 +95,8 @@ def _check_combination(settings: GenerateSettings) -> None:
 def _check_settings(settings: GenerateSettings, trained: Trained) -> None:
     """Raise UserError if the model cannot do what the settings ask for, or if it would take too much memory."""
     check_weights(trained.model, settings.weights)
+    if settings.format == "audio" and not trained.data.modality.audible:
+        raise UserError(f"format=audio: {type(trained.data.modality).__name__} have no sound: format=files")
     if settings.interpolate and trained.model.prior is None:
         raise UserError(f"interpolate={settings.interpolate}: the model has no latents to interpolate: leave it out")
     if settings.sign:
@@ -140,9 +142,11 @@ def _output_path(settings: GenerateSettings, trained: Trained) -> Path:
         if suffix:
             check_file_name(path, suffix)
         elif modality_of(path.name) or trained.data.modality.reads(path.name) or path.suffix in ARRAYS:
-            raise UserError(f"output={path}: format=files needs the name of a folder, not of a {path.suffix} file")
+            raise UserError(
+                f"output={path}: format={settings.format} needs the name of a folder, not of a {path.suffix} file"
+            )
     if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
-        raise UserError(f"output={path}: exists already; format=files needs a new or empty folder")
+        raise UserError(f"output={path}: exists already; format={settings.format} needs a new or empty folder")
     return path
 
 
@@ -192,6 +196,8 @@ def _write_files(
     paths: list[Path] = []
     for start, content in _content_batches(settings, trained, condition):
         paths += trained.data.modality.write(content, folder, start)
+        if settings.format == "audio":
+            trained.data.modality.write_audio(content, folder, start)
     if identity is None:  # a signed folder is marked by its statement
         (folder / GENERATED).write_text("samples from gan-generate: no training data\n", encoding="utf-8")
     else:

@@ -34,6 +34,11 @@ def length(values: Sequence[Any]) -> int:
     return len(values)
 
 
+def item(values: Sequence[T], index: int) -> T:
+    """``${item:${.sample_shape},0}``: return a value of a list, counted from 0."""
+    return values[index]
+
+
 def count_classes(root: str, follow_links: bool, conditional: bool, origin: str | None = None) -> int | None:
     """``${count_classes:${.root},${.follow_links},${.conditional},${.origin}}``: return how many folders are classes.
 
@@ -128,6 +133,18 @@ def text_shape(
     return list(find_shape(Path(str(file)).expanduser(), unit, lower, max_length, min_count, max_vocabulary))
 
 
+def music_blocks(voices: int, lowest: int, highest: int) -> list[int]:
+    """``${music_blocks:${.voices},${.lowest},${.highest}}``: return the number of values of each voice of music."""
+    from gan_lightning.modalities.music_codes import FIRST_PITCH
+
+    return [highest - lowest + 1 + FIRST_PITCH] * voices
+
+
+def music_shape(bars: int, metre: int, steps_per_quarter: int, blocks: Sequence[int]) -> list[int]:
+    """``${music_shape:${.bars},${.metre},${.steps_per_quarter},${.blocks}}``: return [steps, values of all blocks]."""
+    return [bars * metre * steps_per_quarter, sum(blocks)]
+
+
 def stage_channels(
     shape: Sequence[int], width: int, downsamplings: int, blocks: int, stages: Sequence[int]
 ) -> list[int]:
@@ -157,8 +174,9 @@ def mixed_precision_if_faster(accelerator: str) -> str:
     return "bf16-mixed" if faster else "32-true"
 
 
-shapes = (drafts_latent, one_shot_latent, table_blocks, table_latent, table_width, table_classes, target_block)
-for resolver in (when, packed, crop_shape, stage_channels, length, *shapes, mixed_precision_if_faster):
+shapes = (packed, crop_shape, stage_channels, length, item, drafts_latent, one_shot_latent, music_blocks, music_shape)
+of_tables = (table_blocks, table_latent, table_width, table_classes, target_block)
+for resolver in (when, *shapes, *of_tables, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 # Cached for each config: they read files, and every use must get the same value.
 for reader in (count_classes, packaged_schema, table_schema, table_constraints, text_shape):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gan_lightning.data.datamodule import Batch, Data, Examples
 from gan_lightning.data.images import check_image_shape, images_of_shape
+from gan_lightning.data.pairing import Pairing
 from gan_lightning.errors import UserError
 from gan_lightning.marks import Serving, WithoutEffect
 from gan_lightning.modalities.image import Images
@@ -37,6 +38,7 @@ class UnpairedSettings(TypedDict):
     batch_size: Serving[PositiveInt]
     seed: Serving[NonNegativeInt]
     flip: NotRequired[Serving[bool]]
+    pairing: NotRequired[Any]
     evaluator: NotRequired[WithoutEffect[Any]]
 
 
@@ -45,6 +47,7 @@ class Unpaired(Data):
 
     The order of content and that of conditions are drawn independently, so training sees no pairs. An epoch has as
     many examples as the larger domain; those of the smaller one are repeated, each as often as the others or once more.
+    With a ``pairing``, training sees the likely pairs that it finds, and terms such as L1 can compare them.
 
     A subclass implements ``load_domains`` and ``load_test_domains``. If the truth of its test images is known, which is
     how a perfect translation looks, it sets ``truth``.
@@ -56,10 +59,12 @@ class Unpaired(Data):
         seed: seed of the order of images.
         reverse: True to exchange the domains, and translate B to A.
         flip: True to flip half of the images of each training batch, chosen at random, from left to right.
+        pairing: finds likely pairs of training images; None to draw images independently.
         evaluator: evaluator that measures samples, as for :class:`Data`.
 
     Attributes:
         truth: True if test image i of domain B is the truth of test image i of domain A.
+        likely_pairs: indices of the training images of both that ``pairing`` found to be pairs, after ``setup``.
         domains: training images of the domain that is translated and of the one that results, after ``setup``.
         test_domains: test images of both, after ``setup("test")``.
     """
@@ -68,6 +73,7 @@ class Unpaired(Data):
 
     modality: Images
     condition: Images
+    likely_pairs: tuple[Tensor, Tensor]
     domains: tuple[Domain, Domain]
     test_domains: tuple[Domain, Domain]
 
@@ -79,12 +85,14 @@ class Unpaired(Data):
         seed: NonNegativeInt,
         reverse: bool = False,
         flip: Serving[bool] = False,
+        pairing: Any = None,
         evaluator: Any = None,
     ) -> None:
         condition = images_of_shape(condition_shape, "data.condition_shape")
         super().__init__(images_of_shape(sample_shape), batch_size, seed, condition, evaluator)
         self.reverse = reverse
         self.flip = flip
+        self.pairing: Pairing | None = pairing
 
     @abstractmethod
     def load_domains(self) -> tuple[Domain, Domain]:
@@ -102,7 +110,9 @@ class Unpaired(Data):
         return None
 
     def load(self) -> Examples:
-        self.domains = self._directed(self.load_domains())
+        self.domains = translated, result = self._directed(self.load_domains())
+        if self.pairing is not None:
+            self.likely_pairs = self.pairing(translated.images, result.images)
         return _examples(self.domains)
 
     def load_test(self) -> Examples:
@@ -126,16 +136,16 @@ class Unpaired(Data):
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        smaller = min(self._sizes)
+        smaller = min(self._sizes) if self.pairing is None else self.epoch_size
         if stage == "fit" and self.batch_size > smaller:
+            what = "a domain, which has" if self.pairing is None else "the likely pairs, which are"
             raise UserError(
-                f"data.batch_size={self.batch_size}: larger than a domain, which has {smaller:,} training images: "
-                "at most that many"
+                f"data.batch_size={self.batch_size}: larger than {what} {smaller:,} training images: at most that many"
             )
 
     @property
     def epoch_size(self) -> int:
-        return max(self._sizes)
+        return max(self._sizes) if self.pairing is None else len(self.likely_pairs[0])
 
     @property
     def _sizes(self) -> tuple[int, int]:
@@ -144,26 +154,30 @@ class Unpaired(Data):
         return len(result.images), len(translated.images)
 
     def order(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        if self.pairing is not None:
+            translated, result = self.likely_pairs
+            order = torch.randperm(len(result), generator=generator)
+            return result[order], translated[order]
         content, condition = (_repeated_permutations(n, self.epoch_size, generator) for n in self._sizes)
         return content, condition
 
     def batch(self, examples: Examples) -> Batch:
-        """Return the images of both domains as samples, flipped at random if ``flip`` is set."""
+        """Return the images of both domains as samples, flipped at random if ``flip`` is set, and pairs alike."""
         real, condition = super().batch(examples)
         assert isinstance(real, Tensor)
         assert isinstance(condition, Tensor)
-        return Batch(flip_randomly(real), flip_randomly(condition)) if self.flip else Batch(real, condition)
+        if not self.flip:
+            return Batch(real, condition)
+        flipped = torch.rand(2, len(real), 1, 1, 1, device=real.device) < 0.5
+        if self.pairing is not None:
+            flipped[1] = flipped[0]
+        return Batch(torch.where(flipped[0], real.flip(3), real), torch.where(flipped[1], condition.flip(3), condition))
 
     def describe(self) -> dict[str, Any]:
-        """Return the number of training images of each domain and the SHA-256 of all, for manifests."""
+        """Return the numbers of training images and of likely pairs, and the SHA-256 of the images, for manifests."""
         content, conditions = self._sizes
-        return super().describe() | {"examples": content, "conditions": conditions}
-
-
-def flip_randomly(images: Tensor) -> Tensor:
-    """Return images (n, C, H, W), each flipped from left to right with probability ½, by the device's generator."""
-    flipped = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
-    return torch.where(flipped, images.flip(3), images)
+        pairs = {} if self.pairing is None else {"pairs": len(self.likely_pairs[0])}
+        return super().describe() | {"examples": content, "conditions": conditions} | pairs
 
 
 def _examples(domains: tuple[Domain, Domain]) -> Examples:

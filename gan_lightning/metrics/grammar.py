@@ -4,7 +4,7 @@ import numpy as np
 
 from gan_lightning.data.datamodule import Data
 from gan_lightning.data.grammar import is_held_out, sentences
-from gan_lightning.metrics.evaluator import Metric
+from gan_lightning.metrics.evaluator import Metric, Metrics
 from gan_lightning.metrics.reference import Split
 from gan_lightning.metrics.text_metrics import TextReference, TextView
 from gan_lightning.metrics.texts import TextEvaluator
@@ -42,6 +42,19 @@ def kl_to_uniform_at_best(reference: TextReference) -> float:
     return _kl(np.random.default_rng(0).integers(0, len(sentences()), _evaluated(reference)))
 
 
+def copied_at_best(reference: TextReference) -> float:
+    """Return the share of all sentences that are training sentences."""
+    return len(reference.training) / len(sentences())
+
+
+def distinct_at_best(reference: TextReference) -> float:
+    """Return the mean share of different sentences among as many as are compared, if all are equally likely."""
+    return len(sentences()) * (1 - (1 - 1 / len(sentences())) ** reference.n) / reference.n
+
+
+AT_BEST = {"copied": copied_at_best, "distinct": distinct_at_best}
+
+
 def _evaluated(reference: TextReference) -> int:
     return reference.real.evaluator.n_generated
 
@@ -54,6 +67,9 @@ def _kl(found: np.ndarray) -> float:
 
 class GrammarEvaluator(TextEvaluator):
     """Evaluator of sentences of :class:`gan_lightning.data.grammar.Grammar`.
+
+    All sentences are known, so the values of real data are those of a generator that draws each of them with the same
+    probability. Four fifths of its sentences are training sentences.
 
     Args:
         n: default number of samples to evaluate. At most as many as there are test sentences are compared with these;
@@ -85,7 +101,7 @@ class GrammarEvaluator(TextEvaluator):
             headline=True,
             better="lower",
         ),
-        *TextEvaluator.metrics,
+        *(metric._replace(baseline=AT_BEST.get(metric.name, metric.baseline)) for metric in TextEvaluator.metrics),
     )
 
     number: dict[bytes, int]
@@ -99,3 +115,6 @@ class GrammarEvaluator(TextEvaluator):
     @property
     def n_generated(self) -> int:
         return self._n_generated
+
+    def remarks(self, metrics: Metrics) -> dict[str, list[str]]:
+        return {}

@@ -59,6 +59,10 @@ class LanguageModel:
 
     def negative_log_likelihood(self, lines: np.ndarray) -> float:
         """Return the mean negative log-probability of the tokens of lines and of their ends, in nats a token."""
+        return float(-self.log_probability(lines).sum() / ((lines != 0).sum() + len(lines)))
+
+    def log_probability(self, lines: np.ndarray) -> np.ndarray:
+        """Return the log-probability of each line and its end (n,), in nats."""
         codes = self._codes(lines)
         probabilities = np.full(len(codes), 1 / self.size)
         for order, table in enumerate(self._tables, 1):
@@ -69,7 +73,8 @@ class LanguageModel:
             distinct = _look_up(table.contexts, table.distinct, contexts)
             kept = np.maximum(counts - table.discount, 0) + table.discount * distinct * probabilities
             probabilities = np.where(totals > 0, kept / np.maximum(totals, 1), probabilities)
-        return float(-np.log(probabilities).mean())
+        rows = np.repeat(np.arange(len(lines)), (lines != 0).sum(1) + 1)
+        return np.bincount(rows, np.log(probabilities), minlength=len(lines))
 
     def _codes(self, lines: np.ndarray) -> np.ndarray:
         """Return the codes of the n-grams of the highest order that end at a token or at the end of a line."""

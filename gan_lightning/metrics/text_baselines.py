@@ -19,7 +19,8 @@ class NgramLines:
 
     def __init__(self, order: int) -> None:
         self.order = order
-        self._next: dict[tuple[int, ...], list[int]] = {}
+        self._next: dict[tuple[int, ...], list[int]] = {}  # what followed each context
+        self._inside: dict[tuple[int, ...], list[int]] = {}  # the same without ends
         self._shortest, self._longest = 0, 0
 
     def fit(self, lines: np.ndarray) -> Self:
@@ -35,6 +36,7 @@ class NgramLines:
                     break
                 context = self._following(context, token)
         self._next = dict(found)
+        self._inside = {context: [token for token in tokens if token] for context, tokens in found.items()}
         return self
 
     def draw(self, n: int, seed: int = 0) -> np.ndarray:
@@ -44,20 +46,18 @@ class NgramLines:
         for line in lines:
             context = self._start
             for i, number in enumerate(random.random(self._longest)):
-                line[i] = token = self._draw_token(context, number, may_end=i >= self._shortest)
+                following = self._followers(context, self._next if i >= self._shortest else self._inside)
+                line[i] = token = following[int(number * len(following))]
                 if not token:
                     break
                 context = self._following(context, token)
         return lines
 
-    def _draw_token(self, context: tuple[int, ...], number: float, may_end: bool) -> int:
-        """Return the token that a number in [0, 1) chooses among those that followed a context."""
-        following = self._next[context]
-        if not may_end and 0 in following:
-            following = [token for token in following if token]
-        if not following:
-            return self._draw_token(context[1:], number, may_end)
-        return following[int(number * len(following))]
+    def _followers(self, context: tuple[int, ...], known: dict[tuple[int, ...], list[int]]) -> list[int]:
+        """Return what followed the longest part of a context that anything followed."""
+        while not known.get(context):
+            context = context[1:]
+        return known[context]
 
     @property
     def _start(self) -> tuple[int, ...]:

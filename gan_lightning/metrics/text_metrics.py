@@ -11,6 +11,7 @@ from gan_lightning.metrics.bleu import bleu, ngrams, self_bleu
 from gan_lightning.metrics.language_model import LanguageModel
 from gan_lightning.metrics.reference import Reference, View, evenly_spaced
 from gan_lightning.modalities.samples import Content, Sample
+from gan_lightning.modalities.text import UNKNOWN_ID
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -116,17 +117,23 @@ def two_sample_auc_of_rows(real: np.ndarray, generated: np.ndarray, seed: int = 
     sets = [evenly_spaced(torch.from_numpy(one), MAX_TOLD_APART).numpy() for one in (real, generated)]
     targets = np.repeat([0, 1], [len(one) for one in sets])
     order = np.random.default_rng(seed).permutation(len(targets))
-    features, targets = _indicators(np.concatenate(sets)[order]), targets[order]
+    features, targets = token_indicators(np.concatenate(sets)[order]), targets[order]
     folds = min(FOLDS, *np.bincount(targets))
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=200)
     scores = cross_val_predict(model, features, targets, cv=folds, method="decision_function")
     return float(roc_auc_score(targets, scores))
 
 
-def _indicators(lines: np.ndarray) -> "sparse.csr_matrix":
-    """Return the matrix (n, d) of 1 and 0: which line has which n-gram, and which token at which position."""
+def token_indicators(lines: np.ndarray) -> "sparse.csr_matrix":
+    """Return the matrix (n, d) of 1 and 0: which line has which n-gram, and which token at which position.
+
+    Unknown tokens are in no feature: real lines that the vocabulary was not chosen by would be told apart by them.
+    """
     from scipy import sparse
 
+    unknown = lines == UNKNOWN_ID
+    lines = lines.copy()
+    lines[unknown] = lines.max() + 1 + np.arange(unknown.sum())  # each is one of its own, and features of one are rare
     rows, positions = np.nonzero(lines)
     parts = [*ngrams(lines, FEATURE_ORDERS), (rows, lines[rows, positions] * lines.shape[1] + positions)]
     matrices = []

@@ -12,7 +12,11 @@ MAX_SAMPLES = 2000  # of real and of generated ones; the test then takes about a
 
 
 def two_sample_auc(
-    real: Tensor, generated: Tensor, seed: int = 0, classifier: Literal["linear", "boosting"] = "linear"
+    real: Tensor,
+    generated: Tensor,
+    seed: int = 0,
+    classifier: Literal["linear", "boosting"] = "linear",
+    inverse_penalty: float = 1.0,
 ) -> float:
     """Return the AUC of a classifier that tells generated samples from real ones (Lopez-Paz & Oquab, 2017).
 
@@ -25,10 +29,11 @@ def two_sample_auc(
         seed: seed of the choice of samples and of the halves.
         classifier: ``linear`` for logistic regression on standardized features, ``boosting`` for gradient-boosted
             trees.
+        inverse_penalty: C of the logistic regression; lower it if there are few samples with many features.
     """
     from sklearn.metrics import roc_auc_score
 
-    scores = two_sample_scores(real, generated, seed, classifier)
+    scores = two_sample_scores(real, generated, seed, classifier, inverse_penalty=inverse_penalty)
     targets = np.repeat([0, 1], [len(one) for one in scores])
     return float(roc_auc_score(targets, np.concatenate(scores)))
 
@@ -40,11 +45,12 @@ def two_sample_scores(
     classifier: Literal["linear", "boosting"] = "linear",
     categorical: np.ndarray | None = None,
     most: int = MAX_SAMPLES,
+    inverse_penalty: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores of the tested half of real examples and of generated samples: how generated they look.
 
     Args:
-        real, generated, seed, classifier: as for :func:`two_sample_auc`.
+        real, generated, seed, classifier, inverse_penalty: as for :func:`two_sample_auc`.
         categorical: (d,), True for features that are indices of categories, which ``boosting`` treats as such.
         most: largest number of examples of each set that are used.
     """
@@ -58,7 +64,7 @@ def two_sample_scores(
     if classifier == "boosting":
         model = fit_boosting(x, y, categorical, seed)
     else:
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(x, y)
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=inverse_penalty, max_iter=1000)).fit(x, y)
     scores = model.predict_proba(test_x)[:, 1]
     return scores[test_y == 0], scores[test_y == 1]
 

@@ -40,6 +40,7 @@ class Modality(ABC):
         media_type: media type of those files, such as ``image/png``.
         content_dtype: data type of content tensors.
         tolerance: largest difference in a value of the content if other hardware generates the same sample.
+        audible: if True, ``write_audio`` writes the sound of content.
         in_sheets: if True, sheets of samples show the conditions of this modality on the left.
         sample_shape: shape of one sample, without the batch; for joint content, the shape of each part by name.
     """
@@ -48,6 +49,7 @@ class Modality(ABC):
     media_type: ClassVar[str]
     content_dtype: ClassVar[torch.dtype]
     tolerance: ClassVar[int] = 0
+    audible: ClassVar[bool] = False
     in_sheets: ClassVar[bool] = True
 
     sample_shape: Shape
@@ -92,6 +94,10 @@ class Modality(ABC):
             folder: an existing folder for the files.
             start: number of the first sample; a large set is written in several calls.
         """
+
+    def write_audio(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
+        """Write the sound of each sample to a WAV file and return their paths; arguments as for ``write``."""
+        raise NotImplementedError(f"{type(self).__name__} is not audible")
 
     @abstractmethod
     def read_file(self, path: Path) -> Content:

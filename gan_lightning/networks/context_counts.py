@@ -103,7 +103,9 @@ class Table(nn.Module):
         return Range(first, last, share, torch.where(total > 0, rest / divisor, 1.0), total)
 
     def choose(self, found: Range, place: Tensor) -> Tensor:
-        """Return the step at places from 0 to below ``found.share`` (B,) of the distribution."""
+        """Return the step at places from 0 to below ``found.share`` (B,) of the distribution; 0 without entries."""
+        if not len(self.keys):
+            return torch.zeros_like(found.first)
         masses, _ = self.sums()
         index = torch.searchsorted(masses, masses[found.first] + place * found.total, right=True) - 1
         index = torch.minimum(torch.maximum(index, found.first), found.last - 1).clamp(0, max(len(self.keys) - 1, 0))
