@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -35,6 +36,10 @@ from gan_lightning.chain.accounts import write_private
 from gan_lightning.chain.places import Place, reason_of
 from gan_lightning.chain.works import NOBODY
 from gan_lightning.errors import UserError, user_error_from
+
+# The packages above raise the limit to 100,000, with which deeply nested JSON of a stranger overflows the stack.
+RECURSION_LIMIT = 1000
+sys.setrecursionlimit(RECURSION_LIMIT)
 
 DATABASE, SECRET = "chain.sqlite", "secret"
 DEMO_ACCOUNTS = ("alice", "bob", "carol")

@@ -8,6 +8,8 @@ import shutil
 import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 import time
 
 import pytest
@@ -42,6 +44,13 @@ def test_state_survives_a_restart(client, folder):
     assert stat.S_IMODE((folder / SECRET).stat().st_mode) == 0o600
     again.transact(alice, "withdraw", alice.address)
     assert client.read("owed", alice.address) == 0  # the first client sees what the second one did
+
+
+def test_limit_of_recursion_stays_as_it_is():
+    """Packages of the chain raise it, and then nested JSON overflows the stack."""
+    command = "import sys; before = sys.getrecursionlimit(); import gan_lightning.chain.embedded; "
+    command += "assert sys.getrecursionlimit() == before"
+    assert subprocess.run([sys.executable, "-c", command]).returncode == 0
 
 
 def test_times_follow_the_clock_and_never_repeat(client):

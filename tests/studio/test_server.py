@@ -354,6 +354,7 @@ def test_wrong_options_are_one_line(called, tmp_path, trained_runs, monkeypatch)
 
 
 def test_second_server_in_a_folder_is_refused(server, called):
+    assert server.process.poll() is None  # or else the second one would serve for ever
     code, output = called(gan_studio.main, server.runs, "--port", "0", "--folder", server.folder / "studio")
     assert code == 2
     assert "another gan-studio uses it" in output
