@@ -89,7 +89,9 @@ class TestUnpaired:
         assert data.describe()["examples"] == reverse.describe()["conditions"] == 18
 
     def test_batch_larger_than_a_domain_is_refused(self, folders):
-        with pytest.raises(UserError, match=r"^data.batch_size=19: larger than a domain, which has 18 training images"):
+        with pytest.raises(
+            UserError, match=r"^data.batch_size=19: larger than the number of training images of a domain, 18"
+        ):
             folder_data(folders, batch_size=19).setup("fit")
 
 

@@ -136,12 +136,12 @@ class Unpaired(Data):
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        smaller = min(self._sizes) if self.pairing is None else self.epoch_size
+        if self.pairing is None:
+            smaller, what = min(self._sizes), "the number of training images of a domain"
+        else:
+            smaller, what = self.epoch_size, "the number of likely pairs"
         if stage == "fit" and self.batch_size > smaller:
-            what = "a domain, which has" if self.pairing is None else "the likely pairs, which are"
-            raise UserError(
-                f"data.batch_size={self.batch_size}: larger than {what} {smaller:,} training images: at most that many"
-            )
+            raise UserError(f"data.batch_size={self.batch_size}: larger than {what}, {smaller:,}: at most that many")
 
     @property
     def epoch_size(self) -> int:
