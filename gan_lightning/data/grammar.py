@@ -18,7 +18,7 @@ HELD_OUT = 5  # one of so many sentences is a test sentence
 
 
 class Things(NamedTuple):
-    """What a sentence is about: one or two things of a kind."""
+    """One or two things of a kind, which a sentence names."""
 
     number: str
     size: str
