@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.data.downloads import downloading
+from gan_lightning.data.downloads import fetch
 from gan_lightning.data.music import MusicData, MusicSettings, Split
 from gan_lightning.data.transpositions import Transpose, transposed
 from gan_lightning.errors import UserError
@@ -59,15 +59,7 @@ class Chorales(MusicData):
         self.download, self.sha256, self.transpose = download, sha256, transpose
 
     def prepare_data(self) -> None:
-        if self.path.exists():
-            return
-        where = f"data.root={self.path.parent}"
-        remedy = f"put {URL} there, or set GAN_DATA_DIR to the folder that holds jsb_chorales/{FILE}"
-        if not self.download:
-            raise UserError(f"{where}: {FILE} is not there: data.download=true, {remedy}")
-        with downloading(self.path.parent, f"{where}: {FILE}", remedy):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(URL, str(self.path), self.sha256, progress=False)
+        fetch(self.path, URL, self.sha256, self.download, f"jsb_chorales/{FILE}")
 
     def read(self) -> Split:
         pieces = read_chorales(self.path, self.sha256)

@@ -31,6 +31,30 @@ def downloading(folder: Path, what: str, remedy: str) -> Iterator[None]:
         raise UserError(f"{what} is not there and cannot be downloaded ({reason}): {remedy}") from error
 
 
+def fetch(path: Path, address: str, sha256: str | None, download: bool, place: str) -> None:
+    """Download a file of a data set if it is missing.
+
+    Args:
+        path: path of the file.
+        address: address of the file.
+        sha256: SHA-256 of the file at this address; None to verify nothing.
+        download: if False, nothing is downloaded, and a missing file is an error.
+        place: path of the file in GAN_DATA_DIR, for messages.
+
+    Raises:
+        UserError: if the file is missing and is not downloaded.
+    """
+    if path.exists():
+        return
+    where = f"data.root={path.parent}"
+    remedy = f"put {address} there, or set GAN_DATA_DIR to the folder that holds {place}"
+    if not download:
+        raise UserError(f"{where}: {path.name} is not there: data.download=true, {remedy}")
+    with downloading(path.parent, f"{where}: {path.name}", remedy):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(address, str(path), sha256, progress=False)
+
+
 class Source(NamedTuple):
     """A file of a public data set.
 
@@ -64,15 +88,8 @@ class SourceFiles:
     def prepare(self) -> None:
         """Download the files that are missing; raise UserError if that fails, or is not allowed."""
         for name, address, sha256, other in self.sources:
-            if (self.root / name).exists() or (self.root / other).exists():
-                continue
-            where = f"data.root={self.root}"
-            remedy = f"put {address} there, or set GAN_DATA_DIR to the folder that holds {self.root.name}/{name}"
-            if not self.download:
-                raise UserError(f"{where}: {name} is not there: data.download=true, {remedy}")
-            with downloading(self.root, f"{where}: {name}", remedy):
-                self.root.mkdir(parents=True, exist_ok=True)
-                torch.hub.download_url_to_file(address, str(self.root / name), sha256, progress=False)
+            if not (self.root / other).exists():
+                fetch(self.root / name, address, sha256, self.download, f"{self.root.name}/{name}")
 
     def paths(self) -> list[Path]:
         """Return the paths of the files."""

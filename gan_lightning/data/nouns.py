@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gan_lightning.data.composed_images import ComposedImages
 from gan_lightning.data.datamodule import Examples
-from gan_lightning.data.downloads import downloading
+from gan_lightning.data.downloads import fetch
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular, file_digest
 from gan_lightning.marks import Location, WithoutEffect
@@ -82,15 +82,7 @@ class Nouns(ComposedImages):
         self.sha256 = sha256
 
     def prepare_data(self) -> None:
-        if self.path.exists():
-            return
-        where = f"data.root={self.path.parent}"
-        remedy = f"put {URL} there, or set GAN_DATA_DIR to the folder that holds nouns/{FILE}"
-        if not self.download:
-            raise UserError(f"{where}: {FILE} is not there: data.download=true, {remedy}")
-        with downloading(self.path.parent, f"{where}: {FILE}", remedy):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(URL, str(self.path), self.sha256, progress=False)
+        fetch(self.path, URL, self.sha256, self.download, f"nouns/{FILE}")
 
     def load(self) -> Examples:
         self.attributes.rename(self.parts.values)
