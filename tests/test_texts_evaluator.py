@@ -228,6 +228,33 @@ def test_real_captions_have_the_bleu_of_the_literature(real_captions):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "forward", "self_bleu_4", "backward_bleu_4"),
+    [
+        ("mle", [0.731, 0.497, 0.305, 0.189], 0.583, 0.339),
+        ("seq", [0.746, 0.498, 0.295, 0.180], 0.670, 0.287),
+        ("maligan", [0.673, 0.432, 0.257, 0.159], 0.607, 0.288),
+        ("rank", [0.743, 0.467, 0.264, 0.156], 0.763, 0.248),
+        ("leakgan", [0.746, 0.528, 0.355, 0.230], 0.849, 0.282),
+        ("textgan", [0.593, 0.463, 0.277, 0.207], 0.805, 0.073),
+    ],
+)
+def test_published_samples_have_the_bleu_of_the_literature(model, forward, self_bleu_4, backward_bleu_4, real_captions):
+    """BLEU of samples that Texygen published, with its test captions as references."""
+    path = real_captions / "texygen_samples" / f"{model}.txt"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    samples, test = read_lines(path), read_lines(real_captions / "test_coco.txt")
+    words = {word for line in (*samples, *test) for word in Words().split(line)}
+    text = Text(Words(), 50, len(words) + 2)
+    text.fit([*samples, *test])
+    generated, real = text.from_lines(samples).numpy(), text.from_lines(test).numpy()
+    assert np.allclose(bleu(generated, real).mean(0), forward, atol=0.001)
+    assert bleu(real, generated).mean(0)[2] == pytest.approx(backward_bleu_4, abs=0.001)
+    assert self_bleu(generated).mean(0)[2] == pytest.approx(self_bleu_4, abs=0.001)
+
+
+@pytest.mark.slow
 def test_halves_of_the_captions_cannot_be_told_apart(real_captions):
     for split, expected in (("pooled", 0.5), ("texygen", 0.97)):
         data = loaded(Captions(str(real_captions), False, split, 0, **shape(37, 4657)))
