@@ -241,7 +241,7 @@ class TestEmoji:
 
 
 class TestMnistUsps:
-    def test_usps_is_read_and_enlarged(self, tmp_path, idx_folder):
+    def test_usps_is_read_and_framed_as_mnist(self, tmp_path, idx_folder):
         random = np.random.default_rng(0)
         digits, labels = random.integers(0, 201, (12, 256)) / 100 - 1, np.arange(12) % 10
         write_usps(idx_folder / "usps", digits, labels)
@@ -253,8 +253,13 @@ class TestMnistUsps:
         data = prepared(MnistUsps(str(idx_folder), False, None, 28, "mnist_to_usps", batch_size=4, seed=0, **shape))
         assert [len(one.images) for one in (*data.domains, *data.test_domains)] == [128, 12, 128, 12]
         assert data.examples.content.shape == (12, 1, 28, 28)
-        means = [one.double().mean((1, 2, 3)) for one in (data.domains[1].images, found.images)]
-        assert torch.allclose(*means, atol=6)
+        framed = data.domains[1].images.double()
+        sums = [one.double().sum((1, 2, 3)) / one[0].numel() for one in (framed, found.images)]
+        assert torch.allclose(sums[0], sums[1] * (20 / 28) ** 2, rtol=0.02)
+        places = torch.arange(28.0, dtype=torch.float64)
+        for axis in (2, 3):
+            profile = framed.sum((1, axis))
+            assert torch.allclose((profile * places).sum(1) / profile.sum(1), torch.tensor(13.5).double(), atol=0.6)
 
     def test_missing_and_damaged_files_are_explained(self, tmp_path):
         shape = {"sample_shape": [1, 28, 28], "condition_shape": [1, 28, 28]}

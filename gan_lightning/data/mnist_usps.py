@@ -8,6 +8,7 @@ from typing import Any, Literal, Unpack
 import numpy as np
 import torch
 from pydantic import PositiveInt
+from torch import Tensor
 
 from gan_lightning.data.emoji import scale
 from gan_lightning.data.mnist import MNIST
@@ -18,13 +19,14 @@ from gan_lightning.marks import Location, WithoutEffect
 TRAINING_FILE, TEST_FILE = "zip.train.gz", "zip.test.gz"
 USPS_ORIGIN = "https://hastie.su.domains/ElemStatLearn/data.html (ZIP code)"
 USPS_SIZE = 16  # pixels
+DIGIT_SIZE, FRAME_SIZE = 20, 28  # pixels of a digit of MNIST, and of its image
 
 
 class MnistUsps(Unpaired):
     """MNIST (domain A) and USPS (domain B): 60,000 and 7,291 training digits, 10,000 and 2,007 test digits, all grey.
 
-    Translations have no truth, but a label: a classifier of real images of the other domain should find it. USPS images
-    of 16×16 pixels are enlarged to the size of MNIST's, as by Liu et al., 2017 (UNIT, arXiv:1703.00848).
+    Translations have no truth, but a label: a classifier of real images of the other domain should find it. USPS digits
+    fill their 16×16 pixels, while MNIST's have a margin. They are framed as MNIST's: see :func:`frame`.
 
     Args:
         root: folder that holds ``MNIST/raw/`` in torchvision's layout, and ``usps/`` with the two files.
@@ -61,10 +63,14 @@ class MnistUsps(Unpaired):
         self.mnist.prepare_data()
 
     def load_domains(self) -> tuple[Domain, Domain]:
-        return self._scaled(self.mnist.load()), self._scaled(read_usps(self.usps / TRAINING_FILE))
+        return self._scaled(self.mnist.load()), self._scaled(self._read_usps(TRAINING_FILE))
 
     def load_test_domains(self) -> tuple[Domain, Domain]:
-        return self._scaled(self.mnist.load_test()), self._scaled(read_usps(self.usps / TEST_FILE))
+        return self._scaled(self.mnist.load_test()), self._scaled(self._read_usps(TEST_FILE))
+
+    def _read_usps(self, name: str) -> Domain:
+        images, labels = read_usps(self.usps / name)
+        return Domain(frame(images), labels)
 
     def _scaled(self, digits: Any) -> Domain:
         images, labels = digits
@@ -86,3 +92,26 @@ def read_usps(path: Path) -> Domain:
         raise UserError(f"{path}: not digits of USPS ({' '.join(str(error).split())}): replace the file") from error
     images = ((table[:, 1:] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return Domain(images.reshape(-1, 1, USPS_SIZE, USPS_SIZE), table[:, 0].long())
+
+
+def frame(digits: Tensor) -> Tensor:
+    """Return digits in images as those of MNIST are framed (LeCun et al., 1998): 20×20 in 28×28, centred by their mass.
+
+    Args:
+        digits: (n, 1, H, W) uint8, which the digits fill.
+
+    Returns:
+        Images (n, 1, 28, 28) uint8.
+    """
+    digits = scale(digits, DIGIT_SIZE)
+    mass = digits.double().clamp(min=1e-9)
+    positions = torch.arange(DIGIT_SIZE, dtype=torch.float64)
+    margin, middle = FRAME_SIZE - DIGIT_SIZE, (FRAME_SIZE - 1) / 2
+    offsets = [
+        (middle - (mass.sum((1, axis)) * positions).sum(1) / mass.sum((1, 2, 3))).round().clamp(0, margin).long()
+        for axis in (3, 2)
+    ]
+    framed = digits.new_zeros(len(digits), 1, FRAME_SIZE, FRAME_SIZE)
+    for i, (top, left) in enumerate(zip(*(one.tolist() for one in offsets), strict=True)):
+        framed[i, :, top : top + DIGIT_SIZE, left : left + DIGIT_SIZE] = digits[i]
+    return framed
