@@ -44,8 +44,9 @@ class Record:
     modality: str
     content: str
     version: str = __version__
-    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0  # records of earlier versions have none
-    rendered_from: str | None = None  # nor this
+    # Records of earlier versions do not have these.
+    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
+    rendered_from: str | None = None
 
 
 _RECORD = TypeAdapter(Record)

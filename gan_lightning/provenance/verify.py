@@ -166,8 +166,8 @@ class Verifier:
             record: the recipe of the samples; None for the seed of the Verifier.
 
         Raises:
-            UserError: if the file cannot be read as content of the checkpoint's modality, or the record names a
-                condition in another file than the Verifier.
+            UserError: if the file cannot be read as content of the checkpoint's modality or of a rendering of it, or
+                the record names a condition in another file than the Verifier.
         """
         if self._checkpoint is None or self._remaker is not None:
             return None
