@@ -1,10 +1,21 @@
-"""Small files of music for tests."""
+"""Small files and runs of music for tests."""
 
 import json
 
 import mido
 
 from gan_lightning.data.chorales import FILE
+
+SMALL = [
+    "model=mlp",
+    "model.generator.hidden_dims=[16]",
+    "model.discriminator.hidden_dims=[16]",
+    "trainer=cpu",
+    "hydra.run.dir=run",
+    "max_iterations=2",
+    "data.batch_size=8",
+]
+CADENCES = ["data=cadences", "data.cadences=60", "data.test_cadences=20", "callbacks.evaluation=null", *SMALL]
 
 
 def write_midi(path, *tracks, kind=1, ticks=480, **settings):

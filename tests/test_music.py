@@ -207,7 +207,7 @@ def test_sound_has_the_pitches_of_the_notes(tmp_path):
     chord = [69, 64, 57, 45]
     content[0, 8] = torch.tensor([pitch - MUSIC.lowest + FIRST_PITCH for pitch in chord])
     content[0, 9:16] = HOLD
-    (path,) = MUSIC.write_audio(content, tmp_path)
+    (path,) = MUSIC.audio.write(MUSIC.sound(content), tmp_path)
     with wave.open(str(path)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
         sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(float)

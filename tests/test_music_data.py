@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from gan_lightning.commands import verify as gan_verify
 from gan_lightning.config.resolvers import music_blocks, music_shape
 from gan_lightning.data.cadences import HELD_OUT, Cadences
 from gan_lightning.data.chorales import Chorales
@@ -18,8 +17,7 @@ from gan_lightning.data.transpositions import to_common_key
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.music import Music
 from gan_lightning.modalities.music_codes import FIRST_PITCH, sounding
-from gan_lightning.provenance import identity
-from tests.music_files import write_chorales, write_midi, write_pieces
+from tests.music_files import CADENCES, SMALL, write_chorales, write_midi, write_pieces
 
 BLOCKS = music_blocks(4, 36, 81)
 SETTINGS = {
@@ -37,16 +35,6 @@ SETTINGS = {
     "num_classes": None,
     "seed": 0,
 }
-SMALL = [
-    "model=mlp",
-    "model.generator.hidden_dims=[16]",
-    "model.discriminator.hidden_dims=[16]",
-    "trainer=cpu",
-    "hydra.run.dir=run",
-    "max_iterations=2",
-    "data.batch_size=8",
-]
-CADENCES = ["data=cadences", "data.cadences=60", "data.test_cadences=20", "callbacks.evaluation=null", *SMALL]
 
 
 @pytest.fixture(scope="module")
@@ -193,28 +181,7 @@ def test_images_have_no_sound(run):
     assert run("train", "data=digits", *SMALL, "callbacks.evaluation=null").code == 0
     result = run("generate", "checkpoint=run", "n=3", "format=audio")
     assert result.code == 2
-    assert "format=audio: Images have no sound: format=files" in result.err
-
-
-def test_signed_music_verifies_and_a_changed_note_is_found(run, called, trained_once, tmp_path, monkeypatch):
-    monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
-    identity.create("Jane Doe", "Example")
-    trained_once("cadences", *CADENCES)
-    result = run("generate", "checkpoint=run", "n=3", "sign=true", "output=signed", "ledger=ledger")
-    assert result.code == 0, result.err
-    path = Path("signed/000001.mid")
-    code, said = called(gan_verify.main, path)
-    assert (code, ": trusted: " in said) == (0, True)
-    bare = Path("bare.mid")
-    bare.write_bytes(path.read_bytes())
-    assert "regenerates" in called(gan_verify.main, bare, "--checkpoint", "run", "--n", "3")[1]
-    content = Music(4, 32).read(path)
-    content[0, 0, 0] = 30 if content[0, 0, 0] != 30 else 31
-    Music(4, 32).write(content, tmp_path)
-    path.write_bytes((tmp_path / "000000.mid").read_bytes())
-    code, said = called(gan_verify.main, path)
-    assert code == 1
-    assert ": tampered: " in said
+    assert "format=audio: Images have no audio: format=files" in result.err
 
 
 @pytest.mark.parametrize(

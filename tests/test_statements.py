@@ -287,6 +287,11 @@ def test_invalid_statements(state, verify, change, expected):  # noqa: F811
         (lambda said: said["subject"][0].update(name="**/*"), "tampered: is about '**/*', which is not a pattern"),
         (lambda said: said["subject"][0].update(name="*.jpg"), "unknown: *.jpg, which it is about, is not"),
         (lambda said: said["predicate"].update(modality="Labels"), "tampered: "),
+        (lambda said: said["predicate"].update(renderings={"*.png": "Labels"}), "tampered: "),
+        (
+            lambda said: said["predicate"].update(renderings=["*.png"], modality="Sheet"),
+            "unknown: the modality 'Sheet' is unknown: give --trust-code",
+        ),
         (lambda said: said["predicate"].pop("modality"), "unknown: the modality 'None' is unknown: give --trust-code"),
     ],
 )

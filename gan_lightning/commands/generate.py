@@ -21,7 +21,8 @@ from gan_lightning.commands.walk import draw_walk
 from gan_lightning.config.settings import GenerateSettings
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.arrays import ARRAYS, write_arrays
-from gan_lightning.modalities.modality import modality_of
+from gan_lightning.modalities.modality import Modality, modality_of
+from gan_lightning.modalities.rendering import written_forms
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.modalities.sheets import SUFFIX as SHEET_SUFFIX
 from gan_lightning.modalities.sheets import WALK_SUFFIX, write_sheet
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # needs an extra
     from gan_lightning.provenance.identity import Identity
 
 OUTPUT_SUFFIXES = {"sheet": SHEET_SUFFIX, "files": "", "audio": "", "arrays": ".npz"}  # by format; "" for a folder
+FORMATS = ("sheet", "files", "arrays")  # of all modalities, beside their renderings
 DRAWN = ("interpolate", "mix", "project")  # keys that each write one file of their own kind
 UNSIGNED = dict.fromkeys(("mix", "project", "edit")) | DEFAULTS  # keys that records of samples do not have
 MAX_SHEET_VALUES = 2**28  # in all samples of a sheet together
@@ -85,8 +87,8 @@ def _check_combination(settings: GenerateSettings) -> None:
     if drawn and settings.format not in (None, "sheet"):
         kind = "an animation of sheets" if settings.interpolate else "a sheet"
         raise UserError(f"format={settings.format}: {drawn[0]} writes {kind}: leave out format")
-    if settings.sign and (settings.interpolate or settings.format not in (None, "files")):
-        raise UserError("sign=true: signs files of samples, format=files: leave out format and interpolate")
+    if settings.sign and (settings.interpolate or settings.format in ("sheet", "arrays")):
+        raise UserError("sign=true: signs files of samples, format=files or audio: leave out format and interpolate")
     for key, default in UNSIGNED.items():
         if settings.sign and (value := getattr(settings, key)) != default:
             raise UserError(f"sign=true: gan-verify cannot generate samples with {key}={value} again: leave it out")
@@ -95,8 +97,9 @@ def _check_combination(settings: GenerateSettings) -> None:
 def _check_settings(settings: GenerateSettings, trained: Trained) -> None:
     """Raise UserError if the model cannot do what the settings ask for, or if it would take too much memory."""
     check_weights(trained.model, settings.weights)
-    if settings.format == "audio" and not trained.data.modality.audible:
-        raise UserError(f"format=audio: {type(trained.data.modality).__name__} have no sound: format=files")
+    modality = trained.data.modality
+    if settings.format not in (*FORMATS, *modality.renderings):
+        raise UserError(f"format={settings.format}: {type(modality).__name__} have no {settings.format}: format=files")
     if settings.interpolate and trained.model.prior is None:
         raise UserError(f"interpolate={settings.interpolate}: the model has no latents to interpolate: leave it out")
     if settings.sign:
@@ -193,36 +196,52 @@ def _write_files(
 ) -> None:
     """Write the samples to files in a new folder, and sign them if there is an identity."""
     folder.mkdir()
-    paths: list[Path] = []
+    forms = written_forms(trained.data.modality, settings.format)
+    written: list[tuple[Modality, list[Path]]] = [(form.modality, []) for form in forms]
     for start, content in _content_batches(settings, trained, condition):
-        paths += trained.data.modality.write(content, folder, start)
-        if settings.format == "audio":
-            trained.data.modality.write_audio(content, folder, start)
+        for form, (modality, paths) in zip(forms, written, strict=True):
+            paths += modality.write(form.render(content), folder, start)
     if identity is None:  # a signed folder is marked by its statement
         (folder / GENERATED).write_text("samples from gan-generate: no training data\n", encoding="utf-8")
     else:
-        distinct = list(dict.fromkeys(paths))  # a modality may write all batches to one file
-        _sign_files(distinct, settings, trained, identity)
+        _sign_files(folder, written, settings, trained, identity)
 
 
-def _sign_files(paths: list[Path], settings: GenerateSettings, trained: Trained, identity: Identity) -> None:
-    """Sign each file, write a signed statement about all of them, and add their records to the ledger."""
+def _sign_files(
+    folder: Path,
+    written: list[tuple[Modality, list[Path]]],
+    settings: GenerateSettings,
+    trained: Trained,
+    identity: Identity,
+) -> None:
+    """Sign each file, write a signed statement about all of them, and add their records to the ledger.
+
+    Args:
+        folder: folder of the files.
+        written: the files of each modality, those of the samples before those of renderings of them.
+        settings: the settings by which they were generated.
+        trained: the checkpoint that generated them.
+        identity: the identity that signs.
+    """
     from gan_lightning.provenance.signing import sign_files
     from gan_lightning.provenance.statements import attest_samples
 
-    records = sign_files(
-        paths,
-        trained.data.modality,
-        identity,
-        trained,
-        n=settings.n,
-        seed=settings.seed,
-        weights=settings.weights or trained.model.weights[0],
-        condition=recorded_condition(trained.data, settings.condition),
-        truncation=settings.truncation,
-    )
-    attest_samples(identity, trained, records, paths[0].parent)
-    add_to_ledger(settings.ledger, identity, records)
+    sets = {
+        modality.suffix: sign_files(
+            list(dict.fromkeys(paths)),  # a modality may write all batches to one file
+            modality,
+            identity,
+            trained,
+            n=settings.n,
+            seed=settings.seed,
+            weights=settings.weights or trained.model.weights[0],
+            condition=recorded_condition(trained.data, settings.condition),
+            truncation=settings.truncation,
+        )
+        for modality, paths in written
+    }
+    attest_samples(identity, trained, sets, folder)
+    add_to_ledger(settings.ledger, identity, [record for records in sets.values() for record in records])
 
 
 if __name__ == "__main__":

@@ -18,8 +18,10 @@ from gan_lightning.errors import UserError
 from gan_lightning.modalities.arrays import ARRAYS, read_arrays
 from gan_lightning.modalities.samples import Content, Sample, Shape, cat, leaves, shape, size
 
-if TYPE_CHECKING:  # slow to import
+if TYPE_CHECKING:  # slow to import, or imports this module
     from torch.utils.tensorboard import SummaryWriter
+
+    from gan_lightning.modalities.rendering import Rendering
 
 MAX_LISTED = 5  # arrays of a file that a message names
 
@@ -40,7 +42,6 @@ class Modality(ABC):
         media_type: media type of those files, such as ``image/png``.
         content_dtype: data type of content tensors.
         tolerance: largest difference in a value of the content if other hardware generates the same sample.
-        audible: if True, ``write_audio`` writes the sound of content.
         in_sheets: if True, sheets of samples show the conditions of this modality on the left.
         sample_shape: shape of one sample, without the batch; for joint content, the shape of each part by name.
     """
@@ -49,7 +50,6 @@ class Modality(ABC):
     media_type: ClassVar[str]
     content_dtype: ClassVar[torch.dtype]
     tolerance: ClassVar[int] = 0
-    audible: ClassVar[bool] = False
     in_sheets: ClassVar[bool] = True
 
     sample_shape: Shape
@@ -63,6 +63,11 @@ class Modality(ABC):
     def content_shape(self) -> Shape:
         """Shape of the content of one sample; equal to ``sample_shape`` unless encoding changes the shape."""
         return self.sample_shape
+
+    @property
+    def renderings(self) -> Mapping[str, "Rendering"]:
+        """Files of other modalities in which people see or hear the content, by the format of ``gan-generate``."""
+        return {}
 
     @abstractmethod
     def encode(self, content: Content) -> Sample:
@@ -94,10 +99,6 @@ class Modality(ABC):
             folder: an existing folder for the files.
             start: number of the first sample; a large set is written in several calls.
         """
-
-    def write_audio(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
-        """Write the sound of each sample to a WAV file and return their paths; arguments as for ``write``."""
-        raise NotImplementedError(f"{type(self).__name__} is not audible")
 
     @abstractmethod
     def read_file(self, path: Path) -> Content:

@@ -1,5 +1,6 @@
 """The modality of music: one or four voices on a grid of steps."""
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,12 +11,14 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from gan_lightning.errors import UserError
+from gan_lightning.modalities.audio import Audio
 from gan_lightning.modalities.midi import TICKS, Note, digest_midi, read_midi, write_midi
 from gan_lightning.modalities.music_codes import FIRST_PITCH, REST, canonical
 from gan_lightning.modalities.music_sheet import draw_music
-from gan_lightning.modalities.samples import Content
+from gan_lightning.modalities.rendering import Rendering
+from gan_lightning.modalities.samples import Content, take
 from gan_lightning.modalities.sequence import TokenSequence
-from gan_lightning.modalities.synthesis import RATE, play, write_wav
+from gan_lightning.modalities.synthesis import RATE, duration, play
 from gan_lightning.modalities.voices import to_codes, to_notes
 
 if TYPE_CHECKING:  # slow to import
@@ -46,7 +49,6 @@ class Music(TokenSequence):
     suffix = ".mid"
     media_type = "audio/midi"
     content_dtype = torch.uint8
-    audible = True
 
     def __init__(
         self,
@@ -108,29 +110,31 @@ class Music(TokenSequence):
         assert isinstance(content, Tensor)
         return draw_music(content, self.blocks[0], self.steps_per_bar, columns)
 
-    def sound(self, content: Tensor) -> np.ndarray:
-        """Return one sample (length, voices) as sound (samples,) int16 at ``synthesis.RATE``."""
-        return play(self.notes(content), float(self.quarters))
+    @property
+    def audio(self) -> Audio:
+        """Modality of the sound of the music."""
+        return Audio(duration(float(self.quarters)), RATE)
+
+    @property
+    def renderings(self) -> Mapping[str, Rendering]:
+        return {"audio": Rendering(self.audio, self.sound)}
+
+    def sound(self, content: Content) -> Tensor:
+        """Return content as sound, content (n, values) int16 of :attr:`audio`."""
+        assert isinstance(content, Tensor)
+        sounds = [play(self.notes(one), float(self.quarters)) for one in content]
+        return torch.from_numpy(np.stack(sounds))
 
     def log(self, writer: "SummaryWriter", tag: str, content: Content, step: int, columns: int | None = None) -> None:
         """Write the sheet of all samples and the sound of the first one to TensorBoard."""
         super().log(writer, tag, content, step, columns)
-        assert isinstance(content, Tensor)
-        sound = torch.from_numpy(self.sound(content[0])).float() / -np.iinfo(np.int16).min
-        writer.add_audio(tag, sound[None], step, RATE)
+        self.audio.log_sound(writer, tag, self.sound(take(content, slice(1))), step)
 
     def write(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
         assert isinstance(content, Tensor)
         paths = [folder / f"{start + i:06d}{self.suffix}" for i in range(len(content))]
         for path, one in zip(paths, content, strict=True):
             write_midi(path, self.notes(one), NAMES[self.voices], self.metre, self.quarters)
-        return paths
-
-    def write_audio(self, content: Content, folder: Path, start: int = 0) -> list[Path]:
-        assert isinstance(content, Tensor)
-        paths = [folder / f"{start + i:06d}.wav" for i in range(len(content))]
-        for path, one in zip(paths, content, strict=True):
-            write_wav(path, self.sound(one))
         return paths
 
     @classmethod

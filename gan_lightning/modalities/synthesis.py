@@ -1,8 +1,6 @@
-"""Plays notes: additive synthesis, written to WAV files."""
+"""Plays notes: additive synthesis."""
 
-import wave
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +19,11 @@ def frequency(pitch: int) -> float:
     return float(CONCERT_PITCH * 2 ** ((pitch - CONCERT_NOTE) / 12))
 
 
+def duration(quarters: float) -> int:
+    """Return the number of values of the sound of this many quarter notes, with the release of the last note."""
+    return int((quarters * 60 / TEMPO + RELEASE) * RATE) + 1
+
+
 def play(parts: Sequence[Sequence[Note]], quarters: float) -> np.ndarray:
     """Return the sound (samples,) int16 of the notes of all parts at ``RATE``.
 
@@ -29,7 +32,7 @@ def play(parts: Sequence[Sequence[Note]], quarters: float) -> np.ndarray:
         quarters: duration of the music in quarter notes, of which ``TEMPO`` are a minute.
     """
     second = TEMPO / 60  # in quarter notes
-    sound = np.zeros(int((quarters / second + RELEASE) * RATE) + 1)
+    sound = np.zeros(duration(quarters))
     for note in (note for part in parts for note in part):
         start = int(note.start / second * RATE)
         tone = _tone(note.pitch, float(note.end - note.start) / second)[: len(sound) - start]
@@ -47,12 +50,3 @@ def _tone(pitch: int, seconds: float) -> np.ndarray:
     phase = 2 * np.pi * frequency(pitch) * time
     below = [k for k in range(1, HARMONICS + 1) if k * frequency(pitch) < RATE / 2]
     return envelope * sum(k**-ROLL_OFF * np.sin(k * phase) for k in below)
-
-
-def write_wav(path: Path, sound: np.ndarray) -> None:
-    """Write a sound (samples,) int16 at ``RATE`` to a WAV file with one channel."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(sound.astype("<i2").tobytes())

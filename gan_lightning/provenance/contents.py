@@ -35,8 +35,12 @@ class Contents:
         return modality
 
     def modality_of(self, path: Path) -> type[Modality]:
-        """Return the modality that reads files of such a name; raise UnknownModality if there is none."""
-        modality = next((one for one in self._known if one.reads(path.name)), self._preferred)
+        """Return the modality that reads files of such a name; raise UnknownModality if there is none.
+
+        Of several, it is the one with the longest suffix, such as ``.sound.wav`` before ``.wav``.
+        """
+        reading = (one for one in self._known if one.reads(path.name))
+        modality = max(reading, key=lambda one: len(one.suffix), default=self._preferred)
         if modality is None:
             raise UnknownModality(
                 f"{path}: no modality reads files of such a name, so its content cannot be looked up: "

@@ -30,6 +30,8 @@ class Record:
         content: digest by :meth:`gan_lightning.modalities.modality.Modality.digest`.
         version: version of this package.
         truncation: truncation of the styles; 1 for none, and for generators without styles.
+        rendered_from: class name of the modality of the sample that the file renders, such as ``Music`` for its sound;
+            None for the sample itself.
     """
 
     checkpoint: str
@@ -42,7 +44,9 @@ class Record:
     modality: str
     content: str
     version: str = __version__
-    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0  # records of earlier versions have none
+    # Records of earlier versions do not have these.
+    truncation: Annotated[float, Field(ge=0, le=1)] = 1.0
+    rendered_from: str | None = None
 
 
 _RECORD = TypeAdapter(Record)

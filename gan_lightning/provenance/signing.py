@@ -32,7 +32,7 @@ def sign_files(
 
     Args:
         paths: a file for each sample in their order, or one file with all samples.
-        modality: modality of the samples.
+        modality: modality of the files: that of the samples, or of a rendering of them.
         identity: the identity that signs.
         trained: the checkpoint that generated the samples.
         n: number of samples.
@@ -50,11 +50,13 @@ def sign_files(
     signer_class = next(one for one in SIGNERS if one.supports(modality.media_type))
     signer = signer_class(identity, trained.path, modality.media_type)
     config, name = config_digest(trained.config), type(modality).__name__
+    sampled = type(trained.data.modality).__name__
+    rendered_from = sampled if name != sampled else None
     records = []
     for path, index in zip(paths, indices, strict=True):
         content = modality.digest(path)
         recipe = (trained.digest, config, weights, seed, n, index, condition)
-        record = Record(*recipe, name, content, truncation=truncation)
+        record = Record(*recipe, name, content, truncation=truncation, rendered_from=rendered_from)
         signer.sign(path, record)
         records.append(record)
     return records

@@ -20,6 +20,7 @@ from gan_lightning.provenance.statements import (
     CREATED,
     DERIVED_IMAGE,
     PAYLOAD_TYPE,
+    RENDERINGS,
     SAMPLE,
     TREE,
     Statement,
@@ -94,7 +95,7 @@ class StatementReader(FileReader):
         for subject in statement["subject"]:
             name, digest = subject["name"], subject["digest"]
             if TREE in digest:
-                found = self._set_digest(path.parent, name, str(statement["predicate"].get("modality")))
+                found = self._set_digest(path.parent, name, _modality_of_set(statement, name))
             elif not name or Path(name).name != name:
                 raise InvalidDocument(f"is about {name[:100]!r}, which is not the name of a file")
             else:
@@ -138,6 +139,13 @@ def open_statement(path: Path, trusted_roots: bytes) -> tuple[SignedPayload, Sta
         return signature, TypeAdapter(Statement).validate_json(signature.payload, strict=True)
     except ValueError as error:
         raise InvalidDocument(f"not a statement ({type(error).__name__})") from error
+
+
+def _modality_of_set(statement: Statement, name: str) -> str:
+    """Return the class name of the modality of the files of a set, the subject ``name`` of a statement."""
+    renderings = statement["predicate"].get(RENDERINGS)
+    rendered = renderings.get(name) if isinstance(renderings, dict) else None  # earlier versions have none
+    return str(rendered or statement["predicate"].get("modality"))
 
 
 def _finding(path: Path, verdict: Verdict, reason: str, record: Record | Derivation | None) -> Finding:

@@ -5,7 +5,7 @@ beside the file it is about. Its content is a claim of the signer: the signature
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ CHECKPOINT, SAMPLES, SAMPLE, DERIVED_IMAGE, CONTRIBUTION, EVALUATION = (
 TREE = "rfc6962Sha256"  # of a set: root of the Merkle tree over the content digests of its files, in their order
 CONTENT = "contentSha256"  # of a file: digest of its content, by its modality
 CREATED = "created"
+RENDERINGS = "renderings"  # modalities of files that are not of the modality of the samples, by their subject
 
 
 class Subject(TypedDict):
@@ -70,9 +71,16 @@ def attest_checkpoint(identity: Identity, trained: Trained) -> Path:
     return write_statement(identity, [_file_subject(trained.path)], CHECKPOINT, predicate, statement_path(trained.path))
 
 
-def attest_samples(identity: Identity, trained: Trained, records: Sequence[Record], folder: Path) -> Path:
-    """Write a statement about the samples in a folder: how they were generated; return its path, in the folder."""
-    first = records[0]
+def attest_samples(identity: Identity, trained: Trained, sets: Mapping[str, Sequence[Record]], folder: Path) -> Path:
+    """Write a statement about the samples in a folder: how they were generated; return its path, in the folder.
+
+    Args:
+        identity: identity that signs.
+        trained: the checkpoint that generated the samples.
+        sets: records of the files, by their suffix: those of the samples, then those of renderings of them.
+        folder: folder of the files.
+    """
+    first, *renderings = (records[0] for records in sets.values())
     predicate = {
         "generator": Subject(name=trained.path.name, digest={"sha256": trained.digest}),
         "configDigest": {"sha256": first.config},
@@ -82,14 +90,16 @@ def attest_samples(identity: Identity, trained: Trained, records: Sequence[Recor
         "condition": first.condition,
         "truncation": first.truncation,
         "modality": first.modality,
+        RENDERINGS: {f"*{suffix}": one.modality for suffix, one in zip(list(sets)[1:], renderings, strict=True)},
         "count": first.n,
         "source": _data_record(trained),
         **_privacy_record(trained),
     }
-    subject = Subject(
-        name=f"*{trained.data.modality.suffix}", digest={TREE: merkle_root(one.content for one in records)}
-    )
-    return write_statement(identity, [subject], SAMPLES, predicate, folder / SAMPLES_STATEMENT)
+    subjects = [
+        Subject(name=f"*{suffix}", digest={TREE: merkle_root(one.content for one in records)})
+        for suffix, records in sets.items()
+    ]
+    return write_statement(identity, subjects, SAMPLES, predicate, folder / SAMPLES_STATEMENT)
 
 
 def attest_derivation(identity: Identity, path: Path, derivation: Derivation, unfinished: Path) -> Path:

@@ -7,6 +7,8 @@ from pathlib import Path
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
+from gan_lightning.modalities.modality import Modality
+from gan_lightning.modalities.rendering import Rendering, form_of_kind
 from gan_lightning.modalities.samples import Content, size
 from gan_lightning.networks.styles import StyleGenerator
 from gan_lightning.paths import STATEMENT_SUFFIX
@@ -73,7 +75,7 @@ class Verifier:
         self._remaker = remaker
         self._checkpoint = checkpoint
         self._claimed: Recipe = (seed, n, condition, None, 1.0)
-        self._cached: tuple[Recipe, list[Content]] | None = None
+        self._cached: tuple[Recipe, dict[type[Modality], list[Content]]] | None = None
 
     def verify(self, path: Path) -> Finding:
         """Return the finding about a file or a statement; errors of reading give the verdict ``UNKNOWN``.
@@ -164,25 +166,26 @@ class Verifier:
             record: the recipe of the samples; None for the seed of the Verifier.
 
         Raises:
-            UserError: if the file cannot be read as content of the checkpoint's modality, or the record names a
-                condition in another file than the Verifier.
+            UserError: if the file cannot be read as content of the checkpoint's modality or of a rendering of it, or
+                the record names a condition in another file than the Verifier.
         """
         if self._checkpoint is None or self._remaker is not None:
             return None
         modality, known = self._checkpoint.data.modality, self._contents.modality_of(path)
-        if not isinstance(modality, known):
+        form = form_of_kind(modality, known)
+        if form is None:
             raise UserError(f"the checkpoint generates {type(modality).__name__}, and this is {known.__name__}")
-        wanted = self._contents.read(path, modality)
+        wanted = self._contents.read(path, form.modality)
         recipe = self._recipe(record) if record else self._claimed
         if recipe is None:
             return None
-        parts = self._generate(recipe)
+        parts = self._generate(recipe, form)
         found = nearest(parts, wanted) if size(wanted) == 1 else distance_of_first(parts, wanted)
-        if found is None or not found[1] <= modality.tolerance:
+        if found is None or not found[1] <= form.modality.tolerance:
             return None
         index, distance = found
         which = f"sample {index}" if size(wanted) == 1 else f"samples {index} to {index + size(wanted) - 1}"
-        how = "bit for bit" if distance == 0 else f"each number within {modality.tolerance}"
+        how = "bit for bit" if distance == 0 else f"each number within {form.modality.tolerance}"
         return Verdict.REGENERATES, f"{which} of {recipe[1]} with seed {recipe[0]}, {how}"
 
     def _recipe(self, record: Record) -> Recipe | None:
@@ -202,19 +205,22 @@ class Verifier:
             return None  # a foreign record must not make us read a file
         return record.seed, record.n, condition, record.weights, record.truncation
 
-    def _generate(self, recipe: Recipe) -> Iterable[Content]:
-        """Return the samples of a recipe in parts; cache them if they are small."""
+    def _generate(self, recipe: Recipe, form: Rendering) -> Iterable[Content]:
+        """Return the samples of a recipe in one of their forms, in parts; cache them if they are small."""
         assert self._checkpoint is not None
-        if self._cached and self._cached[0] == recipe:
-            return self._cached[1]
+        if self._cached is None or self._cached[0] != recipe:
+            self._cached = recipe, {}
+        cached, kind = self._cached[1], type(form.modality)
+        if kind in cached:
+            return cached[kind]
         seed, n, requested, weights, truncation = recipe
         check_memory(self._checkpoint, n, requested)
         condition = read_conditions(self._checkpoint.data, requested, n, seed)
-        parts = content_parts(self._checkpoint, n, condition, seed, weights, truncation)
-        if n * count(self._checkpoint.data.modality.content_shape) > MAX_CACHED:
+        parts = map(form.render, content_parts(self._checkpoint, n, condition, seed, weights, truncation))
+        if n * count(form.modality.content_shape) > MAX_CACHED:
             return parts
-        self._cached = recipe, list(parts)
-        return self._cached[1]
+        cached[kind] = list(parts)
+        return cached[kind]
 
 
 def _look_up(registry: Registry, path: Path, finding: Finding) -> Finding:
