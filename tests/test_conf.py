@@ -72,6 +72,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "data=captions": [*TEXT, "data.root=texts/captions", "data.vocabulary=10"],
     "data=captions_texygen": [*TEXT, "data.root=texts/captions", "data.vocabulary=10"],
     "data=grammar": [*TEXT, "data.evaluator.n=100"],
+    "data=oracle": [*TEXT, "data.vocabulary=52", "data.sequences=64", "data.test_sequences=64"],
     "data=poems": [*TEXT, "data.root=texts/poems", "data.vocabulary=20"],
     "data=text": [*TEXT, "data.file=texts/captions/image_coco.txt"],
     "data=table": ["data.csv=tables/people.csv", "data.target=ill"],
