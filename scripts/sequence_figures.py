@@ -1,0 +1,176 @@
+"""Write the tables of docs/how-to/text.md and docs/how-to/music.md about runs of scripts/sequences.sh, and draw curves.
+
+    python scripts/sequence_figures.py outputs/sequences
+
+Beside each GAN, a table shows its drafts without the choice of the discriminator, which are a model of maximum
+likelihood, and the baselines of the evaluation. The picture docs/temperatures.png shows both at several temperatures.
+Takes half an hour on a core.
+"""
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.pages import replace_part
+from matplotlib.figure import Figure
+
+from gan_lightning.algorithms.priors import Uniform
+from gan_lightning.data.captions import Captions
+from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
+from gan_lightning.modalities.text import Text, read_lines
+from gan_lightning.networks.autoregressive import Autoregressive
+from gan_lightning.networks.tokens import Tempered, TokenGenerator
+from gan_lightning.runs.checkpoints import Trained, load
+from gan_lightning.tables import markdown
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = {
+    "text": ("grammar", "captions", "captions_texygen", "poems", "oracle"),
+    "music": ("cadences", "chorales"),
+}
+GAN, DRAFTS = "GAN", "its drafts: maximum likelihood"
+CURVES = "captions"  # data of the picture
+TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)
+POINTS = 2000  # lines of each point
+PANELS = {  # the metric that measures variety, and the one that measures quality
+    "nats a token": ("real_nll", "generated_nll"),
+    "BLEU-4": ("self_bleu_4", "bleu_4"),
+}
+POINTS_OF = ("bigram", "trigram")  # baselines in the picture
+PUBLISHED = {  # samples that Texygen published, by file
+    "mle": "MLE",
+    "seq": "SeqGAN",
+    "maligan": "MaliGAN",
+    "rank": "RankGAN",
+    "leakgan": "LeakGAN",
+    "textgan": "TextGAN",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="folder that scripts/sequences.sh has written")
+    folder = parser.parse_args().folder
+    for page, parts in PAGES.items():
+        for part in parts:
+            if paths := sorted(folder.glob(f"{part}/*/manifest.json")):
+                runs = [load(str(path.parent)) for path in paths]
+                replace_part(DOCS / "how-to" / f"{page}.md", part, table(part, runs))
+    if (folder / CURVES).exists():
+        draw(folder / CURVES / "1").savefig(DOCS / "temperatures.png", dpi=100)
+
+
+def table(part: str, runs: Sequence[Trained]) -> str:
+    """Return a table of the runs on some data, which differ by their seeds, and of what to compare them with."""
+    evaluator = prepared(runs[0])
+    names = evaluator.headline()
+    found = [
+        {
+            name: json.loads((run.run_dir / "metrics.json").read_text(encoding="utf-8"))[f"evaluation/{name}"]
+            for name in names
+        }
+        for run in runs
+    ]
+    rows = [row(GAN, names, found), row(DRAFTS, names, [drafts_of(run, evaluator) for run in runs])]
+    rows += [row(name, names, [metrics]) for name, metrics in evaluator.baseline_metrics().items()]
+    if part == "captions_texygen":
+        rows += [row(name, names, [metrics]) for name, metrics in published(evaluator).items()]
+    rows.append(row("real data", names, [evaluator.real_baseline()]))
+    return f"{markdown(['', *names], rows)}\n\n{footnote(runs)}\n"
+
+
+def prepared(run: Trained, n: int | None = None) -> Evaluator:
+    """Return the evaluator of a run, with its test data."""
+    evaluator = evaluator_of(run.data)
+    run.data.setup("test")
+    evaluator.prepare(run.data, n)
+    return evaluator
+
+
+def row(title: str, names: Sequence[str], metrics: Sequence[Metrics]) -> dict[str, str]:
+    """Return a row of means and, of several values, standard deviations."""
+    cells = {"": title}
+    for name in names:
+        if values := [one[name] for one in metrics if name in one]:
+            spread = f" ± {statistics.stdev(values):.1g}" if len(values) > 1 else ""
+            cells[name] = f"{statistics.mean(values):.3g}{spread}"
+    return cells
+
+
+def drafts_of(run: Trained, evaluator: Evaluator) -> Metrics:
+    """Return the metrics of samples that are one draft each, which no discriminator has chosen."""
+    as_drafter(run)
+    return measure(run, evaluator)
+
+
+def as_drafter(run: Trained) -> None:
+    """Replace the model of a run by its averaged generator of drafts."""
+    drafter = run.model.generator_of(None).drafter
+    assert isinstance(drafter, Autoregressive)
+    run.model.ema = drafter
+    run.model.prior = Uniform([drafter.length, len(drafter.blocks)])
+
+
+def measure(run: Trained, evaluator: Evaluator) -> Metrics:
+    return evaluator(*evaluator.generate(run.model, run.data, evaluator.n_generated, seed=0))
+
+
+def published(evaluator: Evaluator) -> dict[str, Metrics]:
+    """Return the metrics of samples that Texygen published, of those files that are beside its captions."""
+    data = evaluator.reference.data
+    assert isinstance(data, Captions)
+    assert isinstance(data.modality, Text)
+    found = {}
+    for name, title in PUBLISHED.items():
+        path = data.files.root / "texygen_samples" / f"{name}.txt"
+        if path.exists():
+            lines = data.modality.from_lines(read_lines(path), path)
+            found[title] = evaluator(lines)
+    return found
+
+
+def footnote(runs: Sequence[Trained]) -> str:
+    manifests = [json.loads((run.run_dir / "manifest.json").read_text(encoding="utf-8")) for run in runs]
+    hardware, minutes = manifests[0]["hardware"], max(one["duration_seconds"] for one in manifests) / 60
+    return (
+        f"{len(runs)} seeds, {runs[0].config['max_iterations']:,} iterations, at most {minutes:.0f} minutes with "
+        f"{hardware['threads']} thread(s) of {hardware['processor']}. Mean ± standard deviation over the seeds."
+    )
+
+
+def draw(folder: Path) -> Figure:
+    """Draw a panel for each pair of metrics, with a curve over the temperatures for the model and for its drafts."""
+    gan, drafts = load(str(folder)), load(str(folder))
+    as_drafter(drafts)
+    evaluator = prepared(gan, POINTS)
+    curves = {title: curve(run, evaluator) for title, run in {GAN: gan, DRAFTS: drafts}.items()}
+    points = {name: evaluator.baseline_metrics()[name] for name in POINTS_OF} | {"real": evaluator.real_baseline()}
+    figure = Figure((10, 4), layout="constrained")
+    for axes, (unit, names) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+        for title, measured in curves.items():
+            places = [tuple(metrics[name] for name in names) for metrics in measured]
+            axes.plot(*zip(*places, strict=True), "o-", label=title)
+            for temperature, place in zip(TEMPERATURES, places, strict=True):
+                axes.annotate(f"{temperature:g}", place, textcoords="offset points", xytext=(4, 4), fontsize=7)
+        for title, metrics in points.items():
+            axes.plot(*(metrics[name] for name in names), "k*" if title == "real" else "s", label=title)
+        axes.set(xlabel=names[0], ylabel=names[1], title=unit)
+    axes.legend()
+    return figure
+
+
+def curve(run: Trained, evaluator: Evaluator) -> list[Metrics]:
+    """Return the metrics of a model at each temperature."""
+    generator = run.model.generator_of(None)
+    assert isinstance(generator, TokenGenerator)
+    measured = []
+    for temperature in TEMPERATURES:
+        run.model.ema = Tempered(generator, temperature, 1.0)
+        measured.append(measure(run, evaluator))
+    return measured
+
+
+if __name__ == "__main__":
+    main()
