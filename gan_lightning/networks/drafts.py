@@ -4,6 +4,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from gan_lightning.modalities.sequence import codes_of, one_hot
 from gan_lightning.networks.autoregressive import Autoregressive
 from gan_lightning.networks.tokens import TokenGenerator
 
@@ -30,14 +31,15 @@ class Generator(TokenGenerator):
         self, latent: Tensor, condition: Tensor | None = None, *, temperature: float = 1.0, nucleus: float = 1.0
     ) -> Tensor:
         of_drafts = latent[:, :-1].unflatten(1, (self.drafts, self.drafter.length, len(self.drafter.blocks)))
-        drafts = [self.drafter(one, condition, temperature=temperature, nucleus=nucleus) for one in of_drafts.unbind(1)]
-        weights = self.weights(torch.cat([self.discriminator(one, condition) for one in drafts], 1))
-        sums = weights.cumsum(1)
+        logits, codes = [], []  # of each draft; one-hot drafts of a large vocabulary would fill the memory
+        for one in of_drafts.unbind(1):
+            draft = self.drafter(one, condition, temperature=temperature, nucleus=nucleus)
+            logits.append(self.discriminator(draft, condition))
+            codes.append(codes_of(draft, self.drafter.blocks))
+        sums = self.weights(torch.cat(logits, 1)).cumsum(1)
         chosen = torch.searchsorted(sums, latent[:, -1:].double() * sums[:, -1:], right=True).clamp(max=self.drafts - 1)
-        sample = torch.zeros_like(drafts[0])
-        for i, draft in enumerate(drafts):
-            sample[chosen[:, 0] == i] = draft[chosen[:, 0] == i]
-        return sample
+        rows = torch.arange(len(latent), device=latent.device)
+        return one_hot(torch.stack(codes, 1)[rows, chosen[:, 0]], self.drafter.blocks)
 
     @staticmethod
     def weights(logits: Tensor) -> Tensor:
