@@ -27,7 +27,7 @@ from gan_lightning.tables import markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {
-    "text": ("grammar", "captions", "captions_texygen", "poems", "oracle"),
+    "text": ("captions", "captions_texygen", "poems", "oracle"),
     "music": ("cadences", "chorales"),
 }
 GAN, DRAFTS = "GAN", "its drafts: maximum likelihood"

@@ -79,6 +79,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "degradation=bicubic": ["experiment=super_resolution", "data=photos"],
     "degradation=blind": ["experiment=super_resolution", "data=photos"],
     "experiment=art": [*FEW_IMAGES],
+    "experiment=captions": ["data.root=texts/captions", "data.vocabulary=10", "model.likelihood_iterations=1"],
     "experiment=emoji": EMOJI,
     "experiment=emoji_matched": [*EMOJI, "data.batch_size=2"],
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
