@@ -115,6 +115,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "objective=wasserstein": ["regularizer=gradient_penalty"],
     "term=patch_nce": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "term=back_projection": ["data=photos", "model=super_resolution", "model.pretraining_iterations=1"],
+    "pairing=nearest_features": ["data=mnist_usps", "model=cut", "term=[l1]", *USPS],
     "pairing=mutual_nearest": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "privacy=dp": ["data=breast_cancer_declared", "model=table_private_gan"],
 }

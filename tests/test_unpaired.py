@@ -3,6 +3,7 @@
 import gzip
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from gan_lightning.data.digit_outlines import DigitOutlines, shuffled_digits
 from gan_lightning.data.emoji import TEST_CELLS, Emoji
 from gan_lightning.data.image_files import read_image
 from gan_lightning.data.mnist_usps import MnistUsps, read_usps
-from gan_lightning.data.pairing import MutualNearest
+from gan_lightning.data.pairing import MutualNearest, NearestFeatures
 from gan_lightning.data.unpaired_folders import UnpairedFolders, held_out
 from gan_lightning.errors import UserError
 from gan_lightning.imaging.colors import luma
@@ -273,6 +274,24 @@ class TestMnistUsps:
         path.write_bytes(b"no gzip")
         with pytest.raises(UserError, match=r"zip.gz: not digits of USPS"):
             read_usps(path)
+
+
+class TestNearestFeatures:
+    def test_features_and_pixels_count_alike(self):
+        """The feature is the brightness of a corner, the class; the partner has the same class and a bar as near."""
+
+        class Corner:
+            def extract(self, images):
+                return SimpleNamespace(features=images[:, 0, -1:, -1].float())
+
+        images = TestMutualNearest.bars(8).repeat(2, 1, 1, 1)
+        images[8:, :, -1, -1] = 0
+        order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
+        other = images[order].roll(1, 2)  # the bars are one pixel lower
+        other[:, :, -1, -1] = images[order, :, -1, -1]
+        translated, result = NearestFeatures(Corner())(images, other)
+        assert translated.tolist() == list(range(16))
+        assert torch.equal(order[result], translated)
 
 
 class TestMutualNearest:

@@ -1,6 +1,6 @@
 """Likely pairs of images of two domains, found without labels."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +8,8 @@ from torch import Tensor
 
 from gan_lightning.errors import UserError
 from gan_lightning.imaging.colors import luma
+
+PART = 2048  # images that are compared at once
 
 
 class Pairing(Protocol):
@@ -45,8 +47,49 @@ class MutualNearest:
         return first, nearest[first]
 
     def _describe(self, images: Tensor) -> Tensor:
-        """Return small grey images (n, size²), as differences to their mean, in units of their standard deviation."""
-        grey = torch.cat([F.adaptive_avg_pool2d(luma(part.float()), self.size) for part in images.split(1024)])
-        vectors = grey.flatten(1) - grey.mean((1, 2, 3))[:, None]
-        vectors = vectors - vectors.mean(0)
-        return vectors / vectors.std().clamp(min=1e-6)
+        return small_images(images, self.size)
+
+
+class Extractor(Protocol):
+    """Extractor of features, as those of :mod:`gan_lightning.metrics.extractors`."""
+
+    def extract(self, images: Tensor) -> Any:
+        """Return an object whose ``features`` are those of images (n, C, H, W) uint8, (n, d)."""
+
+
+class NearestFeatures:
+    """An image that is translated and the image of the other domain that is nearest to it are a pair.
+
+    The distance is that of features and of small grey images, of equal weight, each relative to the mean of its domain.
+    Features of a classifier of the domain that is translated keep the classes apart, without labels of the other one.
+
+    Args:
+        extractor: extractor of features.
+        size: height and width of the small images in pixels.
+    """
+
+    def __init__(self, extractor: Extractor, size: int = 14) -> None:
+        self.extractor = extractor
+        self.size = size
+
+    def __call__(self, translated: Tensor, result: Tensor) -> tuple[Tensor, Tensor]:
+        a, b = (self._describe(images) for images in (translated, result))
+        nearest = torch.cat([torch.cdist(part, b).argmin(1) for part in a.split(PART)])
+        return torch.arange(len(a)), nearest
+
+    def _describe(self, images: Tensor) -> Tensor:
+        features = torch.cat([self.extractor.extract(part).features for part in images.split(PART)])
+        parts = standardize(features.float()), small_images(images, self.size)
+        return torch.cat([part / part.shape[1] ** 0.5 for part in parts], 1)
+
+
+def small_images(images: Tensor, size: int) -> Tensor:
+    """Return small grey images (n, size²) of images (n, C, H, W) uint8, without their mean brightness, standardized."""
+    grey = torch.cat([F.adaptive_avg_pool2d(luma(part.float()), size) for part in images.split(PART)])
+    return standardize(grey.flatten(1) - grey.mean((1, 2, 3))[:, None])
+
+
+def standardize(vectors: Tensor) -> Tensor:
+    """Return vectors (n, d) as differences to their mean, in units of the standard deviation of all values."""
+    vectors = vectors - vectors.mean(0)
+    return vectors / vectors.std().clamp(min=1e-6)
