@@ -133,9 +133,10 @@ def published(evaluator: Evaluator) -> dict[str, Metrics]:
 
 def footnote(runs: Sequence[Trained]) -> str:
     manifests = [json.loads((run.run_dir / "manifest.json").read_text(encoding="utf-8")) for run in runs]
+    seeds = "seed 1" if len(runs) == 1 else f"{len(runs)} seeds"
     hardware, minutes = manifests[0]["hardware"], max(one["duration_seconds"] for one in manifests) / 60
     return (
-        f"{len(runs)} seeds, {runs[0].config['max_iterations']:,} iterations, at most {minutes:.0f} minutes with "
+        f"{seeds}, {runs[0].config['max_iterations']:,} iterations, at most {minutes:.0f} minutes with "
         f"{hardware['threads']} thread(s) of {hardware['processor']}. Mean ± standard deviation over the seeds."
     )
 
