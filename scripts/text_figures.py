@@ -1,10 +1,10 @@
-"""Write the tables of docs/how-to/text.md and docs/how-to/music.md about runs of scripts/sequences.sh, and draw curves.
+"""Write the table of captions in docs/how-to/text.md about runs of scripts/text.sh, and draw docs/temperatures.png.
 
-    python scripts/sequence_figures.py outputs/sequences
+    python scripts/text_figures.py outputs/text/captions/*
 
-Beside each GAN, a table shows its drafts without the choice of the discriminator, which are a model of maximum
-likelihood, and the baselines of the evaluation. The picture docs/temperatures.png shows both at several temperatures.
-Takes half an hour on a core.
+Beside the GAN, the table shows its drafts without the choice of the discriminator, which are a model of maximum
+likelihood, and the baselines of the evaluation. The picture shows both at several temperatures. Takes ten minutes on a
+core.
 """
 
 import argparse
@@ -17,21 +17,15 @@ from benchmarks.pages import replace_part
 from matplotlib.figure import Figure
 
 from gan_lightning.algorithms.priors import Uniform
-from gan_lightning.data.captions import Captions
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
-from gan_lightning.modalities.text import Text, read_lines
 from gan_lightning.networks.autoregressive import Autoregressive
 from gan_lightning.networks.tokens import Tempered, TokenGenerator
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.tables import markdown
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = {
-    "text": ("captions", "captions_texygen", "poems", "oracle"),
-    "music": ("cadences", "chorales"),
-}
+PAGE = DOCS / "how-to" / "text.md"
 GAN, DRAFTS = "GAN", "its drafts: maximum likelihood"
-CURVES = "captions"  # data of the picture
 TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)
 POINTS = 2000  # lines of each point
 PANELS = {  # the metric that measures variety, and the one that measures quality
@@ -39,31 +33,18 @@ PANELS = {  # the metric that measures variety, and the one that measures qualit
     "BLEU-4": ("self_bleu_4", "bleu_4"),
 }
 POINTS_OF = ("bigram", "trigram")  # baselines in the picture
-PUBLISHED = {  # samples that Texygen published, by file
-    "mle": "MLE",
-    "seq": "SeqGAN",
-    "maligan": "MaliGAN",
-    "rank": "RankGAN",
-    "leakgan": "LeakGAN",
-    "textgan": "TextGAN",
-}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder that scripts/sequences.sh has written")
-    folder = parser.parse_args().folder
-    for page, parts in PAGES.items():
-        for part in parts:
-            if paths := sorted(folder.glob(f"{part}/*/manifest.json")):
-                runs = [load(str(path.parent)) for path in paths]
-                replace_part(DOCS / "how-to" / f"{page}.md", part, table(part, runs))
-    if (folder / CURVES).exists():
-        draw(folder / CURVES / "1").savefig(DOCS / "temperatures.png", dpi=100)
+    parser.add_argument("run", type=Path, nargs="+", help="folder of a finished run")
+    folders = parser.parse_args().run
+    replace_part(PAGE, "captions", table([load(str(folder)) for folder in folders]))
+    draw(folders[0]).savefig(DOCS / "temperatures.png", dpi=100)
 
 
-def table(part: str, runs: Sequence[Trained]) -> str:
-    """Return a table of the runs on some data, which differ by their seeds, and of what to compare them with."""
+def table(runs: Sequence[Trained]) -> str:
+    """Return a table of runs, which differ by their seeds, and of what to compare them with."""
     evaluator = prepared(runs[0])
     names = evaluator.headline()
     found = [
@@ -75,8 +56,6 @@ def table(part: str, runs: Sequence[Trained]) -> str:
     ]
     rows = [row(GAN, names, found), row(DRAFTS, names, [drafts_of(run, evaluator) for run in runs])]
     rows += [row(name, names, [metrics]) for name, metrics in evaluator.baseline_metrics().items()]
-    if part == "captions_texygen":
-        rows += [row(name, names, [metrics]) for name, metrics in published(evaluator).items()]
     rows.append(row("real data", names, [evaluator.real_baseline()]))
     return f"{markdown(['', *names], rows)}\n\n{footnote(runs)}\n"
 
@@ -115,20 +94,6 @@ def as_drafter(run: Trained) -> None:
 
 def measure(run: Trained, evaluator: Evaluator) -> Metrics:
     return evaluator(*evaluator.generate(run.model, run.data, evaluator.n_generated, seed=0))
-
-
-def published(evaluator: Evaluator) -> dict[str, Metrics]:
-    """Return the metrics of samples that Texygen published, of those files that are beside its captions."""
-    data = evaluator.reference.data
-    assert isinstance(data, Captions)
-    assert isinstance(data.modality, Text)
-    found = {}
-    for name, title in PUBLISHED.items():
-        path = data.files.root / "texygen_samples" / f"{name}.txt"
-        if path.exists():
-            lines = data.modality.from_lines(read_lines(path), path)
-            found[title] = evaluator(lines)
-    return found
 
 
 def footnote(runs: Sequence[Trained]) -> str:
