@@ -1,6 +1,6 @@
 """Likely pairs of images of two domains, found without labels."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +50,7 @@ class MutualNearest:
         return small_images(images, self.size)
 
 
+@runtime_checkable
 class Extractor(Protocol):
     """Extractor of features, as those of :mod:`gan_lightning.metrics.extractors`."""
 
