@@ -98,11 +98,12 @@ def measure(run: Trained, evaluator: Evaluator) -> Metrics:
 
 def footnote(runs: Sequence[Trained]) -> str:
     manifests = [json.loads((run.run_dir / "manifest.json").read_text(encoding="utf-8")) for run in runs]
-    seeds = "seed 1" if len(runs) == 1 else f"{len(runs)} seeds"
+    spread = " Mean ± standard deviation over the seeds." if len(runs) > 1 else ""
+    seeds = "one seed" if len(runs) == 1 else f"{len(runs)} seeds"
     hardware, minutes = manifests[0]["hardware"], max(one["duration_seconds"] for one in manifests) / 60
     return (
         f"{seeds}, {runs[0].config['max_iterations']:,} iterations, at most {minutes:.0f} minutes with "
-        f"{hardware['threads']} thread(s) of {hardware['processor']}. Mean ± standard deviation over the seeds."
+        f"{hardware['threads']} thread(s) of {hardware['processor']} beside other work.{spread}"
     )
 
 
