@@ -1,6 +1,5 @@
 """Chorales: 382 of Johann Sebastian Bach's, in four voices."""
 
-import json
 from pathlib import Path
 from typing import Unpack
 
@@ -8,11 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.data.downloads import fetch
+from gan_lightning.data.downloads import fetch, reading_json
 from gan_lightning.data.music import MusicData, MusicSettings, Split
 from gan_lightning.data.transpositions import Transpose, transposed
 from gan_lightning.errors import UserError
-from gan_lightning.files import check_regular, file_digest
 from gan_lightning.marks import Location, WithoutEffect
 from gan_lightning.modalities.music_codes import FIRST_PITCH, REST, tie
 
@@ -85,19 +83,8 @@ def read_chorales(path: Path, sha256: str | None = None) -> dict[str, list[np.nd
     Raises:
         UserError: if the file is missing or damaged, or has another SHA-256.
     """
-    remedy = "delete the file, and it will be downloaded again"
-    try:
-        check_regular(path)
-        if sha256 is not None and (found := file_digest(path)) != sha256:
-            raise UserError(f"{path}: expected SHA-256 {sha256}, found {found}: {remedy}")
-        content = json.loads(path.read_text(encoding="utf-8"))
-        pieces = {
+    with reading_json(path, sha256, "the chorales") as content:
+        return {
             part: [np.array(piece, dtype=np.int64).reshape(-1, 4) for piece in content[part]]
             for part in ("train", *TEST_PARTS)
         }
-    except UserError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        reason = " ".join(f"{type(error).__name__} {error}".split())
-        raise UserError(f"{path}: not the chorales ({reason}): {remedy}") from error
-    return pieces

@@ -1,14 +1,16 @@
-"""Downloads of data sets, which leave no empty folders and no traceback when they fail."""
+"""Downloads of data sets, which leave no empty folders and no traceback when they fail, and readers of their files."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import check_regular, file_digest
 
 
 @contextmanager
@@ -53,6 +55,31 @@ def fetch(path: Path, address: str, sha256: str | None, download: bool, place: s
     with downloading(path.parent, f"{where}: {path.name}", remedy):
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(address, str(path), sha256, progress=False)
+
+
+@contextmanager
+def reading_json(path: Path, sha256: str | None, what: str) -> Iterator[Any]:
+    """Yield the content of a downloaded JSON file; raise UserError if the body of ``with`` cannot make sense of it.
+
+    Args:
+        path: the file to read.
+        sha256: SHA-256 that the file must have; None for any.
+        what: what the file should hold, for messages.
+
+    Raises:
+        UserError: if the file is missing or damaged, or has another SHA-256.
+    """
+    remedy = "delete the file, and it will be downloaded again"
+    try:
+        check_regular(path)
+        if sha256 is not None and (found := file_digest(path)) != sha256:
+            raise UserError(f"{path}: expected SHA-256 {sha256}, found {found}: {remedy}")
+        yield json.loads(path.read_text(encoding="utf-8"))
+    except UserError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        reason = " ".join(f"{type(error).__name__} {error}".split())
+        raise UserError(f"{path}: not {what} ({reason}): {remedy}") from error
 
 
 class Source(NamedTuple):

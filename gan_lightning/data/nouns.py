@@ -1,6 +1,5 @@
 """Nouns: pixel portraits composed of the parts that the project Nouns has released into the public domain."""
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +12,7 @@ from torch import Tensor
 
 from gan_lightning.data.composed_images import ComposedImages
 from gan_lightning.data.datamodule import Examples
-from gan_lightning.data.downloads import fetch
-from gan_lightning.errors import UserError
-from gan_lightning.files import check_regular, file_digest
+from gan_lightning.data.downloads import fetch, reading_json
 from gan_lightning.marks import Location, WithoutEffect
 
 FILE = "image-data.json"
@@ -116,12 +113,7 @@ def read_parts(path: Path, sha256: str | None = None) -> Parts:
     Raises:
         UserError: if the file is missing or damaged, or has another SHA-256.
     """
-    remedy = "delete the file, and it will be downloaded again"
-    try:
-        check_regular(path)
-        if sha256 is not None and (found := file_digest(path)) != sha256:
-            raise UserError(f"{path}: expected SHA-256 {sha256}, found {found}: {remedy}")
-        content = json.loads(path.read_text(encoding="utf-8"))
+    with reading_json(path, sha256, "the parts of Nouns") as content:
         palette, backgrounds = content["palette"], content["bgcolors"]
         colors = np.array([list(bytes.fromhex(color)) for color in ["000000", *palette[1:], *backgrounds]], np.uint8)
         first = len(palette)  # index of the first background
@@ -136,11 +128,6 @@ def read_parts(path: Path, sha256: str | None = None) -> Parts:
                 raise ValueError(f"{name} has {len(layer)} values, not {expected}")
             if layer.max() >= len(colors):
                 raise ValueError(f"{name} has color {layer.max()} of {len(colors)}")
-    except UserError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        reason = " ".join(f"{type(error).__name__} {error}".split())
-        raise UserError(f"{path}: not the parts of Nouns ({reason}): {remedy}") from error
     return Parts(values, layers, torch.from_numpy(colors))
 
 
