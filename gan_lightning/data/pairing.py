@@ -36,7 +36,7 @@ class MutualNearest:
         self.size = size
 
     def __call__(self, translated: Tensor, result: Tensor) -> tuple[Tensor, Tensor]:
-        a, b = (self._describe(images) for images in (translated, result))
+        a, b = (small_images(images, self.size) for images in (translated, result))
         distances = torch.cdist(a, b)
         nearest, nearest_back = distances.argmin(1), distances.argmin(0)
         (first,) = torch.nonzero(nearest_back[nearest] == torch.arange(len(a)), as_tuple=True)
@@ -45,9 +45,6 @@ class MutualNearest:
                 f"data.pairing: finds {len(first)} pairs: images of both domains differ too much: pairing=none"
             )
         return first, nearest[first]
-
-    def _describe(self, images: Tensor) -> Tensor:
-        return small_images(images, self.size)
 
 
 @runtime_checkable
