@@ -1,5 +1,6 @@
 """Formats tables as Markdown."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,12 @@ def markdown(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
+
+
+def mean_and_deviation(values: Sequence[float], digits: int = 3, digits_of_deviation: int = 2) -> str:
+    """Return the mean of values and, of several, their sample standard deviation, with so many significant digits."""
+    mean = f"{statistics.mean(values):.{digits}g}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits_of_deviation}g}"
 
 
 def _format_cell(value: Any) -> str:

@@ -22,7 +22,7 @@ from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser, add_trust_code, check_renamed
 from gan_lightning.errors import UserError
 from gan_lightning.paths import METRICS
-from gan_lightning.tables import markdown
+from gan_lightning.tables import markdown, mean_and_deviation
 
 if TYPE_CHECKING:  # slow to import
     from PIL import Image
@@ -98,8 +98,7 @@ def row(name: str, runs: list[Path], shown: list[str]) -> dict[str, Any]:
     for name in shown:
         values = [one[f"evaluation/{name}"] for one in metrics if f"evaluation/{name}" in one]
         if values:
-            spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-            cells[name] = f"{statistics.mean(values):.3g}{spread}"
+            cells[name] = mean_and_deviation(values)
         if name == "fcd" and len(values) > 1:
             cells["fcd of each"] = ", ".join(f"{value:.3g}" for value in values)
     return cells

@@ -12,7 +12,6 @@ outputs/article/seed3/checkpoints]'
 
 import json
 import re
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from PIL import Image, ImageOps
 
 from gan_lightning.commands.entry import command
 from gan_lightning.commands.options import Parser
-from gan_lightning.tables import markdown
+from gan_lightning.tables import markdown, mean_and_deviation
 
 # Metrics that the page discusses.
 METRICS = ("fcd", "precision", "recall", "coverage", "class_kl", "modes", "duplicate_rate", "frechet_random_conv")
@@ -141,8 +140,7 @@ def row(epoch: int, runs: list[Run]) -> dict[str, Any]:
     cells: dict[str, Any] = {"epochs": epoch, "seeds": len(found)}
     for name in METRICS:
         values = [metrics[name]["mean"] for metrics in found]
-        mean = f"{statistics.mean(values):.3g}"
-        cells[name] = mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
+        cells[name] = mean_and_deviation(values)
     return cells
 
 

@@ -26,7 +26,7 @@ from gan_lightning.metrics.evaluator import Metrics, evaluator_of
 from gan_lightning.metrics.super_resolution import SuperResolutionEvaluator
 from gan_lightning.modalities.image import normalize, to_uint8
 from gan_lightning.runs.checkpoints import Trained, load
-from gan_lightning.tables import markdown
+from gan_lightning.tables import markdown, mean_and_deviation
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "how-to" / "super_resolution.md"
@@ -84,13 +84,10 @@ def table(
     measured = {"first stage, `ensemble=true`": eightfold_values}
     measured |= {titles.get(share, f"`blend={share}`"): over_runs for share, over_runs in values.items()}
     for title, over_runs in measured.items():
-        rows.append({"": title} | {name: cell([metrics[name] for metrics in over_runs]) for name in names})
+        rows.append(
+            {"": title} | {name: mean_and_deviation([metrics[name] for metrics in over_runs], 4, 1) for name in names}
+        )
     return markdown(["", *names], rows)
-
-
-def cell(values: Sequence[float]) -> str:
-    mean = f"{statistics.mean(values):.4g}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1g}"
 
 
 def durations(runs: Sequence[Trained]) -> str:

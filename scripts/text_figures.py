@@ -9,7 +9,6 @@ core.
 
 import argparse
 import json
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
 from gan_lightning.networks.autoregressive import Autoregressive
 from gan_lightning.networks.tokens import Tempered, TokenGenerator
 from gan_lightning.runs.checkpoints import Trained, load
-from gan_lightning.tables import markdown
+from gan_lightning.tables import markdown, mean_and_deviation
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "how-to" / "text.md"
@@ -73,8 +72,7 @@ def row(title: str, names: Sequence[str], metrics: Sequence[Metrics]) -> dict[st
     cells = {"": title}
     for name in names:
         if values := [one[name] for one in metrics if name in one]:
-            spread = f" ± {statistics.stdev(values):.1g}" if len(values) > 1 else ""
-            cells[name] = f"{statistics.mean(values):.3g}{spread}"
+            cells[name] = mean_and_deviation(values, digits_of_deviation=1)
     return cells
 
 

@@ -26,7 +26,7 @@ from gan_lightning.provenance import load_signer
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.runs.manifest import environment
 from gan_lightning.runs.report import write_report
-from gan_lightning.tables import markdown
+from gan_lightning.tables import markdown, mean_and_deviation
 
 if TYPE_CHECKING:  # needs an extra
     from gan_lightning.provenance.identity import Identity
@@ -225,18 +225,14 @@ def _summary(sources: Sequence[Source], evaluator: Evaluator, rows: dict[str, Va
         f"by {evaluator.describe()['name']}"
     )
     cells = {
-        name: {metric: _cell(over_seeds) for metric, over_seeds in values.items()} for name, values in rows.items()
+        name: {metric: mean_and_deviation(over_seeds, 4) for metric, over_seeds in values.items()}
+        for name, values in rows.items()
     }
     columns: dict[str, Mapping[str, Any]] = {**cells, **evaluator.baseline_metrics()}
     table = evaluator.table(columns) if len(sources) == 1 else _headline_table(evaluator, cells)
     findings = [_findings(name, values, evaluator) for name, values in rows.items()]
     reports = [f"{source.name}: {source.folder / REPORT}" for source in sources]
     return "\n".join([comparison, "", table, "", *findings, "", *reports])
-
-
-def _cell(values: list[float]) -> str:
-    mean = f"{statistics.mean(values):.4g}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
 
 
 def _headline_table(evaluator: Evaluator, cells: dict[str, dict[str, str]]) -> str:

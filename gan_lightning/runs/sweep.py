@@ -2,7 +2,6 @@
 
 import json
 import math
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from gan_lightning.files import read_json, write_csv
 from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.paths import MANIFEST, METRICS, OVERRIDES
 from gan_lightning.runs.folders import stored_overrides
-from gan_lightning.tables import markdown
+from gan_lightning.tables import markdown, mean_and_deviation
 
 Row = dict[str, Any]
 STATUS_COLUMNS = ("status", "duration_seconds")
@@ -126,6 +125,6 @@ def _over_seeds(jobs: Sequence[Row], metrics: Sequence[str]) -> list[Row]:
             for name in metrics:
                 values = [member[name] for member in members if name in member]
                 if len(values) > 1:
-                    row[name] = f"{statistics.mean(values):.4g} ± {statistics.stdev(values):.2g}"
+                    row[name] = mean_and_deviation(values, 4)
             rows.append(row)
     return rows
