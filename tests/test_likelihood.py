@@ -29,6 +29,7 @@ CASES = [
     {"blocks": BLOCKS},
     {"blocks": BLOCKS, "order": [1, 0], "period": 2, "layers": 2},
     {"blocks": BLOCKS, "order": [1, 0], "given": 1},
+    {"blocks": BLOCKS, "order": [1, 0], "hold": 1},
     {"blocks": BLOCKS, "kind": transformer.Generator, "heads": 2, "layers": 2},
 ]
 TOY_CONF = ["--config-dir", str(TOY / "conf")]
@@ -63,6 +64,12 @@ def every_sequence(blocks, end=None):
     return one_hot(codes, blocks)
 
 
+def sounding_before(codes, hold):
+    """Return the values (1, blocks) of the step after steps (n, blocks), if all of it holds."""
+    found = [[code for code in block if code != hold] for block in codes.T.tolist()]
+    return torch.tensor([[block[-1] if block else hold or 0 for block in found]])
+
+
 def condition_of(sample, blocks, given):
     return None if given is None else one_hot(codes_of(sample, blocks)[..., [given]], [blocks[given]])
 
@@ -78,10 +85,12 @@ def test_log_probability_equals_a_loop_over_steps_and_blocks(settings):
         one = None if condition is None else condition[row : row + 1]
         for i in range(LENGTH):
             hidden = made.hidden(codes[row : row + 1, : i + 1], one)[:, i]
+            sounding = sounding_before(codes[row, :i], settings.get("hold"))
+            hidden = made.head.begin(hidden, sounding)
             for block in made.head.order:
                 if block != given:
                     expected[row] += made.head.logits(hidden, block).log_softmax(1)[0, codes[row, i, block]]
-                hidden = made.head.add(hidden, block, codes[row : row + 1, i, block])
+                hidden = made.head.add(hidden, block, codes[row : row + 1, i, block], sounding)
             if settings.get("end") == codes[row, i, 0]:
                 break
     torch.testing.assert_close(made.log_probability(sample, condition), expected)

@@ -7,14 +7,14 @@ from ``FIRST_PITCH`` on start a note, from the lowest pitch upwards.
 import torch
 from torch import Tensor
 
+from gan_lightning.modalities.sequence import held_values
+
 HOLD, REST, FIRST_PITCH = 0, 1, 2
 
 
 def sounding(codes: Tensor) -> Tensor:
     """Return what sounds at each step, (n, T, voices): ``REST``, or the code of the pitch of a new or a held note."""
-    steps = torch.arange(codes.shape[1], device=codes.device)[None, :, None]
-    onset = torch.where(codes != HOLD, steps, 0).cummax(1).values
-    found = codes.gather(1, onset)
+    found = held_values(codes, HOLD)
     return torch.where(found == HOLD, REST, found)
 
 

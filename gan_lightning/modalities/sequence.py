@@ -54,3 +54,13 @@ def one_hot(codes: Tensor, blocks: Sequence[int]) -> Tensor:
 def codes_of(sample: Tensor, blocks: Sequence[int]) -> Tensor:
     """Return the index (..., blocks) int64 of the largest value of each block of samples (..., sum of blocks)."""
     return torch.stack([block.argmax(-1) for block in sample.split(list(blocks), -1)], -1)
+
+
+def held_values(codes: Tensor, hold: int) -> Tensor:
+    """Return what codes (B, length, blocks) stand for: ``hold`` for the last other value of its block.
+
+    There is nothing to hold at the start: ``hold`` stands for itself there.
+    """
+    steps = torch.arange(codes.shape[1], device=codes.device)[None, :, None]
+    latest = torch.where(codes != hold, steps, 0).cummax(1).values
+    return codes.gather(1, latest)

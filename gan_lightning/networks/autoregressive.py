@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Annotated, Required
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not take typing's
 
-from gan_lightning.modalities.sequence import codes_of, one_hot
-from gan_lightning.networks.tokens import StepEmbedding, StepHead, TokenGenerator
+from gan_lightning.modalities.sequence import codes_of, held_values, one_hot
+from gan_lightning.networks.tokens import HoldingStepHead, StepEmbedding, StepHead, TokenGenerator
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
@@ -22,6 +23,7 @@ class AutoregressiveSettings(TypedDict, total=False):
     length: Required[PositiveInt]
     period: PositiveInt | None
     end: NonNegativeInt | None
+    hold: NonNegativeInt | None
     order: Sequence[NonNegativeInt] | None
     given: NonNegativeInt | None
 
@@ -43,6 +45,8 @@ class Autoregressive(TokenGenerator):
         dropout: share of the embeddings and of the hidden layers that is set to 0 in training.
         period: number of steps in a bar or in a verse, whose places the network knows; None for no place.
         end: value of the only block that ends a sequence and fills the rest of it; None if sequences do not end.
+        hold: value of a block that stands for its value in the step before, as where a note sounds on; the network then
+            sees the value that it stands for, too. None if there is no such value.
         order: indices of the blocks, in the order in which they are drawn; None for the order of the blocks.
         given: index of the block that the condition gives; None for an unconditional model.
 
@@ -60,11 +64,12 @@ class Autoregressive(TokenGenerator):
         dropout: Dropout = 0.0,
         period: PositiveInt | None = None,
         end: NonNegativeInt | None = None,
+        hold: NonNegativeInt | None = None,
         order: Sequence[NonNegativeInt] | None = None,
         given: NonNegativeInt | None = None,
     ) -> None:
         super().__init__()
-        self.blocks, self.length, self.end, self.given = list(blocks), length, end, given
+        self.blocks, self.length, self.end, self.hold, self.given = list(blocks), length, end, hold, given
         order = list(range(len(blocks)) if order is None else order)
         if sorted(order) != list(range(len(blocks))):
             raise ValueError(f"order={order}: must name each of the {len(blocks)} blocks once, counted from 0")
@@ -81,7 +86,11 @@ class Autoregressive(TokenGenerator):
             self.condition_embedding = nn.Embedding(blocks[given], embedding_dim)
             self.reader = nn.GRU(embedding_dim, embedding_dim // 2, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
-        self.head = StepHead(self.embedding, hidden_dim, embedding_dim, order, dropout)
+        if hold is None:
+            self.head = StepHead(self.embedding, hidden_dim, embedding_dim, order, dropout)
+        else:
+            self.sounding = StepEmbedding(blocks, embedding_dim)
+            self.head = HoldingStepHead(hold, self.embedding, hidden_dim, embedding_dim, order, dropout)
 
     def forward(
         self,
@@ -93,18 +102,20 @@ class Autoregressive(TokenGenerator):
     ) -> Tensor:
         read, given = self._read(condition), self._given(condition)
         before, state = self.first.expand(len(latent), -1), None  # type: Tensor, Tensor | None
+        sounding = torch.full((len(latent), len(self.blocks)), self.hold or 0, device=latent.device)
         ended = torch.zeros(len(latent), dtype=torch.bool, device=latent.device)
         chosen = []
         for i in range(self.length):
             place = before + self._place(i) + (0 if read is None else read[:, i])
             hidden, state = self.follow(place, state)
             known = {block: values[:, i] for block, values in given.items()}
-            step = self.head.draw(hidden, latent[:, i], temperature, nucleus, known)
+            step = self.head.draw(hidden, latent[:, i], temperature, nucleus, known, sounding)
             if self.end is not None:
                 step[ended] = self.end
                 ended = ended | (step[:, 0] == self.end)
             chosen.append(step)
-            before = self.embedding(step)
+            sounding = step if self.hold is None else torch.where(step == self.hold, sounding, step)
+            before = self._embed(step, sounding)
         return one_hot(torch.stack(chosen, 1), self.blocks)
 
     def token_losses(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -126,14 +137,16 @@ class Autoregressive(TokenGenerator):
         rows, places = self._until_end(codes).nonzero(as_tuple=True)
         length = int(places.max()) + 1  # later steps are not needed
         hidden = self.hidden(codes[:, :length], condition)[rows, places]
-        found = self.head.log_probabilities(hidden, codes[rows, places])
+        before = F.pad(self._sounding(codes), (0, 0, 1, 0), value=self.hold or 0)[rows, places]
+        found = self.head.log_probabilities(hidden, codes[rows, places], before)
         predicted = [block for block in range(len(self.blocks)) if block != self.given]
         return rows, found[:, predicted]
 
     def hidden(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the state (B, steps, hidden_dim) before each step of sequences (B, steps, blocks)."""
         steps, read = codes.shape[1], self._read(condition)
-        before = torch.cat([self.first.expand(len(codes), 1, -1), self.embedding(codes[:, :-1])], 1)
+        steps_before = self._embed(codes, self._sounding(codes))[:, :-1]
+        before = torch.cat([self.first.expand(len(codes), 1, -1), steps_before], 1)
         before = before + torch.stack([self._place(i) for i in range(steps)])
         if read is not None:
             before = before + read[:, :steps]
@@ -151,6 +164,15 @@ class Autoregressive(TokenGenerator):
             one: the input of the step.
             state: the state after the step before; None at the first step.
         """
+
+    def _sounding(self, codes: Tensor) -> Tensor:
+        """Return the values (B, steps, blocks) that codes stand for."""
+        return codes if self.hold is None else held_values(codes, self.hold)
+
+    def _embed(self, codes: Tensor, sounding: Tensor) -> Tensor:
+        """Return the embeddings (…, dim) of steps (…, blocks), and of the values (…, blocks) that they stand for."""
+        embedded = self.embedding(codes)
+        return embedded if self.hold is None else embedded + self.sounding(sounding)
 
     def _until_end(self, codes: Tensor) -> Tensor:
         """Return which steps (B, length) belong to the sequences, the one that ends them included."""

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 
-from gan_lightning.modalities.sequence import codes_of, one_hot
+from gan_lightning.modalities.sequence import codes_of, held_values, one_hot
 from gan_lightning.networks.context_counts import Discount, Table
 
 MAX_VALUES = 2**38  # of a step, so that an int64 holds the number of a context and of a step together
@@ -169,10 +169,7 @@ class Generator(nn.Module):
     def _steps(self, sample: Tensor) -> tuple[Tensor, Tensor]:
         """Return the steps (B, length) of samples as numbers, and what they are as contexts."""
         codes = codes_of(sample, self.blocks)
-        sounding: list[Tensor] = []
-        for step in codes.unbind(1):
-            sounding.append(self._sounding(step, sounding[-1] if sounding else None))
-        return self._number(codes), self._number(torch.stack(sounding, 1))
+        return self._number(codes), self._number(codes if self.hold is None else held_values(codes, self.hold))
 
     def _sounding(self, codes: Tensor, before: Tensor | None) -> Tensor:
         """Return the values (B, blocks) of codes that follow the values ``before``; None before the first step."""

@@ -60,6 +60,8 @@ class StepHead(nn.Module):
 
     Logits of a block are products with the embeddings of its values (Press & Wolf, 2017, arXiv:1608.05859).
 
+    ``before`` (n, blocks) are the values of the step before; see :class:`HoldingStepHead`.
+
     Args:
         embedding: embedding of the steps.
         hidden_dim: size of the vector.
@@ -87,31 +89,76 @@ class StepHead(nn.Module):
         """Return the logits (n, values) of a block; ``hidden`` (n, hidden_dim) has the values of those before."""
         return F.linear(self.layers[block](hidden), self.embedding.weights[block], self.biases[block])
 
-    def add(self, hidden: Tensor, block: int, code: Tensor) -> Tensor:
+    def begin(self, hidden: Tensor, before: Tensor) -> Tensor:
+        """Return ``hidden`` for the first block."""
+        return hidden
+
+    def add(self, hidden: Tensor, block: int, code: Tensor, before: Tensor) -> Tensor:
         """Return ``hidden`` with the value (n,) of a block, for the blocks that follow."""
         return hidden + self.earlier[block](code) if block != self.order[-1] else hidden
 
-    def log_probabilities(self, hidden: Tensor, codes: Tensor) -> Tensor:
+    def log_probabilities(self, hidden: Tensor, codes: Tensor, before: Tensor) -> Tensor:
         """Return the log-probability (n, blocks) of each value of steps (n, blocks), given the blocks before."""
+        hidden = self.begin(hidden, before)
         found = dict.fromkeys(self.order, hidden)
         for block in self.order:
             logits, code = self.logits(hidden, block), codes[:, block]
             found[block] = -F.cross_entropy(logits.float(), code, reduction="none")
-            hidden = self.add(hidden, block, code)
+            hidden = self.add(hidden, block, code, before)
         return torch.stack([found[block] for block in range(len(self.order))], 1)
 
     def draw(
-        self, hidden: Tensor, latent: Tensor, temperature: float, nucleus: float, given: dict[int, Tensor]
+        self,
+        hidden: Tensor,
+        latent: Tensor,
+        temperature: float,
+        nucleus: float,
+        given: dict[int, Tensor],
+        before: Tensor,
     ) -> Tensor:
         """Return steps (n, blocks) that latents (n, blocks) in [0, 1) choose; some blocks may be ``given``."""
         codes = torch.zeros(latent.shape, dtype=torch.int64, device=latent.device)
+        hidden = self.begin(hidden, before)
         for block in self.order:
             code = given.get(block)
             if code is None:
                 code = choose_values(self.logits(hidden, block), latent[:, block], temperature, nucleus)
             codes[:, block] = code
-            hidden = self.add(hidden, block, code)
+            hidden = self.add(hidden, block, code, before)
         return codes
+
+
+class HoldingStepHead(StepHead):
+    """Distribution of a step whose blocks can hold the value of the step before, as where a note sounds on.
+
+    It knows the values of the step before, and the held values of the blocks that are drawn.
+
+    Args:
+        hold: value of a block that stands for its value in the step before.
+        embedding, hidden_dim, embedding_dim, order, dropout: as for :class:`StepHead`.
+    """
+
+    def __init__(
+        self,
+        hold: int,
+        embedding: StepEmbedding,
+        hidden_dim: int,
+        embedding_dim: int,
+        order: Sequence[int],
+        dropout: float,
+    ) -> None:
+        super().__init__(embedding, hidden_dim, embedding_dim, order, dropout)
+        self.hold = hold
+        sizes = [len(weight) for weight in embedding.weights]
+        self.before = StepEmbedding(sizes, hidden_dim)
+        self.sounding = nn.ModuleList(nn.Embedding(size, hidden_dim) for size in sizes)
+
+    def begin(self, hidden: Tensor, before: Tensor) -> Tensor:
+        return hidden + self.before(before)
+
+    def add(self, hidden: Tensor, block: int, code: Tensor, before: Tensor) -> Tensor:
+        sounding = torch.where(code == self.hold, before[:, block], code)
+        return super().add(hidden + self.sounding[block](sounding), block, code, before)
 
 
 def choose_values(logits: Tensor, latent: Tensor, temperature: float = 1.0, nucleus: float = 1.0) -> Tensor:
