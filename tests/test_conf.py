@@ -84,6 +84,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "experiment=emoji_matched": [*EMOJI, "data.batch_size=2"],
     "experiment=few_shot": ["data.root=images", "callbacks.evaluation=null"],
     "experiment=mnist_usps": USPS,
+    "experiment=poems": ["data.root=texts/poems", "data.vocabulary=20", "model.likelihood_iterations=1"],
     "experiment=stylegan": ["data.images=64", "data.test_images=64", "callbacks.evaluation=null"],
     "experiment=super_resolution_best": ["data.root=images", "data.test_root=null", *SMALL_PHOTOS],
     "experiment=translate": ["callbacks.evaluation.n=20"],
@@ -127,6 +128,8 @@ SKIPPED = {
 if find_spec(PACKAGE) is None:
     for name in ("experiment=emoji_matched", "features=st_alexnet", "term=perceptual"):
         SKIPPED[name] = f"needs {PACKAGE}, of the extra 'perceptual'"
+if find_spec("pypinyin") is None:
+    SKIPPED["experiment=poems"] = "needs pypinyin, of the extra 'poems'"
 
 
 @pytest.fixture

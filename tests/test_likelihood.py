@@ -13,11 +13,14 @@ from scipy.stats import chi2
 
 from gan_lightning.algorithms.likelihood import MaximumLikelihood
 from gan_lightning.algorithms.priors import Uniform
+from gan_lightning.data.pronunciation import find_sounds
+from gan_lightning.errors import UserError
 from gan_lightning.modalities.sequence import codes_of, one_hot
 from gan_lightning.networks import recurrent, transformer
 from gan_lightning.networks.tokens import choose_values
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
+from tests.texts import write_texts
 
 TOY = Path(__file__).parent / "toy"
 sys.path.insert(0, str(TOY))
@@ -30,6 +33,7 @@ CASES = [
     {"blocks": BLOCKS, "order": [1, 0], "period": 2, "layers": 2},
     {"blocks": BLOCKS, "order": [1, 0], "given": 1},
     {"blocks": BLOCKS, "order": [1, 0], "hold": 1},
+    {"blocks": [4], "end": 0, "lags": [2, 9]},
     {"blocks": BLOCKS, "kind": transformer.Generator, "heads": 2, "layers": 2},
 ]
 TOY_CONF = ["--config-dir", str(TOY / "conf")]
@@ -147,6 +151,55 @@ def test_sample_is_a_function_of_its_latent():
     assert torch.equal(made(latent)[5:9], made(latent[5:9]))
 
 
+def test_a_network_that_sees_a_verse_before_learns_to_repeat_it():
+    """Step 2 repeats step 0; what stands between them is random."""
+    codes = torch.randint(4, (256, LENGTH, 1), generator=torch.Generator().manual_seed(0))
+    codes[:, 2] = codes[:, 0]
+    made = network([4], lags=[2]).train()
+    optimizer = torch.optim.Adam(made.parameters(), 0.05)
+    for _ in range(60):
+        optimizer.zero_grad()
+        made.token_losses(one_hot(codes, [4])).mean().backward()
+        optimizer.step()
+    drawn = codes_of(made.eval()(torch.rand(200, LENGTH, 1)), [4])
+    assert (drawn[:, 2] == drawn[:, 0]).float().mean() > 0.95
+
+
+def test_tokens_of_one_sound_share_its_embedding():
+    made = network([5], sounds=3)
+    made.embedding.learn_sounds(torch.tensor([0, 1, 1, 2, 2]))
+    with torch.no_grad():
+        made.embedding.blocks[0].weight.zero_()
+        made.head.biases[0].zero_()
+    vectors = made.embedding(torch.arange(5)[:, None])
+    assert torch.equal(vectors[[1, 3]], vectors[[2, 4]])
+    assert not torch.equal(vectors[1], vectors[3])
+    logits = made.head.logits(torch.randn(1, 12), 0)[0]
+    torch.testing.assert_close(logits[[1, 3]], logits[[2, 4]])
+    with pytest.raises(UserError, match="sounds=3: the tokens have 5 sounds: at least that many"):
+        made.embedding.learn_sounds(torch.arange(5))
+
+
+def test_sounds_are_those_of_the_data_and_stay_in_the_checkpoint(run, tmp_path):
+    pytest.importorskip("pypinyin")
+    write_texts(tmp_path)
+    data = ["data.root=poems", "data.split=poets", "data.vocabulary=20", "data.batch_size=8"]
+    settings = [*data, "max_iterations=2", "model.likelihood_iterations=1", "hydra.run.dir=run", "trainer=cpu"]
+    result = run("train", "experiment=poems", *settings)
+    assert result.code == 0, result.err
+    trained = load("run")
+    embedding = trained.model.generator_of("ema").drafter.embedding
+    assert torch.equal(embedding.sound_of, find_sounds(trained.data.modality.vocabulary))
+    assert embedding.sound_of.any()
+
+
+def test_data_without_sounds_are_refused(run):
+    sounds = ["+model.generator.sounds=80", "model.generator.end=null", "max_iterations=1", "hydra.run.dir=run"]
+    result = run("train", *TOY_CONF, "data=chain", "model=text_mle", "trainer=cpu", TRUST, *sounds)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "sounds: the tokens of Chain have none: set the generator's sounds=null" in result.err
+
+
 def test_settings_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"order=\[0\]: must name each of the 2 blocks"):
         network(BLOCKS, order=[0])
@@ -154,6 +207,8 @@ def test_settings_that_do_not_fit_are_refused():
         network(BLOCKS, given=1)
     with pytest.raises(ValueError, match="end=4: must be a value of the only block"):
         network([4], end=4)
+    with pytest.raises(ValueError, match="sounds=9: tokens have sounds, and there are 2 blocks: null"):
+        network(BLOCKS, sounds=9)
     with pytest.raises(ValueError, match="embedding_dim=7: must be even"):
         recurrent.Generator(7, 8, blocks=[4], length=LENGTH, given=0)
     with pytest.raises(ValueError, match="heads=3: does not divide embedding_dim=8"):

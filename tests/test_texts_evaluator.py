@@ -10,10 +10,11 @@ import torch
 from gan_lightning.data.captions import Captions
 from gan_lightning.data.grammar import Grammar, is_held_out, sentences
 from gan_lightning.data.poems import Poems
+from gan_lightning.data.pronunciation import find_finals, find_sounds
 from gan_lightning.metrics.bleu import bleu, self_bleu
 from gan_lightning.metrics.grammar import GrammarEvaluator
 from gan_lightning.metrics.language_model import LanguageModel
-from gan_lightning.metrics.poems import PoemEvaluator, find_finals
+from gan_lightning.metrics.poems import PoemEvaluator
 from gan_lightning.metrics.reference import NotEvaluated
 from gan_lightning.metrics.text_baselines import NgramLines
 from gan_lightning.metrics.text_metrics import share_in, token_indicators, two_sample_auc_of_rows
@@ -127,9 +128,14 @@ def test_ngram_lines_have_only_ngrams_of_the_training_lines(order):
 
 def test_verses_that_rhyme_have_the_same_final():
     pytest.importorskip("pypinyin")
-    finals = find_finals(["", "\ufffd", "光", "霜", "月", "，"])
-    assert finals[2] == finals[3] != finals[4]
-    assert len(set(finals.tolist())) == 5
+    assert find_finals(["", "\ufffd", "光", "霜", "月", "，"]) == ["", "", "uang", "uang", "ve", ""]
+
+
+def test_sounds_are_finals_with_level_or_other_tones():
+    pytest.importorskip("pypinyin")
+    sound = dict(zip("光床霜上，", find_sounds("光床霜上，").tolist(), strict=True))
+    assert sound["光"] == sound["床"] == sound["霜"] != sound["上"]
+    assert sound["，"] == 0
 
 
 # Evaluators -----------------------------------------------------------------------------------------------------------

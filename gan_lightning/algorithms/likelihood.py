@@ -1,7 +1,7 @@
 """Training by maximum likelihood, for generators of sequences that know the probability of what they make."""
 
 from collections.abc import Callable
-from typing import Protocol, Unpack, cast
+from typing import Protocol, Unpack, cast, runtime_checkable
 
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -11,6 +11,8 @@ from torch.optim import Optimizer
 from gan_lightning.algorithms.model import GenerativeModel, ModelSettings
 from gan_lightning.algorithms.priors import Prior
 from gan_lightning.data.datamodule import Batch
+from gan_lightning.errors import UserError
+from gan_lightning.networks.tokens import SoundEmbedding
 
 
 class Likelihood(Protocol):
@@ -18,6 +20,14 @@ class Likelihood(Protocol):
 
     def token_losses(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the negative log-probability of each value that the generator draws for samples, in nats (values,)."""
+
+
+@runtime_checkable
+class Sounding(Protocol):
+    """Data whose tokens have sounds."""
+
+    def sounds(self) -> Tensor:
+        """Return the number of the sound of each token (tokens,); 0 for none."""
 
 
 class MaximumLikelihood(GenerativeModel):
@@ -35,6 +45,7 @@ class MaximumLikelihood(GenerativeModel):
 
     Raises:
         ValueError: if the generator does not know probabilities.
+        UserError: at the start of training, if the generator needs the sounds of tokens, and the data have none.
     """
 
     def __init__(
@@ -52,6 +63,18 @@ class MaximumLikelihood(GenerativeModel):
             )
         self.optimizer = optimizer
         self.gradient_norm = gradient_norm
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        for module in self.modules():
+            if isinstance(module, SoundEmbedding):
+                module.learn_sounds(self._sounds())
+
+    def _sounds(self) -> Tensor:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, Sounding):
+            raise UserError(f"sounds: the tokens of {type(data).__name__} have none: set the generator's sounds=null")
+        return data.sounds()
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         return self.follow_likelihood(batch, self.optimizers())  # type: ignore[arg-type]

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Unpack
 
+from torch import Tensor
+
 from gan_lightning.data.downloads import Source, SourceFiles
+from gan_lightning.data.pronunciation import find_sounds
 from gan_lightning.data.texts import Lines, TextData, TextSettings
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, missing_extra
 from gan_lightning.marks import Location, WithoutEffect
 from gan_lightning.modalities.text import read_lines
 from gan_lightning.modalities.tokenizers import Verses
@@ -73,6 +76,13 @@ class Poems(TextData):
         held_out = [hashlib.sha256(poem.encode()).digest()[0] % HELD_OUT == 0 for poem in poems]
         training = [poem for poem, out in zip(poems, held_out, strict=True) if not out]
         return Lines(training, [poem for poem, out in zip(poems, held_out, strict=True) if out])
+
+    def sounds(self) -> Tensor:
+        """Return the number of the sound of each character of the vocabulary (vocabulary,); 0 for none."""
+        try:
+            return find_sounds(self.modality.vocabulary)
+        except ImportError as error:
+            raise missing_extra("sounds of characters", "poems") from error
 
     def _poems(self, paths: Sequence[Path]) -> list[str]:
         """Return the distinct poems of files that are in form; the log says how many are left out."""

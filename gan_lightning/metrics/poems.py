@@ -4,6 +4,7 @@ import numpy as np
 
 from gan_lightning.data.datamodule import Data
 from gan_lightning.data.poems import VERSES
+from gan_lightning.data.pronunciation import find_finals
 from gan_lightning.metrics.evaluator import Metric
 from gan_lightning.metrics.reference import Split
 from gan_lightning.metrics.text_metrics import TextReference, TextView, share_in
@@ -86,18 +87,14 @@ class PoemEvaluator(TextEvaluator):
 
     def prepare(self, data: Data, n: int | None = None, split: Split = "test", seed: int = 0) -> None:
         super().prepare(data, n, split, seed)
-        self.finals = find_finals(self.modality.vocabulary)
+        self.finals = _number_finals(self.modality.vocabulary)
 
 
-def find_finals(characters: list[str]) -> np.ndarray | None:
-    """Return a number for the final of each character, negative and different for those without; None without pypinyin.
-
-    The final of 光, *guāng*, is *uang*.
-    """
+def _number_finals(characters: list[str]) -> np.ndarray | None:
+    """Return a number for the final of each character, a negative one if it has none; None without pypinyin."""
     try:
-        from pypinyin import Style, lazy_pinyin
+        finals = find_finals(characters)
     except ImportError:
         return None
-    finals = ["".join(lazy_pinyin(one, style=Style.FINALS, errors="ignore")) for one in characters]
     numbers = {final: i for i, final in enumerate(sorted({*finals} - {""}))}
     return np.array([numbers.get(final, -1 - i) for i, final in enumerate(finals)])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from typing_extensions import TypedDict  # before Python 3.12, pydantic does not take typing's
 
 from gan_lightning.modalities.sequence import codes_of, held_values, one_hot
-from gan_lightning.networks.tokens import HoldingStepHead, StepEmbedding, StepHead, TokenGenerator
+from gan_lightning.networks.tokens import HoldingStepHead, SoundEmbedding, StepEmbedding, StepHead, TokenGenerator
 
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
@@ -24,6 +24,8 @@ class AutoregressiveSettings(TypedDict, total=False):
     period: PositiveInt | None
     end: NonNegativeInt | None
     hold: NonNegativeInt | None
+    lags: Sequence[PositiveInt]
+    sounds: PositiveInt | None
     order: Sequence[NonNegativeInt] | None
     given: NonNegativeInt | None
 
@@ -47,6 +49,9 @@ class Autoregressive(TokenGenerator):
         end: value of the only block that ends a sequence and fills the rest of it; None if sequences do not end.
         hold: value of a block that stands for its value in the step before, as where a note sounds on; the network then
             sees the value that it stands for, too. None if there is no such value.
+        lags: the network also sees the steps that are so many steps before the one that it predicts, as in the verses
+            before, whose rhyme a verse takes up.
+        sounds: largest number of sounds of tokens, by which they rhyme; None for data whose tokens have no sounds.
         order: indices of the blocks, in the order in which they are drawn; None for the order of the blocks.
         given: index of the block that the condition gives; None for an unconditional model.
 
@@ -65,6 +70,8 @@ class Autoregressive(TokenGenerator):
         period: PositiveInt | None = None,
         end: NonNegativeInt | None = None,
         hold: NonNegativeInt | None = None,
+        lags: Sequence[PositiveInt] = (),
+        sounds: PositiveInt | None = None,
         order: Sequence[NonNegativeInt] | None = None,
         given: NonNegativeInt | None = None,
     ) -> None:
@@ -79,9 +86,13 @@ class Autoregressive(TokenGenerator):
             raise ValueError(f"end={end}: must be a value of the only block, blocks={list(blocks)}")
         if given is not None and embedding_dim % 2:
             raise ValueError(f"embedding_dim={embedding_dim}: must be even, for a conditional model")
-        self.embedding = StepEmbedding(blocks, embedding_dim)
+        if sounds is None:
+            self.embedding = StepEmbedding(blocks, embedding_dim)
+        else:
+            self.embedding = SoundEmbedding(blocks, embedding_dim, sounds)
         self.first = nn.Parameter(torch.zeros(embedding_dim))  # what stands before the first step
         self.places = None if period is None else nn.Embedding(period, embedding_dim)
+        self.lags = nn.ModuleDict({str(lag): nn.Linear(embedding_dim, embedding_dim, bias=False) for lag in lags})
         if given is not None:
             self.condition_embedding = nn.Embedding(blocks[given], embedding_dim)
             self.reader = nn.GRU(embedding_dim, embedding_dim // 2, batch_first=True, bidirectional=True)
@@ -101,12 +112,14 @@ class Autoregressive(TokenGenerator):
         nucleus: float = 1.0,
     ) -> Tensor:
         read, given = self._read(condition), self._given(condition)
-        before, state = self.first.expand(len(latent), -1), None  # type: Tensor, Tensor | None
+        state: Tensor | None = None
         sounding = torch.full((len(latent), len(self.blocks)), self.hold or 0, device=latent.device)
         ended = torch.zeros(len(latent), dtype=torch.bool, device=latent.device)
-        chosen = []
+        chosen, embedded = [], [self.first.expand(len(latent), -1)]
         for i in range(self.length):
-            place = before + self._place(i) + (0 if read is None else read[:, i])
+            place = embedded[-1] + self._place(i) + (0 if read is None else read[:, i])
+            for lag, layer in self.lags.items():
+                place = place + layer(embedded[i - int(lag) + 1]) if i >= int(lag) else place
             hidden, state = self.follow(place, state)
             known = {block: values[:, i] for block, values in given.items()}
             step = self.head.draw(hidden, latent[:, i], temperature, nucleus, known, sounding)
@@ -115,7 +128,7 @@ class Autoregressive(TokenGenerator):
                 ended = ended | (step[:, 0] == self.end)
             chosen.append(step)
             sounding = step if self.hold is None else torch.where(step == self.hold, sounding, step)
-            before = self._embed(step, sounding)
+            embedded.append(self._embed(step, sounding))
         return one_hot(torch.stack(chosen, 1), self.blocks)
 
     def token_losses(self, sample: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -145,9 +158,11 @@ class Autoregressive(TokenGenerator):
     def hidden(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return the state (B, steps, hidden_dim) before each step of sequences (B, steps, blocks)."""
         steps, read = codes.shape[1], self._read(condition)
-        steps_before = self._embed(codes, self._sounding(codes))[:, :-1]
-        before = torch.cat([self.first.expand(len(codes), 1, -1), steps_before], 1)
+        embedded = self._embed(codes, self._sounding(codes))
+        before = torch.cat([self.first.expand(len(codes), 1, -1), embedded[:, :-1]], 1)
         before = before + torch.stack([self._place(i) for i in range(steps)])
+        for lag, layer in self.lags.items():
+            before = before + F.pad(layer(embedded), (0, 0, int(lag), 0))[:, :steps]
         if read is not None:
             before = before + read[:, :steps]
         return self.read_all(self.dropout(before))

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_lightning.errors import UserError
+
 
 class TokenGenerator(nn.Module):
     """Generator of sequences that draws one value after another.
@@ -42,8 +44,8 @@ class StepEmbedding(nn.Module):
     def __init__(self, blocks: Sequence[int], dim: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(nn.Embedding(size, dim) for size in blocks)
-        for one in self.weights:
-            nn.init.normal_(one, std=dim**-0.5)
+        for one in self.blocks:
+            nn.init.normal_(one.weight, std=dim**-0.5)  # type: ignore[arg-type]
 
     @property
     def weights(self) -> list[Tensor]:
@@ -53,6 +55,50 @@ class StepEmbedding(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         embedded = [block(code) for block, code in zip(self.blocks, codes.unbind(-1), strict=True)]
         return torch.stack(embedded).sum(0) if len(embedded) > 1 else embedded[0]
+
+
+class SoundEmbedding(StepEmbedding):
+    """Embedding of tokens that adds an embedding of their sound, so that tokens that rhyme resemble each other.
+
+    Args:
+        blocks: number of tokens, of the only block.
+        dim: size of a vector.
+        sounds: largest number of sounds.
+
+    Attributes:
+        sound_of: the number of the sound of each token (tokens,), as of :meth:`gan_lightning.data.poems.Poems.sounds`;
+            0 until ``learn_sounds``.
+
+    Raises:
+        ValueError: if there are several blocks.
+    """
+
+    sound_of: Tensor
+
+    def __init__(self, blocks: Sequence[int], dim: int, sounds: int) -> None:
+        super().__init__(blocks, dim)
+        if len(blocks) > 1:
+            raise ValueError(f"sounds={sounds}: tokens have sounds, and there are {len(blocks)} blocks: null")
+        self.sounds = nn.Embedding(sounds, dim)
+        nn.init.normal_(self.sounds.weight, std=dim**-0.5)
+        self.register_buffer("sound_of", torch.zeros(blocks[0], dtype=torch.int64))
+
+    def learn_sounds(self, sounds: Tensor) -> None:
+        """Set the number of the sound of each token (tokens,).
+
+        Raises:
+            UserError: if there are too many sounds.
+        """
+        if (needed := int(sounds.max()) + 1) > len(self.sounds.weight):
+            raise UserError(f"sounds={len(self.sounds.weight)}: the tokens have {needed} sounds: at least that many")
+        self.sound_of.copy_(sounds)
+
+    @property
+    def weights(self) -> list[Tensor]:
+        return [super().weights[0] + self.sounds(self.sound_of)]
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return super().forward(codes) + self.sounds(self.sound_of[codes[..., 0]])
 
 
 class StepHead(nn.Module):

@@ -1,0 +1,42 @@
+"""Sounds of Chinese characters, in today's standard pronunciation; needs pypinyin, of the extra ``poems``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LEVEL_TONES = "12"  # the tones of today that come from the level tone of old verse, nearly always
+
+
+def find_finals(characters: Sequence[str]) -> list[str]:
+    """Return the final of each character, its sound without the initial and the tone; "" for those without.
+
+    The final of 光, *guāng*, is *uang*.
+
+    Raises:
+        ImportError: if pypinyin is not installed.
+    """
+    from pypinyin import Style
+
+    return _pronounce(characters, Style.FINALS)
+
+
+def find_sounds(characters: Sequence[str]) -> Tensor:
+    """Return the number of the sound of each character (n,): its final, and whether its tone is level; 0 for none.
+
+    Raises:
+        ImportError: if pypinyin is not installed.
+    """
+    from pypinyin import Style
+
+    toned = _pronounce(characters, Style.FINALS_TONE3)
+    sounds = [(final, tone[-1:] in LEVEL_TONES) for final, tone in zip(find_finals(characters), toned, strict=True)]
+    numbers = {sound: i for i, sound in enumerate(sorted({one for one in sounds if one[0]}), 1)}
+    return torch.tensor([numbers.get(sound, 0) for sound in sounds])
+
+
+def _pronounce(characters: Sequence[str], style: Any) -> list[str]:
+    from pypinyin import lazy_pinyin
+
+    return ["".join(lazy_pinyin(one, style=style, errors="ignore")) for one in characters]
