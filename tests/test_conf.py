@@ -102,6 +102,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=table_label": ["data=breast_cancer"],
     "model=table_tan": ["data=breast_cancer"],
     "model=table_tree": ["data=breast_cancer"],
+    "experiment=chorales": ["data.root=jsb", "data.sha256=null", "model.likelihood_iterations=1"],
     "experiment=music": ["data.cadences=100", "data.test_cadences=30", "model.likelihood_iterations=1"],
     "experiment=text": ["model.likelihood_iterations=1"],
     "model=music_gan": MUSIC,

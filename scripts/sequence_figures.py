@@ -1,10 +1,11 @@
-"""Write the table of captions in docs/how-to/text.md about runs of scripts/text.sh, and draw docs/temperatures.png.
+"""Write the table about runs of scripts/sequences.sh into the page of docs/how-to that has a place for it.
 
-    python scripts/text_figures.py outputs/text/captions/*
+    python scripts/sequence_figures.py outputs/sequences/poems/*
 
-Beside the GAN, the table shows its drafts without the choice of the discriminator, which are a model of maximum
-likelihood, and the baselines of the evaluation. The picture shows both at several temperatures. Takes ten minutes on a
-core.
+The folder of the runs is the name of the table. Beside the GAN, the table shows its drafts without the choice of the
+discriminator, which are a model of maximum likelihood, and the baselines of the evaluation; for the captions of Texygen
+also the samples that its authors published, if data/captions/texygen_samples has their files. The runs on captions are
+drawn at several temperatures, in docs/temperatures.png. Takes up to ten minutes on a core.
 """
 
 import argparse
@@ -16,15 +17,17 @@ from benchmarks.pages import replace_part
 from matplotlib.figure import Figure
 
 from gan_lightning.algorithms.priors import Uniform
+from gan_lightning.data.captions import Captions
 from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
+from gan_lightning.modalities.text import Text, read_lines
 from gan_lightning.networks.autoregressive import Autoregressive
 from gan_lightning.networks.tokens import Tempered, TokenGenerator
 from gan_lightning.runs.checkpoints import Trained, load
 from gan_lightning.tables import markdown, mean_and_deviation
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = DOCS / "how-to" / "text.md"
 GAN, DRAFTS = "GAN", "its drafts: maximum likelihood"
+DRAWN = "captions"  # the table whose runs are drawn
 TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)
 POINTS = 2000  # lines of each point
 PANELS = {  # the metric that measures variety, and the one that measures quality
@@ -32,14 +35,27 @@ PANELS = {  # the metric that measures variety, and the one that measures qualit
     "BLEU-4": ("self_bleu_4", "bleu_4"),
 }
 POINTS_OF = ("bigram", "trigram")  # baselines in the picture
+PUBLISHED = {  # samples of Texygen's authors, by file
+    "mle": "MLE",
+    "seq": "SeqGAN",
+    "maligan": "MaliGAN",
+    "rank": "RankGAN",
+    "leakgan": "LeakGAN",
+    "textgan": "TextGAN",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, nargs="+", help="folder of a finished run")
     folders = parser.parse_args().run
-    replace_part(PAGE, "captions", table([load(str(folder)) for folder in folders]))
-    draw(folders[0]).savefig(DOCS / "temperatures.png", dpi=100)
+    name = folders[0].resolve().parent.name
+    pages = [page for page in DOCS.rglob("*.md") if f"<!-- {name} -->" in page.read_text(encoding="utf-8")]
+    if len(pages) != 1:
+        parser.error(f"{folders[0]}: {len(pages)} pages have a place for the table {name}: there must be one")
+    replace_part(pages[0], name, table([load(str(folder)) for folder in folders]))
+    if name == DRAWN:
+        draw(folders[0]).savefig(DOCS / "temperatures.png", dpi=100)
 
 
 def table(runs: Sequence[Trained]) -> str:
@@ -55,6 +71,7 @@ def table(runs: Sequence[Trained]) -> str:
     ]
     rows = [row(GAN, names, found), row(DRAFTS, names, [drafts_of(run, evaluator) for run in runs])]
     rows += [row(name, names, [metrics]) for name, metrics in evaluator.baseline_metrics().items()]
+    rows += [row(name, names, [metrics]) for name, metrics in published(evaluator).items()]
     rows.append(row("real data", names, [evaluator.real_baseline()]))
     return f"{markdown(['', *names], rows)}\n\n{footnote(runs)}\n"
 
@@ -92,6 +109,20 @@ def as_drafter(run: Trained) -> None:
 
 def measure(run: Trained, evaluator: Evaluator) -> Metrics:
     return evaluator(*evaluator.generate(run.model, run.data, evaluator.n_generated, seed=0))
+
+
+def published(evaluator: Evaluator) -> dict[str, Metrics]:
+    """Return the metrics of samples of Texygen's authors, of those files that are beside its captions."""
+    data = evaluator.reference.data
+    if not (isinstance(data, Captions) and data.split == "texygen"):
+        return {}
+    assert isinstance(data.modality, Text)
+    found = {}
+    for name, title in PUBLISHED.items():
+        path = data.files.root / "texygen_samples" / f"{name}.txt"
+        if path.exists():
+            found[title] = evaluator(data.modality.from_lines(read_lines(path), path))
+    return found
 
 
 def footnote(runs: Sequence[Trained]) -> str:
