@@ -152,7 +152,7 @@ def test_train_resume_and_generate(run, tmp_path, model):
 
 def test_discriminator_improves_drafts(run, tmp_path):
     """The drafts have hardly been trained; the chosen ones have fewer steps that the data never have."""
-    few = ["model.likelihood_iterations=12", "max_iterations=120", "model.generator.drafter.end=null"]
+    few = ["model.likelihood_iterations=24", "max_iterations=140", "model.generator.drafter.end=null"]
     train = [*TOY_CONF, "data=chain", "model=text_gan", *few, "ema_decay=0.9", "trainer=cpu", "hydra.run.dir=run"]
     result = run("train", *train)
     assert result.code == 0, result.err
