@@ -78,7 +78,7 @@ def test_walk_goes_there_and_back(run, trained):
         (["output=made.png", "format=files"], "output=made.png: format=files needs the name of a folder"),
         (["output=made.JPG", "format=files"], "output=made.JPG: format=files needs the name of a folder"),
         (["output=made.npy", "format=files"], "output=made.npy: format=files needs the name of a folder"),
-        (["output=made.png", "format=png"], "format=png: must be 'sheet', "),
+        (["output=made.png", "format=png"], "format=png: Images have no png: choose one of sheet, files, arrays"),
     ],
 )
 def test_output_name_that_does_not_fit_the_format(run, trained, arguments, expected):

@@ -181,7 +181,7 @@ def test_images_have_no_sound(run):
     assert run("train", "data=digits", *SMALL, "callbacks.evaluation=null").code == 0
     result = run("generate", "checkpoint=run", "n=3", "format=audio")
     assert result.code == 2
-    assert "format=audio: Images have no audio: format=files" in result.err
+    assert "format=audio: Images have no audio: choose one of sheet, files, arrays" in result.err
 
 
 @pytest.mark.parametrize(

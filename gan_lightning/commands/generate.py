@@ -19,7 +19,7 @@ from gan_lightning.commands.steering import check_table, mixing_table, steer, st
 from gan_lightning.commands.tempering import DEFAULTS, temper, temper_name
 from gan_lightning.commands.walk import draw_walk
 from gan_lightning.config.settings import GenerateSettings
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, listed
 from gan_lightning.modalities.arrays import ARRAYS, write_arrays
 from gan_lightning.modalities.modality import Modality, modality_of
 from gan_lightning.modalities.rendering import written_forms
@@ -42,8 +42,7 @@ from gan_lightning.runs.drawing import (
 if TYPE_CHECKING:  # needs an extra
     from gan_lightning.provenance.identity import Identity
 
-OUTPUT_SUFFIXES = {"sheet": SHEET_SUFFIX, "files": "", "audio": "", "arrays": ".npz"}  # by format; "" for a folder
-FORMATS = ("sheet", "files", "arrays")  # of all modalities, beside their renderings
+FORMATS = {"sheet": SHEET_SUFFIX, "files": "", "arrays": ".npz"}  # of all modalities, with suffixes; "" for a folder
 DRAWN = ("interpolate", "mix", "project")  # keys that each write one file of their own kind
 UNSIGNED = dict.fromkeys(("mix", "project", "edit")) | DEFAULTS  # keys that records of samples do not have
 MAX_SHEET_VALUES = 2**28  # in all samples of a sheet together
@@ -98,8 +97,9 @@ def _check_settings(settings: GenerateSettings, trained: Trained) -> None:
     """Raise UserError if the model cannot do what the settings ask for, or if it would take too much memory."""
     check_weights(trained.model, settings.weights)
     modality = trained.data.modality
-    if settings.format not in (*FORMATS, *modality.renderings):
-        raise UserError(f"format={settings.format}: {type(modality).__name__} have no {settings.format}: format=files")
+    if settings.format not in (formats := [*FORMATS, *modality.renderings]):
+        what, known = type(modality).__name__, listed(formats)
+        raise UserError(f"format={settings.format}: {what} have no {settings.format}: choose one of {known}")
     if settings.interpolate and trained.model.prior is None:
         raise UserError(f"interpolate={settings.interpolate}: the model has no latents to interpolate: leave it out")
     if settings.sign:
@@ -130,7 +130,7 @@ def _output_path(settings: GenerateSettings, trained: Trained) -> Path:
     Raises:
         UserError: if the name does not fit the format, or if a folder is not empty. A file would be replaced.
     """
-    suffix = WALK_SUFFIX if settings.interpolate else OUTPUT_SUFFIXES[settings.format or "sheet"]
+    suffix = WALK_SUFFIX if settings.interpolate else FORMATS.get(settings.format or "sheet", "")
     if settings.output is None:
         name = f"{trained.path.stem}_n{settings.n}_seed{settings.seed}"
         name += (

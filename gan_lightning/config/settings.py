@@ -127,7 +127,7 @@ class GenerateSettings(PhotoSettings):
     n: PositiveInt
     seed: SampleSeed
     condition: str | None
-    format: Literal["sheet", "files", "audio", "arrays"] | None
+    format: str | None
     sign: bool
     ledger: Location[str | None]
     interpolate: PositiveInt | None
