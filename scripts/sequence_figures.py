@@ -61,19 +61,19 @@ def main() -> None:
 def table(runs: Sequence[Trained]) -> str:
     """Return a table of runs, which differ by their seeds, and of what to compare them with."""
     evaluator = prepared(runs[0])
-    names = evaluator.headline()
-    found = [
-        {
-            name: json.loads((run.run_dir / "metrics.json").read_text(encoding="utf-8"))[f"evaluation/{name}"]
-            for name in names
-        }
-        for run in runs
-    ]
+    found = [metrics_of(run) for run in runs]
+    names = [name for name in evaluator.headline() if name in found[0]]
     rows = [row(GAN, names, found), row(DRAFTS, names, [drafts_of(run, evaluator) for run in runs])]
     rows += [row(name, names, [metrics]) for name, metrics in evaluator.baseline_metrics().items()]
     rows += [row(name, names, [metrics]) for name, metrics in published(evaluator).items()]
     rows.append(row("real data", names, [evaluator.real_baseline()]))
     return f"{markdown(['', *names], rows)}\n\n{footnote(runs)}\n"
+
+
+def metrics_of(run: Trained) -> Metrics:
+    """Return the metrics that were measured when a run ended."""
+    written = json.loads((run.run_dir / "metrics.json").read_text(encoding="utf-8"))
+    return {name.removeprefix("evaluation/"): value for name, value in written.items() if isinstance(value, float)}
 
 
 def prepared(run: Trained, n: int | None = None) -> Evaluator:

@@ -154,6 +154,8 @@ def soprano_lost(value: float, real: float) -> str | None:
     return f"condition: {1 - value:.1%} of the samples change the given soprano" if value < 1 else None
 
 
+HEADLINE = ("in_key", "triads")  # statistics that tables without room for all show
+
 METRICS = (
     Metric(
         "two_sample_auc",
@@ -183,7 +185,7 @@ METRICS = (
         one
         for name, meaning in MEANINGS.items()
         for one in (
-            Metric(name, meaning, mean_of(name), warn=unlike_real(name), better="as real"),
+            Metric(name, meaning, mean_of(name), headline=name in HEADLINE, warn=unlike_real(name), better="as real"),
             Metric(f"{name}_distance", f"distance of {name} from real music", distance_of(name), better="lower"),
         )
     ),
