@@ -4,13 +4,14 @@
 
 The folder of the runs is the name of the table. Beside the GAN, the table shows its drafts without the choice of the
 discriminator, which are a model of maximum likelihood, and the baselines of the evaluation; for the captions of Texygen
-also the samples that its authors published, if data/captions/texygen_samples has their files. The runs on captions are
-drawn at several temperatures, in docs/temperatures.png. Takes up to ten minutes on a core.
+also the samples that its authors published, if data/captions/texygen_samples has their files. The first run on captions
+and on the oracle is drawn at several temperatures, in docs/temperatures_captions.png and docs/temperatures_oracle.png.
+Takes up to ten minutes on a core.
 """
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.pages import replace_part
@@ -27,12 +28,11 @@ from gan_lightning.tables import markdown, mean_and_deviation
 
 DOCS = Path(__file__).parents[1] / "docs"
 GAN, DRAFTS = "GAN", "its drafts: maximum likelihood"
-DRAWN = "captions"  # the table whose runs are drawn
 TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)
 POINTS = 2000  # lines of each point
-PANELS = {  # the metric that measures variety, and the one that measures quality
-    "nats a token": ("real_nll", "generated_nll"),
-    "BLEU-4": ("self_bleu_4", "bleu_4"),
+PANELS = {  # of the pictures: the metric that measures variety, and the one that measures quality
+    "captions": {"nats a token": ("real_nll", "generated_nll"), "BLEU-4": ("self_bleu_4", "bleu_4")},
+    "oracle": {"nats a token": ("real_nll", "oracle_nll"), "BLEU-4, nats a token": ("self_bleu_4", "oracle_nll")},
 }
 POINTS_OF = ("bigram", "trigram")  # baselines in the picture
 PUBLISHED = {  # samples of Texygen's authors, by file
@@ -54,8 +54,8 @@ def main() -> None:
     if len(pages) != 1:
         parser.error(f"{folders[0]}: {len(pages)} pages have a place for the table {name}: there must be one")
     replace_part(pages[0], name, table([load(str(folder)) for folder in folders]))
-    if name == DRAWN:
-        draw(folders[0]).savefig(DOCS / "temperatures.png", dpi=100)
+    if name in PANELS:
+        draw(folders[0], PANELS[name]).savefig(DOCS / f"temperatures_{name}.png", dpi=100)
 
 
 def table(runs: Sequence[Trained]) -> str:
@@ -136,7 +136,7 @@ def footnote(runs: Sequence[Trained]) -> str:
     )
 
 
-def draw(folder: Path) -> Figure:
+def draw(folder: Path, panels: Mapping[str, tuple[str, str]]) -> Figure:
     """Draw a panel for each pair of metrics, with a curve over the temperatures for the model and for its drafts."""
     gan, drafts = load(str(folder)), load(str(folder))
     as_drafter(drafts)
@@ -144,7 +144,7 @@ def draw(folder: Path) -> Figure:
     curves = {title: curve(run, evaluator) for title, run in {GAN: gan, DRAFTS: drafts}.items()}
     points = {name: evaluator.baseline_metrics()[name] for name in POINTS_OF} | {"real": evaluator.real_baseline()}
     figure = Figure((10, 4), layout="constrained")
-    for axes, (unit, names) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
+    for axes, (unit, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for title, measured in curves.items():
             places = [tuple(metrics[name] for name in names) for metrics in measured]
             axes.plot(*zip(*places, strict=True), "o-", label=title)
