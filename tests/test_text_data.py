@@ -139,6 +139,9 @@ def test_poems_of_another_form_are_refused(tmp_path):
         Poems(str(tmp_path), False, "poems", **shape(24, 20))
     with pytest.raises(UserError, match=r"tang_train\.txt is not there"):
         Poems(str(tmp_path), False, "poets", **shape(20, 20)).load()
+    write_texts(tmp_path)
+    with pytest.raises(UserError, match=r"tang_train.txt, song_train.txt: no line is a quatrain of 28 characters"):
+        Poems(str(tmp_path / "poems"), False, "poets", **shape(28, 20)).load()
 
 
 # Files of users -------------------------------------------------------------------------------------------------------

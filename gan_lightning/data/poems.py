@@ -11,7 +11,7 @@ from torch import Tensor
 from gan_lightning.data.downloads import Source, SourceFiles
 from gan_lightning.data.pronunciation import find_sounds
 from gan_lightning.data.texts import Lines, TextData, TextSettings
-from gan_lightning.errors import UserError, missing_extra
+from gan_lightning.errors import UserError, listed, missing_extra
 from gan_lightning.marks import Location, WithoutEffect
 from gan_lightning.modalities.text import read_lines
 from gan_lightning.modalities.tokenizers import Verses
@@ -96,6 +96,11 @@ class Poems(TextData):
         lines = [line for path in paths for line in read_lines(path)]
         poems = dict.fromkeys("".join(tokenizer.split(line)) for line in lines)
         in_form = [poem for poem in poems if len(poem) == self.modality.length]
+        if not in_form:
+            raise UserError(
+                f"data.length={self.modality.length}: {listed([path.name for path in paths])}: no line is a quatrain "
+                f"of {self.modality.length} characters: another length, or other files in data.root"
+            )
         if len(in_form) < len(lines) and first_process():
             log.info("data: of %s lines, %s are copies and %s are no quatrains of %d characters, and are left out",
                      f"{len(lines):,}", f"{len(lines) - len(poems):,}", f"{len(poems) - len(in_form):,}",
