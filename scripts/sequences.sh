@@ -38,4 +38,7 @@ for table in $tables; do
     else
         python scripts/sequence_figures.py $out/$table/*
     fi
+    if [[ $table == chorales ]]; then
+        python scripts/generate.py checkpoint=$out/chorales/1 n=16 output=docs/chorales.png
+    fi
 done

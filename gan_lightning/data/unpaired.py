@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from gan_lightning.data.datamodule import Batch, Data, Examples
+from gan_lightning.data.domain_orders import DomainOrder, Independent, Paired
 from gan_lightning.data.images import check_image_shape, images_of_shape
 from gan_lightning.data.pairing import Pairing
 from gan_lightning.errors import UserError
@@ -64,8 +65,8 @@ class Unpaired(Data):
 
     Attributes:
         truth: True if test image i of domain B is the truth of test image i of domain A.
-        likely_pairs: indices of the training images of both that ``pairing`` found to be pairs, after ``setup``.
         domains: training images of the domain that is translated and of the one that results, after ``setup``.
+        domain_order: order in which training takes the images, after ``setup``.
         test_domains: test images of both, after ``setup("test")``.
     """
 
@@ -73,7 +74,7 @@ class Unpaired(Data):
 
     modality: Images
     condition: Images
-    likely_pairs: tuple[Tensor, Tensor]
+    domain_order: DomainOrder
     domains: tuple[Domain, Domain]
     test_domains: tuple[Domain, Domain]
 
@@ -111,8 +112,10 @@ class Unpaired(Data):
 
     def load(self) -> Examples:
         self.domains = translated, result = self._directed(self.load_domains())
-        if self.pairing is not None:
-            self.likely_pairs = self.pairing(translated.images, result.images)
+        if self.pairing is None:
+            self.domain_order = Independent(len(result.images), len(translated.images))
+        else:
+            self.domain_order = Paired(*self.pairing(translated.images, result.images))
         return _examples(self.domains)
 
     def load_test(self) -> Examples:
@@ -136,30 +139,16 @@ class Unpaired(Data):
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        if self.pairing is None:
-            smaller, what = min(self._sizes), "the number of training images of a domain"
-        else:
-            smaller, what = self.epoch_size, "the number of likely pairs"
-        if stage == "fit" and self.batch_size > smaller:
-            raise UserError(f"data.batch_size={self.batch_size}: larger than {what}, {smaller:,}: at most that many")
+        most, what = self.domain_order.most, self.domain_order.most_is
+        if stage == "fit" and self.batch_size > most:
+            raise UserError(f"data.batch_size={self.batch_size}: larger than {what}, {most:,}: at most that many")
 
     @property
     def epoch_size(self) -> int:
-        return max(self._sizes) if self.pairing is None else len(self.likely_pairs[0])
-
-    @property
-    def _sizes(self) -> tuple[int, int]:
-        """Numbers of training images of the domain that results and of the one that is translated."""
-        translated, result = self.domains
-        return len(result.images), len(translated.images)
+        return self.domain_order.size
 
     def order(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        if self.pairing is not None:
-            translated, result = self.likely_pairs
-            order = torch.randperm(len(result), generator=generator)
-            return result[order], translated[order]
-        content, condition = (_repeated_permutations(n, self.epoch_size, generator) for n in self._sizes)
-        return content, condition
+        return self.domain_order.order(generator)
 
     def batch(self, examples: Examples) -> Batch:
         """Return the images of both domains as samples, flipped at random if ``flip`` is set, and pairs alike."""
@@ -168,24 +157,15 @@ class Unpaired(Data):
         assert isinstance(condition, Tensor)
         if not self.flip:
             return Batch(real, condition)
-        flipped = torch.rand(2, len(real), 1, 1, 1, device=real.device) < 0.5
-        if self.pairing is not None:
-            flipped[1] = flipped[0]
+        flipped = self.domain_order.flips(len(real), real.device)[..., None, None, None]
         return Batch(torch.where(flipped[0], real.flip(3), real), torch.where(flipped[1], condition.flip(3), condition))
 
     def describe(self) -> dict[str, Any]:
         """Return the numbers of training images and of likely pairs, and the SHA-256 of the images, for manifests."""
-        content, conditions = self._sizes
-        pairs = {} if self.pairing is None else {"pairs": len(self.likely_pairs[0])}
-        return super().describe() | {"examples": content, "conditions": conditions} | pairs
+        translated, result = (len(domain.images) for domain in self.domains)
+        return super().describe() | {"examples": result, "conditions": translated} | self.domain_order.facts
 
 
 def _examples(domains: tuple[Domain, Domain]) -> Examples:
     translated, result = domains
     return Examples(result.images, translated.images)
-
-
-def _repeated_permutations(n: int, total: int, generator: torch.Generator) -> Tensor:
-    """Return ``total`` indices below n (total,): one random permutation after another."""
-    repeats = -(-total // n)
-    return torch.cat([torch.randperm(n, generator=generator) for _ in range(repeats)])[:total]
