@@ -10,9 +10,11 @@ export OMP_NUM_THREADS=1 PATH="$PWD/.venv/bin:$PATH"
 out=outputs/sequences
 
 grammar="data=grammar data.batch_size=128 ema_decay=0.99 max_iterations=5000"
+# quoted for xargs and for sh
+cosine='\"model.learning_rate_schedule={_target_: gan_lightning.algorithms.schedules.Cosine, begin: 1, end: 0, iterations: 5000}\"'
 declare -A options=(
     [grammar/text_gan]="experiment=text name=text_gan"
-    [grammar/text_mle]="$grammar model=text_mle name=text_mle"
+    [grammar/text_mle]="$grammar $cosine model=text_mle name=text_mle"
     [grammar/text_code_gan]="$grammar model=text_code_gan objective=relativistic regularizer=r1_r2 name=text_code_gan"
     [grammar/text_one_shot]="$grammar model=text_one_shot objective=relativistic regularizer=r1_r2 name=text_one_shot"
     [captions]="experiment=captions data.split_seed=1 data.vocabulary=4800" # settings were chosen on seed 0
