@@ -4,9 +4,8 @@
 
 The folder of the runs is the name of the table. Beside the GAN, the table shows its drafts without the choice of the
 discriminator, which are a model of maximum likelihood, and the baselines of the evaluation; for the captions of Texygen
-also the samples that its authors published, if data/captions/texygen_samples has their files. The first run on captions
-and on the oracle is drawn at several temperatures, in docs/temperatures_captions.png and docs/temperatures_oracle.png.
-Takes up to ten minutes on a core.
+also the samples that its authors published, if data/captions/texygen_samples has their files. The first run on captions is
+drawn at several temperatures, in docs/temperatures_captions.png. Takes up to ten minutes on a core.
 """
 
 import argparse
@@ -30,9 +29,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 GAN, DRAFTS = "GAN", "its drafts: maximum likelihood"
 TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)
 POINTS = 2000  # lines of each point
-PANELS = {  # of the pictures: the metric that measures variety, and the one that measures quality
+PANELS = {  # of the picture of a table: the metric that measures variety, and the one that measures quality
     "captions": {"nats a token": ("real_nll", "generated_nll"), "BLEU-4": ("self_bleu_4", "bleu_4")},
-    "oracle": {"nats a token": ("real_nll", "oracle_nll"), "BLEU-4, nats a token": ("self_bleu_4", "oracle_nll")},
 }
 POINTS_OF = ("bigram", "trigram")  # baselines in the picture
 PUBLISHED = {  # samples of Texygen's authors, by file

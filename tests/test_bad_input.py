@@ -268,7 +268,6 @@ def test_arrays_that_are_objects(run, tmp_path):
         (["checkpoint=README.md"], ["README.md", "not a checkpoint"]),
         (["chekpoint=x"], ["did you mean 'checkpoint'"]),
         (["checkpoint=x", "n=0"], ["n=0", "greater than 0"]),
-        (["checkpoint=x", "format=jpeg"], ["format=jpeg", "sheet"]),
         (["checkpoint=x", "format=arrays", "interpolate=3"], ["format=arrays", "interpolate=3"]),
         (["checkpoint=x", "seed=9223372036854775808"], ["seed=9223372036854775808", "less than"]),
     ],
