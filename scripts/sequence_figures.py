@@ -4,8 +4,8 @@
 
 The folder of the runs is the name of the table. Beside the GAN, the table shows its drafts without the choice of the
 discriminator, which are a model of maximum likelihood, and the baselines of the evaluation; for the captions of Texygen
-also the samples that its authors published, if data/captions/texygen_samples has their files. The first run on captions is
-drawn at several temperatures, in docs/temperatures_captions.png. Takes up to ten minutes on a core.
+also the samples that its authors published, if data/captions/texygen_samples has their files. The first run on captions
+is drawn at several temperatures, in docs/temperatures_captions.png. Takes up to ten minutes on a core.
 """
 
 import argparse
