@@ -71,7 +71,8 @@ def table(runs: Sequence[Trained]) -> str:
 def metrics_of(run: Trained) -> Metrics:
     """Return the metrics that were measured when a run ended."""
     written = json.loads((run.run_dir / "metrics.json").read_text(encoding="utf-8"))
-    return {name.removeprefix("evaluation/"): value for name, value in written.items() if isinstance(value, float)}
+    prefix = "evaluation/"
+    return {name.removeprefix(prefix): value for name, value in written.items() if name.startswith(prefix)}
 
 
 def prepared(run: Trained, n: int | None = None) -> Evaluator:

@@ -207,6 +207,8 @@ def test_settings_that_do_not_fit_are_refused():
         network(BLOCKS, given=1)
     with pytest.raises(ValueError, match="end=4: must be a value of the only block"):
         network([4], end=4)
+    with pytest.raises(ValueError, match="hold=2: must be a value of every block"):
+        network(BLOCKS, hold=2)
     with pytest.raises(ValueError, match="sounds=9: tokens have sounds, and there are 2 blocks: null"):
         network(BLOCKS, sounds=9)
     with pytest.raises(ValueError, match="embedding_dim=7: must be even"):

@@ -23,7 +23,7 @@ class Likelihood(Protocol):
 
 
 @runtime_checkable
-class Sounding(Protocol):
+class HasSounds(Protocol):
     """Data whose tokens have sounds."""
 
     def sounds(self) -> Tensor:
@@ -66,13 +66,14 @@ class MaximumLikelihood(GenerativeModel):
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        for module in self.modules():
-            if isinstance(module, SoundEmbedding):
-                module.learn_sounds(self._sounds())
+        if embeddings := [module for module in self.modules() if isinstance(module, SoundEmbedding)]:
+            sounds = self._sounds()
+            for embedding in embeddings:
+                embedding.learn_sounds(sounds)
 
     def _sounds(self) -> Tensor:
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        if not isinstance(data, Sounding):
+        if not isinstance(data, HasSounds):
             raise UserError(f"sounds: the tokens of {type(data).__name__} have none: set the generator's sounds=null")
         return data.sounds()
 

@@ -1,11 +1,11 @@
 """Sounds of Chinese characters, in today's standard pronunciation; needs pypinyin, of the extra ``poems``."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
+TONES = "1234"
 LEVEL_TONES = "12"  # the tones of today that come from the level tone of old verse, nearly always
 
 
@@ -17,9 +17,7 @@ def find_finals(characters: Sequence[str]) -> list[str]:
     Raises:
         ImportError: if pypinyin is not installed.
     """
-    from pypinyin import Style
-
-    return _pronounce(characters, Style.FINALS)
+    return [toned.rstrip(TONES) for toned in _toned_finals(characters)]
 
 
 def find_sounds(characters: Sequence[str]) -> Tensor:
@@ -28,15 +26,13 @@ def find_sounds(characters: Sequence[str]) -> Tensor:
     Raises:
         ImportError: if pypinyin is not installed.
     """
-    from pypinyin import Style
-
-    toned = _pronounce(characters, Style.FINALS_TONE3)
-    sounds = [(final, tone[-1:] in LEVEL_TONES) for final, tone in zip(find_finals(characters), toned, strict=True)]
+    sounds = [(toned.rstrip(TONES), toned[-1:] in LEVEL_TONES) for toned in _toned_finals(characters)]
     numbers = {sound: i for i, sound in enumerate(sorted({one for one in sounds if one[0]}), 1)}
     return torch.tensor([numbers.get(sound, 0) for sound in sounds])
 
 
-def _pronounce(characters: Sequence[str], style: Any) -> list[str]:
-    from pypinyin import lazy_pinyin
+def _toned_finals(characters: Sequence[str]) -> list[str]:
+    """Return the final of each character with the number of its tone, as *uang1*; "" for those without."""
+    from pypinyin import Style, lazy_pinyin
 
-    return ["".join(lazy_pinyin(one, style=style, errors="ignore")) for one in characters]
+    return ["".join(lazy_pinyin(one, style=Style.FINALS_TONE3, errors="ignore")) for one in characters]

@@ -56,8 +56,8 @@ class Autoregressive(TokenGenerator):
         given: index of the block that the condition gives; None for an unconditional model.
 
     Raises:
-        ValueError: if ``end``, ``order`` or ``given`` does not fit the blocks, or if ``embedding_dim`` is odd although
-            there is a condition.
+        ValueError: if ``end``, ``hold``, ``order`` or ``given`` does not fit the blocks, or if ``embedding_dim`` is odd
+            although there is a condition.
     """
 
     def __init__(
@@ -84,6 +84,8 @@ class Autoregressive(TokenGenerator):
             raise ValueError(f"given={given}: must be the first block in order={order}")
         if end is not None and (len(blocks) > 1 or end >= blocks[0]):
             raise ValueError(f"end={end}: must be a value of the only block, blocks={list(blocks)}")
+        if hold is not None and hold >= min(blocks):
+            raise ValueError(f"hold={hold}: must be a value of every block, blocks={list(blocks)}")
         if given is not None and embedding_dim % 2:
             raise ValueError(f"embedding_dim={embedding_dim}: must be even, for a conditional model")
         if sounds is None:
