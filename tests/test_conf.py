@@ -204,6 +204,13 @@ def test_option_trains_for_one_batch(run, only_run, idx_folder, request, group, 
     assert metrics["iteration"] == 1
 
 
+@pytest.mark.parametrize("option", options("experiment"))
+def test_config_of_an_experiment_is_printed_with_its_values(run, option):
+    result = run("train", f"experiment={option}", "--cfg", "job", "--resolve")
+    assert result.code == 0, result.err
+    assert "${" not in result.out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("option", options("sweep"))
 def test_jobs_of_a_sweep_train_for_one_batch(run, tmp_path, idx_folder, option):

@@ -111,6 +111,8 @@ def test_columns_without_values_are_left_out_and_constant_ones_kept_with_a_warni
         ("a,b\n" + numbered(100, lambda i: f"1e{300 + i}"), "numbers that are too large"),
         ("a,b\n" + numbered(MANY, "name {}".format), f"b: has {MANY:,} different values in {MANY:,} rows"),
         ("a,b\n,\n,?\n", "no column has values"),
+        ("a,b\nx,???\ny,z\n", "b: the value ??? means something else in a config: write another text"),
+        ("a,b\nx,${y}\ny,z\n", "b: the value ${y} means something else in a config: write another text"),
     ],
     ids=lambda value: value[:30],
 )

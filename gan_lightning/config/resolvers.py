@@ -1,6 +1,7 @@
 """Registers the resolvers of config files: conditions and shapes, schemas of tables, folders, and the precision."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -174,12 +175,23 @@ def mixed_precision_if_faster(accelerator: str) -> str:
     return "bf16-mixed" if faster else "32-true"
 
 
+def as_node(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a resolver whose lists and mappings are nodes: without them, Hydra's ``--resolve`` fails."""
+
+    @functools.wraps(resolver)
+    def resolve(*arguments: Any) -> Any:
+        value = resolver(*arguments)
+        return OmegaConf.create(value) if isinstance(value, list | dict) else value
+
+    return resolve
+
+
 shapes = (packed, crop_shape, stage_channels, length, item, drafts_latent, one_shot_latent, music_blocks, music_shape)
 of_tables = (table_blocks, table_latent, table_width, table_classes, target_block)
 for resolver in (when, *shapes, *of_tables, mixed_precision_if_faster):
-    OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+    OmegaConf.register_new_resolver(resolver.__name__, as_node(resolver), replace=True)
 # Cached for each config: they read files, and every use must get the same value.
 for reader in (count_classes, packaged_schema, table_schema, table_constraints, text_shape):
-    OmegaConf.register_new_resolver(reader.__name__, reader, replace=True, use_cache=True)
+    OmegaConf.register_new_resolver(reader.__name__, as_node(reader), replace=True, use_cache=True)
 OmegaConf.register_new_resolver("data_dir", data_dir, replace=True)
 OmegaConf.register_new_resolver("cache_dir", lambda: str(cache_dir()), replace=True)

@@ -77,7 +77,7 @@ def infer_schema(
         columns.append(column)
     if not columns:
         raise UserError(f"{path}: no column has values")
-    return describe_columns(columns)
+    return _describe(columns, path)
 
 
 class _Inference:
@@ -175,7 +175,19 @@ class _Inference:
 def load_schema(path: Path) -> Schema:
     """Return the columns of the schema in a YAML file; raise UserError if the file is missing or wrong."""
     content, _ = _read_schema_file(path)
-    return describe_columns(read_schema(content, str(path)))
+    return _describe(read_schema(content, str(path)), path)
+
+
+def _describe(columns: Sequence[Column], path: Path) -> Schema:
+    """Return the schema of columns; raise UserError for a value that means something else in a config."""
+    for column in columns:
+        for value in column.values:
+            if "${" in value or value == "???":
+                raise UserError(
+                    f"{path}: {printable(column.name)}: the value {printable(value)} means something else in a config: "
+                    "write another text"
+                )
+    return describe_columns(columns)
 
 
 def load_constraints(path: Path) -> list[str]:
