@@ -191,6 +191,8 @@ def test_counts_have_noise_that_no_seed_gives_again(run):
     for folder in ("a", "b"):
         assert run("train", *COUNTS, f"hydra.run.dir={folder}").code == 0
         counts.append(load(folder).model.generator.counts)
+    assert "no run repeats it" in run("train", "reproduce=a").err
+    assert "no command repeats a run" in Path("a/README.md").read_text(encoding="utf-8")
     (mechanism,) = read_spent("a")["mechanism"]
     scale = mechanism["noise_multiplier"] * math.sqrt(31)  # of 31 columns
     assert (counts[0] - counts[1]).double().std().item() == pytest.approx(scale * math.sqrt(2), rel=0.1)

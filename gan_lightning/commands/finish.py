@@ -14,7 +14,7 @@ from gan_lightning.paths import CARD, LAST_CHECKPOINT, path_argument, relative_t
 from gan_lightning.runs.checkpoints import Trained, read
 from gan_lightning.runs.model_card import Commands, write_card
 from gan_lightning.runs.run import Run
-from gan_lightning.runs.summary import end_summary, summary_row
+from gan_lightning.runs.summary import end_summary, privacy_summary, summary_row
 from gan_lightning.system.distributed import first_process
 
 if TYPE_CHECKING:  # needs an extra
@@ -34,6 +34,8 @@ def log_summary(run: Run, metrics: Mapping[str, float], seconds: float, reports:
     """
     rows = [row for writer in run.log_writers.values() for row in writer.closing_rows(run.folder)]
     command = Session.current().train_command()
+    if run.model.privacy is not None:
+        reports = [*reports, privacy_summary(run.model.privacy)]
     log.info("%s", end_summary(metrics, reports, seconds, run.folder, run.stop.signal, command, rows))
 
 

@@ -28,7 +28,7 @@ from gan_lightning.runs.processes import check_processes
 from gan_lightning.runs.reproduce import check_config, compare
 from gan_lightning.runs.resume import Start, find_start
 from gan_lightning.runs.run import Run, build, read_data
-from gan_lightning.runs.summary import privacy_summary, start_summary
+from gan_lightning.runs.summary import start_summary
 from gan_lightning.system.distributed import caused_by_lost_process, first_process, torchrun_run_id
 from gan_lightning.system.machine import prepare_process
 
@@ -152,8 +152,6 @@ def fit_and_record(run: Run, start: Start | None) -> dict[str, float]:
         manifest.content["privacy"] = run.model.privacy.record()
     manifest.update("interrupted" if run.stop.signal else "finished")
     reports = [line for watcher in run.watchers if isinstance(watcher, Reporter) for line in watcher.report()]
-    if run.model.privacy is not None:
-        reports.append(privacy_summary(run.model.privacy))
     log_summary(run, metrics, manifest.duration, reports)
     return metrics
 

@@ -385,17 +385,20 @@ def _train_again(card: Card) -> Iterator[str]:
     if len(card.trained_on) > 1:
         yield "The data changed when the run was resumed, so that no command repeats the whole run."
     elif (card.run_dir / OVERRIDES).is_file():
-        yield "From the working directory of the run:"
-        command = [
-            card.commands.train,
-            path_override("reproduce", card.run_dir),
-            *_trust(untrusted_packages(card.config)),
-        ]
-        yield code_block(" ".join(command), "bash")
-        yield (
-            "It trains with the same settings, seed and data, and says whether metrics and weights are equal, bit for "
-            "bit. Expect that on the same kind of machine, with the same versions and as many threads."
-        )
+        if "privacy" in card.manifest:
+            yield "The noise of differential privacy comes from the operating system, so that no command repeats a run."
+        else:
+            yield "From the working directory of the run:"
+            command = [
+                card.commands.train,
+                path_override("reproduce", card.run_dir),
+                *_trust(untrusted_packages(card.config)),
+            ]
+            yield code_block(" ".join(command), "bash")
+            yield (
+                "It trains with the same settings, seed and data, and says whether metrics and weights are equal, bit "
+                "for bit. Expect that on the same kind of machine, with the same versions and as many threads."
+            )
         if overrides := stored_overrides(card.run_dir):
             yield "The settings that were given, beside the defaults:"
             yield code_block(shlex.join(overrides))

@@ -30,6 +30,11 @@ def check_config(old: Path, config: dict[str, Any]) -> None:
     manifest = _manifest(old)
     if manifest["status"] != "finished" or not (old / METRICS).is_file():
         raise UserError(f"reproduce={old}: the run is {manifest['status']}: only a finished run can be reproduced")
+    if "privacy" in manifest:
+        raise UserError(
+            f"reproduce={old}: the noise of differential privacy comes from the operating system, so that no run "
+            "repeats it: train with the settings in its README.md instead"
+        )
     now = dict(flatten(config))
     for path, value in flatten(result_settings(manifest["config"], schema=config)):
         if now.get(path) != value:
