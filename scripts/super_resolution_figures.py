@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from gan_lightning.algorithms.pretrained_gan import PretrainedGAN
 from gan_lightning.imaging.photo_network import eightfold
 from gan_lightning.imaging.resizing import bicubic_uint8
-from gan_lightning.metrics.evaluator import Metrics, evaluator_of
+from gan_lightning.metrics.evaluator import evaluator_of
+from gan_lightning.metrics.metric import Metrics
 from gan_lightning.metrics.super_resolution import SuperResolutionEvaluator
 from gan_lightning.modalities.image import normalize, to_uint8
 from gan_lightning.runs.checkpoints import Trained, load

@@ -221,7 +221,8 @@ def test_inception_needs_its_extra(run, trained, monkeypatch):
 
 
 MINE = """
-from gan_lightning.metrics.evaluator import Evaluator, Metric
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.metrics.metric import Metric
 
 
 def brightness(reference, samples):

@@ -13,9 +13,10 @@ from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.data.digits import Digits
 from gan_lightning.data.mnist import MNIST
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.evaluator import Evaluator, Metric, evaluator_of
+from gan_lightning.metrics.evaluator import Evaluator, evaluator_of
 from gan_lightning.metrics.extractors import Classifier, RandomConvolutions, StackedClassifier
 from gan_lightning.metrics.images import ImageEvaluator, accuracy
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.metrics.reference import NotEvaluated
 from gan_lightning.modalities.modality import Modality
 from gan_lightning.modalities.samples import size, take

@@ -22,7 +22,8 @@ EMPTY = {"meta", "link", "img", "br", "hr", "input"}  # elements without an end
 EVIL = "<script>alert('x')</script>"
 
 OWN = """
-from gan_lightning.metrics.evaluator import Evaluator, Metric
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.metrics.metric import Metric
 
 
 def brightness(reference, samples):

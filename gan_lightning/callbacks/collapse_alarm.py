@@ -12,7 +12,8 @@ from gan_lightning.callbacks import Watcher, data_of, keep_metrics, log_metrics
 from gan_lightning.callbacks.evaluation import prepared_evaluator, sample_metrics
 from gan_lightning.callbacks.loggers import log_writers
 from gan_lightning.errors import Diverged, UserError
-from gan_lightning.metrics.evaluator import Evaluator, Metrics
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.metrics.metric import Metrics
 from gan_lightning.metrics.reference import NotEvaluated
 
 log = logging.getLogger(__name__)

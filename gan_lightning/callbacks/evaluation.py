@@ -13,7 +13,8 @@ from gan_lightning.callbacks.loggers import log_writers
 from gan_lightning.callbacks.stop import Stop
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
+from gan_lightning.metrics.evaluator import Evaluator, evaluator_of
+from gan_lightning.metrics.metric import Metrics
 from gan_lightning.metrics.reference import NotEvaluated, Split
 
 log = logging.getLogger(__name__)

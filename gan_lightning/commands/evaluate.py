@@ -18,7 +18,8 @@ from gan_lightning.config.validation import instantiate
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import NotWritten, UserError, explain_os_error
 from gan_lightning.files import make_folder, read_json, write_json
-from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
+from gan_lightning.metrics.evaluator import Evaluator, evaluator_of
+from gan_lightning.metrics.metric import Metrics
 from gan_lightning.modalities.samples import Content, size
 from gan_lightning.modalities.sheets import SUFFIX, write_sheet
 from gan_lightning.paths import METRICS, REPORT, STATEMENT_SUFFIX

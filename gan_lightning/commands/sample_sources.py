@@ -11,7 +11,8 @@ import torch
 
 from gan_lightning.algorithms.model import Weights
 from gan_lightning.config.settings import EvaluateSettings
-from gan_lightning.metrics.evaluator import Evaluator, Metrics
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.metrics.metric import Metrics
 from gan_lightning.modalities.samples import Content, Sample, size, take
 from gan_lightning.runs.checkpoints import Trained
 

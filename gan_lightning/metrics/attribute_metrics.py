@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gan_lightning.metrics.combinations import find_values, largest_kl, largest_pair_kl, unseen_share
-from gan_lightning.metrics.evaluator import MORE_VARIETY
+from gan_lightning.metrics.feature_metrics import MORE_VARIETY
 from gan_lightning.metrics.images import ImageView
 from gan_lightning.metrics.pixels import largest_difference, squared_difference
 from gan_lightning.metrics.reference import Reference

@@ -35,9 +35,10 @@ from gan_lightning.metrics.attribute_metrics import (
 )
 from gan_lightning.metrics.attribute_reader import Reader
 from gan_lightning.metrics.combinations import shuffle_attributes
-from gan_lightning.metrics.evaluator import Metric, alternate_rows, whole_rows
+from gan_lightning.metrics.evaluator import alternate_rows, whole_rows
 from gan_lightning.metrics.extractors import Extractor
 from gan_lightning.metrics.images import ImageEvaluator, cached_classifier
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.metrics.plots import plot_attributes
 from gan_lightning.metrics.reader_training import train_reader
 from gan_lightning.metrics.reference import NotEvaluated, Split

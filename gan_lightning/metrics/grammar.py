@@ -4,7 +4,7 @@ import numpy as np
 
 from gan_lightning.data.datamodule import Data
 from gan_lightning.data.grammar import is_held_out, sentences
-from gan_lightning.metrics.evaluator import Metric, Metrics
+from gan_lightning.metrics.metric import Metric, Metrics
 from gan_lightning.metrics.reference import Split
 from gan_lightning.metrics.text_metrics import TextReference, TextView
 from gan_lightning.metrics.texts import TextEvaluator

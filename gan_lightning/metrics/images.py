@@ -15,8 +15,10 @@ from gan_lightning.data.datamodule import Data
 from gan_lightning.metrics.classes import class_kl, class_shares, classifier_score, label_accuracy, modes
 from gan_lightning.metrics.classifier_training import train_classifier
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
-from gan_lightning.metrics.evaluator import MORE_VARIETY, Evaluator, Metric, Metrics
+from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.metrics.extractors import Classifier, Extracted, Extractor, RandomConvolutions
+from gan_lightning.metrics.feature_metrics import MORE_VARIETY
+from gan_lightning.metrics.metric import Metric, Metrics
 from gan_lightning.metrics.pixels import sharpness
 from gan_lightning.metrics.plots import plot_class_shares, plot_precision_and_recall
 from gan_lightning.metrics.reference import NotEvaluated, Reference, Split, View

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.metrics.evaluator import Evaluator, Metric
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.metrics.music_shapes import Heard, hash_rows, hear, statistics, windows
 from gan_lightning.metrics.reference import Reference, View
 from gan_lightning.metrics.table_shapes import ks_statistic

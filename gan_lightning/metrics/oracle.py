@@ -6,7 +6,7 @@ import torch
 
 from gan_lightning.data.datamodule import Data
 from gan_lightning.data.oracle import Oracle, RandomLSTM
-from gan_lightning.metrics.evaluator import Metric
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.metrics.reference import NotEvaluated, Split
 from gan_lightning.metrics.text_metrics import TextReference, TextView
 from gan_lightning.metrics.texts import TextEvaluator

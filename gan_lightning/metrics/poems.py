@@ -5,7 +5,7 @@ import numpy as np
 from gan_lightning.data.datamodule import Data
 from gan_lightning.data.poems import VERSES
 from gan_lightning.data.pronunciation import find_finals
-from gan_lightning.metrics.evaluator import Metric
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.metrics.reference import Split
 from gan_lightning.metrics.text_metrics import TextReference, TextView, share_in
 from gan_lightning.metrics.texts import TextEvaluator

@@ -16,9 +16,10 @@ from gan_lightning.data.datamodule import Data
 from gan_lightning.data.degradations import Bicubic
 from gan_lightning.data.super_resolution import PhotoPair, SuperResolution
 from gan_lightning.imaging.resizing import bicubic_uint8
-from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics
+from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.metrics.fidelity import psnr, ssim, without_border, y_channel
 from gan_lightning.metrics.linear_upscaling import LinearUpscaling
+from gan_lightning.metrics.metric import Metric, Metrics
 from gan_lightning.metrics.reference import NotEvaluated, Split, View
 from gan_lightning.metrics.st_lpips import st_lpips
 from gan_lightning.modalities.image import normalize, to_uint8

@@ -1,7 +1,7 @@
 """Faults of generated tables, as messages."""
 
 from gan_lightning.metrics.canaries import chance_of
-from gan_lightning.metrics.evaluator import Metrics
+from gan_lightning.metrics.metric import Metrics
 
 LEAK = "do not publish these rows as private"
 # Metrics of ``beyond_chance`` and of ``repeated_canaries``.

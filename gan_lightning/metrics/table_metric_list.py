@@ -6,7 +6,8 @@ from gan_lightning.metrics.canary_metrics import (
     controls_exact,
     controls_near,
 )
-from gan_lightning.metrics.evaluator import Evaluator, Metric
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.metrics.table_findings import (
     exact_repeats,
     odd_pairs,

@@ -10,7 +10,8 @@ from torch import Tensor
 from gan_lightning.data.canaries import Canaries
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import listed
-from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics, alternate_rows
+from gan_lightning.metrics.evaluator import Evaluator, alternate_rows
+from gan_lightning.metrics.metric import Metric, Metrics
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.privacy import RowDistance
 from gan_lightning.metrics.reference import NotEvaluated, Split, evenly_spaced

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from gan_lightning.metrics.evaluator import Metric
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.metrics.text_findings import (
     dissimilar,
     few_distinct,

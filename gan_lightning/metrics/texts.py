@@ -8,7 +8,8 @@ from torch import Tensor
 
 from gan_lightning.algorithms.model import GenerativeModel, Weights
 from gan_lightning.data.datamodule import Data
-from gan_lightning.metrics.evaluator import Evaluator, Metrics, alternate_rows
+from gan_lightning.metrics.evaluator import Evaluator, alternate_rows
+from gan_lightning.metrics.metric import Metrics
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.reference import NotEvaluated, Split
 from gan_lightning.metrics.text_baselines import NgramLines

@@ -15,8 +15,9 @@ from gan_lightning.data.datamodule import Data
 from gan_lightning.data.unpaired import Unpaired
 from gan_lightning.metrics.classes import label_accuracy
 from gan_lightning.metrics.classifier_training import predict, train
-from gan_lightning.metrics.evaluator import Evaluator, Metrics
+from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.metrics.extractors import BATCH, Extractor, RandomConvolutions
+from gan_lightning.metrics.metric import Metrics
 from gan_lightning.metrics.reference import NotEvaluated, Split, evenly_spaced
 from gan_lightning.metrics.st_lpips import StAlexNet
 from gan_lightning.metrics.translation_baselines import ColourMoments, PairedLinear

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from gan_lightning.metrics.classes import label_accuracy
 from gan_lightning.metrics.distances import frechet_distance
-from gan_lightning.metrics.evaluator import Evaluator, Metric
+from gan_lightning.metrics.evaluator import Evaluator
 from gan_lightning.metrics.extractors import Extractor, RandomConvolutions
 from gan_lightning.metrics.fidelity import psnr
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.metrics.reference import Reference, View
 from gan_lightning.metrics.st_lpips import BATCH, st_lpips
 from gan_lightning.modalities.image import normalize

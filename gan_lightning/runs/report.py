@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gan_lightning import __version__
 from gan_lightning.errors import listed, printable
 from gan_lightning.files import write_text_file
-from gan_lightning.metrics.evaluator import Evaluator, Metric, Metrics
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.metrics.metric import Metric, Metrics
 from gan_lightning.modalities.sheets import SUFFIX
 from gan_lightning.paths import STATEMENT_SUFFIX
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from gan_lightning.data.datamodule import Data, Examples
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.evaluator import Evaluator, Metric
+from gan_lightning.metrics.evaluator import Evaluator
+from gan_lightning.metrics.metric import Metric
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.label import Labels
 from gan_lightning.modalities.modality import Modality
