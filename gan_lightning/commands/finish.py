@@ -11,8 +11,9 @@ from gan_lightning.commands.session import Session
 from gan_lightning.errors import UserError, explain_os_error
 from gan_lightning.files import file_digest
 from gan_lightning.paths import CARD, LAST_CHECKPOINT, path_argument, relative_to_cwd
+from gan_lightning.runs.card import Commands
 from gan_lightning.runs.checkpoints import Trained, read
-from gan_lightning.runs.model_card import Commands, write_card
+from gan_lightning.runs.model_card import write_card
 from gan_lightning.runs.run import Run
 from gan_lightning.runs.summary import end_summary, privacy_summary, summary_row
 from gan_lightning.system.distributed import first_process
