@@ -114,6 +114,7 @@ MORE_ARGUMENTS = {  # arguments that an option needs
     "model=text_mle": GRAMMAR,
     "model=text_ngram": GRAMMAR,
     "model=text_one_shot": GRAMMAR,
+    "model=text_refiner": GRAMMAR,
     "objective=wasserstein": ["regularizer=gradient_penalty"],
     "term=patch_nce": ["data=digit_outlines", "model=cut", *TRANSLATION[2:]],
     "term=back_projection": ["data=photos", "model=super_resolution", "model.pretraining_iterations=1"],

@@ -233,7 +233,7 @@ def test_resumed_run_goes_on_within_its_budget(monkeypatch):
         (["privacy.epsilon=0"], "privacy.epsilon=0"),
         (
             ["model=table_gan"],
-            "privacy=dp: TableGAN is trained without differential privacy: model=table_private_gan or "
+            "privacy=dp: RefinerGAN is trained without differential privacy: model=table_private_gan or "
             "model=table_noisy_counts, or privacy=none",
         ),
     ],

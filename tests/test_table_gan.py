@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gan_lightning.networks import table_counts, table_gan
+from gan_lightning.networks.straight_through import uniform
 from gan_lightning.runs.checkpoints import load
 
 BLOCKS = [3, 2, 4]
@@ -42,31 +43,11 @@ def test_untrained_generator_keeps_most_values_of_the_counting_model():
     model, n = generator(), 20_000
     latent = latents(n)
     rows = model(latent, torch.zeros(n, dtype=torch.int64)).detach()
-    start = model.start(table_gan.uniform(latent[:, 4:7]), torch.zeros(n, dtype=torch.int64))
+    start = model.start(uniform(latent[:, 4:7]), torch.zeros(n, dtype=torch.int64))
     for block, of_start, size in zip(rows.split(BLOCKS, 1), start.split(BLOCKS, 1), BLOCKS, strict=True):
         kept = (block.argmax(1) == of_start.argmax(1)).double().mean().item()
         spread = table_gan.SMOOTHING
         assert kept == pytest.approx(1 if size == 2 else 1 - spread + spread / size, abs=0.01)
-
-
-def test_gradient_of_a_value_is_that_of_the_softmax():
-    logits = torch.randn(6, 3, requires_grad=True)
-    weights = torch.randn(3)
-    (generator().draw(logits) @ weights).sum().backward()
-    found, logits.grad = logits.grad, None
-    (torch.softmax(logits, 1) @ weights).sum().backward()
-    torch.testing.assert_close(found, logits.grad)
-
-
-def test_noise_has_its_distribution():
-    noise = torch.randn(1000, 300, generator=torch.Generator().manual_seed(0))
-    uniform = table_gan.uniform(noise)
-    assert uniform.mean().item() == pytest.approx(0.5, abs=0.005)
-    assert uniform.var().item() == pytest.approx(1 / 12, abs=0.001)
-    gumbel = table_gan.gumbel(noise)
-    assert torch.equal(gumbel, -(-uniform.clamp(min=1e-12).log()).log().float())
-    assert gumbel.mean().item() == pytest.approx(0.5772, abs=0.02)
-    assert gumbel.var().item() == pytest.approx(torch.pi**2 / 6, abs=0.05)
 
 
 def test_train_generate_and_resume(run, tmp_path):

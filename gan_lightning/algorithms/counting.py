@@ -1,6 +1,6 @@
 """Models that count the training examples once, the baselines of tables, text and music."""
 
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from pydantic import NonNegativeInt
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from gan_lightning.data.datamodule import Batch
 from gan_lightning.errors import UserError
 
 
+@runtime_checkable
 class Counter(Protocol):
     """Generator that counts samples instead of following a gradient."""
 

@@ -107,6 +107,13 @@ def one_shot_latent(sample_shape: Sequence[int], noise_dim: int) -> int:
     return noise_dim + sample_shape[0] * sample_shape[1]
 
 
+def refiner_latent(sample_shape: Sequence[int], noise_dim: int) -> int:
+    """``${refiner_latent:${data.sample_shape},64}``: return the size of a latent of networks.sequence_refiner."""
+    from gan_lightning.networks.sequence_refiner import latent_parts
+
+    return sum(latent_parts(sample_shape, noise_dim))
+
+
 def table_width(columns: Mapping[str, Any]) -> int:
     """``${table_width:${.columns}}``: return the number of slots of all columns of a schema."""
     return sum(table_blocks(columns))
@@ -186,9 +193,10 @@ def as_node(resolver: Callable[..., Any]) -> Callable[..., Any]:
     return resolve
 
 
-shapes = (packed, crop_shape, stage_channels, length, item, drafts_latent, one_shot_latent, music_blocks, music_shape)
-of_tables = (table_blocks, table_latent, table_width, table_classes, target_block)
-for resolver in (when, *shapes, *of_tables, mixed_precision_if_faster):
+shapes = (packed, crop_shape, stage_channels, length, item, music_blocks, music_shape)
+latents = (table_latent, drafts_latent, one_shot_latent, refiner_latent)
+of_tables = (table_blocks, table_width, table_classes, target_block)
+for resolver in (when, *shapes, *latents, *of_tables, mixed_precision_if_faster):
     OmegaConf.register_new_resolver(resolver.__name__, as_node(resolver), replace=True)
 # Cached for each config: they read files, and every use must get the same value.
 for reader in (count_classes, packaged_schema, table_schema, table_constraints, text_shape):

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from gan_lightning.networks.table_gan import Residual, gumbel
+from gan_lightning.networks.straight_through import draw, gumbel
+from gan_lightning.networks.table_gan import Residual
 
 
 def latent_size(sample_shape: Sequence[int], noise_dim: int) -> int:
@@ -18,8 +19,8 @@ def latent_size(sample_shape: Sequence[int], noise_dim: int) -> int:
 class Generator(nn.Module):
     """Maps latents (B, latent_size) to sequences (B, length, sum of blocks) of one-hot vectors, all steps at once.
 
-    A perceptron computes the logits of all steps. Values are drawn by the Gumbel-max trick; their gradient is that of
-    the softmax, as of a straight-through estimator (Jang et al., 2017, arXiv:1611.01144).
+    A perceptron computes the logits of all steps. Values are drawn as
+    :func:`gan_lightning.networks.straight_through.draw` does.
 
     Args:
         blocks: number of values of each block.
@@ -56,15 +57,7 @@ class Generator(nn.Module):
         noise, of_values = latent.split([self.noise_dim, latent.shape[1] - self.noise_dim], 1)
         logits = self.layers(noise).float() + self.randomness * gumbel(of_values)
         logits = logits.unflatten(1, (self.length, sum(self.blocks)))
-        return torch.cat([self.draw(one) for one in logits.split(self.blocks, 2)], 2)
-
-    def draw(self, logits: Tensor) -> Tensor:
-        """Return the one-hot vectors of the largest logits (B, length, values), with the gradient of the softmax."""
-        hard = torch.zeros_like(logits).scatter_(2, logits.max(2).indices[..., None], 1.0)
-        if not torch.is_grad_enabled():
-            return hard
-        soft = F.softmax(logits / self.temperature, 2)
-        return hard + (soft - soft.detach())
+        return torch.cat([draw(one, self.temperature) for one in logits.split(self.blocks, 2)], 2)
 
 
 class Discriminator(nn.Module):

@@ -1,17 +1,15 @@
 """Generator of rows of a table: a residual perceptron that refines rows of a counting model."""
 
-import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from gan_lightning.networks import table_counts
+from gan_lightning.networks.straight_through import draw, gumbel, uniform
 
 SMOOTHING = 0.1  # share of the mass that is spread over all values of a column, in the logits of a row to refine
-CACHED_NUMBERS = 2**17  # float64 numbers that ``gumbel`` computes at once, so that they stay in the processor's cache
 
 
 def latent_parts(blocks: Sequence[int], noise_dim: int) -> list[int]:
@@ -35,13 +33,12 @@ class Generator(nn.Module):
 
     The logits of a column are those of a row that a counting model draws, plus a correction that the perceptron
     computes of this row, the label and noise. The correction starts at zero: an untrained generator is the counting
-    model with noise. Values are drawn by the Gumbel-max trick; their gradient is that of the softmax, as of a
-    straight-through estimator (Jang et al., 2017, arXiv:1611.01144). All randomness is in the latent, so a row is a
-    function of its latent and its label.
+    model with noise. Values are drawn as :func:`gan_lightning.networks.straight_through.draw` does. All randomness is
+    in the latent, so a row is a function of its latent and its label.
 
     Args:
         blocks: number of values of each column.
-        start: the counting model, whose rows are refined; ``TableGAN`` counts the training rows.
+        start: the counting model, whose rows are refined; ``RefinerGAN`` counts the training rows.
         noise_dim: size of the noise for the perceptron.
         hidden_dim: width of the perceptron.
         layers: number of residual blocks.
@@ -86,7 +83,7 @@ class Generator(nn.Module):
         row = self.start(uniform(of_start), condition if self.num_classes else None)
         correction = self.correction(self.layers(torch.cat([noise, row], 1)))
         logits = correction.float() + self.logits(row) + gumbel(of_values)
-        drawn = [self.draw(one) for one in logits.split(self.blocks, 1)]
+        drawn = [draw(one, self.temperature) for one in logits.split(self.blocks, 1)]
         if self.target is not None:  # the label stays as it is
             drawn[self.target] = row.split(self.blocks, 1)[self.target]
         return torch.cat(drawn, 1)
@@ -94,27 +91,3 @@ class Generator(nn.Module):
     def logits(self, row: Tensor) -> Tensor:
         """Return the logits (B, D) of rows: most of the mass on their values, the rest spread evenly."""
         return ((1 - SMOOTHING) * row + self.spread).log()
-
-    def draw(self, logits: Tensor) -> Tensor:
-        """Return the one-hot vectors of the largest logits (B, values), with the gradient of the softmax."""
-        hard = torch.zeros_like(logits).scatter_(1, logits.max(1).indices[:, None], 1.0)
-        if not torch.is_grad_enabled():
-            return hard
-        soft = F.softmax(logits / self.temperature, 1)
-        return hard + (soft - soft.detach())
-
-
-def uniform(normal: Tensor) -> Tensor:
-    """Return standard normal numbers as numbers that are uniform on [0, 1)."""
-    return (0.5 + 0.5 * torch.erf(normal.double() / math.sqrt(2))).clamp(0, 1 - 1e-9)
-
-
-@torch.no_grad()
-def gumbel(normal: Tensor) -> Tensor:
-    """Return standard normal numbers (B, D) as numbers of the standard Gumbel distribution, without a gradient."""
-    drawn = torch.empty_like(normal)
-    rows = max(CACHED_NUMBERS // normal.shape[1], 1)
-    for part, out in zip(normal.split(rows), drawn.split(rows), strict=True):
-        numbers = part.double().div_(math.sqrt(2)).erf_().mul_(0.5).add_(0.5).clamp_(1e-12, 1 - 1e-9)
-        out.copy_(numbers.log_().neg_().log_().neg_())
-    return drawn
