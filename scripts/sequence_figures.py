@@ -5,7 +5,7 @@
 The folder of the runs is the name of the table. Beside the GAN, the table shows its drafts without the choice of the
 discriminator, which are a model of maximum likelihood, and the baselines of the evaluation; for the captions of Texygen
 also the samples that its authors published, if data/captions/texygen_samples has their files. The first run on captions
-is drawn at several temperatures, in docs/temperatures_captions.png. Takes up to ten minutes on a core.
+or on the oracle is drawn at several temperatures, in docs/temperatures_NAME.png. Takes up to ten minutes on a core.
 """
 
 import argparse
@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 
 from gan_lightning.algorithms.priors import Uniform
 from gan_lightning.data.captions import Captions
-from gan_lightning.metrics.evaluator import Evaluator, Metrics, evaluator_of
+from gan_lightning.metrics.evaluator import Evaluator, evaluator_of
+from gan_lightning.metrics.metric import Metrics
 from gan_lightning.modalities.text import Text, read_lines
 from gan_lightning.networks.autoregressive import Autoregressive
 from gan_lightning.networks.tokens import Tempered, TokenGenerator
@@ -29,8 +30,11 @@ DOCS = Path(__file__).parents[1] / "docs"
 GAN, DRAFTS = "GAN", "its drafts: maximum likelihood"
 TEMPERATURES = (0.7, 0.8, 0.9, 1.0, 1.1)
 POINTS = 2000  # lines of each point
+CAPTIONS = {"nats a token": ("real_nll", "generated_nll"), "BLEU-4": ("self_bleu_4", "bleu_4")}
 PANELS = {  # of the picture of a table: the metric that measures variety, and the one that measures quality
-    "captions": {"nats a token": ("real_nll", "generated_nll"), "BLEU-4": ("self_bleu_4", "bleu_4")},
+    "captions": CAPTIONS,
+    "captions_texygen": CAPTIONS,
+    "oracle": {"nats a token": ("real_nll", "oracle_nll"), "BLEU-4, nats a token": ("self_bleu_4", "oracle_nll")},
 }
 POINTS_OF = ("bigram", "trigram")  # baselines in the picture
 PUBLISHED = {  # samples of Texygen's authors, by file
@@ -141,8 +145,9 @@ def draw(folder: Path, panels: Mapping[str, tuple[str, str]]) -> Figure:
     as_drafter(drafts)
     evaluator = prepared(gan, POINTS)
     curves = {title: curve(run, evaluator) for title, run in {GAN: gan, DRAFTS: drafts}.items()}
-    points = {name: evaluator.baseline_metrics()[name] for name in POINTS_OF} | {"real": evaluator.real_baseline()}
-    figure = Figure((10, 4), layout="constrained")
+    baselines = evaluator.baseline_metrics()
+    points = {name: baselines[name] for name in POINTS_OF} | published(evaluator) | {"real": evaluator.real_baseline()}
+    figure = Figure((12, 4), layout="constrained")
     for axes, (unit, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for title, measured in curves.items():
             places = [tuple(metrics[name] for name in names) for metrics in measured]
@@ -152,7 +157,7 @@ def draw(folder: Path, panels: Mapping[str, tuple[str, str]]) -> Figure:
         for title, metrics in points.items():
             axes.plot(*(metrics[name] for name in names), "k*" if title == "real" else "s", label=title)
         axes.set(xlabel=names[0], ylabel=names[1], title=unit)
-    axes.legend()
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper")
     return figure
 
 

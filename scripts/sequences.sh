@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains models of text and music with three seeds, or those in SEEDS, and writes the tables of docs/how-to/text.md and
-# docs/how-to/music.md and the image of temperatures. DATA chooses some of the tables. Two runs at a time with one thread
+# docs/how-to/music.md and the images of temperatures. DATA chooses some of the tables. Two runs at a time with one thread
 # each. Data are downloaded if they are missing; skips finished runs when run again.
 #   scripts/sequences.sh
 #   SEEDS=1 DATA="poems chorales" scripts/sequences.sh
@@ -17,12 +17,14 @@ declare -A options=(
     [grammar/text_mle]="$grammar $cosine model=text_mle name=text_mle"
     [grammar/text_code_gan]="$grammar model=text_code_gan objective=relativistic regularizer=r1_r2 name=text_code_gan"
     [grammar/text_one_shot]="$grammar model=text_one_shot objective=relativistic regularizer=r1_r2 name=text_one_shot"
+    [grammar/text_refiner]="$grammar model=text_refiner objective=relativistic regularizer=r1_r2 name=text_refiner"
     [captions]="experiment=captions data.split_seed=1 data.vocabulary=4800" # settings were chosen on seed 0
     [captions_texygen]="experiment=captions data=captions_texygen"
+    [oracle]="experiment=captions data=oracle"
     [poems]="experiment=poems"
     [chorales]="experiment=chorales"
 )
-tables="${DATA:-grammar captions captions_texygen poems chorales}"
+tables="${DATA:-grammar captions captions_texygen oracle poems chorales}"
 for seed in ${SEEDS:-1 2 3}; do
     for run in "${!options[@]}"; do
         if [[ " $tables " == *" ${run%/*} "* ]] && ! grep -qs '"status": "finished"' "$out/$run/$seed/manifest.json"; then
