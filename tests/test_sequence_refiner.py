@@ -49,6 +49,15 @@ def test_gradient_reaches_the_correction_of_every_step(generator):
     assert generator.correction.weight.grad.abs().max() > 0
 
 
+def test_generator_without_a_counting_model_is_refused(run):
+    result = run("train", "data=digits", "model=mlp", "model._target_=gan_lightning.algorithms.refiner_gan.RefinerGAN")
+    assert (result.code, result.err) == (
+        2,
+        "error: model: generator Generator: has no counting model to start from: choose that of networks.table_gan or "
+        "networks.sequence_refiner\n",
+    )
+
+
 def test_train_generate_and_resume(run, tmp_path):
     """The counting models of both generators have counted each training line once."""
     arguments = ["data=grammar", "model=text_refiner", "trainer=cpu", "callbacks.evaluation=null", "ema_decay=0.9"]

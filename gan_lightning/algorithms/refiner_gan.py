@@ -19,7 +19,18 @@ class RefinerGAN(GAN):
     Args:
         parts: as for :class:`GAN`; the generator has a module that is a
             :class:`gan_lightning.algorithms.counting.Counter`.
+
+    Raises:
+        ValueError: if the parts cannot work together.
     """
+
+    def _check_parts(self) -> None:
+        super()._check_parts()
+        if not counters(self):
+            raise ValueError(
+                f"generator {type(self.generator).__name__}: has no counting model to start from: choose that "
+                "of networks.table_gan or networks.sequence_refiner"
+            )
 
     def on_train_start(self) -> None:
         if self.iteration == 0:
