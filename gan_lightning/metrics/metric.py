@@ -1,4 +1,4 @@
-"""What a metric is: a function of samples and real examples, with what reports need to show its values."""
+"""Describes a metric: the function that computes it, and what reports need to show its values."""
 
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple

@@ -1,4 +1,4 @@
-"""What a model card is written from."""
+"""Collects the values that a model card shows, from the records of a run, its model and its data."""
 
 from dataclasses import dataclass
 from pathlib import Path
