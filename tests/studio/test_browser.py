@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,13 +61,17 @@ def use_account(page, name: str) -> None:
 
 
 def assert_fits(page) -> None:
-    """Wait until the page is no wider than its window, and name the elements that stick out if it stays wider."""
-    with suppress(playwright.TimeoutError):
-        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=PATIENCE)
+    """Wait until the page is no wider than its window; name the elements that stick out if it stays wider.
+
+    ``page.wait_for_function`` would evaluate its text again and again, which the page's security policy forbids.
+    """
     sticking_out = """[...document.querySelectorAll("main *")]
         .filter((element) => element.getBoundingClientRect().right > innerWidth)
         .map((element) => element.outerHTML.slice(0, 200))"""
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(sticking_out)
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+        assert time.monotonic() < deadline, page.evaluate(sticking_out)
+        page.wait_for_timeout(50)
 
 
 def keep_sample(page, url: str, title: str, sample: int = 1) -> None:
