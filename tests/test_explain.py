@@ -58,6 +58,11 @@ def test_error_is_one_line(run, tmp_path, argument, line):
     assert not (tmp_path / "outputs").exists()
 
 
+def test_group_without_an_option_is_named_beside_numbers(run):
+    result = run("train", "max_iterations=3", "logger=null")
+    assert result.err == "error: logger=null: the group needs an option; --help lists them\n"
+
+
 def test_error_of_our_resolver_keeps_its_text(run, tmp_path):
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (30, 30)).save(tmp_path / "pictures" / "a.png")

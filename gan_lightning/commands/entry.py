@@ -1,6 +1,7 @@
 """Handles signals, errors and closed streams in the same way for every command."""
 
 import functools
+import os
 from collections.abc import Callable
 
 from gan_lightning.system import interrupts
@@ -17,6 +18,8 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
     @functools.wraps(main)
     def guarded_main() -> None:
         interrupts.exit_on_signals()  # before the slow imports
+        # Threads that wait for each other sleep. If they spun, one busy core would slow a small network ten times.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
         import logging
 
         from gan_lightning.errors import UserError, exit_with_error, user_error_from

@@ -53,8 +53,8 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
     if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra does not check for this error
         return f"{' '.join(typed)}: cannot be composed: --help shows which groups and keys there are"
-    if "Config group override" in text and (emptied := [one for one in typed if re.search(r"=(null|\W|\d)", one)]):
-        return f"{emptied[0]}: the group needs an option; --help lists them"
+    if "Config group override" in text and (of_groups := [one for one in typed if _is_number_of_group(one, typed)]):
+        return f"{of_groups[0]}: the group needs an option; --help lists them"
     if found := re.search(r"The value of '([^']+)' is (.*) and not", text):
         return f"~{found[1]}: its value is {found[2]}: remove the key with ~{found[1]}"
     if found := re.match(r"(\S+) appears more than once", text):
@@ -90,6 +90,13 @@ def _options(error: MissingConfigException, typed: Sequence[str]) -> Sequence[st
     group = str(error.missing_cfg_file).rpartition("/")[0]
     paths = [path for folder in config_folders(typed) for path in (folder / group).glob("*.yaml") if group]
     return error.options or sorted({path.stem for path in paths})
+
+
+def _is_number_of_group(override: str, typed: Sequence[str]) -> bool:
+    """Return whether an override gives a group a number or null instead of the name of an option."""
+    group, _, value = override.lstrip("+").partition("=")
+    is_group = any((folder / group.partition("@")[0]).is_dir() for folder in config_folders(typed))
+    return is_group and re.match(r"null|\W|\d", value) is not None
 
 
 def _no_such_option(file: str, options: Sequence[str]) -> str:
