@@ -26,7 +26,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11, 3.12 or 3.13 is needed: make PYTHON=/path/to/python"; exit 2; }
 ifdef UV
 	uv venv --allow-existing --quiet --python $(PYTHON) .venv
-	VIRTUAL_ENV=.venv uv pip sync --require-hashes requirements.lock
+	VIRTUAL_ENV=.venv uv pip sync --compile-bytecode --require-hashes requirements.lock
 	VIRTUAL_ENV=.venv uv pip install --no-deps --no-build-isolation --editable .
 else
 	$(PYTHON) -m venv .venv
