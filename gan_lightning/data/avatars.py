@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gan_lightning.data import portraits
 from gan_lightning.data.composed_images import ComposedImages
-from gan_lightning.data.portraits import LAYERS, SIZE, VALUES, Part
+from gan_lightning.data.portrait_shapes import SIZE, Part
+from gan_lightning.data.portraits import LAYERS, VALUES
 
 COMPOSED_AT_ONCE = 2000  # portraits
 PLAIN_SHARE = 0.3  # of the portraits without glasses, and of those without a hat
