@@ -11,14 +11,14 @@ from pydantic import PositiveInt
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lightning.algorithms.model import GenerativeModel, Weights
+from gan_lightning.algorithms.model import MAX_FORWARD, GenerativeModel, Weights
 from gan_lightning.data.datamodule import Data
 from gan_lightning.errors import UserError
 from gan_lightning.metrics.feature_metrics import FEATURE_METRICS
 from gan_lightning.metrics.metric import Metric, Metrics
 from gan_lightning.metrics.neighbours import nearest
 from gan_lightning.metrics.reference import NotEvaluated, Reference, Split, View
-from gan_lightning.modalities.samples import Content, Sample, each, leaves, size, take
+from gan_lightning.modalities.samples import Content, Sample, cat, each, leaves, size, take
 from gan_lightning.tables import markdown
 
 SHEET_SIDE = 8  # number of rows and columns of a sheet
@@ -46,6 +46,9 @@ class Evaluator(ABC):
 
     random: bool = True
     """False if the same conditions are evaluated with each seed, so that a model without latents needs only one."""
+
+    at_once: int = MAX_FORWARD
+    """Number of samples that are generated and decoded together."""
 
     reference: Reference[Any]
 
@@ -109,7 +112,8 @@ class Evaluator(ABC):
             quick: True if only the cheap metrics will be computed; nothing else need be prepared for them.
         """
         condition = data.sample_conditions(n, seed)
-        return data.modality.decode(model.sample(n, condition, seed=seed, weights=weights)), condition
+        parts = model.sample_parts(n, condition, seed=seed, weights=weights, most=self.at_once)
+        return cat([data.modality.decode(part) for part in parts]), condition
 
     def __call__(self, content: Content, condition: Sample | None = None, *, quick: bool = False) -> Metrics:
         """Return the metrics of samples by name.

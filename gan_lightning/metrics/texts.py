@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan_lightning.algorithms.model import GenerativeModel, Weights
 from gan_lightning.data.datamodule import Data
 from gan_lightning.metrics.evaluator import Evaluator, alternate_rows
 from gan_lightning.metrics.metric import Metrics
@@ -15,12 +14,11 @@ from gan_lightning.metrics.reference import NotEvaluated, Split
 from gan_lightning.metrics.text_baselines import NgramLines
 from gan_lightning.metrics.text_metric_list import METRICS
 from gan_lightning.metrics.text_metrics import TextReference, TextView, distinct
-from gan_lightning.modalities.samples import Content, Sample, cat, take
+from gan_lightning.modalities.samples import Content, Sample, take
 from gan_lightning.modalities.text import Text
 
 FEATURES = 512  # numbers that describe a line
 SHOWN = 16  # lines in the sheet of nearest training lines
-AT_ONCE = 256  # samples that are decoded at once; with a large vocabulary, one-hot samples are large
 COUNTED = {"unigram": 1, "bigram": 2, "trigram": 3}  # baselines and their orders
 
 
@@ -32,6 +30,7 @@ class TextEvaluator(Evaluator):
     """
 
     metrics = METRICS
+    at_once = 256  # with a large vocabulary, one-hot samples are large
 
     captions: Mapping[str, str] = {
         "samples": "The first lines.",
@@ -72,19 +71,6 @@ class TextEvaluator(Evaluator):
 
     def flat(self, content: Content) -> Tensor:
         return self.features(content)
-
-    def generate(
-        self,
-        model: GenerativeModel,
-        data: Data,
-        n: int,
-        seed: int,
-        weights: Weights | None = None,
-        quick: bool = False,
-    ) -> tuple[Content, Sample | None]:
-        condition = data.sample_conditions(n, seed)
-        parts = model.sample_parts(n, condition, seed=seed, weights=weights, most=AT_ONCE)
-        return cat([data.modality.decode(part) for part in parts]), condition
 
     def baselines(self) -> dict[str, Content]:
         """Return lines of n-gram models of the training lines."""
