@@ -155,6 +155,15 @@ def test_folder_says_which_files_it_leaves_out_and_why(tmp_path, caplog):
         assert reason in said
 
 
+def test_each_window_of_a_folder_is_tested_once_or_none_is(tmp_path):
+    write_pieces(tmp_path / "midi")
+    for share, expected in ((0.2, 2), (0, None)):
+        data = MidiFolder(str(tmp_path / "midi"), "augment", share, 0, **SETTINGS)
+        data.setup("test")
+        assert (data.test_examples and len(data.test_examples.content)) == expected
+        assert len(data.examples.content) > 25
+
+
 def test_folder_of_generated_music_is_not_trained_on(run, trained_once):
     trained_once("cadences", *CADENCES)
     assert run("generate", "checkpoint=run", "n=4", "format=files", "output=made").code == 0

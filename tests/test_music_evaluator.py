@@ -1,5 +1,6 @@
 """The evaluator of music: its statistics against music whose values are known, and its baselines."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from gan_lightning.data.cadences import Cadences
 from gan_lightning.data.digits import Digits
 from gan_lightning.metrics.music import MusicEvaluator
 from gan_lightning.metrics.music_baselines import chord_trigram, independent_notes
+from gan_lightning.metrics.music_features import fit_features
 from gan_lightning.metrics.music_shapes import hash_rows, hear, statistics, windows
 from gan_lightning.metrics.reference import NotEvaluated
 from gan_lightning.modalities.music import Music
@@ -114,6 +116,43 @@ def test_windows_are_equal_in_any_key(data):
     assert equal[:20].all()  # the first two bars
     assert not equal[40:].any()
     assert samples.max() == 19
+
+
+def raw_features(music, content, chords, successions):
+    """Return the features of one piece (T, voices) before they are standardized, counted in loops."""
+    pitches = sounding(content[None])[0].tolist()
+    pitches = [[None if one < FIRST_PITCH else one - FIRST_PITCH + music.lowest for one in step] for step in pitches]
+
+    def chord(step):
+        low = min(one for one in step if one is not None) % 12
+        return low, sum(1 << tone for tone in {(one - low) % 12 for one in step if one is not None})
+
+    found = [chord(step) for step in pitches]
+    beats = found[:: music.steps_per_quarter]
+    moves = [(one[1] * 12 + (two[0] - one[0]) % 12) * 4096 + two[1] for one, two in itertools.pairwise(beats)]
+    numbers = []
+    for values, known in (([one for _, one in found], chords.tolist()), (moves, successions.tolist())):
+        numbers += [values.count(one) / len(values) for one in known]
+        numbers.append(sum(one not in known for one in values) / len(values))
+    for voice in zip(*pitches, strict=True):
+        pairs = [(one, two) for one, two in itertools.pairwise(voice) if None not in (one, two) and one != two]
+        jumps = [max(-12, min(12, two - one)) for one, two in pairs]
+        numbers += [jumps.count(jump) / (len(voice) - 1) for jump in range(-12, 13)]
+        numbers.append(1 - len(jumps) / (len(voice) - 1))
+    bars = content.unflatten(0, (-1, music.steps_per_bar))
+    numbers += (bars >= FIRST_PITCH).double().mean(0).flatten().tolist()
+    return [*numbers, *(0 if math.isnan(one) else one for one in of_one(content[None], music).values())]
+
+
+def test_features_equal_a_loop(data):
+    music, content = data.modality, data.examples.content[:40].clone()
+    content[0, 3, 1], content[0, 5, 0], content[1, 2, 3] = REST, FIRST_PITCH, 55  # a rest and large intervals
+    features = fit_features(hear(music, content))
+    found = features(hear(music, content))
+    np.testing.assert_allclose(found.mean(0), 0, atol=1e-5)
+    assert set(found.std(0).round(4)) == {0, 1}
+    expected = [raw_features(music, piece, features.chords, features.successions) for piece in content]
+    np.testing.assert_allclose(found * features.deviation + features.mean, expected, atol=1e-6)
 
 
 def test_independent_notes_have_the_shares_of_training(data):

@@ -122,12 +122,15 @@ def test_missing_captions_are_named(tmp_path):
         Captions(str(tmp_path), False, "pooled", 0, **shape(12, 10)).prepare_data()
 
 
-def test_poems_are_split_by_a_hash_or_by_files(tmp_path):
+def test_poems_are_split_by_a_hash_or_by_files(tmp_path, caplog):
     write_texts(tmp_path)
     folder = tmp_path / "poems"
     with (folder / "shi.txt").open("a", encoding="utf-8") as file:
         file.write(f"\n{CHARACTERS[:19]}\n" + (folder / "shi.txt").read_text(encoding="utf-8").splitlines()[0])
-    poems = loaded(Poems(str(folder), False, "poems", **shape(20, 20)))
+    with caplog.at_level(logging.INFO):
+        poems = loaded(Poems(str(folder), False, "poems", **shape(20, 20)))
+    assert "of 66 lines, 1 are copies and 1 are no quatrains of 20 characters" in caplog.text
+    assert "tokens, and are left out" not in caplog.text
     assert len(poems.examples.content) + len(poems.test_examples.content) == 64
     poets = loaded(Poems(str(folder), False, "poets", **shape(20, 20)))
     assert (len(poets.examples.content), len(poets.test_examples.content)) == (128, 128)

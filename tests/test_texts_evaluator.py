@@ -176,6 +176,7 @@ def test_faults_are_found(grammar):
     metrics = grammar(repeated)
     assert {one.partition(":")[0] for one in grammar.findings(metrics)} == {"realism", "variety", "repeats"}
     assert grammar.collapsed(grammar(repeated, quick=True)) == ["100% of the lines repeat another one"]
+    assert grammar.collapsed({"distinct": 0.05}) == ["95% of the lines repeat another one"]
 
 
 def test_trigram_lines_are_the_baseline(grammar):
@@ -193,6 +194,7 @@ def test_poems_have_metrics_of_form_and_rhyme(tmp_path):
     content = data.test_examples.content[:100].clone()
     content[:25, 19] = 0
     content[25:50] = data.examples.content[:25]
+    content[60:, 9] = content[60:, 19]
     metrics = evaluator(content)
     assert metrics["in_form"] == 0.75
     assert metrics["copied_verses"] == pytest.approx(0.25, abs=0.02)
@@ -201,7 +203,7 @@ def test_poems_have_metrics_of_form_and_rhyme(tmp_path):
     assert "25.00% of the lines are training lines" in evaluator.remarks(metrics)["privacy"][0]
     if evaluator.finals is not None:
         same = evaluator.finals[content[25:, 9]] == evaluator.finals[content[25:, 19]]
-        assert metrics["rhyme"] == same.mean()
+        assert metrics["rhyme"] == same.mean() > 0.5
     evaluator.finals = None
     assert "rhyme" not in evaluator(content)
 
