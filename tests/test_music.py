@@ -66,6 +66,7 @@ def test_written_files_are_read_exactly(tmp_path):
     content[2, 5:] = REST
     for i, path in enumerate(MUSIC.write(content, tmp_path)):
         assert torch.equal(MUSIC.read(path)[0], content[i]), path
+        assert mido.MidiFile(path).length == pytest.approx(MUSIC.length * 0.3)  # seconds, also of rests at the end
     assert torch.equal(MUSIC.read(tmp_path), content)
 
 
@@ -124,6 +125,15 @@ def test_foreign_notes_move_to_the_grid(tmp_path):
     notes = [(0.02, 0.95, 60, 3), (1.03, 1.4, 62, 3), (1.5, 1.75, 64, 3), (1.75, 2, 65, 3), (2, 3.02, 67, 3)]
     found = pitches(music, music.read(write_midi(tmp_path / "a.mid", notes)))
     assert found == [[60, 0, 62, 64, 67, 0, -1, -1]]  # 65 falls on the step of 67, which is nearer
+
+
+def test_note_without_an_end_lasts_to_the_end_of_its_track(tmp_path):
+    path = write_midi(tmp_path / "a.mid", [], [(0, 1, 60, 0), (2, 3, 62, 0)])
+    file = mido.MidiFile(path)
+    file.tracks[1][-2:] = [mido.MetaMessage("end_of_track", time=720)]  # in place of the last end of a note
+    file.save(path)
+    music = Music(1, 8)
+    assert pitches(music, music.read(path)) == [[60, 0, -1, -1, 62, 0, 0, -1]]
 
 
 def test_foreign_parts_are_voices_and_percussion_is_none(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gan_lightning.config.resolvers import music_blocks, music_shape
-from gan_lightning.data.cadences import HELD_OUT, Cadences
+from gan_lightning.data.cadences import HELD_OUT, Cadences, with_passing_notes
 from gan_lightning.data.chorales import Chorales
 from gan_lightning.data.harmony import CHORDS, KEYS, SCALES, progressions, voice, voicings
 from gan_lightning.data.midi_folder import MidiFolder
@@ -75,6 +75,29 @@ def test_voices_lead_without_parallels(mode):
                     assert not (moves and intervals[0] == intervals[1] and intervals[0] in (0, 7))
 
 
+@pytest.mark.parametrize("mode", ["major", "minor"])
+def test_leaps_are_small_and_leading_tones_rise(mode):
+    random = np.random.default_rng(0)
+    leading = 0
+    for progression in progressions(mode, 8)[::20]:
+        voiced, tonics = voice(mode, progression, random.integers(0, len(KEYS), 20), random)
+        motion = np.diff(voiced, axis=1)
+        assert (np.abs(motion) <= [7, 7, 7, 12]).all()
+        assert not (np.abs(motion) == 6).any()  # a tritone
+        degrees = (voiced - np.array(KEYS)[tonics, None, None]) % 12
+        ends = {
+            (int(a), int(b))
+            for a, b in zip(degrees[:, :-1][np.abs(motion) == 3], degrees[:, 1:][np.abs(motion) == 3], strict=True)
+        }
+        assert mode == "major" or not ends & {(8, 11), (11, 8)}  # an augmented second
+        for i, (name, following) in enumerate(pairwise(progression)):
+            if name in ("V", "V6", "vii6") and following in ("I", "I6", "vi"):
+                rises = motion[:, i, 0][degrees[:, i, 0] == 11]
+                assert (rises == 1).all()
+                leading += len(rises)
+    assert leading > 20
+
+
 def test_cadences_are_distinct_and_in_all_keys(cadences):
     content = cadences.examples.content
     assert content.shape == (300, 32, 4)
@@ -95,11 +118,26 @@ def test_held_out_progressions_are_not_in_training(cadences):
     assert HELD_OUT == 0.1
 
 
-def test_some_thirds_have_passing_notes_of_the_scale(cadences):
-    content = cadences.examples.content
-    starts = (content >= FIRST_PITCH)[:, 3::4].any(2).float().mean()
-    assert 0.1 < starts < 0.7
-    assert not (content >= FIRST_PITCH)[:, 1::4].any()
+@pytest.mark.parametrize("mode", ["major", "minor"])
+def test_some_thirds_have_passing_notes_of_the_scale(mode):
+    random = np.random.default_rng(0)
+    voiced, tonics = voice(mode, progressions(mode, 8)[7], random.integers(0, len(KEYS), 300), random)
+    tonics = np.array(KEYS)[tonics]
+    eighths = with_passing_notes(voiced, tonics, mode, random)
+    assert (eighths.reshape(len(voiced), -1, 4, 4)[:, :, :3] == voiced[:, :, None]).all()
+    before, passing, after = voiced[:, :-1], eighths[:, 3:-1:4], voiced[:, 1:]
+    moved = passing != before
+    assert (moved.sum(2) <= 1).all()
+    between = (before < passing) & (passing < after) | (after < passing) & (passing < before)
+    in_scale = np.isin((passing - tonics[:, None, None]) % 12, SCALES[mode])
+    third = np.isin(np.abs(after - before), (3, 4))
+    assert (between & in_scale & third)[moved].all()
+    possible = np.zeros(third.shape, bool)  # there is a note of the scale between the two
+    for step in (1, 2, 3):
+        note = before + step * np.sign(after - before)
+        inside = (np.abs(after - before) > step) & np.isin((note - tonics[:, None, None]) % 12, SCALES[mode])
+        possible |= third & inside
+    assert 0.4 < moved.any(2).sum() / possible.any(2).sum() < 0.65
 
 
 def test_soprano_is_the_condition_and_its_file_is_read(run, tmp_path):
