@@ -5,6 +5,7 @@ import wave
 import mido
 import numpy as np
 import pytest
+import symusic
 import torch
 
 from gan_lightning.errors import UserError
@@ -78,15 +79,15 @@ def test_other_grids_are_read_exactly(tmp_path, music):
 
 
 def test_another_library_reads_the_same_notes(tmp_path):
-    pretty_midi = pytest.importorskip("pretty_midi")
     content = random_content(1, 3)
     (path,) = MUSIC.write(content, tmp_path)
-    file = pretty_midi.PrettyMIDI(str(path))
-    assert file.get_tempo_changes()[1].tolist() == [100]
-    assert [one.name for one in file.instruments] == ["Soprano", "Alto", "Tenor", "Bass"]
-    found = [[(round(n.start / 0.3), round(n.end / 0.3), n.pitch) for n in one.notes] for one in file.instruments]
-    expected = [[(n.start * 2, n.end * 2, n.pitch) for n in part] for part in MUSIC.notes(content[0])]
-    assert [sorted(one) for one in found] == expected
+    file = symusic.Score(path)
+    assert [(one.time, one.qpm) for one in file.tempos] == [(0, 100)]
+    assert [(one.time, one.numerator, one.denominator) for one in file.time_signatures] == [(0, 4, 4)]
+    assert [one.name for one in file.tracks] == ["Soprano", "Alto", "Tenor", "Bass"]
+    step = file.ticks_per_quarter / 2
+    found = [sorted((n.start / step, n.end / step, n.pitch) for n in one.notes) for one in file.tracks]
+    assert found == [[(n.start * 2, n.end * 2, n.pitch) for n in part] for part in MUSIC.notes(content[0])]
 
 
 def test_digest_is_of_the_music_and_not_of_its_container(tmp_path):
