@@ -25,6 +25,12 @@ SMALL = {
     "text_code_gan": ["model.generator.decoder.end=null", "model.autoencoder_iterations=5"],
     "text_one_shot": [],
 }
+UPDATES = {  # of each optimizer in eight iterations
+    "text_gan": [5, 3],
+    "text_gan_conv": [5, 3],
+    "text_code_gan": [5, 3, 3],
+    "text_one_shot": [8, 8],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +152,8 @@ def test_train_resume_and_generate(run, tmp_path, model):
     assert result.code == 0, result.err
     whole, resumed = (torch.load(Path(one, "checkpoints/last.ckpt"), weights_only=True) for one in ("whole", "run"))
     assert all(torch.equal(one, resumed["state_dict"][name]) for name, one in whole["state_dict"].items())
+    updates = [int(next(iter(one["state"].values()))["step"]) for one in whole["optimizer_states"]]
+    assert updates == UPDATES[model]
     assert run("generate", "checkpoint=run", "trust_code=[steps]", "n=8", "format=files", "output=files").code == 0
     assert len(list((tmp_path / "files").glob("*.steps"))) == 8
 
