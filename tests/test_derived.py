@@ -79,6 +79,10 @@ def read(path):
         return reader.get_validation_state(), reader.get_active_manifest()
 
 
+def test_json_to_hash_is_the_same_for_equal_values():
+    assert canonical_json({"b": [1, 0.5], "a": "é"}) == '{"a":"é","b":[1,0.5]}'
+
+
 @pytest.mark.parametrize("kind", ["png", "jpg", "webp", "tif"])
 def test_manifest_lists_the_sources(verify, kind):
     photo, style, output = write("photo.jpg"), write("style.webp", 1), write(f"output.{kind}", 2, 32)
