@@ -12,7 +12,14 @@ from torchvision.datasets import MNIST
 from torchvision.transforms.functional import gaussian_blur
 
 from gan_lightning.errors import UserError
-from gan_lightning.metrics.classes import class_kl, class_shares, classifier_score, modes
+from gan_lightning.metrics.classes import (
+    class_kl,
+    class_shares,
+    classifier_score,
+    label_accuracy,
+    modes,
+    smoothed_shares,
+)
 from gan_lightning.metrics.distances import frechet_distance, kernel_distance
 from gan_lightning.metrics.extractors import (
     DIGITS,
@@ -177,6 +184,13 @@ class TestClasses:
         assert class_kl(torch.full((50,), 3), equal) == pytest.approx(np.log(10))
         assert class_kl(real[real != 9], equal) == pytest.approx(np.log(10 / 9))
         assert class_kl(real, class_shares(real[real != 9], 10)) == np.inf
+
+    def test_smoothed_shares_have_half_a_label_more_in_each_class(self):
+        shares = smoothed_shares(torch.tensor([0, 0, 2]), 3)
+        torch.testing.assert_close(shares, torch.tensor([2.5, 0.5, 1.5], dtype=torch.float64) / 4.5)
+
+    def test_label_accuracy(self):
+        assert label_accuracy(torch.tensor([3, 1, 4, 1]), torch.tensor([3, 1, 4, 5])) == 0.75
 
     def test_modes(self):
         labels = torch.tensor([0, 0, 0, 2, 2, 7])
