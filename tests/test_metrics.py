@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.ndimage
 import scipy.stats
 import torch
 from prdc import compute_prdc
@@ -163,6 +164,17 @@ def test_sharpness():
     assert sharpness(gaussian_blur(real, 5, 1.0), real) < 0.1
     assert sharpness(torch.full_like(real, 7), real) == 0
     assert sharpness(real[:, :1], real[:, 1:2]) == pytest.approx(1, abs=0.05)
+
+
+def test_sharpness_is_a_ratio_of_variances_of_the_laplacian():
+    images = torch.randint(0, 256, (2, 20, 1, 9, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images[1] //= 3
+
+    def variance(of):
+        found = [scipy.ndimage.laplace(one[0].numpy().astype(float))[1:-1, 1:-1].var(ddof=1) for one in of]
+        return np.mean(found)
+
+    assert sharpness(*images) == pytest.approx(variance(images[0]) / variance(images[1]), rel=1e-5)
 
 
 class TestClasses:
