@@ -1,14 +1,18 @@
 """GAN.update against an independent implementation of the article's algorithm, and models in general."""
 
+import copy
+
 import lightning.pytorch as L
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import softplus
 from torch.utils.data import DataLoader
 
 from gan_lightning.algorithms.gan import GAN, frozen
 from gan_lightning.algorithms.objectives import NonSaturating
 from gan_lightning.algorithms.priors import Normal
+from gan_lightning.algorithms.regularizers import R1
 from gan_lightning.algorithms.vae import VAE
 from gan_lightning.callbacks import trained_by
 from gan_lightning.data.datamodule import Batch
@@ -64,6 +68,15 @@ class LossRecorder(L.Callback):
         self.losses.append((outputs["loss/discriminator"].item(), outputs["loss/generator"].item()))
 
 
+def fit(gan, batches, **settings):
+    """Train for an iteration on each batch of images."""
+    trainer = L.Trainer(
+        max_epochs=1, accelerator="cpu", precision="64-true" if batches[0].dtype is torch.float64 else "32-true",
+        logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, **settings,
+    )  # fmt: skip
+    trainer.fit(gan, DataLoader([Batch(images) for images in batches], batch_size=None))
+
+
 def trained_side_by_side(dtype, steps):
     """Return the losses of our training, those of the article's, and pairs of their weights."""
     torch.manual_seed(0)
@@ -87,12 +100,7 @@ def trained_side_by_side(dtype, steps):
 
     expected = article_training(*reference, batches, noise)
     recorder = LossRecorder()
-    trainer = L.Trainer(
-        max_epochs=1, accelerator="cpu", precision="64-true" if dtype is torch.float64 else "32-true",
-        callbacks=[recorder], logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(gan, DataLoader([Batch(images) for images in batches], batch_size=None))
+    fit(gan, batches, callbacks=[recorder])
     weights = [
         (a, b)
         for ours, theirs in zip((gan.generator, gan.discriminator), reference, strict=True)
@@ -111,6 +119,57 @@ def test_parity_with_the_article_in_float64():
 def test_parity_with_the_article_in_float32():
     losses, expected, _ = trained_side_by_side(torch.float32, steps=50)
     torch.testing.assert_close(losses, expected, rtol=1e-5, atol=0)
+
+
+class Size:
+    """Term: the mean square of the samples."""
+
+    @staticmethod
+    def weight(iteration):
+        return 0.3 * (iteration + 1)
+
+    def __call__(self, model, seen):
+        return seen.fake.square().mean()
+
+
+def test_update_with_two_discriminator_steps_a_penalty_and_a_term():
+    """All weights equal those of a loop in plain PyTorch; the weights of the penalty and of the term grow."""
+    torch.manual_seed(0)
+    generator, discriminator = mlp.Generator(8, [1, 4, 4], [16]).double(), mlp.Discriminator([1, 4, 4], [16]).double()
+    copies = copy.deepcopy((generator, discriminator))
+    reals, noise = torch.rand(4, 16, 1, 4, 4).double() * 2 - 1, torch.randn(8, 8, 8).double()
+    remaining = iter(noise)
+
+    def sgd(parameters):
+        return torch.optim.SGD(parameters, lr=0.1)
+
+    gan = GAN(
+        lambda n, device: next(remaining), generator, discriminator, NonSaturating(), sgd, sgd,
+        R1(lambda iteration: 0.5 * (iteration + 1)), {"size": Size()}, discriminator_steps=2,
+    )  # fmt: skip
+    fit(gan, reals)
+
+    generator, discriminator = copies
+    optimizers = [sgd(one.parameters()) for one in copies]
+    latents = iter(noise)
+    for iteration, images in enumerate(reals):
+        for real in images.chunk(2):
+            real, z = real.clone().requires_grad_(), next(latents)
+            logits = discriminator(real)
+            slopes = torch.autograd.grad(logits.sum(), real, create_graph=True)[0].flatten(1)
+            d_loss = softplus(-logits).mean() + softplus(discriminator(generator(z).detach())).mean()
+            d_loss = d_loss + 0.5 * (iteration + 1) * slopes.square().sum(1).mean() / 2
+            optimizers[1].zero_grad()
+            d_loss.backward()
+            optimizers[1].step()
+        fake = generator(z)
+        g_loss = softplus(-discriminator(fake)).mean() + 0.3 * (iteration + 1) * fake.square().mean()
+        optimizers[0].zero_grad()
+        g_loss.backward()
+        optimizers[0].step()
+    for ours, theirs in zip((gan.generator, gan.discriminator), copies, strict=True):
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
 
 
 @pytest.fixture
