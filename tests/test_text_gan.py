@@ -158,6 +158,22 @@ def test_train_resume_and_generate(run, tmp_path, model):
     assert len(list((tmp_path / "files").glob("*.steps"))) == 8
 
 
+@pytest.mark.parametrize("model", ["text_gan", "text_code_gan"])
+def test_penalty_has_its_weight(run, model):
+    train = [*TOY_CONF, "data=chain", f"model={model}", *SMALL[model], "trainer=cpu", "max_iterations=8"]
+    weights = {}
+    for name, penalty in {
+        "none": ["regularizer=none"],
+        "zero": ["regularizer=r1_r2", "regularizer.weight=0"],
+        "one": ["regularizer=r1_r2", "regularizer.weight=1"],
+    }.items():
+        assert run("train", *train, *penalty, f"hydra.run.dir={name}").code == 0
+        state = torch.load(f"{name}/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        weights[name] = torch.cat([one.flatten() for key, one in state.items() if "discriminator" in key])
+    torch.testing.assert_close(weights["zero"], weights["none"])
+    assert not torch.allclose(weights["one"], weights["none"])
+
+
 def test_discriminator_improves_drafts(run, tmp_path):
     """The drafts have hardly been trained; the chosen ones have fewer steps that the data never have."""
     few = ["model.likelihood_iterations=24", "max_iterations=140", "model.generator.drafter.end=null"]
