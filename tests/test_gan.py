@@ -235,6 +235,39 @@ def test_all_groups_of_an_optimizer_count(small_gan):
     assert all(ours is theirs for ours, theirs in zip(trained["discriminator"], expected, strict=True))
 
 
+def test_update_of_a_vae(monkeypatch):
+    """All weights equal those of a loop in plain PyTorch with the distributions of its library."""
+    torch.manual_seed(0)
+    encoder, decoder = mlp.Encoder([1, 4, 4], 8, [16]), mlp.Generator(8, [1, 4, 4], [16])
+    copies = copy.deepcopy((encoder, decoder))
+    reals, noise = torch.rand(4, 16, 1, 4, 4) * 2 - 1, torch.randn(4, 16, 8)
+    remaining = iter(noise)
+
+    def sgd(parameters):
+        return torch.optim.SGD(parameters, lr=0.01)
+
+    vae = VAE(Normal([8]), decoder, encoder, sgd, kl_weight=0.7)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "randn_like", lambda mean: next(remaining))
+        fit(vae, reals)
+
+    encoder, decoder = copies
+    optimizer = sgd([*encoder.parameters(), *decoder.parameters()])
+    for real, z in zip(reals, noise, strict=True):
+        mean, log_variance = encoder(real, None).chunk(2, 1)
+        posterior = torch.distributions.Normal(mean, log_variance.exp().sqrt())
+        p, x = (decoder(posterior.mean + posterior.stddev * z, None) + 1) / 2, (real + 1) / 2
+        loss = -(x * p.log() + (1 - x) * (1 - p).log()).flatten(1).sum(1).mean()
+        standard = torch.distributions.Normal(0, 1)
+        loss = loss + 0.7 * torch.distributions.kl_divergence(posterior, standard).sum(1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for ours, theirs in zip((vae.encoder, vae.generator), copies, strict=True):
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b)
+
+
 def test_checking_networks_changes_nothing():
     """Statistics of batch norms and modes of networks stay the same."""
     norm = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16), nn.Linear(16, 16))

@@ -61,16 +61,15 @@ def test_generator_without_a_counting_model_is_refused(run):
 def test_train_generate_and_resume(run, tmp_path):
     """The counting models of both generators have counted each training line once."""
     arguments = ["data=grammar", "model=text_refiner", "trainer=cpu", "callbacks.evaluation=null", "ema_decay=0.9"]
-    result = run("train", *arguments, "max_iterations=3", "hydra.run.dir=run")
-    assert result.code == 0, result.err
-    result = run("train", "resume=run", "max_iterations=4")
-    assert result.code == 0, result.err
-    trained = load("run")
-    trained.data.setup("fit")
-    lines = trained.data.examples.content
-    tokens = (lines != 0).sum() + (lines[:, -1] == 0).sum()  # with the end of each line that has room for it
-    for one in (trained.model.generator, trained.model.ema):
-        assert one.start.tables[0].counts.sum() == tokens
+    for command in ([*arguments, "max_iterations=3", "hydra.run.dir=run"], ["resume=run", "max_iterations=4"]):
+        result = run("train", *command)
+        assert result.code == 0, result.err
+        trained = load("run")
+        trained.data.setup("fit")
+        lines = trained.data.examples.content
+        tokens = (lines != 0).sum() + (lines[:, -1] == 0).sum()  # with the end of each line that has room for it
+        for one in (trained.model.generator, trained.model.ema):
+            assert one.start.tables[0].counts.sum() == tokens
     result = run("generate", "checkpoint=run", "n=7", "format=files", "output=lines")
     assert result.code == 0, result.err
     assert len((tmp_path / "lines" / "samples.txt").read_text(encoding="utf-8").splitlines()) == 7
