@@ -53,8 +53,8 @@ def explain(error: Exception, config_name: str, typed: Sequence[str]) -> str:
         return f"{found[1]}: several values make a sweep, which needs -m; a list is written key=[1,2]"
     if isinstance(error, TypeError | AttributeError | AssertionError):  # Hydra does not check for this error
         return f"{' '.join(typed)}: cannot be composed: --help shows which groups and keys there are"
-    if "Config group override" in text and (of_groups := [one for one in typed if _is_number_of_group(one, typed)]):
-        return f"{of_groups[0]}: the group needs an option; --help lists them"
+    if "Config group override" in text and (unfit := [one for one in typed if _names_no_option(one, typed)]):
+        return f"{unfit[0]}: the group needs an option; --help lists them"
     if found := re.search(r"The value of '([^']+)' is (.*) and not", text):
         return f"~{found[1]}: its value is {found[2]}: remove the key with ~{found[1]}"
     if found := re.match(r"(\S+) appears more than once", text):
@@ -92,7 +92,7 @@ def _options(error: MissingConfigException, typed: Sequence[str]) -> Sequence[st
     return error.options or sorted({path.stem for path in paths})
 
 
-def _is_number_of_group(override: str, typed: Sequence[str]) -> bool:
+def _names_no_option(override: str, typed: Sequence[str]) -> bool:
     """Return whether an override gives a group a number or null instead of the name of an option."""
     group, _, value = override.lstrip("+").partition("=")
     is_group = any((folder / group.partition("@")[0]).is_dir() for folder in config_folders(typed))
