@@ -1,4 +1,4 @@
-"""What a command sets in its process before it imports torch."""
+"""Commands set how long waiting threads spin before they import torch, which reads it."""
 
 import os
 import subprocess

@@ -1,6 +1,7 @@
 """GAN.update against an independent implementation of the article's algorithm, and models in general."""
 
 import copy
+from functools import partial
 
 import lightning.pytorch as L
 import pytest
@@ -68,13 +69,22 @@ class LossRecorder(L.Callback):
         self.losses.append((outputs["loss/discriminator"].item(), outputs["loss/generator"].item()))
 
 
-def fit(gan, batches, **settings):
-    """Train for an iteration on each batch of images."""
+def weight_pairs(ours, theirs):
+    """Return the weights of our networks, each with that of the same place in theirs."""
+    return [
+        pair
+        for networks in zip(ours, theirs, strict=True)
+        for pair in zip(*(network.parameters() for network in networks), strict=True)
+    ]
+
+
+def fit(model, batches, **settings):
+    """Train a model for an iteration on each batch of images."""
     trainer = L.Trainer(
         max_epochs=1, accelerator="cpu", precision="64-true" if batches[0].dtype is torch.float64 else "32-true",
         logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, **settings,
     )  # fmt: skip
-    trainer.fit(gan, DataLoader([Batch(images) for images in batches], batch_size=None))
+    trainer.fit(model, DataLoader([Batch(images) for images in batches], batch_size=None))
 
 
 def trained_side_by_side(dtype, steps):
@@ -94,18 +104,13 @@ def trained_side_by_side(dtype, steps):
         generator_optimizer=lambda parameters: adam(parameters, lr=2e-4),
         discriminator_optimizer=lambda parameters: adam(parameters, lr=2e-4),
     ).to(dtype)
-    for ours, theirs in zip((gan.generator, gan.discriminator), reference, strict=True):
-        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            a.data.copy_(b.data)
+    for ours, theirs in weight_pairs((gan.generator, gan.discriminator), reference):
+        ours.data.copy_(theirs.data)
 
     expected = article_training(*reference, batches, noise)
     recorder = LossRecorder()
     fit(gan, batches, callbacks=[recorder])
-    weights = [
-        (a, b)
-        for ours, theirs in zip((gan.generator, gan.discriminator), reference, strict=True)
-        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True)
-    ]
+    weights = weight_pairs((gan.generator, gan.discriminator), reference)
     return torch.tensor(recorder.losses), torch.tensor(expected), weights
 
 
@@ -139,10 +144,7 @@ def test_update_with_two_discriminator_steps_a_penalty_and_a_term():
     copies = copy.deepcopy((generator, discriminator))
     reals, noise = torch.rand(4, 16, 1, 4, 4).double() * 2 - 1, torch.randn(8, 8, 8).double()
     remaining = iter(noise)
-
-    def sgd(parameters):
-        return torch.optim.SGD(parameters, lr=0.1)
-
+    sgd = partial(torch.optim.SGD, lr=0.1)
     gan = GAN(
         lambda n, device: next(remaining), generator, discriminator, NonSaturating(), sgd, sgd,
         R1(lambda iteration: 0.5 * (iteration + 1)), {"size": Size()}, discriminator_steps=2,
@@ -167,9 +169,8 @@ def test_update_with_two_discriminator_steps_a_penalty_and_a_term():
         optimizers[0].zero_grad()
         g_loss.backward()
         optimizers[0].step()
-    for ours, theirs in zip((gan.generator, gan.discriminator), copies, strict=True):
-        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=0, atol=1e-9)
+    for ours, theirs in weight_pairs((gan.generator, gan.discriminator), copies):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
 
 
 @pytest.fixture
@@ -242,10 +243,7 @@ def test_update_of_a_vae(monkeypatch):
     copies = copy.deepcopy((encoder, decoder))
     reals, noise = torch.rand(4, 16, 1, 4, 4) * 2 - 1, torch.randn(4, 16, 8)
     remaining = iter(noise)
-
-    def sgd(parameters):
-        return torch.optim.SGD(parameters, lr=0.01)
-
+    sgd = partial(torch.optim.SGD, lr=0.01)
     vae = VAE(Normal([8]), decoder, encoder, sgd, kl_weight=0.7)
     with monkeypatch.context() as patch:
         patch.setattr(torch, "randn_like", lambda mean: next(remaining))
@@ -263,9 +261,8 @@ def test_update_of_a_vae(monkeypatch):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    for ours, theirs in zip((vae.encoder, vae.generator), copies, strict=True):
-        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            torch.testing.assert_close(a, b)
+    for ours, theirs in weight_pairs((vae.encoder, vae.generator), copies):
+        torch.testing.assert_close(ours, theirs)
 
 
 def test_checking_networks_changes_nothing():

@@ -1,4 +1,4 @@
-"""Handles signals, errors and closed streams in the same way for every command."""
+"""Prepares the process of every command: signals, errors, closed streams, and how threads wait."""
 
 import functools
 import os
