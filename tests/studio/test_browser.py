@@ -60,6 +60,15 @@ def use_account(page, name: str) -> None:
     page.get_by_label("Demo account of this tab").select_option(label=name)
 
 
+def open_screen(page, url: str, screen: str) -> None:
+    """Open a screen anew and wait until it shows what it has loaded."""
+    page.goto("about:blank")
+    page.goto(f"{url}#/{screen}")
+    expect(page.locator(f".screen-{screen.split('/')[0]}").get_by_role("heading", level=1)).to_be_attached()
+    expect(page.locator("main [aria-busy=true]")).to_have_count(0)
+    expect(page.locator("main").get_by_text("Loading…")).to_have_count(0)
+
+
 def assert_fits(page) -> None:
     """Wait until the page is no wider than its window; name the elements that stick out if it stays wider.
 
@@ -74,13 +83,13 @@ def assert_fits(page) -> None:
         page.wait_for_timeout(50)
 
 
-def keep_sample(page, url: str, title: str, sample: int = 1) -> None:
+def keep_sample(page, url: str, title: str, sample: int = 1, artist: str = "Jane Doe") -> None:
     """Generate samples, keep one of them under a title, and open it in the gallery."""
     page.goto(f"{url}#/create/first")
     page.get_by_role("button", name=f"Open: Sample {sample}", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Keep and sign").click()
     if page.get_by_label("Your name, or that of your studio").is_visible():
-        page.get_by_label("Your name, or that of your studio").fill("Jane Doe")
+        page.get_by_label("Your name, or that of your studio").fill(artist)
         page.get_by_role("button", name="Create my signature").click()
     page.get_by_label("Title").fill(title)
     page.get_by_role("button", name="Sign and keep").click()
@@ -110,9 +119,26 @@ def test_each_screen_opens_in_both_languages(studio, open_page, language):
 def test_screens_fit_on_a_phone(studio, open_page):
     page = open_page(studio.url, viewport={"width": 360, "height": 740})
     for screen in HEADINGS:
-        page.goto(f"{studio.url}#/{screen}")
-        expect(page.locator(f".screen-{screen.split('/')[0]}").get_by_role("heading", level=1)).to_be_attached()
+        open_screen(page, studio.url, screen)
         assert_fits(page)
+
+
+@pytest.mark.slow
+def test_words_without_a_break_fit_on_a_phone(runs, open_page, tmp_path):
+    word = "w" * 100
+    library = tmp_path / word / "runs"
+    shutil.copytree(runs / "first", library / word)
+    shutil.copytree(runs / "second", library / "first")
+    with Server(library, tmp_path) as studio:
+        page = open_page(studio.url, viewport={"width": 360, "height": 740})
+        keep_sample(page, studio.url, word, artist=word)
+        assert_fits(page)
+        register(page, "0.25", 2)
+        expect(page.get_by_role("heading", name=word, level=1)).to_be_visible()
+        assert_fits(page)
+        for screen in [*HEADINGS, f"create/{word}", f"watch/first,{word}"]:
+            open_screen(page, studio.url, screen)
+            assert_fits(page)
 
 
 def test_runs_are_compared_side_by_side(studio, open_page):
