@@ -20,6 +20,8 @@ from hydra.types import RunMode
 from gan_lightning.commands import cli
 
 ROOT = Path(__file__).parents[1]
+NAMED = os.environ.get("GAN_DATA_DIR")
+DATA_FOLDERS = [*([Path(NAMED).absolute()] if NAMED else []), ROOT / "data", *ROOT.parent.glob("*/data")]
 torch.set_num_threads(1)
 for number in (signal.SIGINT, signal.SIGHUP):  # ignored in background jobs of a script
     if signal.getsignal(number) is signal.SIG_IGN:
@@ -160,13 +162,25 @@ def idx_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def real_data() -> Path:
-    """Folder with the real MNIST: GAN_DATA_DIR, ./data, or data/ in a folder beside the checkout."""
-    named = os.environ.get("GAN_DATA_DIR")
-    for folder in [*([Path(named)] if named else []), ROOT / "data", *ROOT.parent.glob("*/data")]:
-        if (folder / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
-            return folder.resolve()
-    pytest.skip("the real MNIST is missing: set GAN_DATA_DIR to the folder that holds MNIST/raw")
+def real_data() -> Callable[[str], Path]:
+    """Return a function that returns the path of real data, such as ``adult``, or skips the test if they are missing.
+
+    They are looked for in GAN_DATA_DIR, ./data, and data/ in a folder beside the checkout.
+    """
+
+    def find(name: str) -> Path:
+        for folder in DATA_FOLDERS:
+            if (folder / name).exists():
+                return (folder / name).resolve()
+        pytest.skip(f"real data are missing: set GAN_DATA_DIR to the folder that holds {name}")
+
+    return find
+
+
+@pytest.fixture
+def real_mnist(real_data) -> Path:
+    """Folder that holds the real MNIST."""
+    return real_data("MNIST/raw/train-images-idx3-ubyte").parents[2]
 
 
 @pytest.fixture

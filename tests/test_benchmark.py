@@ -50,11 +50,11 @@ def test_missing_data_is_an_error(tmp_path):
 
 
 @pytest.mark.slow
-def test_step(tmp_path, real_data):
+def test_step(tmp_path, real_mnist):
     page = tmp_path / "page.md"
     page.write_text("<!-- step 1 -->\n<!-- end of step 1 -->\n")
     arguments = ["--rounds", "1", "--iterations", "2", "--page", "page.md", "--json", "all.json"]
-    result = run_benchmark("step", tmp_path, real_data, *arguments)
+    result = run_benchmark("step", tmp_path, real_mnist, *arguments)
     assert result.returncode == 0, result.stderr
     rows = json.loads((tmp_path / "all.json").read_text())
     assert [row[""] for row in rows[:6:5]] == ["article, as published", "ours"]
@@ -65,7 +65,7 @@ def test_step(tmp_path, real_data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["profile", "startup"])
-def test_profile_and_startup(tmp_path, real_data, name):
-    result = run_benchmark(name, tmp_path, real_data, "--rounds", "1")
+def test_profile_and_startup(tmp_path, real_mnist, name):
+    result = run_benchmark(name, tmp_path, real_mnist, "--rounds", "1")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("|")

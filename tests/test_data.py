@@ -107,8 +107,8 @@ def test_digits_are_those_of_scikit_learn(digits):
     assert np.corrcoef(brightness, original.images.mean((1, 2)) / 16)[0, 1] > 0.99
 
 
-def test_real_mnist(real_data):
-    data = MNIST(str(real_data), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
+def test_real_mnist(real_mnist):
+    data = MNIST(str(real_mnist), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
     data.prepare_data()
     data.setup("fit")
     assert data.examples.content.shape == (60_000, 1, 28, 28)
@@ -116,8 +116,8 @@ def test_real_mnist(real_data):
     assert data.labels.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 
-def test_real_mnist_test_split(real_data):
-    data = MNIST(str(real_data), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
+def test_real_mnist_test_split(real_mnist):
+    data = MNIST(str(real_mnist), False, "MNIST", None, 64, [1, 28, 28], 10, 1)
     data.setup("test")
     assert data.test_examples.content.shape == (10_000, 1, 28, 28)
     assert data.test_examples.condition[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
@@ -227,10 +227,10 @@ class TestStackedMNIST:
         assert torch.equal(stacked(idx_folder, 200).examples.content, stacked(idx_folder, 200).examples.content)
 
     @pytest.mark.slow
-    def test_floor_of_the_published_measure(self, real_data):
+    def test_floor_of_the_published_measure(self, real_mnist):
         """Classify 26,000 stacks of real digits channel by channel: the KL divergence from uniform is 0.024 nats."""
         evaluator = ImageEvaluator(StackedClassifier(Classifier()), n=26_000, uniform_classes=True)
-        evaluator.prepare(stacked(real_data, 52_000))
+        evaluator.prepare(stacked(real_mnist, 52_000))
         labels = evaluator.reference.other.labels
         uniform = wanted_class_shares(evaluator.reference, evaluator.num_classes)
         assert modes(labels) == 1000

@@ -296,9 +296,9 @@ def test_joint_content_of_any_kind(monkeypatch):
 
 
 @pytest.mark.slow
-def test_reference_points(real_data):
+def test_reference_points(real_mnist):
     """10,000 training images of MNIST, as they are and with faults, compared with the 10,000 of the test set."""
-    data = MNIST(str(real_data), False, "MNIST", None, 64, [1, 28, 28], 10, seed=0)
+    data = MNIST(str(real_mnist), False, "MNIST", None, 64, [1, 28, 28], 10, seed=0)
     data.setup("test")
     generator = torch.Generator().manual_seed(0)
     unseen, training = torch.randperm(60_000, generator=generator).split([20_000, 40_000])

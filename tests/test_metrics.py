@@ -261,8 +261,8 @@ class TestExtractors:
         assert expected.double().sum().item() == pytest.approx(363.4590616, rel=1e-4)
         assert not torch.equal(RandomConvolutions(seed=1).extract(grey).features, expected)
 
-    def test_accuracy_equals_the_one_in_the_file(self, real_data):
-        test = MNIST(real_data, train=False)
+    def test_accuracy_equals_the_one_in_the_file(self, real_mnist):
+        test = MNIST(real_mnist, train=False)
         labels = Classifier().extract(test.data.unsqueeze(1)).labels
         stated = float(Classifier().facts["accuracy"])
         assert (labels == test.targets).double().mean().item() == pytest.approx(stated, abs=1e-4)

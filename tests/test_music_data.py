@@ -176,11 +176,8 @@ def test_chorales_are_cut_on_bars_and_transposed(tmp_path):
 
 
 def test_real_chorales_have_the_official_split(real_data):
-    path = real_data / "jsb_chorales"
-    if not path.is_dir():
-        pytest.skip("the chorales are missing")
     sha256 = "79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7"
-    data = Chorales(str(path), False, sha256, "none", **SETTINGS)
+    data = Chorales(str(real_data("jsb_chorales")), False, sha256, "none", **SETTINGS)
     data.setup("test")
     assert [len(data.examples.content), len(data.test_examples.content)] == [2718, 531]
 

@@ -91,10 +91,10 @@ def test_table_has_the_newest_distance_of_each_interval():
 
 
 @pytest.mark.slow
-def test_quality_writes_distances_and_plots(tmp_path, real_data):
+def test_quality_writes_distances_and_plots(tmp_path, real_mnist):
     recipe = "model=mlp_bn max_iterations=940 sample_every_n_epochs=100 callbacks.evaluation=null"
     result = run_benchmark(
-        "quality", tmp_path, real_data, "--epochs", "1", "--seeds", "2", "--recipes", recipe, "--json", "all.json"
+        "quality", tmp_path, real_mnist, "--epochs", "1", "--seeds", "2", "--recipes", recipe, "--json", "all.json"
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("|")
@@ -105,6 +105,6 @@ def test_quality_writes_distances_and_plots(tmp_path, real_data):
     (manifest,) = Path(tmp_path, "outputs/quality").rglob("manifest.json")
     seconds = [row["seconds"] for row in json.loads(Path(tmp_path, "outputs/quality/points.json").read_text())]
     assert json.loads(manifest.read_text())["duration_seconds"] >= seconds[-1]
-    again = run_benchmark("quality", tmp_path, real_data)
+    again = run_benchmark("quality", tmp_path, real_mnist)
     assert again.returncode == 2
     assert "exists already" in again.stderr.splitlines()[-1]

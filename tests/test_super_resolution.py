@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +26,6 @@ from gan_lightning.modalities.image import normalize, to_uint8
 from gan_lightning.networks.patch_discriminator import PatchDiscriminator
 from gan_lightning.networks.super_resolution import Generator
 
-SHARED = Path(os.environ.get("GAN_DATA_DIR", "data"))
 SMALL = [
     *("experiment=super_resolution", "trainer=cpu", "data.region=8", "data.crop=4", "data.crops_per_region=1"),
     *("data.scale=4", "data.batch_size=8", "model.generator.width=4", "model.generator.blocks=1"),
@@ -91,11 +88,10 @@ class TestMetrics:
         found = ssim(torch.from_numpy(a)[None, None], torch.from_numpy(b)[None, None])
         assert found == pytest.approx(np.mean(values), abs=1e-6)
 
-    @pytest.mark.skipif(not (SHARED / "set5").is_dir(), reason="needs GAN_DATA_DIR/set5")
-    def test_bicubic_on_set5_equals_the_literature(self):
+    def test_bicubic_on_set5_equals_the_literature(self, real_data):
         """28.42 dB and .8104 are printed for ×4 by most papers, computed in MATLAB."""
         values = []
-        for path in sorted((SHARED / "set5").glob("*.png")):
+        for path in sorted(real_data("set5").glob("*.png")):
             high = torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)
             height, width = (side // 4 * 4 for side in high.shape[1:])
             high = high[:, :height, :width]

@@ -1,8 +1,5 @@
 """BLEU, the language model and the evaluators of text, against references and on lines whose values are known."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -214,18 +211,10 @@ def test_other_data_are_not_evaluated():
         TextEvaluator().prepare(data)
 
 
-@pytest.fixture
-def real_captions():
-    folder = Path(os.environ.get("GAN_DATA_DIR") or "data", "captions")
-    if not (folder / "image_coco.txt").is_file():
-        pytest.skip("the captions are missing: set GAN_DATA_DIR to the folder that holds captions/image_coco.txt")
-    return folder
-
-
 @pytest.mark.slow
-def test_real_captions_have_the_bleu_of_the_literature(real_captions):
+def test_real_captions_have_the_bleu_of_the_literature(real_data):
     """BLEU of Texygen's training captions with its test captions as references, as NLTK computes it."""
-    training, test = (read_lines(real_captions / f"{name}_coco.txt") for name in ("image", "test"))
+    training, test = (read_lines(real_data(f"captions/{name}_coco.txt")) for name in ("image", "test"))
     words = {word for line in (*training, *test) for word in Words().split(line)}
     text = Text(Words(), 40, len(words) + 2)
     text.fit([*training, *test])
@@ -247,12 +236,10 @@ def test_real_captions_have_the_bleu_of_the_literature(real_captions):
         ("textgan", [0.593, 0.463, 0.277, 0.207], 0.805, 0.073),
     ],
 )
-def test_published_samples_have_the_bleu_of_the_literature(model, forward, self_bleu_4, backward_bleu_4, real_captions):
+def test_published_samples_have_the_bleu_of_the_literature(model, forward, self_bleu_4, backward_bleu_4, real_data):
     """BLEU of samples that Texygen published, with its test captions as references."""
-    path = real_captions / "texygen_samples" / f"{model}.txt"
-    if not path.exists():
-        pytest.skip(f"{path} is not there")
-    samples, test = read_lines(path), read_lines(real_captions / "test_coco.txt")
+    samples = read_lines(real_data(f"captions/texygen_samples/{model}.txt"))
+    test = read_lines(real_data("captions/test_coco.txt"))
     words = {word for line in (*samples, *test) for word in Words().split(line)}
     text = Text(Words(), 50, len(words) + 2)
     text.fit([*samples, *test])
@@ -263,9 +250,9 @@ def test_published_samples_have_the_bleu_of_the_literature(model, forward, self_
 
 
 @pytest.mark.slow
-def test_halves_of_the_captions_cannot_be_told_apart(real_captions):
+def test_halves_of_the_captions_cannot_be_told_apart(real_data):
     for split, expected in (("pooled", 0.5), ("texygen", 0.97)):
-        data = loaded(Captions(str(real_captions), False, split, 0, **shape(37, 4657)))
+        data = loaded(Captions(str(real_data("captions")), False, split, 0, **shape(37, 4657)))
         real, other = data.examples.content.numpy(), data.test_examples.content.numpy()
         assert two_sample_auc_of_rows(real, other) == pytest.approx(expected, abs=0.02)
         assert torch.equal(data.modality.from_codes(data.examples.content[..., None]), data.examples.content)

@@ -336,9 +336,9 @@ def test_signals_stop_a_run_cleanly(tmp_path, number, code):
 
 
 @pytest.mark.slow
-def test_real_mnist(run, only_run, real_data):
+def test_real_mnist(run, only_run, real_mnist):
     """The discriminator tells real digits from generated ones after 200 iterations."""
-    result = run("train", f"data.root={real_data}", "data=mnist", "model=mlp", "max_iterations=200", "trainer=cpu")
+    result = run("train", f"data.root={real_mnist}", "data=mnist", "model=mlp", "max_iterations=200", "trainer=cpu")
     assert result.code == 0, result.err
     metrics = json.loads((only_run() / "metrics.json").read_text())
     assert metrics["epoch"] == pytest.approx(200 / 938)

@@ -1,8 +1,6 @@
 """Data of two domains without pairs: folders, digits and their outlines, emoji, MNIST and USPS."""
 
 import gzip
-import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,7 +21,6 @@ from gan_lightning.imaging.colors import luma
 from gan_lightning.metrics.fidelity import psnr
 from tests.two_domains import write_emoji, write_images, write_usps
 
-SHARED = Path(os.environ.get("GAN_DATA_DIR", "data"))
 SHAPE = {"sample_shape": [3, 16, 16], "condition_shape": [3, 16, 16]}
 
 
@@ -225,16 +222,14 @@ class TestEmoji:
         with pytest.raises(UserError, match=r"flat.webp: has 208 cells of 64×64, names.csv has 251 rows"):
             prepared(emoji(tmp_path / "emoji"))
 
-    @pytest.mark.skipif(not (SHARED / "emoji").is_dir(), reason="needs GAN_DATA_DIR/emoji")
-    def test_identity_has_the_known_distance(self):
-        data = emoji(SHARED / "emoji")
+    def test_identity_has_the_known_distance(self, real_data):
+        data = emoji(real_data("emoji"))
         flat, three_d = data.load_test_domains()
         values = [psnr(a, b) for a, b in zip(flat.images, three_d.images, strict=True)]
         assert np.mean(values) == pytest.approx(19.10, abs=0.005)
 
-    @pytest.mark.skipif(not (SHARED / "emoji").is_dir(), reason="needs GAN_DATA_DIR/emoji")
-    def test_likely_pairs_of_emoji_are_pairs(self):
-        flat, three_d = (domain.images for domain in emoji(SHARED / "emoji").load_domains())
+    def test_likely_pairs_of_emoji_are_pairs(self, real_data):
+        flat, three_d = (domain.images for domain in emoji(real_data("emoji")).load_domains())
         order = torch.randperm(len(three_d), generator=torch.Generator().manual_seed(0))
         translated, result = MutualNearest()(flat, three_d[order])
         assert len(translated) == 854

@@ -167,9 +167,9 @@ def test_a_missing_classifier_is_refused_before_training(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("experiment", "iterations", "alarm"), [("article", 1876, True), ("quickstart", 3000, False)])
-def test_alarm_on_the_experiments(run, real_data, experiment, iterations, alarm):
+def test_alarm_on_the_experiments(run, real_mnist, experiment, iterations, alarm):
     """The article's GAN is collapsed in its first two epochs; that of the quickstart does not collapse."""
-    where = [f"data.root={real_data}"] if experiment == "article" else []
+    where = [f"data.root={real_mnist}"] if experiment == "article" else []
     limits = [f"max_iterations={iterations}", "callbacks.evaluation=null"]
     result = run("train", f"experiment={experiment}", *where, *limits)
     assert result.code == 0, result.err

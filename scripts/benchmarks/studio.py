@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import os
 import re
+import shutil
 import statistics
 import tempfile
 import time
@@ -22,6 +24,7 @@ MODELS = {
 }
 QUICK = ["max_iterations=2", "callbacks.evaluation=null", "callbacks.collapse_alarm=null", "trainer=cpu"]
 STEPS = 120  # images of a walk
+COPIES = 200  # of a run, to be listed
 VISITORS, SECONDS = 50, 60
 
 
@@ -52,6 +55,10 @@ def studio(arguments: argparse.Namespace) -> list[Row]:
             for run in MODELS:
                 rates = [STEPS / measure_walk(url, run) for _ in range(arguments.rounds + 1)][1:]
                 rows.append({"": f"walk of {run}, images per second", "measured": median_and_range(rates, 0)})
+            for copy in range(COPIES):
+                shutil.copytree(folder / "runs" / "quickstart", folder / "runs" / str(copy), copy_function=os.link)
+            lists = [measure_list(url) for _ in range(arguments.rounds)]
+            rows.append({"": f"list of {COPIES + len(MODELS)} runs, seconds", "measured": median_and_range(lists)})
             load = asyncio.run(visit_together(url, "quickstart", VISITORS, SECONDS))
             times = statistics.quantiles(load.seconds, n=100)
             title = f"{VISITORS} visitors for {SECONDS} seconds"
@@ -83,6 +90,14 @@ def measure_walk(url: str, run: str) -> float:
         end = {"seed": "1", "n": 1, "index": 0}
         begin = time.perf_counter()
         run_job(client, kind="walk", run=run, **{"from": end, "to": end | {"seed": "2"}}, steps=STEPS)
+        return time.perf_counter() - begin
+
+
+def measure_list(url: str) -> float:
+    """Return the seconds until the server has listed its runs."""
+    with httpx.Client(base_url=url, timeout=120) as client:
+        begin = time.perf_counter()
+        client.get("/api/runs").raise_for_status()
         return time.perf_counter() - begin
 
 

@@ -87,10 +87,7 @@ def test_page_lists_and_follows_runs(studio):
         assert runs.keys() == {"digits", "waves"}
         assert (runs["digits"]["modality"], runs["waves"]["modality"]) == ("Images", "Waves")
         assert all(run["status"] == "finished" and run["checkpoint"] for run in runs.values())
-        start = time.perf_counter()
         with visitor.stream("GET", "/api/runs/digits/live") as answer:
-            lines = answer.iter_lines()
-            assert any(line == "event: status" for line in lines)
-        assert time.perf_counter() - start < 5
+            assert "event: status" in answer.iter_lines()
         answer = visitor.get(runs["digits"]["sheet"])
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
