@@ -1,5 +1,6 @@
 """Images with certificates that the C2PA library refuses to sign with; they are inserted after signing."""
 
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -86,13 +87,18 @@ def image_with_certificate(put_in: Callable[[], x509.Certificate], key=KEY) -> b
     return changed(b"caBX", lambda manifest: manifest.replace(der(good), der(bad)))(content, None)
 
 
-def signed_image(chain: list[x509.Certificate], sign: Callable[[bytes], bytes]) -> bytes:
+def signed_image(chain: list[x509.Certificate], sign: Callable[[bytes], bytes], url: str | None = None) -> bytes:
+    """Return a signed PNG; with ``url``, it names that address in place of a manifest."""
     plain, signed = BytesIO(), BytesIO()
     Image.new("L", (28, 28)).save(plain, "PNG")
     plain.seek(0)
     pem = b"".join(one.public_bytes(Encoding.PEM) for one in chain).decode()
     signer = c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, pem, None)
-    c2pa.Builder(MANIFEST, c2pa.Context.from_dict(SETTINGS)).sign(signer, "image/png", plain, signed)
+    builder = c2pa.Builder(MANIFEST, c2pa.Context.from_dict(SETTINGS))
+    if url:
+        builder.set_no_embed()
+        builder.set_remote_url(url)
+    builder.sign(signer, "image/png", plain, signed)
     return signed.getvalue()
 
 
@@ -142,3 +148,15 @@ def test_signing_certificate_may_not_issue_others(tmp_path):
     path.write_bytes(signed_image([mallory, certificate()], lambda content: signature(content, OTHER_KEY)))
     found = Verifier(ROOT.public_bytes(Encoding.PEM)).verify(path)
     assert found.verdict not in ("trusted", "tampered"), found
+
+
+def test_no_manifest_is_fetched_from_the_network(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/manifest.c2pa"
+        path = tmp_path / "a.png"
+        path.write_bytes(signed_image([certificate()], lambda content: signature(content, KEY), url))
+        assert url.encode() in path.read_bytes()
+        assert Verifier(ROOT.public_bytes(Encoding.PEM)).verify(path).verdict == "unknown"
+        server.settimeout(0)
+        with pytest.raises(BlockingIOError):  # nobody has connected
+            server.accept()

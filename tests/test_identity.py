@@ -97,6 +97,19 @@ def test_keys_are_private_and_never_overwritten(command, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["identity"]
 
 
+def test_certificates_follow_the_profile(command):
+    command(*INIT)
+    own = identity.load()
+    (root,) = x509.load_pem_x509_certificates(own.root)
+    for one, years, ca, path_length in ((own.certificate, 10, False, None), (root, 20, True, 0)):
+        duration = one.not_valid_after_utc - one.not_valid_before_utc
+        assert duration / timedelta(days=365.25) == pytest.approx(years, abs=0.01)
+        constraints = one.extensions.get_extension_for_class(x509.BasicConstraints)
+        assert constraints == x509.Extension(constraints.oid, True, x509.BasicConstraints(ca, path_length))
+        usage = one.extensions.get_extension_for_class(x509.KeyUsage)
+        assert (usage.critical, usage.value.key_cert_sign, usage.value.digital_signature) == (True, ca, not ca)
+
+
 def test_export(command, tmp_path):
     command(*INIT)
     assert command("export", "--output", "trust.pem")[0] == 0
@@ -117,8 +130,9 @@ def issued(folder, key=None, password=None, **changed):
     """Write a certificate of an organization with an intermediate authority; return its files."""
     folder.mkdir()
     wanted = {
-        "ca": False, "usage": True, "purposes": [ExtendedKeyUsageOID.EMAIL_PROTECTION], "authority": True,
-        "organization": "Example", "days": 30, "between_issues": True, "between_purposes": [],
+        "ca": False, "usage": True, "issues": False, "purposes": [ExtendedKeyUsageOID.EMAIL_PROTECTION],
+        "authority": True, "organization": "Example", "days": 30,
+        "between_ca": True, "between_issues": True, "between_purposes": [],
     } | changed  # fmt: skip
     now = datetime.now(UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
@@ -141,7 +155,7 @@ def issued(folder, key=None, password=None, **changed):
             .not_valid_before(min(now, end) - timedelta(days=1))
             .not_valid_after(end)
             .add_extension(
-                x509.BasicConstraints(ca=wanted["ca" if last else "between_issues"] if i else True, path_length=None),
+                x509.BasicConstraints(ca=wanted["ca" if last else "between_ca"] if i else True, path_length=None),
                 critical=True,
             )
         )
@@ -149,9 +163,8 @@ def issued(folder, key=None, password=None, **changed):
             authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(keys[i - 1].public_key())
             builder = builder.add_extension(authority, critical=False)
         if wanted["usage"] or not last:
-            builder = builder.add_extension(
-                identity._usage(signs_certificates=i == 0 or (i == 1 and wanted["between_issues"])), critical=True
-            )
+            issues = (True, wanted["between_issues"], wanted["issues"])[i]
+            builder = builder.add_extension(identity._usage(signs_certificates=issues), critical=True)
         if i and (purposes := wanted["purposes" if last else "between_purposes"]):
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         certificates.append(builder.sign(keys[max(i - 1, 0)], hashes.SHA256()))
@@ -179,6 +192,7 @@ def test_certificate_of_an_organization(command, tmp_path):
     [
         ({"ca": True}, "is the certificate of an authority"),
         ({"usage": False}, "lacks the key usage digitalSignature"),
+        ({"issues": True}, "lacks the key usage digitalSignature"),
         ({"purposes": []}, "not for e-mail protection or document signing"),
         ({"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]}, "not for e-mail protection or document signing"),
         ({"purposes": [ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]}, "not for e-mail protection or document signing"),

@@ -56,6 +56,8 @@ def variations(proof):
         yield [*proof[:i], bytes([one[0] ^ 1]) + one[1:], *proof[i + 1 :]]
         yield [*proof[:i], *proof[i + 1 :]]
     yield [*proof, bytes(32)]
+    if proof:
+        yield []
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -211,9 +211,11 @@ def test_forger_with_the_same_names_is_unknown(state, verify, tmp_path, monkeypa
         ({}, ": trusted: "),
         ({"between_purposes": [ExtendedKeyUsageOID.EMAIL_PROTECTION]}, ": trusted: "),
         ({"between_issues": False}, "leads to no trusted root"),
+        ({"between_ca": False}, "leads to no trusted root"),
         ({"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]}, "not for e-mail protection or document signing"),
         ({"purposes": []}, "leads to no trusted root"),
         ({"usage": False}, "leads to no trusted root"),
+        ({"issues": True}, "not for digital signatures"),
         ({"ca": True}, "leads to no trusted root"),
         ({"days": -2}, "its certificate expired on 20"),
     ],
@@ -227,6 +229,22 @@ def test_certificates_of_an_organization_are_trusted_if_they_fit(state, verify, 
     code, said = verify(ABOUT_IT, "--trust-root", tmp_path / "issued" / "ca.pem")
     assert (code, expected in said) == (int(expected != ": trusted: "), True), said
     assert expected == ": trusted: " or ": valid but unknown signer: " in said
+
+
+def test_other_curves_are_refused(state, verify, tmp_path):  # noqa: F811
+    state("checkpoint", "run")
+    issued(tmp_path / "issued", key=ec.generate_private_key(ec.SECP384R1()))
+    one = identity.Identity(*((tmp_path / "issued" / name).read_bytes() for name in FILES.values()))
+    resigned(lambda said: None, one)
+    code, said = verify(ABOUT_IT, "--trust-root", tmp_path / "issued" / "ca.pem")
+    assert (code, said) == (1, f"{ABOUT_IT}: tampered: not signed by a P-256 key")
+
+
+def test_large_statement_is_not_read(state, verify):  # noqa: F811
+    state("checkpoint", "run")
+    with ABOUT_IT.open("ab") as file:
+        file.truncate(2**24 + 1)
+    assert verify(ABOUT_IT) == (1, f"{ABOUT_IT}: tampered: larger than 16,777,216 bytes")
 
 
 def test_self_signed_certificate(state, verify, tmp_path):  # noqa: F811
