@@ -15,6 +15,7 @@ from torchvision.utils import make_grid
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import check_regular
+from gan_lightning.modalities.color_spaces import has_other_colors
 from gan_lightning.modalities.depth import pixel_format
 from gan_lightning.modalities.modality import AmbiguousContent, Modality
 from gan_lightning.modalities.samples import Content, Sample
@@ -31,8 +32,8 @@ JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # without those that occ
 JPEG_END_OF_IMAGE = 0xD9
 MIN_SHEET_HEIGHT = 56  # pixels: smaller images are enlarged in a sheet by a whole factor to at least this height
 NOT_PLAIN = (
-    "shows something else than its plain pixels: it has several frames, a palette, transparency, a color profile, "
-    "an EXIF orientation or more than 8 bits a channel"
+    "shows something else than its plain pixels: it has several frames, a palette, transparency, a color profile "
+    "or color space, an EXIF orientation or more than 8 bits a channel"
 )
 
 
@@ -131,15 +132,12 @@ class Images(Modality):
         Raises:
             UserError: if the file is not an image.
             AmbiguousContent: if it shows something else than its plain pixels: several frames, a palette, transparency,
-                a color profile, an EXIF orientation, or more than 8 bits a channel.
+                a color profile or color space, an EXIF orientation, or more than 8 bits a channel.
         """
         with open_image(path) as image:
             deep = pixel_format(image).bits > 8
-            extras = any(key in image.info for key in ("transparency", "icc_profile", "gamma", "chromaticity", "srgb"))
-            several_frames = getattr(image, "n_frames", 1) > 1 or getattr(image, "default_image", False)
-            plain = image.mode in MODES.values() and not (
-                extras or several_frames or has_exif_orientation(image) or deep
-            )
+            extras = any(key in image.info for key in ("transparency", "icc_profile")) or has_exif_orientation(image)
+            plain = image.mode in MODES.values() and not (extras or deep or shows_more_than_pixels(image, path))
             header = f"{image.mode} {image.width} {image.height}\n".encode()
             digest = hashlib.sha256(header + np.ascontiguousarray(image).tobytes()).hexdigest()
         if not plain:
@@ -193,6 +191,17 @@ def to_pillow(pixels: Tensor) -> Image.Image:
 def has_exif_orientation(image: Image.Image) -> bool:
     """Return True if the EXIF data rotate or mirror the image when it is shown."""
     return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+
+
+def shows_more_than_pixels(image: Image.Image, path: Path) -> bool:
+    """Return True if viewers may show more frames or other colors than the pixels and the ICC profile of an image.
+
+    Args:
+        image: the image, open but not decoded yet.
+        path: its file.
+    """
+    several_frames = getattr(image, "n_frames", 1) > 1 or getattr(image, "default_image", False)
+    return several_frames or has_other_colors(image, path)
 
 
 def has_several_frames(image: Image.Image) -> bool:

@@ -13,14 +13,13 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import file_digest
 from gan_lightning.imaging.photo import Photo, read_photo, write_photo
 from gan_lightning.imaging.photo_network import MAX_RESULT_PIXELS
-from gan_lightning.modalities.image import Images, open_image
+from gan_lightning.modalities.image import Images, open_image, shows_more_than_pixels
 from gan_lightning.provenance.derivations import Derivation
 from gan_lightning.runs.checkpoints import Trained
 from gan_lightning.runs.photo_networks import photo_network
 
 DEFAULTS = {"weights": None, "blend": None, "reverse": False, "ensemble": False}
 LOSSY = ("JPEG", "WEBP")  # formats of files that hold other pixels than were written
-OTHER_COLORS = ("gamma", "chromaticity", "srgb")  # let viewers show other colors than the pixels
 
 
 class Remaker:
@@ -97,8 +96,7 @@ class Remaker:
 def _plain_format(path: Path) -> str | None:
     """Return the format of an image file; None if viewers may show something else than its pixels and profile."""
     with open_image(path, MAX_RESULT_PIXELS) as image:
-        several_frames = getattr(image, "n_frames", 1) > 1 or getattr(image, "default_image", False)
-        return None if several_frames or any(key in image.info for key in OTHER_COLORS) else image.format
+        return None if shows_more_than_pixels(image, path) else image.format
 
 
 def _saved(photo: Photo, format: str) -> Photo:
