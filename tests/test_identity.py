@@ -335,3 +335,36 @@ def test_identity_is_made_beside_accounts(command, tmp_path):
     before = identity.load()
     assert command(*INIT)[0] == 2
     assert identity.load() == before
+
+
+def test_identity_is_not_made_beside_other_files(command, tmp_path):
+    folder = tmp_path / "identity"
+    (folder / "accounts").mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    code, said = command(*INIT)
+    assert (code, "is not empty: set GAN_IDENTITY_DIR" in said) == (2, True)
+    assert sorted(path.name for path in folder.iterdir()) == ["accounts", "notes.txt"]
+
+
+def test_longest_names(command):
+    code, said = command("init", "--name", "J" * 64, "--organization", "E" * 64)
+    assert (code, said.startswith(f"{'J' * 64}, {'E' * 64}, until ")) == (0, True)
+    (root,) = x509.load_pem_x509_certificates(identity.load().root)
+    assert identity.certificate_names(root) == f"{'J' * 57} (root), {'E' * 64}"
+
+
+def test_self_signed_certificate_is_not_adopted(command, tmp_path):
+    name = identity._subject("Jane Doe", "Example")
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        identity._builder(name, name, key, datetime.now(UTC), 1)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .add_extension(identity._usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "own.pem"
+    pem.write_bytes(certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "own_key.pem").write_bytes(identity._pem(key))
+    code, said = command("adopt", f"--certificate={pem}", f"--key={tmp_path / 'own_key.pem'}", f"--root={pem}")
+    assert (code, said.count("\n"), "is the certificate of an authority" in said) == (2, 0, True), said

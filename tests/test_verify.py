@@ -1,11 +1,13 @@
 """Verdicts on images, through gan-verify."""
 
+import errno
 import functools
 import json
 import random
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -324,3 +326,30 @@ def test_foreign_jpeg(verify, tmp_path):
 
 def test_folder_instead_of_a_file(verify, signed):  # noqa: F811
     assert verify(signed) == (2, f"error: {signed}: no file: give those in it")
+
+
+def test_file_that_others_may_not_read(verify, picture, monkeypatch):
+    def refuse(path, read=Path.read_bytes):
+        if path == picture:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert verify(picture) == (1, f"{picture}: unknown: cannot be read (Permission denied)")
+
+
+def test_samples_too_many_to_keep_are_generated_again(verify, signed, monkeypatch):  # noqa: F811
+    monkeypatch.setattr("gan_lightning.provenance.verify.MAX_CACHED", 9 * 28 * 28 - 1)
+    pictures = [signed / f"00000{index}.png" for index in (1, 2)]
+    for path in pictures:
+        saved_again(path)
+    seed = NINE[2].partition("=")[2]
+    said = verify(*pictures, "--checkpoint", "run", "--seed", seed, "--n", 9, "--condition", 7)[1]
+    assert [line.split(": ")[1] for line in said.splitlines()] == ["regenerates from checkpoint + seed"] * 2
+
+
+def test_more_samples_than_fit_into_memory(verify, picture, monkeypatch):
+    saved_again(picture)
+    monkeypatch.setattr("gan_lightning.runs.drawing.MAX_BYTES", 1000)
+    said = verify(picture, "--checkpoint", "run", "--n", 9)[1]
+    assert said.startswith(f"{picture}: unknown: {NOT_SIGNED}; n=9: "), said
