@@ -20,7 +20,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.modalities.image import Images
 from gan_lightning.provenance import identity, ledger
 from gan_lightning.provenance.ledger import RECORDS, ROOTS, LedgerChanged
-from gan_lightning.provenance.merkle import Tree, leaf_hash
+from gan_lightning.provenance.merkle import Tree, inclusion_proof, leaf_hash
 from gan_lightning.provenance.records import Record
 
 HERE = Path("ledger")
@@ -342,6 +342,15 @@ def test_changed_proof_does_not_hold(proof, john, command, tmp_path):
     assert command("check", *roots[0], *roots[1], "proof.json")[0] == 0
 
 
+def test_root_vouches_for_no_earlier_record(proof, jane, command):
+    """The tree of the last root holds record 0, but another root was signed when it was added."""
+    held = ledger.read_ledger(HERE, jane.root)
+    assert held.roots[-1].claim.first > 0
+    path = [one.hex() for one in inclusion_proof(held.hashes, 0)]
+    Path("proof.json").write_text(json.dumps(proof | {"record": held.lines[0].decode(), "index": 0, "path": path}))
+    assert command("check", "proof.json") == (1, "the proof does not hold: its root does not cover this record")
+
+
 def test_proof_of_growth(jane, john, command):
     command("root", HERE, "--output", "root.json")
     ledger.append_records(HERE, jane, records("ghi"))
@@ -433,6 +442,10 @@ def test_missing_extra_is_named(command, monkeypatch):
     assert command("root", HERE) == (2, "error: gan-ledger: needs an extra: pip install 'gan-lightning[provenance]'")
 
 
-def test_missing_ledger(jane):
+@pytest.mark.parametrize("name", [RECORDS, ROOTS])
+def test_missing_ledger(jane, name):
     with pytest.raises(UserError, match="holds no ledger"):
         ledger.read_ledger(Path("nowhere"), jane.root)
+    (HERE / name).unlink()
+    with pytest.raises(UserError, match="holds no ledger"):
+        ledger.read_ledger(HERE, jane.root)
