@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from gan_lightning.commands import verify as gan_verify
 from gan_lightning.errors import UserError
@@ -82,6 +82,9 @@ def test_image_with_a_color_profile_and_16_bits(verify, generate):
     assert verify("of_photo.png", *CHECKPOINT, "--input", "photo.png")[1].endswith("bit for bit")
     Image.open("of_photo.png").save("of_photo.png", icc_profile=None)
     assert ": unknown: " in verify("of_photo.png", *CHECKPOINT, "--input", "photo.png")[1]
+    with Image.open("of_deep.png") as deep:
+        Image.fromarray((np.array(deep) >> 8).astype(np.uint8)).save("of_deep.png")
+    assert ": unknown: " in verify("of_deep.png", *CHECKPOINT, "--input", "deep.png")[1]
 
 
 def test_settings_of_the_user(verify, generate):
@@ -111,8 +114,14 @@ def frames(image):
     return {"save_all": True, "append_images": [Image.eval(image, lambda value: 255 - value)]}
 
 
+def gamma(image):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add(b"gAMA", (20_000).to_bytes(4, "big"))
+    return {"pnginfo": chunks}
+
+
 @pytest.mark.parametrize(
-    "change", [frames, lambda image: {"transparency": (1, 2, 3)}, lambda image: {"icc_profile": b"x"}]
+    "change", [frames, gamma, lambda image: {"transparency": (1, 2, 3)}, lambda image: {"icc_profile": b"x"}]
 )
 def test_image_that_shows_something_else(verify, generate, change):
     photos.checkpoint("run.ckpt", scale=2)
