@@ -65,8 +65,8 @@ def open_screen(page, url: str, screen: str) -> None:
     page.goto("about:blank")
     page.goto(f"{url}#/{screen}")
     expect(page.locator(f".screen-{screen.split('/')[0]}").get_by_role("heading", level=1)).to_be_attached()
+    expect(page.locator("main").get_by_text("Loading")).to_have_count(0)  # the runs, then the model
     expect(page.locator("main [aria-busy=true]")).to_have_count(0)
-    expect(page.locator("main").get_by_text("Loading…")).to_have_count(0)
 
 
 def assert_fits(page) -> None:
