@@ -111,6 +111,7 @@ def test_largest_difference_of_windows():
     assert largest_difference(a, b, 3).tolist() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_real_images_reach_the_floor(evaluator):
     floor = evaluator.real_baseline()
     assert floor["valid"] >= 0.995
@@ -205,6 +206,7 @@ def test_baseline_of_independent_attributes(evaluator, data):
     assert baseline["pair_kl"] > 0.3 + floor["pair_kl"]
 
 
+@pytest.mark.slow
 def test_attributes_asked_for_are_read_back():
     data = avatars(conditional=True)
     evaluator = AttributeEvaluator(Reader("avatars-v1"))

@@ -52,6 +52,7 @@ def test_a_last_batch_of_one_is_left_out(run, image_arguments, tmp_path):
     assert finished(tmp_path / "other") == (4, 2)  # model=mlp does not mix samples
 
 
+@pytest.mark.slow
 def test_resumed_run_without_last_batches_equals_uninterrupted_run(run, tmp_path):
     arguments = ["data=digits", "data.batch_size=449", *SMALL, "model=mlp_bn"]  # 1797 = 4 · 449 + 1
     assert run("train", *arguments, "max_iterations=9", "hydra.run.dir=whole").code == 0

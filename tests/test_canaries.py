@@ -139,6 +139,7 @@ def test_manifest_tells_canaries_and_the_seed_of_a_run_does_not_change_them():
     assert breast_cancer().describe().keys() == {"examples", "sha256"}
 
 
+@pytest.mark.slow
 def test_run_is_resumed_with_the_same_canaries(run, tmp_path):
     write_people(tmp_path / "people.csv")
     quick = [*OWN, *PLANTED, "callbacks.evaluation=null", "callbacks.collapse_alarm=null", "hydra.run.dir=run"]
@@ -204,6 +205,7 @@ def test_generators_that_overfit_repeat_canaries():
     assert sum(one.near_controls for one in found.values()) == 0
 
 
+@pytest.mark.slow
 def test_other_metrics_leave_planted_rows_out():
     samples = counted_rows(breast_cancer().modality, breast_cancer().examples.content, 30, "label", 80)
     plain, planted = prepared(breast_cancer()), prepared(breast_cancer(canaries=20))

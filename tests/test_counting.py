@@ -267,6 +267,7 @@ def test_run_counts_each_row_once_and_stops(run, tmp_path, people, structure):
     assert len((tmp_path / "files" / "samples.csv").read_text(encoding="utf-8").splitlines()) == 21
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted_run(run, tmp_path, people):
     model = "model=table_tan"
     assert run("train", *TRAIN, model).code == 0

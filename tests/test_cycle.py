@@ -181,6 +181,7 @@ def state(folder):
     return torch.load(Path(folder, "checkpoints/last.ckpt"), weights_only=True)["state_dict"]
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted_run(run, toy):
     """The pools of earlier fakes and both averages are part of the checkpoint."""
     options = ["objective=relativistic", "regularizer=r1_r2", "wrapper=[diffaugment]"]

@@ -33,6 +33,7 @@ def read(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_conditional_run(run, tmp_path):
     """An untrained generator ignores its labels: as many are right as by chance."""
     limits = ["max_iterations=1", "callbacks.evaluation.n=200", "callbacks.evaluation.every_n_epochs=1"]

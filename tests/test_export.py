@@ -90,6 +90,7 @@ def test_onnx_equals_pytorch(run, tmp_path, network, conditional):
     assert_equals_pytorch(tmp_path / "run/exported/last.onnx", load("run"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("toy", TOYS)
 def test_onnx_of_other_modalities_equals_pytorch(run, tmp_path, monkeypatch, toy):
     monkeypatch.syspath_prepend(TOY)

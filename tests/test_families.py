@@ -51,6 +51,7 @@ def test_combination_of_model_objective_and_regularizer(run, only_run, model, ob
         assert ("loss/penalty" in metrics) == (regularizer != "none")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", SMALL)
 @pytest.mark.parametrize("wrapper", ["spectral_norm", "diffaugment", "[spectral_norm,diffaugment]"])
 def test_wrappers(run, only_run, model, wrapper):
@@ -69,6 +70,7 @@ def test_wasserstein_inspects_the_discriminator(run, only_run):
     assert_trained(run("train", *wasserstein, f"+wrappers.sn={sn}"), only_run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", SMALL)
 def test_conditional(run, only_run, tmp_path, model):
     result = run("train", f"model={model}", "conditional=true", *SMALL[model], *QUICK)
@@ -139,6 +141,7 @@ def test_images_with_transparency(run, only_run, tmp_path):
     assert load(str(only_run())).model.sample(3).shape == (3, 4, 28, 28)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "channels"), [(28, 3), (32, 1), (64, 3)])
 @pytest.mark.parametrize("model", ["dcgan", "resnet", "stylegan", "style_dcgan"])
 def test_sizes_and_channels(run, only_run, model, size, channels, tmp_path):
@@ -167,6 +170,7 @@ def test_learning_rate_schedule(run, only_run):
         assert state["param_groups"][0]["lr"] == pytest.approx(2e-4 * 0.75)  # the rate of the second iteration
 
 
+@pytest.mark.slow
 def test_penalty_schedule(run, only_run):
     weight = "{_target_: gan_lightning.algorithms.schedules.Cosine, begin: 1, end: 0.1, iterations: 100}"
     assert_trained(run("train", *SMALL["mlp"], *QUICK, "regularizer=r1", f"regularizer.weight={weight}"), only_run)

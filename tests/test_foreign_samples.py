@@ -35,6 +35,7 @@ def write_images(folder, pixels=PIXELS):
         Image.fromarray(one).save(folder / f"{i:02d}.png")
 
 
+@pytest.mark.slow
 def test_every_layout_of_the_same_samples_has_the_same_metrics(run, tmp_path):
     write_images(tmp_path / "grey")
     expected = evaluated(run, "grey")

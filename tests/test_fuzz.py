@@ -87,6 +87,7 @@ def damages(draw, content: bytes) -> bytes:
     return bytes(damaged)
 
 
+@pytest.mark.slow
 def test_checkpoint_bytes(run, tmp_path):
     run("train", *FAST, "max_iterations=2", "hydra.run.dir=run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
@@ -112,6 +113,7 @@ SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), TEXT)
 PLAIN = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
 
 
+@pytest.mark.slow
 def test_checkpoint_configs(run, tmp_path):
     """Load intact checkpoints with one random change in their config."""
     run("train", *FAST, "max_iterations=2", "hydra.run.dir=run")

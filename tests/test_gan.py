@@ -114,6 +114,7 @@ def trained_side_by_side(dtype, steps):
     return torch.tensor(recorder.losses), torch.tensor(expected), weights
 
 
+@pytest.mark.slow
 def test_parity_with_the_article_in_float64():
     losses, expected, weights = trained_side_by_side(torch.float64, steps=60)
     torch.testing.assert_close(losses, expected, rtol=0, atol=1e-9)

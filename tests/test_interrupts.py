@@ -85,6 +85,7 @@ def test_command_ends_in_good_order_at_every_moment(run, tmp_path, name, number)
         check(tmp_path, name, number, moment)
 
 
+@pytest.mark.slow
 def test_run_that_did_not_start_leaves_no_folder(tmp_path):
     for moment in (0.3, 1.2):
         interrupted(tmp_path, LONG["train"], signal.SIGINT, moment)

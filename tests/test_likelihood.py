@@ -180,6 +180,7 @@ def test_tokens_of_one_sound_share_its_embedding():
         made.embedding.learn_sounds(torch.arange(5))
 
 
+@pytest.mark.slow
 def test_sounds_are_those_of_the_data_and_stay_in_the_checkpoint(run, tmp_path):
     pytest.importorskip("pypinyin")
     write_texts(tmp_path)
@@ -219,6 +220,7 @@ def test_settings_that_do_not_fit_are_refused():
         MaximumLikelihood(torch.nn.Linear(1, 1), Uniform([1]), torch.optim.Adam)
 
 
+@pytest.mark.slow
 def test_training_reaches_the_entropy_and_resumes_exactly(run, tmp_path):
     """The chain rises with probability 0.7 from a uniform start."""
     small = ["model.generator.hidden_dim=32", "model.optimizer.lr=0.01", "ema_decay=0.9"]

@@ -264,6 +264,7 @@ class TestResumed:
 
     BOTH = "logger=[tensorboard,csv]"
 
+    @pytest.mark.slow
     def test_rows_after_the_checkpoint_are_dropped(self, run):
         """The first part logs its end, and a column that the uninterrupted run does not have there."""
         assert run("train", *RUN, self.BOTH, "max_iterations=20", "hydra.run.dir=whole").code == 0
@@ -276,6 +277,7 @@ class TestResumed:
         assert csv_rows(Path("run")) == csv_rows(Path("whole"))
         assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
+    @pytest.mark.slow
     def test_file_that_was_being_rewritten(self, run):
         """A process that is killed while it rewrites the file leaves a part of it, or no file."""
         assert run("train", *RUN, self.BOTH, "max_iterations=20", "hydra.run.dir=whole").code == 0
@@ -284,6 +286,7 @@ class TestResumed:
         assert run("train", "resume=run", "max_iterations=20").code == 0
         assert csv_rows(Path("run")) == csv_rows(Path("whole"))
 
+    @pytest.mark.slow
     def test_checkpoint_before_the_last(self, run):
         more = [self.BOTH, "checkpoint.every_n_iterations=4"]
         assert run("train", *RUN, *more, "max_iterations=20", "hydra.run.dir=whole").code == 0

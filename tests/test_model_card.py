@@ -120,6 +120,7 @@ def test_commands_work_as_they_stand_there(run, trained_once):
     assert "model card  again/README.md" in result.out
 
 
+@pytest.mark.slow
 def test_sweep_has_a_card_for_each_job(run):
     assert run("train", "-m", *FAST, "max_iterations=2", "seed=1,2", "hydra.sweep.dir=sweep").code == 0
     for job, seed in ((0, 1), (1, 2)):
@@ -143,6 +144,7 @@ def test_resumed_run_has_a_new_card(run):
     assert not Path("run/README.generated.md").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", ["license: mit", None])
 def test_edited_card_survives(run, edit):
     """A card that a person edited, or wrote before the run finished, is kept."""

@@ -142,6 +142,7 @@ def test_other_data_are_not_evaluated():
         OracleEvaluator().prepare(loaded(composed("data=grammar")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["text_ngram", "text_mle"])
 def test_models_train_and_are_evaluated(run, only_run, model):
     result = run("train", *SMALL, f"model={model}", "max_iterations=3", "trainer=cpu", "callbacks.evaluation.n=100")

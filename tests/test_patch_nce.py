@@ -154,6 +154,7 @@ TRAIN = [
 ]
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted_run(run, monkeypatch):
     monkeypatch.syspath_prepend(TOY)
     options = ["terms.patch_nce.flip_equivariance=true", "objective=relativistic", "regularizer=r1"]

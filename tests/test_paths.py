@@ -29,6 +29,7 @@ ODD = [
 QUIET = ["callbacks.collapse_alarm=null", "max_iterations=2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pics (1)", "my run [2], it's=2024"])
 def test_commands_accept_odd_names(run, tmp_path, name):
     folder = tmp_path / name
@@ -100,6 +101,7 @@ def test_sweeps_over_paths(run, tmp_path, idx_folder):
     assert run("train", "sweep.resume=my sweep (1)").code == 0
 
 
+@pytest.mark.slow
 def test_resume_accepts_the_folder_of_the_run_as_run_dir(run, tmp_path):
     assert run("train", *FAST, *QUIET, "hydra.run.dir=run").code == 0
     assert run("train", "resume=run", f"hydra.run.dir={tmp_path / 'run'}", "max_iterations=3").code == 0

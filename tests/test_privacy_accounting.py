@@ -52,6 +52,7 @@ def test_nothing_is_spent_before_the_first_mechanism():
     assert spent_epsilon([], DELTA) == spent_epsilon([Mechanism(1.0, steps=0)], DELTA) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epsilon", [0.5, 10.0])
 def test_noise_spends_the_budget_and_no_more(epsilon):
     budget = DifferentialPrivacy(epsilon, DELTA, 0.5)

@@ -186,6 +186,7 @@ def test_gan_records_what_it_has_spent(run):
     assert model.generator.correction.bias.abs().max().item() == pytest.approx(1e-3, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_counts_have_noise_that_no_seed_gives_again(run):
     counts = []
     for folder in ("a", "b"):
@@ -198,6 +199,7 @@ def test_counts_have_noise_that_no_seed_gives_again(run):
     assert (counts[0] - counts[1]).double().std().item() == pytest.approx(scale * math.sqrt(2), rel=0.1)
 
 
+@pytest.mark.slow
 def test_resumed_run_goes_on_within_its_budget(monkeypatch):
     monkeypatch.setattr(PrivateGAN, "data", SimpleNamespace(batch_size=40, epoch_size=400))
     first, resumed, checkpoint = make_gan(), make_gan(), {}

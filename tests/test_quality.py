@@ -26,6 +26,7 @@ def contestant(folder: Path, code: str, limit: float = 60) -> Contestant:
     return Contestant(folder.name, command, folder, lambda path, n: n, limit)
 
 
+@pytest.mark.slow
 def test_pauses_do_not_count_as_training_time(tmp_path):
     one = contestant(tmp_path / "a", EIGHT_CHECKPOINTS)
     unfinished = True

@@ -166,6 +166,7 @@ def test_report_names_each_fault(own):
     assert "passed" not in page.text
 
 
+@pytest.mark.slow
 def test_guarantee_is_that_of_the_checkpoint(run, tmp_path, monkeypatch):
     pytest.importorskip("opacus", reason="needs the extra privacy")
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
@@ -183,6 +184,7 @@ def test_guarantee_is_that_of_the_checkpoint(run, tmp_path, monkeypatch):
     assert read_statement()["predicate"]["privacy"] == privacy
 
 
+@pytest.mark.slow
 def test_report_of_a_table_describes_the_attacks(run, tmp_path):
     """A column has a name that a browser would run."""
     rows = [[str(i % 7), str(i % 3), "yes" if i % 2 else "no"] for i in range(200)]

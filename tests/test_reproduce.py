@@ -34,6 +34,7 @@ def test_equal_results(run, old, only_run):
     assert run("train", f"reproduce={only_run()}", "hydra.run.dir=third").code == 0
 
 
+@pytest.mark.slow
 def test_resumed_run(run):
     run("train", *RUN[:-1], "max_iterations=5", "hydra.run.dir=old")
     run("train", "resume=old", "max_iterations=10")

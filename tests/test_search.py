@@ -206,8 +206,8 @@ def test_two_searches_share_a_study(tmp_path):
         ([], {"ema_decay": {"low": 0.5}}, "search.space.ema_decay"),
         ([], {"ema_decay": {"low": 3, "high": 1}}, "search.space.ema_decay={'low': 3, 'high': 1}: "),
         ([], {"ema_decay": {"low": 0.0, "high": 1.0, "log": True}}, "search.space.ema_decay="),
-        ([], {"ema_decoy": {"choices": [0.5]}}, "ema_decoy: unknown key"),
-        ([], {"ema_decay": {"choices": [7]}}, "ema_decay=7"),
+        pytest.param([], {"ema_decoy": {"choices": [0.5]}}, "ema_decoy: unknown key", marks=pytest.mark.slow),
+        pytest.param([], {"ema_decay": {"choices": [7]}}, "ema_decay=7", marks=pytest.mark.slow),
     ],
 )
 def test_bad_input(run, tmp_path, request, given, space, expected):

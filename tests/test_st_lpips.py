@@ -191,6 +191,7 @@ def test_features(channels):
         StAlexNet().extract(images.float())
 
 
+@pytest.mark.slow
 @needs_weights
 def test_frechet_distance_rises_with_each_fault():
     images = drawings(120)

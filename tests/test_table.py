@@ -134,6 +134,7 @@ def test_spikes_of_a_mixed_column_are_atoms():
     assert {0, 99_999} <= set(atoms)
 
 
+@pytest.mark.slow
 @given(
     values=hypothesis_numpy.arrays(float, st.integers(1, 300), elements=st.integers(-50, 50).map(float)),
     most=st.integers(1, 40),

@@ -220,6 +220,7 @@ def violations(path):
     )
 
 
+@pytest.mark.slow
 def test_generated_rows_keep_the_constraints_and_verify(run, called, tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_IDENTITY_DIR", str(tmp_path / "identity"))
     identity.create("Jane Doe", "Example")

@@ -89,6 +89,7 @@ def test_random_conditions_have_the_shares_of_the_training_rows(run, tmp_path):
         assert abs(arrays["condition"].mean() - (counts[1] / 140).item()) < 0.03
 
 
+@pytest.mark.slow
 def test_schema_file_chooses_columns_and_kinds(run, called, tmp_path):
     write_people(tmp_path / "people.csv")
     code, _ = called(gan_schema.main, "people.csv", "--output", "schema.yaml")
@@ -105,6 +106,7 @@ def test_schema_file_chooses_columns_and_kinds(run, called, tmp_path):
     assert len(trained_data()["TableFile"]["modality"]["bins"]["amount"]) == 7
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted_run(run, tmp_path):
     write_people(tmp_path / "people.csv")
     assert run("train", *OWN, "data.batch_size=16").code == 0
@@ -211,6 +213,7 @@ def test_breast_cancer_has_the_rows_of_scikit_learn():
     assert not torch.equal(other.test_examples.content, test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adult", "heart", "german_credit"])
 def test_files_of_the_uci_and_files_with_a_header_hold_the_same_rows(run, tmp_path, name):
     rows = write_uci_files(tmp_path / "uci")[name]

@@ -33,6 +33,7 @@ def served(tmp_path, monkeypatch):
         server.shutdown()
 
 
+@pytest.mark.slow
 def test_missing_table_is_downloaded_once(run, served, tmp_path):
     assert run("train", *TRAIN).code == 0
     downloaded = tmp_path / "downloads/german_credit/german.data"

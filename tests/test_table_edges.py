@@ -200,6 +200,7 @@ def test_adult_is_within_the_declared_edges(run, real_data):
             assert np.nanmax(numbers) <= one.edge_numbers[-1]
 
 
+@pytest.mark.slow
 def test_run_with_declared_bins_generates_rows_within_them(run, tmp_path):
     small = ["model=table_tan", "trainer=cpu", "max_iterations=2", "hydra.run.dir=run"]
     result = run("train", "data=breast_cancer_declared", *small)

@@ -249,6 +249,7 @@ def test_generators_that_count_keep_what_they_count():
 # The evaluator --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_evaluator_ranks_real_rows_noisy_copies_and_independent_columns():
     evaluator = prepared(training=1000, test=400)
     found, real = evaluator.baseline_metrics(), evaluator.real_baseline()
@@ -381,6 +382,7 @@ def test_findings_within_the_interval_are_chance():
     assert [one.split(":")[0] for one in beyond_chance(metrics, real)] == ["utility", "privacy", "privacy"]
 
 
+@pytest.mark.slow
 def test_odd_columns_are_evaluated():
     """A constant column, one without values, one with 300 categories, and one that is constant among the samples."""
     schema = {
@@ -433,6 +435,7 @@ def test_training_is_evaluated(run):
     assert metrics["evaluation/utility_mean_f1"] < 0.9
 
 
+@pytest.mark.slow
 def test_file_of_real_rows_is_evaluated(run):
     """Seven of ten rows are training rows."""
     Table(SCHEMA).write(people(600, 0), Path("."))

@@ -89,6 +89,7 @@ def _plain(value):
     return [getattr(one, "text", one) for one in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 def test_names_made_of_digits(run, tmp_path):
     result = run("train", *QUIET, "hydra.run.dir=0")
     assert result.code == 0, result.err
@@ -151,6 +152,7 @@ def test_folders_that_need_quotes(run, tmp_path, name):
     assert run("generate", f"checkpoint={folder}", "n=2").out == f"{name}/generated/last_n2_seed0.png\n"
 
 
+@pytest.mark.slow
 def test_sweep_whose_folders_need_quotes(run, tmp_path):
     where = ["hydra.sweep.dir=my (1) täst's", "hydra.sweep.subdir=t=${hydra.job.num}, (x)"]
     result = run("train", "-m", *QUIET, "max_iterations=1,0", *where)

@@ -158,6 +158,7 @@ def test_train_resume_and_generate(run, tmp_path, model):
     assert len(list((tmp_path / "files").glob("*.steps"))) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["text_gan", "text_code_gan"])
 def test_penalty_has_its_weight(run, model):
     train = [*TOY_CONF, "data=chain", f"model={model}", *SMALL[model], "trainer=cpu", "max_iterations=8"]

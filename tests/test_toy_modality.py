@@ -57,6 +57,7 @@ def test_train_and_resume(trained):
     assert sheet.std() > 1
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted_run(run, trained):
     assert run("train", *WAVES, "max_iterations=20", "hydra.run.dir=whole").code == 0
     states = [torch.load(path / "checkpoints/last.ckpt")["state_dict"] for path in (trained, Path("whole"))]
@@ -81,6 +82,7 @@ def test_generate_without_trust_is_refused(run, trained):
     assert "waves" in result.err
 
 
+@pytest.mark.slow
 def test_evaluate(run, trained):
     result = run("evaluate", *RUN, "seeds=[0,1]")
     assert result.code == 0, result.err
@@ -130,6 +132,7 @@ def test_joint_content(run):
     assert run("generate", *joint, "format=sheet", "output=joint.png").code == 0
 
 
+@pytest.mark.slow
 def test_condition_that_is_content(run):
     """Train a generator without a latent; its checkpoint keeps example conditions."""
     config = ["--config-dir", str(TOY / "conf"), "trainer=cpu", "data=refinable", "model=refiner"]

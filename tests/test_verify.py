@@ -90,6 +90,7 @@ def test_no_signer_is_trusted_without_a_root(verify, tmp_path, monkeypatch, pict
     assert (code, ": valid but unknown signer: " in said) == (1, True)
 
 
+@pytest.mark.slow
 def test_expired_certificate(verify, tmp_path, monkeypatch):
     builder = identity._builder
 

@@ -58,6 +58,7 @@ def test_invalid_claims_have_no_line():
         _ = Claim(ALICE, "12", "file").line
 
 
+@pytest.mark.slow
 def test_contract_verifies_claims_of_ledgers_of_all_sizes(client):
     alice = client.demo_accounts["alice"]
     for size in range(1, 12):

@@ -96,6 +96,7 @@ def test_interruption_between_claim_and_registration(market, monkeypatch):
     assert (registered["work"], Path(registered["metadata"]).is_file()) == (1, True)
 
 
+@pytest.mark.slow
 def test_processes_wait_for_each_other(market):
     """Two processes collect at once: each gets a copy of its own."""
     market.do(*REGISTER)

@@ -58,6 +58,7 @@ def test_every_action_is_called_here():
     assert sorted(ARGUMENTS) == sorted(action.name for action in ACTIONS)
 
 
+@pytest.mark.slow
 def test_every_action_prints_json_and_a_dry_run_changes_nothing(trading):
     before = trading.snapshot()
     for name, arguments in ARGUMENTS.items():

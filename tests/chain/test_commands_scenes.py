@@ -151,6 +151,7 @@ def test_older_claim_displaces_a_forgery(market):
     assert market.do("show", "7.png")["work"]["number"] == work
 
 
+@pytest.mark.slow
 def test_contributors_to_a_model_are_paid_by_units(market, called, trained_once, monkeypatch):
     alice, bob, carol = accounts()
     trained_once("contributed", *FAST, "max_iterations=1", "hydra.run.dir=run")

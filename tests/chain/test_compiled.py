@@ -17,6 +17,7 @@ def node_packages() -> None:
         pytest.skip("the Solidity compiler is missing: install Node.js and run `make contract`")
 
 
+@pytest.mark.slow
 def test_committed_contract_is_compiled_from_its_source(tmp_path):
     output = tmp_path / "Works.json"
     subprocess.run(["node", FOLDER / "compile.js", PACKAGE / "chain", output], check=True)

@@ -104,6 +104,7 @@ def trade(client, alice, bob):
     return [receipt.gas for receipt in receipts]
 
 
+@pytest.mark.slow
 def test_node_and_embedded_chain_use_equal_gas(anvil, rich, tmp_path):
     node = connect(anvil())
     embedded = connect(tmp_path / "chain", create=True)
@@ -177,6 +178,7 @@ def test_confirmations_are_waited_for(anvil, rich):
     assert client.balance(bob.address) == before + 7
 
 
+@pytest.mark.slow
 def test_unmined_transaction_is_waited_for(anvil, rich):
     alice, bob = rich
     url = anvil("--no-mining")

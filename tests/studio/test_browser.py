@@ -141,6 +141,7 @@ def test_words_without_a_break_fit_on_a_phone(runs, open_page, tmp_path):
             assert_fits(page)
 
 
+@pytest.mark.slow
 def test_runs_are_compared_side_by_side(studio, open_page):
     page = open_page(f"{studio.url}#/watch/first,second")
     expect(page.get_by_role("article")).to_have_count(2)

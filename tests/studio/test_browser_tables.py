@@ -28,6 +28,7 @@ def studio(tmp_path_factory):
         yield server
 
 
+@pytest.mark.slow
 def test_table_is_generated_downloaded_and_kept(studio, open_page, tmp_path):
     page = open_page(f"{studio.url}#/create/tumours")
     page.get_by_role("radio", name="benign").check()

@@ -287,6 +287,7 @@ def test_lengths_that_are_no_numbers_are_refused(server, visit, length):
         assert connection.recv(4096).startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.slow
 def test_length_and_chunks_together_are_refused(server):
     """The two would let a proxy and the server see different requests (smuggling)."""
     head = (

@@ -50,6 +50,7 @@ def test_kept_sample_is_verified_by_its_download(studio, run):
     assert (item["statement"] is None) == (run == "digits")
 
 
+@pytest.mark.slow
 def test_two_visitors_share_the_gallery_but_not_uploads(studio):
     with Visit(studio.url) as one, Visit(studio.url) as other:
         item = keep(one, "digits", "shared")

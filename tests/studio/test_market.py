@@ -259,6 +259,7 @@ def test_title_is_sold_and_tips_go_to_its_holder(alice):
     alice.refused("tip", "not_enough_ether", account="bob", work=work, amount="20000 ether")
 
 
+@pytest.mark.slow
 def test_state_outlives_the_server(folder):
     scene = Scene(folder).wait()
     visitor = scene.visitor()

@@ -73,6 +73,7 @@ def node(anvil, monkeypatch, tmp_path):  # noqa: F811
     return url, client.address
 
 
+@pytest.mark.slow
 def test_wallets_register_and_trade(node, tmp_path):
     url, contract = node
     identity.create("Jane Doe", "Example")
@@ -108,6 +109,7 @@ def test_wallets_register_and_trade(node, tmp_path):
     scene.close()
 
 
+@pytest.mark.slow
 def test_wallet_signs_a_release_and_a_buyer_registers_it(node, tmp_path):
     url, contract = node
     identity.create("Jane Doe", "Example")
@@ -149,6 +151,7 @@ def test_wallet_signs_a_release_and_a_buyer_registers_it(node, tmp_path):
     scene.close()
 
 
+@pytest.mark.slow
 def test_node_that_is_away_is_waited_for(node, tmp_path):
     url, contract = node
     scene = Scene(tmp_path, "http://127.0.0.1:9", contract)

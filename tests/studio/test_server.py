@@ -249,6 +249,7 @@ def test_kept_sample_is_trusted_by_gan_verify(signing, run_name, suffix):
     assert not list((server.folder / "studio" / "temporary" / "kept").iterdir())
 
 
+@pytest.mark.slow
 def test_frames_of_walks_are_not_kept(signing):
     visit = signing.visit
     frame = visit.job("walk", run="digits", **{"from": END, "to": END}, steps=2)["frames"][0]
