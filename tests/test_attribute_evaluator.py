@@ -127,6 +127,7 @@ def test_real_images_reach_the_floor(evaluator):
     assert evaluator.findings(floor) == []
 
 
+@pytest.mark.slow
 def test_repeated_image_is_found(evaluator, data):
     one = data.test_examples.content[:1].expand(N, -1, -1, -1)
     found = quick(evaluator, one)
@@ -165,6 +166,7 @@ def test_noise_and_blends_are_not_recognized(evaluator, data):
     assert evaluator.view(weak_noise).recognized.double().mean() >= 0.9
 
 
+@pytest.mark.slow
 def test_value_is_recognized_by_its_attribute_alone(evaluator, data):
     """A sample with an unclear mouth has recognized hair. Noise has few recognized values."""
     images = data.test_examples.content.clone()
@@ -197,6 +199,7 @@ def test_sample_without_a_mouth_is_invalid(evaluator, data):
     assert evaluator.view(images).valid.double().mean() < 0.05
 
 
+@pytest.mark.slow
 def test_baseline_of_independent_attributes(evaluator, data):
     """Each attribute alone has the shares of the data; pairs such as glasses and eyes do not."""
     assert evaluator.baselines().keys() == {"independent attributes"}

@@ -289,6 +289,7 @@ class TestCommands:
         (line,) = result.err.splitlines()
         assert line.startswith(f"error: {expected}")
 
+    @pytest.mark.slow
     def test_resumed_run_equals_uninterrupted_run(self, run, only_run, trained, tmp_path):
         weights = {}
         assert run("train", *SMALL, "max_iterations=4", f"resume={trained}").code == 0

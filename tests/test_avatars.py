@@ -41,6 +41,7 @@ def data():
     return data
 
 
+@pytest.mark.slow
 def test_portraits_do_not_depend_on_the_seed_of_a_run(data):
     again = avatars(200, 200, seed=2)
     again.setup("test")
@@ -112,6 +113,7 @@ class TestFewImages:
         (line,) = result.err.splitlines()
         assert line.startswith("error: data.batch_size=64: larger than the data set")
 
+    @pytest.mark.slow
     def test_single_image(self, run):
         result = run("train", *FEW, "data.images=1", "data.batch_size=1", "conditional=true")
         assert result.code == 0, result.err

@@ -41,6 +41,7 @@ def weights(folder):
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
+@pytest.mark.slow
 def test_a_last_batch_of_one_is_left_out(run, image_arguments, tmp_path):
     result = run("train", *image_arguments, "model=mlp_bn", "trainer.max_epochs=2", "hydra.run.dir=run")
     assert result.code == 0, result.err

@@ -215,6 +215,7 @@ def test_other_metrics_leave_planted_rows_out():
     assert {name: value for name, value in floor.items() if name not in NAMES} == plain.real_baseline()
 
 
+@pytest.mark.slow
 def test_run_with_canaries_reports_them(run, tmp_path):
     write_people(tmp_path / "people.csv")
     result = run("train", *OWN[:5], *PLANTED, "model=table_tan", "hydra.run.dir=run")

@@ -254,6 +254,7 @@ def load(folder):
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_run_counts_each_row_once_and_stops(run, tmp_path, people, structure):
     result = run("train", *TRAIN, f"model=table_{structure}", "trainer.max_epochs=7")

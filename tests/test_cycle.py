@@ -226,6 +226,7 @@ def test_images_are_translated_by_the_command(run, toy):
         assert arrays["condition"].shape == (4, 3, 12, 12)
 
 
+@pytest.mark.slow
 def test_experiment_trains_in_both_directions(run):
     small = ["model.generator.width=4", "model.discriminator.width=4", "callbacks.evaluation=null", "trainer=cpu"]
     result = run("train", "experiment=translate", "model=cyclegan", "~terms.patch_nce", *small, "max_iterations=1")

@@ -44,6 +44,7 @@ def test_generate_leaves_no_partial_file(run, tmp_path, arguments, output):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_evaluate_prints_its_table(run, tmp_path):
     run("train", *RUN, "hydra.run.dir=run")
     with largest_file(5000):  # less than metrics.json takes
@@ -62,6 +63,7 @@ def test_train_extractor_leaves_no_partial_file(run, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_sweep_prints_its_table(run, tmp_path, monkeypatch):
     def refuse(path, columns, rows):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))

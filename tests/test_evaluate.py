@@ -110,6 +110,7 @@ def test_runs_of_the_same_name_stay_apart(run, trained, tmp_path):
     assert rows == ["", "outputs/run/last", "others/run/last", "real data"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["folder", "npz", "channels last", "grey"])
 def test_samples_from_anywhere(run, trained, tmp_path, layout):
     one = load("outputs/run")
@@ -166,6 +167,7 @@ def test_own_data(run, class_folders, tmp_path):
     assert "exists already" in again.err
 
 
+@pytest.mark.slow
 def test_classifier_from_a_file(run, trained):
     assert run("train_extractor", "data=digits", "epochs=1", "name=mine", "output=mine.safetensors").code == 0
     result = run(
@@ -238,6 +240,7 @@ class Brightness(Evaluator):
 """
 
 
+@pytest.mark.slow
 def test_own_evaluator(run, trained, tmp_path, monkeypatch):
     (tmp_path / "brightness.py").write_text(MINE)
     monkeypatch.syspath_prepend(tmp_path)
@@ -268,6 +271,7 @@ def test_own_evaluator(run, trained, tmp_path, monkeypatch):
     assert result.err.endswith("RandomConvolutions: Brightness has no features to choose\n")
 
 
+@pytest.mark.slow
 def test_features_in_place_of_those_of_the_data(run, trained, tmp_path):
     for data in ([], ["data=digits"]):
         result = run("evaluate", "checkpoint=outputs/run", *data, "features=random_convolutions", "n=50", "seeds=[0]")

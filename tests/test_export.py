@@ -103,6 +103,7 @@ def test_onnx_of_other_modalities_equals_pytorch(run, tmp_path, monkeypatch, toy
     assert_equals_pytorch(tmp_path / "run/exported/last.onnx", load("run", ["waves"]))
 
 
+@pytest.mark.slow
 def test_inputs_and_output(exported):
     session = onnxruntime.InferenceSession(exported / "last.onnx")
     assert [(one.name, one.type, one.shape) for one in session.get_inputs()] == [

@@ -85,6 +85,7 @@ def test_conditional(run, only_run, tmp_path, model):
     assert run("evaluate", f"checkpoint={only_run()}", "n=20", "seeds=[0]").code == 0
 
 
+@pytest.mark.slow
 def test_vae(run, only_run):
     """A VAE has the same metrics, samples, conditions and evaluation as a GAN."""
     metrics = assert_trained(run("train", *VAE, *QUICK, "conditional=true"), only_run)
@@ -176,6 +177,7 @@ def test_penalty_schedule(run, only_run):
     assert_trained(run("train", *SMALL["mlp"], *QUICK, "regularizer=r1", f"regularizer.weight={weight}"), only_run)
 
 
+@pytest.mark.slow
 def test_averaged_generator(run, only_run, tmp_path):
     """Samples come from the averaged generator; evaluation has the metrics of both generators."""
     assert_trained(run("train", *SMALL["mlp"], *QUICK), only_run)
@@ -209,6 +211,7 @@ SCHEDULED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "part", ["regularizer=r1", "pack=2", "conditional=true", "model.discriminator_steps=2", SCHEDULED]
 )

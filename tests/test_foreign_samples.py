@@ -89,6 +89,7 @@ def test_unusable_settings_and_samples_are_refused(run, tmp_path, arguments, exp
     assert_refused(run("evaluate", *arguments), tmp_path, *expected)
 
 
+@pytest.mark.slow
 def test_small_sets_are_evaluated_whatever_the_batch_size(run, tmp_path):
     for label in ("a", "b"):
         write_images(tmp_path / "few" / label, PIXELS)

@@ -89,6 +89,7 @@ def test_output_name_that_does_not_fit_the_format(run, trained, arguments, expec
     assert set(trained.parent.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_training_data_are_not_needed(run, idx_folder):
     assert (
         run("train", "data.checksums=null", f"data.root={idx_folder}", "max_iterations=1", "hydra.run.dir=run").code

@@ -62,6 +62,7 @@ def arrays(run, *arguments):
     return np.load(result.out.strip())["samples"]
 
 
+@pytest.mark.slow
 def test_truncation(run, styled):
     model, generator = styled.model, styled.model.ema.eval()
     assert np.array_equal(arrays(run), to_uint8(model.sample(3)).numpy())
@@ -108,6 +109,7 @@ def test_mixing_table(run, styled):
         assert np.array_equal(np.asarray(table), Images(3, 32, 32).sheet(content, 3))
 
 
+@pytest.mark.slow
 def test_projection_of_an_own_sample(run, styled, tmp_path):
     assert run("generate", "checkpoint=run", "n=1", "seed=9", "format=files", "output=own").code == 0
     outputs = [run("generate", "checkpoint=run", "project=own/000000.png", f"output={i}.png") for i in range(2)]

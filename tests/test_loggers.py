@@ -331,6 +331,7 @@ class TestResumed:
         assert run("train", "resume=run", "max_iterations=20").code == 0
         assert read_scalars(Path("run")) == read_scalars(Path("whole"))
 
+    @pytest.mark.slow
     def test_same_run_elsewhere(self, run):
         """A resumed run continues the run of MLflow and of Weights & Biases that its first part started."""
         pytest.importorskip("mlflow")
@@ -345,6 +346,7 @@ class TestResumed:
         started = {record.run.run_id for record in wandb_records(Path("run")) if record.HasField("run")}
         assert len(started) == 1
 
+    @pytest.mark.slow
     def test_folder_of_mlflow_that_is_gone(self, run):
         pytest.importorskip("mlflow")
         assert run("train", *RUN, "logger=mlflow", "hydra.run.dir=run", "max_iterations=5").code == 0

@@ -108,6 +108,7 @@ def test_metrics_file_has_no_new_keys(trained_once):
     }
 
 
+@pytest.mark.slow
 def test_commands_work_as_they_stand_there(run, trained_once):
     trained_once("card", *EVALUATED, "hydra.run.dir=run")
     generate, reproduce = commands(card()[1])
@@ -134,6 +135,7 @@ def test_sweep_has_a_card_for_each_job(run):
     assert (result.code, "reproduced sweep/1: " in result.out) == (0, True)
 
 
+@pytest.mark.slow
 def test_resumed_run_has_a_new_card(run):
     assert run("train", *FAST, "max_iterations=2", "hydra.run.dir=run").code == 0
     before = card()[1]
@@ -262,6 +264,7 @@ def test_names_that_mean_something_in_markdown(run, tmp_path):
     assert "\n---" not in re.sub(r"^```.*?^```$", "", body, flags=re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_data_that_changed(run, tmp_path):
     """The card lists both data sets, and gives no command that would repeat the run."""
     (tmp_path / "images").mkdir()

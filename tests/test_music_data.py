@@ -204,6 +204,7 @@ def test_each_window_of_a_folder_is_tested_once_or_none_is(tmp_path):
         assert len(data.examples.content) > 25
 
 
+@pytest.mark.slow
 def test_folder_of_generated_music_is_not_trained_on(run, trained_once):
     trained_once("cadences", *CADENCES)
     assert run("generate", "checkpoint=run", "n=4", "format=files", "output=made").code == 0

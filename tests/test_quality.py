@@ -42,6 +42,7 @@ def test_pauses_do_not_count_as_training_time(tmp_path):
     assert 0 < one.seconds - seconds[-1] < 0.3
 
 
+@pytest.mark.slow
 def test_each_contestant_stops_at_its_limit(tmp_path, monkeypatch):
     limits = {"a": 1.0, "b": 0.15}
     contestants = [contestant(tmp_path / name, "import time; time.sleep(60)", limits[name]) for name in limits]

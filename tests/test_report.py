@@ -244,6 +244,7 @@ def test_changed_byte_is_tampered(signed, verify, name):
     assert (code, said) == (1, f"{REPORT}: tampered: {name} beside it differs from what was signed")
 
 
+@pytest.mark.slow
 def test_new_report_has_no_earlier_signature(run, signed, verify):
     assert run("evaluate", *EVALUATE).code == 0
     code, said = verify(REPORT)

@@ -62,6 +62,7 @@ def test_changed_defaults(run, old, tmp_path):
     assert "model.generator.latent_dim=50 now" not in run("train", "reproduce=old", "model.latent_dim=50").err
 
 
+@pytest.mark.slow
 def test_runs_that_cannot_be_reproduced(run, old):
     for arguments, expected in [
         (["reproduce=nowhere"], "reproduce=nowhere: not the folder of a run"),
@@ -111,6 +112,7 @@ def test_overrides_without_effect_on_results_are_not_repeated(run, old):
     assert "reproduced old: " in run("train", "reproduce=old").out
 
 
+@pytest.mark.slow
 def test_own_code_in_the_config(run, tmp_path, monkeypatch):
     (tmp_path / "of_mine.py").write_text(
         "import gan_lightning.algorithms.priors\n\nclass Prior(gan_lightning.algorithms.priors.Normal): ...\n"

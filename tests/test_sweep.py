@@ -68,6 +68,7 @@ def test_table_shows_all_metrics_of_an_unknown_evaluator(tmp_path, capsys):
     assert "antigravity" not in sys.modules
 
 
+@pytest.mark.slow
 def test_unexpected_error_fails_only_its_job(run, tmp_path, monkeypatch):
     from gan_lightning.algorithms.gan import GAN
 
@@ -202,6 +203,7 @@ def test_sweep_that_cannot_be_resumed(run, tmp_path, arguments, recorded, expect
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_sweep_without_failures_exits_with_0(run):
     assert run("train", "-m", *FAST, "max_iterations=1", "model.generator.latent_dim=2,3").code == 0
 
@@ -213,6 +215,7 @@ def test_unknown_option_is_refused_before_any_job(run, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_sweep_is_not_overwritten(run, tmp_path):
     arguments = ["-m", *FAST, "max_iterations=1", "seed=1,2", "hydra.sweep.dir=sweep"]
     assert run("train", *arguments).code == 0

@@ -238,6 +238,7 @@ def test_generated_rows_keep_the_constraints_and_verify(run, called, tmp_path, m
     assert "regenerates" in called(gan_verify.main, bare, "--checkpoint", "run", "--n", "300")[1]
 
 
+@pytest.mark.slow
 def test_schema_file_has_constraints(run, tmp_path):
     write_stays(tmp_path / "stays.csv")
     schema = {

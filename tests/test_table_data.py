@@ -65,6 +65,7 @@ def test_own_table_trains_and_its_rows_keep_values_and_types(run, tmp_path):
     assert run("generate", "checkpoint=run", "n=4", "interpolate=3", "output=walk.gif").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["yes", '"ill=yes"', '"ill = yes"'])
 def test_condition_is_a_value_of_the_target(run, tmp_path, condition):
     write_people(tmp_path / "people.csv")
@@ -78,6 +79,7 @@ def test_condition_is_a_value_of_the_target(run, tmp_path, condition):
     assert "the classes are no, yes" in result.err
 
 
+@pytest.mark.slow
 def test_random_conditions_have_the_shares_of_the_training_rows(run, tmp_path):
     write_people(tmp_path / "people.csv")
     assert run("train", *OWN, "conditional=true").code == 0
@@ -139,6 +141,7 @@ def test_signed_rows_verify_and_a_changed_cell_is_found(run, called, tmp_path, m
     assert ": tampered: " in said
 
 
+@pytest.mark.slow
 def test_rows_with_missing_values_regenerate(run, called, tmp_path):
     write_people(tmp_path / "people.csv")
     assert run("train", *OWN[:3], "model=table_independent", *SMALL[3:]).code == 0

@@ -272,6 +272,7 @@ def test_evaluator_ranks_real_rows_noisy_copies_and_independent_columns():
     assert "DOMIAS" in evaluator.table(found)
 
 
+@pytest.mark.slow
 def test_classifiers_are_trained_on_as_many_samples_as_training_rows():
     evaluator = prepared(training=300, test=150)
     assert (evaluator.reference.n, evaluator.n_generated) == (150, 300)

@@ -48,6 +48,7 @@ def shell(folder, program, rest="", **environment):
     return result.returncode, result.stdout, result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, PLAIN_LOCALE], ids=["ascii", "C"])
 def test_ascii_terminal_gets_substitutes(folder, environment):
     expected = "0.1 +- 0.2 x gr\\xfcn \\u6570\n"
@@ -83,6 +84,7 @@ def test_closed_streams_are_redirected(folder, closed, out, err):
     assert (folder / "run" / "file").read_text(encoding="utf-8") == "whole"
 
 
+@pytest.mark.slow
 def test_error_goes_to_stdout_if_stderr_is_closed(tmp_path):
     code, out, err = shell(tmp_path, [*PROGRAMS["train"], "seeed=1"], "2>&-")
     assert (code, out.startswith("error: seeed: unknown key"), err) == (2, True, "")
@@ -106,6 +108,7 @@ def test_run_with_unwritable_stdout_is_complete(tmp_path):
     assert {"checkpoints", "metrics.json", "manifest.json"} <= set(os.listdir(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_closed_pipe_is_not_an_error(tmp_path):
     code, out, err = shell(tmp_path, [*PROGRAMS["train"], "--help"], "| head -1; exit ${PIPESTATUS[0]}")
     assert (code, out, err) == (0, "Train a generative model, a GAN or a VAE.\n", "")

@@ -176,6 +176,7 @@ def test_faults_are_found(grammar):
     assert grammar.collapsed({"distinct": 0.05}) == ["95% of the lines repeat another one"]
 
 
+@pytest.mark.slow
 def test_trigram_lines_are_the_baseline(grammar):
     baselines = grammar.baseline_metrics()
     assert set(baselines) == {"unigram", "bigram", "trigram"}

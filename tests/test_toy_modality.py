@@ -116,6 +116,7 @@ def test_sign_and_verify(run, called, trained):
     assert "regenerates" in called(gan_verify.main, bare, *checkpoint)[1]
 
 
+@pytest.mark.slow
 def test_joint_content(run):
     """Train on images with waves, with gradient penalties on both, and generate them in every format."""
     config = ["--config-dir", str(TOY / "conf"), "trainer=cpu", "data=stripes", "model=joint"]

@@ -70,6 +70,7 @@ def test_files_that_are_not_claimed_or_not_anchored(market):
     market.assert_refused("nowhere: no such ledger or file", "anchor", "nowhere", "--account", "alice")
 
 
+@pytest.mark.slow
 def test_works_and_tokens_that_do_not_exist_or_have_other_holders(market):
     work = market.register("7.png", "alice", "--price", "0", "--share", "60%")
     copy = market.do("collect", work, "--account", "bob")["copy"]

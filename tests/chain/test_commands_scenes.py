@@ -89,6 +89,7 @@ def test_resale_pays_the_royalty(market):
     assert "has nothing to withdraw" in market.say("withdraw", "--account", "alice")
 
 
+@pytest.mark.slow
 def test_title_is_sold_with_the_right_to_offer(market):
     work = market.register("7.png", "alice")
     number = market.do("list", "7.png", "--price", "5 ether", "--account", "alice")["number"]
@@ -133,6 +134,7 @@ def test_film_pays_its_parts_and_its_music_is_rented_alone(market):
     assert market.run("show", copy)[0] == 1
 
 
+@pytest.mark.slow
 def test_older_claim_displaces_a_forgery(market):
     for arguments in (["claim", "7.png", "--ledger", "forged"], ["anchor", "forged"]):
         market.do(*arguments, "--account", "bob")

@@ -46,6 +46,7 @@ def test_state_survives_a_restart(client, folder):
     assert client.read("owed", alice.address) == 0  # the first client sees what the second one did
 
 
+@pytest.mark.slow
 def test_limit_of_recursion_stays_as_it_is():
     """Packages of the chain raise it, and then nested JSON overflows the stack."""
     command = "import sys; before = sys.getrecursionlimit(); import gan_lightning.chain.embedded; "

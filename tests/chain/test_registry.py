@@ -253,6 +253,7 @@ def test_node_that_stops_in_the_middle_is_an_error(called, jane):
     assert (code, said) == (2, f"error: {url}: no answer from the node (ConnectionError): check the URL")
 
 
+@pytest.mark.slow
 def test_registered_file_on_a_real_node(anvil, rich, called, jane):
     url = anvil()
     client = connect(url)

@@ -193,6 +193,7 @@ def test_changes_without_an_event_are_shown(scene, alice):
     assert alice.get(f"/works/{work}")["offers"][1]["open"] is False
 
 
+@pytest.mark.slow
 def test_market_is_read_again_only_where_it_changed(scene, alice, monkeypatch):
     works = [alice.register(f"item{index}", "alice", offer={"price": "1 wei", "editions": 9}) for index in range(4)]
     alice.get("")
