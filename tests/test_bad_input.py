@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import FAST, write_idx
+from tests.png import join_chunks
 
 
 def assert_refused(result, folder, *expected):
@@ -198,10 +199,7 @@ def bomb(path, width, height):
     """Write a PNG file of a few bytes whose header claims a large image."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(9))), (b"IEND", b"")]
-    parts = [
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    ]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    path.write_bytes(join_chunks(chunks))
 
 
 @pytest.mark.parametrize("size", [(20_000, 20_000), (2**31 - 1, 2**31 - 1), (9000, 8000)])

@@ -1,7 +1,6 @@
 """Color information in image files: what Chromium shows is the reference."""
 
 import struct
-import zlib
 from io import BytesIO
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 
 from gan_lightning.modalities.image import Images
 from gan_lightning.modalities.modality import AmbiguousContent
+from tests.png import join_chunks, read_chunks
 from tests.studio.conftest import browser  # noqa: F401
 
 COLOR = (200, 90, 40)
@@ -25,11 +25,8 @@ def saved(format: str, **options: object) -> bytes:
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
     """Return a PNG with more chunks before its pixels."""
-    plain = saved("PNG")
-    added = [
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
-    ]
-    return plain[:33] + b"".join(added) + plain[33:]
+    header, *others = read_chunks(saved("PNG"))
+    return join_chunks([header, *chunks, *others])
 
 
 def gamma(value: float) -> tuple[bytes, bytes]:
@@ -72,8 +69,6 @@ OTHER = {
     "high_dynamic_range.png": png(coding_points(9, 16, 0, 1)),
     "calibrated.bmp": bmp(0),
 }
-
-
 WHITE_POINT = {318: (0.4, 0.4)}  # tag of TIFF files
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-import zlib
 from io import BytesIO
 
 import c2pa
@@ -18,6 +17,7 @@ from gan_lightning.provenance.credentials import RECORD
 from gan_lightning.provenance.records import config_digest
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
+from tests.png import join_chunks, read_chunks
 
 NINE = ["checkpoint=run", "n=9", "seed=9223372036854775807", "condition=7"]
 
@@ -99,28 +99,8 @@ def test_forger_with_the_same_names_is_not_trusted(signed, tmp_path, monkeypatch
     assert read(content)[0] == "Valid"
 
 
-def chunks(content):
-    """Return kind and data of each chunk of a PNG."""
-    at, found = 8, []
-    while at < len(content):
-        length = int.from_bytes(content[at : at + 4], "big")
-        found.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + length]))
-        at += length + 12
-    return found
-
-
-def png(parts):
-    """Return the PNG of these chunks, with correct checksums."""
-
-    def number(value):
-        return value.to_bytes(4, "big")
-
-    body = [number(len(data)) + kind + data + number(zlib.crc32(kind + data)) for kind, data in parts]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
-
-
 def changed(kind, change):
-    return lambda content, other: png([(k, change(d) if k == kind else d) for k, d in chunks(content)])
+    return lambda content, other: join_chunks((k, change(d) if k == kind else d) for k, d in read_chunks(content))
 
 
 def bit_changed(data, at):
@@ -133,10 +113,12 @@ TAMPERED = {
     "a bit of the manifest, checksum mended": changed(b"caBX", lambda d: bit_changed(d, d.index(b'"config"') + 20)),
     "the seed": changed(b"caBX", lambda d: d.replace(b"9223372036854775807", b"9223372036854775806")),
     "the signer's name": changed(b"caBX", lambda d: d.replace(b"Jane Doe", b"John Doe")),
-    "an added chunk": lambda content, other: png([*chunks(content)[:-1], (b"tEXt", b"a\0b"), chunks(content)[-1]]),
+    "an added chunk": lambda content, other: join_chunks(
+        [*read_chunks(content)[:-1], (b"tEXt", b"a\0b"), read_chunks(content)[-1]]
+    ),
     "trailing bytes": lambda content, other: content + b"more",
-    "another's credentials": lambda content, other: png(
-        [(kind, dict(chunks(other))[kind] if kind == b"caBX" else data) for kind, data in chunks(content)]
+    "another's credentials": lambda content, other: join_chunks(
+        [(kind, dict(read_chunks(other))[kind] if kind == b"caBX" else data) for kind, data in read_chunks(content)]
     ),
 }  # fmt: skip
 
@@ -144,7 +126,7 @@ TAMPERED = {
 @pytest.mark.parametrize("name", TAMPERED)
 def test_tampering_is_detected(signed, name):
     first, second = ((signed / f"00000{i}.png").read_bytes() for i in (0, 1))
-    assert png(chunks(first)) == first
+    assert join_chunks(read_chunks(first)) == first
     tampered = TAMPERED[name](first, second)
     assert tampered != first
     assert read(tampered)[0] == "Invalid"

@@ -11,14 +11,11 @@ from gan_lightning.data.image_files import read_image
 from gan_lightning.errors import UserError
 from gan_lightning.modalities.image import Images
 from tests.conftest import FAST
+from tests.png import join_chunks
 from tests.test_bad_input import assert_refused
 
 PHOTOMETRIC, LARGEST, SMALLEST, LARGEST_OF_ITS_TYPE = 262, 281, 280, 341  # TIFF tags
 GREY, RGB, GREY_ALPHA, RGB_ALPHA = 0, 2, 4, 6  # PNG color types
-
-
-def png_chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def write_png(path, pixels, color, *chunks):
@@ -27,7 +24,7 @@ def write_png(path, pixels, color, *chunks):
     header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, color, 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(pixels.dtype.newbyteorder(">")).tobytes() for row in pixels)
     parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*part) for part in parts))
+    path.write_bytes(join_chunks(parts))
 
 
 def write_tiff(path, array, tags, **options):

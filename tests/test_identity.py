@@ -353,18 +353,24 @@ def test_longest_names(command):
     assert identity.certificate_names(root) == f"{'J' * 57} (root), {'E' * 64}"
 
 
-def test_self_signed_certificate_is_not_adopted(command, tmp_path):
-    name = identity._subject("Jane Doe", "Example")
-    key = ec.generate_private_key(ec.SECP256R1())
+def self_signed():
+    """Return an identity whose certificate its own key has signed."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), identity._subject("Jane Doe", "Example")
     certificate = (
-        identity._builder(name, name, key, datetime.now(UTC), 1)
+        identity._builder(name, name, key, datetime.now(UTC) - timedelta(days=1), 1)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(identity._usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = tmp_path / "own.pem"
-    pem.write_bytes(certificate.public_bytes(Encoding.PEM))
-    (tmp_path / "own_key.pem").write_bytes(identity._pem(key))
+    pem = certificate.public_bytes(Encoding.PEM)
+    return identity.Identity(pem, identity._pem(key), pem)
+
+
+def test_self_signed_certificate_is_not_adopted(command, tmp_path):
+    one, pem = self_signed(), tmp_path / "own.pem"
+    pem.write_bytes(one.chain)
+    (tmp_path / "own_key.pem").write_bytes(one.key)
     code, said = command("adopt", f"--certificate={pem}", f"--key={tmp_path / 'own_key.pem'}", f"--root={pem}")
     assert (code, said.count("\n"), "is the certificate of an authority" in said) == (2, 0, True), said

@@ -9,7 +9,6 @@ import random
 import subprocess
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ from gan_lightning.provenance.statement_reader import StatementReader
 from gan_lightning.runs.checkpoints import load
 from tests.conftest import FAST
 from tests.test_credentials import signed  # noqa: F401
-from tests.test_identity import FILES, issued
+from tests.test_identity import FILES, issued, self_signed
 from tests.test_verify import verify  # noqa: F401
 
 CHECKPOINT = Path("run/checkpoints/last.ckpt")
@@ -249,17 +248,7 @@ def test_large_statement_is_not_read(state, verify):  # noqa: F811
 
 def test_self_signed_certificate(state, verify, tmp_path):  # noqa: F811
     state("checkpoint", "run")
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = identity._subject("Jane Doe", "Example")
-    certificate = (
-        identity._builder(name, name, key, now - timedelta(days=1), 1)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(identity._usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
-        .sign(key, identity.hashes.SHA256())
-    )
-    pem = certificate.public_bytes(Encoding.PEM)
-    resigned(lambda said: None, identity.Identity(pem, identity._pem(key), pem))
+    resigned(lambda said: None, self_signed())
     code, said = verify(ABOUT_IT)
     assert (code, "valid but unknown signer" in said) == (1, True)
 

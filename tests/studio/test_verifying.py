@@ -29,6 +29,7 @@ from gan_lightning.studio.settings import StudioSettings
 from gan_lightning.studio.stores import Uploads
 from gan_lightning.studio.verifying import VerifyRequest
 from gan_lightning.studio.visitors import Visitor
+from tests.png import join_chunks
 from tests.studio.run_folders import studio_with
 from tests.test_credentials import TAMPERED, signed  # noqa: F401
 
@@ -276,12 +277,8 @@ def test_damaged_statements(verify, sound):
 def bomb():
     """Return a PNG file of a few kilobytes that claims a gigapixel."""
     raw = zlib.compress(b"\0" * 2**20)
-
-    def chunk(name, data):
-        return len(data).to_bytes(4) + name + data + zlib.crc32(name + data).to_bytes(4)
-
     header = (50_000).to_bytes(4) + (50_000).to_bytes(4) + b"\x08\x00\x00\x00\x00"
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", raw) + chunk(b"IEND", b"")
+    return join_chunks([(b"IHDR", header), (b"IDAT", raw), (b"IEND", b"")])
 
 
 def text_bomb():
